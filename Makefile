@@ -1,0 +1,36 @@
+# Commands of the project. `make train` and `make test` are all the set-up that a fresh machine
+# (Linux, CPython 3.11 or newer, pip) needs: each makes .venv and installs what it lacks.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+CONFIG ?= configs/qplex_hrl_4v4_9.yaml
+BIN := .venv/bin
+
+.PHONY: train test check bench clean
+
+train: .venv/.installed
+	$(BIN)/python runners/train_qplex_hrl.py --config $(CONFIG)
+
+test: .venv/.installed-dev
+	$(BIN)/python -m pytest
+
+check: .venv/.installed-dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pre-commit run --all-files
+
+bench: .venv/.installed
+	$(BIN)/qplex-hrl benchmark simulator
+	$(BIN)/qplex-hrl benchmark training
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/.installed-dev: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@ .venv/.installed

@@ -1,0 +1,3 @@
+"""Fast batched simulator of camera networks that track moving targets (the MATE world)."""
+
+__all__: list[str] = []

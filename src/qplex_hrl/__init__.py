@@ -1,0 +1,3 @@
+"""Hierarchical target selection for camera teams, learned with QPLEX."""
+
+__all__: list[str] = []
