@@ -1,0 +1,228 @@
+"""Mixers of the cameras' values into values of the team: none, VDN, QMIX, QPLEX and adaptive.
+
+All but ``none`` satisfy IGM (individual-global-max): the joint argmax of Q_tot is the tuple of
+individual argmaxes. Where a weight is ``|x(s)|``, its last layer starts with bias 1, so that each
+weighted mixer starts out close to VDN.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from qplex_hrl.config import MixingNetworkConfig
+from qplex_hrl.types import MixerOutput
+
+POSITIVE = 1e-6  # keeps weights above zero: a weight of zero would make all actions equally good
+
+
+def hypernet(input_size: int, hidden_size: int, output_size: int) -> nn.Sequential:
+    """Return a network [.., input_size] -> [.., output_size] with one hidden layer."""
+    return nn.Sequential(
+        nn.Linear(input_size, hidden_size),
+        nn.ReLU(inplace=True),
+        nn.Linear(hidden_size, output_size),
+    )
+
+
+def weight_hypernet(input_size: int, hidden_size: int, output_size: int) -> nn.Sequential:
+    """Return a hypernet whose output starts around 1, to be used through ``positive``."""
+    network = hypernet(input_size, hidden_size, output_size)
+    nn.init.ones_(network[-1].bias)  # type: ignore[arg-type]
+    return network
+
+
+def positive(weights: Tensor) -> Tensor:
+    """Return ``|weights|``, kept above zero."""
+    return weights.abs() + POSITIVE
+
+
+class Mixer(nn.Module):
+    """Base class: checks shapes once; a subclass writes ``mix``."""
+
+    def __init__(self, n_agents: int) -> None:
+        """Remember C."""
+        super().__init__()
+        self.n_agents = n_agents
+
+    def forward(
+        self, agent_qs: Tensor, max_agent_qs: Tensor, state_embedding: Tensor, actions: Tensor
+    ) -> MixerOutput:
+        """Return the mixed values.
+
+        Args:
+            agent_qs: [B, L, C] value of each camera's action.
+            max_agent_qs: [B, L, C] value of its best available action.
+            state_embedding: [B, L, E].
+            actions: [B, L, C] int64, the actions of ``agent_qs``.
+
+        Raises:
+            ValueError: shapes do not fit each other or the number of cameras.
+        """
+        shape = agent_qs.shape
+        if (
+            shape[-1] != self.n_agents
+            or max_agent_qs.shape != shape
+            or actions.shape != shape
+            or state_embedding.shape[:-1] != shape[:-1]
+        ):
+            msg = (
+                f"mixer of {self.n_agents} cameras: agent_qs {tuple(shape)}, "
+                f"max_agent_qs {tuple(max_agent_qs.shape)}, actions {tuple(actions.shape)}, "
+                f"state_embedding {tuple(state_embedding.shape)}; expected [B, L, C] three times "
+                "and [B, L, E]"
+            )
+            raise ValueError(msg)
+        return self.mix(agent_qs, max_agent_qs, state_embedding, actions)
+
+    def mix(
+        self, agent_qs: Tensor, max_agent_qs: Tensor, state_embedding: Tensor, actions: Tensor
+    ) -> MixerOutput:
+        """Return the mixed values of inputs whose shapes ``forward`` has checked."""
+        raise NotImplementedError
+
+
+class IndependentMixer(Mixer):
+    """No mixing (IQL, Tan 1993): every camera learns its own value, G = C."""
+
+    def mix(
+        self, agent_qs: Tensor, max_agent_qs: Tensor, state_embedding: Tensor, actions: Tensor
+    ) -> MixerOutput:
+        """Return ``agent_qs`` as q_tot [B, L, C]."""
+        return MixerOutput(agent_qs)
+
+
+class VDNMixer(Mixer):
+    """``Q_tot = sum_i Q_i`` (VDN, Sunehag et al. 2018, eq. 3)."""
+
+    def mix(
+        self, agent_qs: Tensor, max_agent_qs: Tensor, state_embedding: Tensor, actions: Tensor
+    ) -> MixerOutput:
+        """Return q_tot [B, L, 1]."""
+        return MixerOutput(agent_qs.sum(dim=-1, keepdim=True))
+
+
+class QMIXMixer(Mixer):
+    """Monotonic network (QMIX, Rashid et al. 2018, section 4.1).
+
+    ``Q_tot = w_2(s) . elu(W_1(s) Q + b_1(s)) + b_2(s)`` with W_1, w_2 > 0.
+    """
+
+    def __init__(self, n_agents: int, state_size: int, config: MixingNetworkConfig) -> None:
+        """Create the hypernetworks for state embeddings of length ``state_size``."""
+        super().__init__(n_agents)
+        embed, hidden = config.embed_size, config.hypernet_size
+        self.first_weight = hypernet(state_size, hidden, n_agents * embed)
+        self.first_bias = nn.Linear(state_size, embed)
+        self.second_weight = hypernet(state_size, hidden, embed)
+        self.second_bias = hypernet(state_size, embed, 1)
+
+    def mix(
+        self, agent_qs: Tensor, max_agent_qs: Tensor, state_embedding: Tensor, actions: Tensor
+    ) -> MixerOutput:
+        """Return q_tot [B, L, 1]."""
+        first = positive(self.first_weight(state_embedding)).unflatten(-1, (self.n_agents, -1))
+        hidden = (agent_qs.unsqueeze(-1) * first).sum(dim=-2) + self.first_bias(state_embedding)
+        second = positive(self.second_weight(state_embedding))
+        q_tot = (nn.functional.elu(hidden) * second).sum(dim=-1, keepdim=True)
+        return MixerOutput(q_tot + self.second_bias(state_embedding))
+
+
+class WeightedSumMixer(Mixer):
+    """``Q_tot = sum_i w_i(s) Q_i + b(s)``, w_i > 0: the simple part of the adaptive mixer."""
+
+    def __init__(self, n_agents: int, state_size: int, config: MixingNetworkConfig) -> None:
+        """Create the hypernetworks for state embeddings of length ``state_size``."""
+        super().__init__(n_agents)
+        self.weight = weight_hypernet(state_size, config.hypernet_size, n_agents)
+        self.bias = hypernet(state_size, config.embed_size, 1)
+
+    def mix(
+        self, agent_qs: Tensor, max_agent_qs: Tensor, state_embedding: Tensor, actions: Tensor
+    ) -> MixerOutput:
+        """Return q_tot [B, L, 1]."""
+        weighted = positive(self.weight(state_embedding)) * agent_qs
+        return MixerOutput(weighted.sum(dim=-1, keepdim=True) + self.bias(state_embedding))
+
+
+class QPLEXMixer(Mixer):
+    """Duplex dueling mixing (QPLEX, Wang et al. 2021, section 3.2).
+
+    ``V_i' = w_i(s) V_i + b_i(s)`` and ``A_i' = w_i(s) (Q_i - V_i)`` with V_i = max_a Q_i, w_i > 0;
+    ``Q_tot = sum_i V_i' + sum_i lambda_i(s, a) A_i'`` with
+    ``lambda_i = sum_k |key_k(s)| sigmoid(agent_k(s))_i sigmoid(action_k(s, a))_i``.
+
+    As in the authors' implementation, ``sum_i Q_i' + sum_i (lambda_i - 1) sg(A_i')`` is what is
+    differentiated (sg: stop-gradient); its value is the same. Without it an action whose lambda has
+    become small would get no gradient to rise.
+    """
+
+    def __init__(
+        self, n_agents: int, n_actions: int, state_size: int, config: MixingNetworkConfig
+    ) -> None:
+        """Create the hypernetworks for state embeddings of length ``state_size``."""
+        super().__init__(n_agents)
+        hidden, n_heads = config.hypernet_size, config.n_heads
+        self.n_actions = n_actions
+        self.weight = weight_hypernet(state_size, hidden, n_agents)
+        self.bias = hypernet(state_size, hidden, n_agents)
+        self.key = weight_hypernet(state_size, hidden, n_heads)
+        self.agent = hypernet(state_size, hidden, n_heads * n_agents)
+        # A linear layer on the state and one-hot actions of all cameras, as a table of its columns.
+        self.action_state = nn.Linear(state_size, hidden)
+        self.action_table = nn.Embedding(n_agents * n_actions, hidden)
+        nn.init.normal_(self.action_table.weight, std=n_agents**-0.5)
+        self.action = nn.Linear(hidden, n_heads * n_agents)
+        # Both sigmoids start near 1/2: lambda starts near |key| n_heads / 4.
+        nn.init.constant_(self.key[-1].bias, 4.0 / n_heads)  # type: ignore[arg-type]
+
+    def attention(self, state_embedding: Tensor, actions: Tensor) -> Tensor:
+        """Return lambda [B, L, C] > 0."""
+        heads = (-1, self.n_agents)
+        offsets = torch.arange(self.n_agents, device=actions.device) * self.n_actions
+        chosen = self.action_table(actions + offsets).sum(dim=-2)
+        action = self.action(torch.relu(self.action_state(state_embedding) + chosen))
+        keys = positive(self.key(state_embedding)).unsqueeze(-1)
+        agents = self.agent(state_embedding).unflatten(-1, heads).sigmoid()
+        lambdas: Tensor = (keys * agents * action.unflatten(-1, heads).sigmoid()).sum(dim=-2)
+        return lambdas + POSITIVE
+
+    def mix(
+        self, agent_qs: Tensor, max_agent_qs: Tensor, state_embedding: Tensor, actions: Tensor
+    ) -> MixerOutput:
+        """Return q_tot [B, L, 1]."""
+        weight = positive(self.weight(state_embedding))
+        values = weight * max_agent_qs + self.bias(state_embedding)
+        advantages = weight * (agent_qs - max_agent_qs)
+        fixed = advantages.detach()
+        # The bracket is zero: it only carries the gradient of Q_i' = V_i' + A_i'.
+        weighted = self.attention(state_embedding, actions) * fixed + (advantages - fixed)
+        return MixerOutput((values.sum(-1) + weighted.sum(-1)).unsqueeze(-1))
+
+
+class AdaptiveMixer(Mixer):
+    """A gate between a simple and a complex mixer, by the estimated complexity of the state.
+
+    ``c(s) in [0, 1]``, ``alpha(s) = sigmoid(k (c(s) - threshold))``,
+    ``Q_tot = (1 - alpha) Q_simple + alpha Q_complex``. Both parts have the same argmax and alpha
+    does not depend on the actions, so IGM holds.
+    """
+
+    def __init__(
+        self, n_agents: int, n_actions: int, state_size: int, config: MixingNetworkConfig
+    ) -> None:
+        """Create both mixers and the complexity estimator."""
+        super().__init__(n_agents)
+        self.simple = WeightedSumMixer(n_agents, state_size, config)
+        self.complex = QPLEXMixer(n_agents, n_actions, state_size, config)
+        self.estimator = hypernet(state_size, config.hypernet_size, 1)
+        self.gate_sharpness = config.gate_sharpness
+        self.complexity_threshold = config.complexity_threshold
+
+    def mix(
+        self, agent_qs: Tensor, max_agent_qs: Tensor, state_embedding: Tensor, actions: Tensor
+    ) -> MixerOutput:
+        """Return q_tot [B, L, 1], gate and complexity [B, L]."""
+        complexity = self.estimator(state_embedding).sigmoid()
+        gate = torch.sigmoid(self.gate_sharpness * (complexity - self.complexity_threshold))
+        inputs = (agent_qs, max_agent_qs, state_embedding, actions)
+        q_tot = (1 - gate) * self.simple.mix(*inputs).q_tot + gate * self.complex.mix(*inputs).q_tot
+        return MixerOutput(q_tot, gate.squeeze(-1), complexity.squeeze(-1))

@@ -1,0 +1,263 @@
+"""The whole model from its configuration: cameras' network, state encoder and mixer."""
+
+import math
+from typing import assert_never
+
+import torch
+from torch import Tensor, nn
+
+from qplex_hrl.config import HRLConfig, MixingNetworkConfig, NetworkConfig, QNetworkConfig
+from qplex_hrl.mixers import (
+    AdaptiveMixer,
+    IndependentMixer,
+    Mixer,
+    QMIXMixer,
+    QPLEXMixer,
+    VDNMixer,
+)
+from qplex_hrl.networks import (
+    Encoding,
+    Features,
+    FeedForwardCore,
+    OptionHead,
+    RecurrentCore,
+    StateEncoder,
+    TargetEncoder,
+    split_features,
+)
+from qplex_hrl.selector import HierarchicalSelector, Selection, selection_entropy
+from qplex_hrl.targets import mask_unavailable
+from qplex_hrl.types import AgentOutput, MixerOutput, ModelDims
+
+
+class CameraNetwork(nn.Module):
+    """Q-network of a camera, shared by all; one weight set runs on any C, T and U.
+
+    A camera's hidden state is ``[fast core | slow core | held summary H | held probabilities T+1]``.
+    The first two parts (``recurrent_size``) are what a training window needs, because windows start
+    at slow ticks; acting carries all (``hidden_size``). Both are zero at an episode's start.
+    """
+
+    def __init__(
+        self,
+        dims: ModelDims,
+        selection_bits: Tensor,
+        config: QNetworkConfig,
+        slow_interval: int,
+    ) -> None:
+        """Create the network.
+
+        Args:
+            dims: sizes of the world.
+            selection_bits: [U, T] bool, the targets that each option selects.
+            config: type and sizes.
+            slow_interval: decisions between two of the slow selector.
+
+        Raises:
+            ValueError: ``selection_bits`` has another shape than [U, T].
+        """
+        super().__init__()
+        if selection_bits.shape != (dims.n_actions, dims.n_targets):
+            msg = (
+                f"selection_bits has shape {tuple(selection_bits.shape)}, "
+                f"expected {(dims.n_actions, dims.n_targets)}"
+            )
+            raise ValueError(msg)
+        self.dims = dims
+        self.slow_interval = slow_interval
+        width = config.hidden_size
+        self.encoder = TargetEncoder(dims, width)
+        self.selector: HierarchicalSelector | None = None
+        self.core: FeedForwardCore | RecurrentCore
+        match config.type:
+            case "mlp":
+                self.core = FeedForwardCore(width, width)
+            case "rnn":
+                self.core = RecurrentCore(width, width)
+            case "attention_rnn" | "hierarchical_rnn":
+                recurrent = config.type == "hierarchical_rnn"
+                self.selector = HierarchicalSelector(width, config.n_heads, recurrent=recurrent)
+                self.core = RecurrentCore(3 * width, width)
+            case _:
+                assert_never(config.type)
+        self.head = OptionHead(2 * width, width, dims.option_size, selection_bits)
+        slow_size = self.selector.recurrent_size if self.selector else 0
+        held_size = width + dims.n_targets + 1 if self.selector else 0
+        self._hidden_parts = [self.core.recurrent_size, slow_size, held_size]
+
+    @property
+    def recurrent_size(self) -> int:
+        """Length R of the part of a camera's hidden state that a training window starts from."""
+        return self._hidden_parts[0] + self._hidden_parts[1]
+
+    @property
+    def hidden_size(self) -> int:
+        """Length of the hidden state that acting carries."""
+        return sum(self._hidden_parts)
+
+    def forward(self, obs: Tensor, hidden_state: Tensor, burn_in: int = 0) -> AgentOutput:
+        """Return the Q-values of whole windows, all frames at once.
+
+        Args:
+            obs: [B, L, C, D]; frame 0 is a slow tick.
+            hidden_state: [B, C, R] before frame 0.
+            burn_in: the first frames only warm the recurrent state and are left out of the output.
+        """
+        batch, length, n_agents, _ = obs.shape
+        features = split_features(obs, self.dims)
+        encoding = self.encoder(features.context, features.targets)
+        fast_hidden, slow_hidden = hidden_state.flatten(0, 1).split(self._hidden_parts[:2], dim=-1)
+        slow = None
+        if self.selector is not None:
+            every = slice(None, None, self.slow_interval)
+            ticks = Encoding(
+                encoding.context[every], encoding.targets[:, every], encoding.known[:, every]
+            )
+            slow, slow_hidden = self.selector.select_slow(ticks, slow_hidden)
+            slow = slow.hold(self.slow_interval, length)
+        return self._decide(features, encoding, slow, fast_hidden, slow_hidden, burn_in)
+
+    def step(
+        self, obs: Tensor, avail_actions: Tensor, hidden_state: Tensor, slow_tick: Tensor
+    ) -> AgentOutput:
+        """Return the Q-values of one decision, with unavailable actions at minus infinity.
+
+        Args:
+            obs: [N, C, D].
+            avail_actions: [N, C, U] bool.
+            hidden_state: [N, C, hidden_size] as the last decision returned it.
+            slow_tick: [N] bool, the environments whose slow selector decides now; in the others its
+                last choice is held.
+        """
+        n_envs, n_agents, _ = obs.shape
+        features = split_features(obs.unsqueeze(1), self.dims)
+        encoding = self.encoder(features.context, features.targets)
+        hidden = hidden_state.flatten(0, 1)
+        fast_hidden, slow_hidden, held = hidden.split(self._hidden_parts, dim=-1)
+        slow = None
+        if self.selector is not None:
+            ticking = slow_tick.repeat_interleave(n_agents).unsqueeze(-1)
+            slow, new_slow_hidden = self.selector.select_slow(encoding, slow_hidden)
+            held = torch.where(ticking, torch.cat([slow.summary[0], slow.probs[:, 0].T], -1), held)
+            slow_hidden = torch.where(ticking, new_slow_hidden, slow_hidden)
+            summary, probs = held.split([slow.summary.shape[-1], slow.probs.shape[0]], dim=-1)
+            slow = Selection(probs.T.unsqueeze(1), summary.unsqueeze(0))
+        output = self._decide(features, encoding, slow, fast_hidden, slow_hidden)
+        held = held.unflatten(0, (n_envs, n_agents))
+        return AgentOutput(
+            q_values=mask_unavailable(output.q_values.squeeze(1), avail_actions),
+            hidden_state=torch.cat([output.hidden_state, held], dim=-1),
+            fast_entropy=output.fast_entropy.squeeze(1),
+            slow_entropy=output.slow_entropy.squeeze(1),
+            fast_probs=output.fast_probs.squeeze(1),
+            slow_probs=output.slow_probs.squeeze(1),
+        )
+
+    def _decide(
+        self,
+        features: Features,
+        encoding: Encoding,
+        slow: Selection | None,
+        fast_hidden: Tensor,
+        slow_hidden: Tensor,
+        burn_in: int = 0,
+    ) -> AgentOutput:
+        """Return fast selection, core and option head of all frames, without the burn-in."""
+        n_agents = self.dims.n_agents
+        priorities = None
+        inputs = encoding.context
+        probs = encoding.context.new_zeros(2, self.dims.n_targets + 1, *inputs.shape[:2])
+        if self.selector is not None and slow is not None:
+            fast = self.selector.select_fast(encoding, slow)
+            inputs = torch.cat([inputs, fast.summary, slow.summary], dim=-1)
+            probs = torch.stack([fast.probs, slow.probs])
+            priorities = probs[:, :-1, burn_in:].movedim(0, -1)
+        hidden, fast_hidden = self.core(inputs, fast_hidden)
+        q_values = self.head(
+            torch.cat([hidden, encoding.context], dim=-1)[burn_in:],
+            encoding.targets[:, burn_in:],
+            priorities,
+            features.options[:, burn_in:],
+        )
+        probs = self._by_camera(probs[:, :, burn_in:].movedim(1, -1))
+        fast_entropy, slow_entropy = selection_entropy(probs)
+        return AgentOutput(
+            q_values=self._by_camera(q_values.movedim(0, -1)),
+            hidden_state=torch.cat([fast_hidden, slow_hidden], dim=-1).unflatten(0, (-1, n_agents)),
+            fast_entropy=fast_entropy,
+            slow_entropy=slow_entropy,
+            fast_probs=probs[0],
+            slow_probs=probs[1],
+        )
+
+    def _by_camera(self, values: Tensor) -> Tensor:
+        """Return [.., L, n, X] as [.., B, L, C, X]."""
+        return values.unflatten(-2, (-1, self.dims.n_agents)).movedim(-4, -3)
+
+
+class QPLEXHRLModel(nn.Module):
+    """All that is learned: the cameras' network, the state encoder and the mixer."""
+
+    def __init__(self, agent: CameraNetwork, state_encoder: nn.Module, mixer: Mixer) -> None:
+        """Put the parts together."""
+        super().__init__()
+        self.agent = agent
+        self.state_encoder = state_encoder
+        self.mixer = mixer
+
+    def mix(
+        self, agent_qs: Tensor, max_agent_qs: Tensor, state: Tensor, actions: Tensor
+    ) -> MixerOutput:
+        """Return the team's values.
+
+        Args:
+            agent_qs: [B, L, C] value of each camera's action.
+            max_agent_qs: [B, L, C] value of its best available action.
+            state: [B, L, S] global state.
+            actions: [B, L, C] int64.
+        """
+        embedding = self.state_encoder(state)
+        mixed: MixerOutput = self.mixer(agent_qs, max_agent_qs, embedding, actions)
+        return mixed
+
+
+def build_mixer(
+    n_agents: int, n_actions: int, state_size: int, config: MixingNetworkConfig
+) -> Mixer:
+    """Return the configured mixer for state embeddings of length ``state_size``."""
+    match config.type:
+        case "none":
+            return IndependentMixer(n_agents)
+        case "vdn":
+            return VDNMixer(n_agents)
+        case "qmix":
+            return QMIXMixer(n_agents, state_size, config)
+        case "qplex":
+            return QPLEXMixer(n_agents, n_actions, state_size, config)
+        case "adaptive":
+            return AdaptiveMixer(n_agents, n_actions, state_size, config)
+        case _:
+            assert_never(config.type)
+
+
+def build_model(dims: ModelDims, selection_bits: Tensor, config: NetworkConfig) -> QPLEXHRLModel:
+    """Return a freshly initialised model (by torch's global generator).
+
+    Args:
+        dims: sizes of the world.
+        selection_bits: [U, T] bool, the targets that each option selects.
+        config: the configuration's section ``network``.
+    """
+    encoder_config = config.state_encoder
+    return QPLEXHRLModel(
+        CameraNetwork(dims, selection_bits, config.q_network, slow_interval(config.hrl)),
+        StateEncoder(dims.state_size, encoder_config.hidden_size, encoder_config.embed_size),
+        build_mixer(
+            dims.n_agents, dims.n_actions, encoder_config.embed_size, config.mixing_network
+        ),
+    )
+
+
+def slow_interval(config: HRLConfig) -> int:
+    """Return the number of decisions between two of the slow selector."""
+    return math.ceil(config.frame_skip / config.fast_interval)

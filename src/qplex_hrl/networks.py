@@ -1,0 +1,194 @@
+"""Building blocks of the Q-networks: encoders of targets and state, temporal cores, option head.
+
+Inside the networks entities come first and time before rows: [T, L, n, H] and [U, L, n, H] with
+n = B * C cameras. So pooling over targets is a reduction over the outermost axis, the selection
+matrix applies to all rows as one product, and nothing needs a batched product of tiny matrices.
+Parameters do not depend on T, U or C.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from qplex_hrl.types import ModelDims
+
+
+class Features(NamedTuple):
+    """Observations split into their parts, entities first."""
+
+    context: Tensor  # [L, n, Fc]
+    targets: Tensor  # [T, L, n, Ft]
+    options: Tensor  # [U, L, n, Fo]
+
+
+class Encoding(NamedTuple):
+    """What the target encoder knows of every frame."""
+
+    context: Tensor  # [L, n, H]
+    targets: Tensor  # [T, L, n, H], zero for unknown targets
+    known: Tensor  # [T, L, n] bool
+
+
+def split_features(obs: Tensor, dims: ModelDims) -> Features:
+    """Return the parts of the observations in the layout of this module.
+
+    Args:
+        obs: [B, L, C, D] float32.
+        dims: sizes of the world; C and D must be its ``n_agents`` and ``obs_size``.
+
+    Raises:
+        ValueError: there are more or fewer cameras, or the observations have another length.
+    """
+    batch, length, n_agents, obs_size = obs.shape
+    if (n_agents, obs_size) != (dims.n_agents, dims.obs_size):
+        msg = (
+            f"observations of {n_agents} cameras with {obs_size} numbers each; "
+            f"the model expects {dims.n_agents} with {dims.obs_size}"
+        )
+        raise ValueError(msg)
+    n = batch * n_agents
+    n_target_values = dims.n_targets * dims.target_size
+    context, targets, options = obs.transpose(0, 1).split(
+        [dims.context_size, n_target_values, dims.n_actions * dims.option_size], dim=-1
+    )
+
+    def entities_first(part: Tensor, count: int, size: int) -> Tensor:
+        entities = part.unflatten(-1, (count, size)).permute(3, 0, 1, 2, 4)
+        return entities.reshape(count, length, n, size)
+
+    return Features(
+        context=context.reshape(length, n, dims.context_size),
+        targets=entities_first(targets, dims.n_targets, dims.target_size),
+        options=entities_first(options, dims.n_actions, dims.option_size),
+    )
+
+
+class TargetEncoder(nn.Module):
+    """Per-target embeddings and a context vector that pools them."""
+
+    def __init__(self, dims: ModelDims, hidden_size: int) -> None:
+        """Create the layers for the feature sizes in ``dims``."""
+        super().__init__()
+        self.target_mlp = nn.Sequential(
+            nn.Linear(dims.target_size, hidden_size),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden_size, hidden_size),
+            nn.ReLU(inplace=True),
+        )
+        self.context_layer = nn.Linear(dims.context_size + 2 * hidden_size, hidden_size)
+
+    def forward(self, context: Tensor, targets: Tensor) -> Encoding:
+        """Return embeddings and pooled context.
+
+        Args:
+            context: [L, n, Fc].
+            targets: [T, L, n, Ft]; feature 0 is 1 for a target the camera knows of, else 0.
+        """
+        known = targets[..., 0] > 0.5
+        embeddings = self.target_mlp(targets) * known.unsqueeze(-1)
+        n_known = known.sum(dim=0).clamp_min(1).unsqueeze(-1)
+        # Embeddings are not negative, so zeros of unknown targets cannot win the maximum.
+        pooled = torch.cat([context, embeddings.sum(dim=0) / n_known, embeddings.amax(dim=0)], -1)
+        return Encoding(torch.relu(self.context_layer(pooled)), embeddings, known)
+
+
+class FeedForwardCore(nn.Module):
+    """A layer without memory, with the interface of ``RecurrentCore``."""
+
+    recurrent_size = 0
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        """Create the layer."""
+        super().__init__()
+        self.layer = nn.Linear(input_size, hidden_size)
+
+    def forward(self, inputs: Tensor, hidden_state: Tensor) -> tuple[Tensor, Tensor]:
+        """Return [L, n, H] and the empty state [n, 0] for ``inputs`` [L, n, X]."""
+        return torch.relu(self.layer(inputs)), hidden_state
+
+
+class RecurrentCore(nn.Module):
+    """A GRU over time."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        """Create the GRU; its state has ``hidden_size`` entries."""
+        super().__init__()
+        self.recurrent_size = hidden_size
+        self.gru = nn.GRU(input_size, hidden_size)
+
+    def forward(self, inputs: Tensor, hidden_state: Tensor) -> tuple[Tensor, Tensor]:
+        """Return outputs [L, n, H] and the last state [n, H].
+
+        Args:
+            inputs: [L, n, X].
+            hidden_state: [n, H] before the first frame.
+        """
+        outputs, last = self.gru(inputs, hidden_state.unsqueeze(0))
+        return outputs, last.squeeze(0)
+
+
+class OptionHead(nn.Module):
+    """Q-value of every option from the targets it selects, its own features and the camera's state.
+
+    ``x_u = relu(sum_{t in u} (W_e e_t + W_p p_t) + W_o o_u + W_h h)``, ``Q_u = w . x_u + v(h)``.
+    """
+
+    selection: Tensor
+
+    def __init__(
+        self, state_size: int, hidden_size: int, option_size: int, selection_bits: Tensor
+    ) -> None:
+        """Create the layers.
+
+        Args:
+            state_size: length X of the camera's state h.
+            hidden_size: length H of a target embedding; an option's hidden layer has half of it.
+            option_size: length Fo of an option's own features.
+            selection_bits: [U, T] bool, the targets that each option selects.
+        """
+        super().__init__()
+        width = max(hidden_size // 2, 1)
+        self.target_layer = nn.Linear(hidden_size, width, bias=False)
+        self.priority_layer = nn.Linear(2, width, bias=False)
+        self.option_layer = nn.Linear(option_size, width, bias=False)
+        self.state_layer = nn.Linear(state_size, width)
+        self.value_layer = nn.Linear(state_size, 1)
+        self.output = nn.Linear(width, 1, bias=False)
+        # A last column of ones adds the camera's state to all options within the same product.
+        ones = torch.ones_like(selection_bits[:, :1])
+        selection = torch.cat([selection_bits, ones], dim=1).to(torch.get_default_dtype())
+        self.register_buffer("selection", selection, persistent=False)
+
+    def forward(
+        self, state: Tensor, targets: Tensor, priorities: Tensor | None, options: Tensor
+    ) -> Tensor:
+        """Return Q-values [U, L, n].
+
+        Args:
+            state: [L, n, X].
+            targets: [T, L, n, H] embeddings.
+            priorities: [T, L, n, 2], the fast and the slow selector's probabilities, if any.
+            options: [U, L, n, Fo].
+        """
+        selected = self.target_layer(targets)
+        if priorities is not None:
+            selected = selected + self.priority_layer(priorities)
+        terms = torch.cat([selected, self.state_layer(state).unsqueeze(0)])
+        hidden = self.option_layer(options)
+        hidden.flatten(1).addmm_(self.selection, terms.flatten(1))
+        q_values: Tensor = self.output(hidden.relu_()).squeeze(-1)
+        return q_values + self.value_layer(state).squeeze(-1)
+
+
+class StateEncoder(nn.Sequential):
+    """The mixer's input from the global state: [B, L, S] -> [B, L, E]."""
+
+    def __init__(self, state_size: int, hidden_size: int, embed_size: int) -> None:
+        """Create the two layers."""
+        super().__init__(
+            nn.Linear(state_size, hidden_size),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden_size, embed_size),
+            nn.ReLU(inplace=True),
+        )

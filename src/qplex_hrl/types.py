@@ -1,0 +1,75 @@
+"""Records passed between the parts of the learner.
+
+Shape letters: B sequences, L decisions, C cameras, T targets, U selectable actions, D observation
+length, S state length, E state embedding length, R recurrent state of one camera, G values after
+mixing.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ModelDims:
+    """Sizes that the world dictates to the networks.
+
+    One observation is the vector ``context | targets | options`` with ``context_size``,
+    ``n_targets * target_size`` and ``n_actions * option_size`` entries.
+    """
+
+    n_agents: int
+    n_targets: int
+    n_actions: int
+    context_size: int
+    target_size: int
+    option_size: int
+    state_size: int
+
+    @property
+    def obs_size(self) -> int:
+        """Length D of one camera's observation."""
+        return (
+            self.context_size
+            + self.n_targets * self.target_size
+            + self.n_actions * self.option_size
+        )
+
+
+class SequenceBatch(NamedTuple):
+    """Windows of consecutive decisions; decision t leads from frame t to frame t + 1.
+
+    Every window starts at a slow tick. An episode ends at most once in a window and padding
+    follows; there ``filled`` is false and only action 0 is available. Where ``filled`` is true and
+    ``terminated`` is false, frame t + 1 is a frame of the same episode, to bootstrap from.
+    """
+
+    obs: Tensor  # [B, L+1, C, D] float32
+    state: Tensor  # [B, L+1, S] float32
+    avail_actions: Tensor  # [B, L+1, C, U] bool, at least one true per camera
+    actions: Tensor  # [B, L, C] int64
+    reward: Tensor  # [B, L] float32
+    terminated: Tensor  # [B, L] bool, nothing follows
+    truncated: Tensor  # [B, L] bool, cut off: the value of frame t + 1 still counts
+    filled: Tensor  # [B, L] bool
+    hidden_state: Tensor  # [B, C, R] float32, recurrent state before frame 0
+
+
+class AgentOutput(NamedTuple):
+    """What the cameras' network says about L frames (without the axis L for a single decision)."""
+
+    q_values: Tensor  # [B, L, C, U]
+    hidden_state: Tensor  # [B, C, R] after the last frame; [N, C, hidden_size] for a decision
+    fast_entropy: Tensor  # [B, L, C] nats, zero for a network without selectors
+    slow_entropy: Tensor  # [B, L, C] nats
+    fast_probs: Tensor  # [B, L, C, T+1], the last entry is "search"
+    slow_probs: Tensor  # [B, L, C, T+1]
+
+
+class MixerOutput(NamedTuple):
+    """Mixed values and, from the adaptive mixer, what its gate did."""
+
+    q_tot: Tensor  # [B, L, G], G = 1, or C without mixing
+    gate: Tensor | None = None  # [B, L] in [0, 1], share of the complex mixer
+    complexity: Tensor | None = None  # [B, L] in [0, 1]
