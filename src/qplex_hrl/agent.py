@@ -1,0 +1,124 @@
+"""The acting side of a model: epsilon-greedy cameras of N environments, memory and slow clock."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from qplex_hrl.model import CameraNetwork
+
+
+class Agent:
+    """Chooses actions for the cameras of N environments with its own copy of the network.
+
+    Everything an environment's cameras remember is a row here: recurrent and held slow state
+    [N, C, H] and the index of the next decision in the episode [N]. The slow selector decides when
+    that index is a multiple of the network's ``slow_interval``. A decision takes the same amount of
+    numbers from the generator for any epsilon, so a schedule does not shift the random stream.
+    """
+
+    def __init__(
+        self,
+        network: CameraNetwork,
+        *,
+        n_envs: int,
+        n_agents: int,
+        rng: np.random.Generator,
+        device: torch.device,
+    ) -> None:
+        """Copy the network and start every environment at an episode's first decision.
+
+        Args:
+            network: the acting part of a model.
+            n_envs: environments N acted for at once.
+            n_agents: cameras C.
+            rng: explores; never touched by ``load_weights``.
+            device: where the copy acts.
+        """
+        self._network = copy.deepcopy(network).to(device).eval().requires_grad_(False)
+        self._rng = rng
+        self._device = device
+        self._hidden_state = torch.zeros((n_envs, n_agents, network.hidden_size), device=device)
+        self._decision_index = np.zeros(n_envs, np.int64)
+
+    @property
+    def decision_index(self) -> NDArray[np.int64]:
+        """[N] int64: index in the episode of the decision that comes next."""
+        return self._decision_index.copy()
+
+    @property
+    def recurrent_state(self) -> torch.Tensor:
+        """[N, C, R] float32: the recurrent part of the memory before the next decision."""
+        return self._hidden_state[..., : self._network.recurrent_size]
+
+    def load_weights(self, network: nn.Module) -> None:
+        """Copy the parameters of ``network``, which has the same architecture."""
+        self._network.load_state_dict(network.state_dict())
+
+    @torch.no_grad()
+    def act(
+        self, obs: NDArray[np.float32], avail_actions: NDArray[np.bool_], epsilon: float = 0.0
+    ) -> NDArray[np.int64]:
+        """Return the actions [N, C] int64 of this decision and advance memory and clock.
+
+        Args:
+            obs: [N, C, D] float32.
+            avail_actions: [N, C, U] bool, at least one true per camera.
+            epsilon: probability with which a camera takes a uniformly drawn available action.
+        """
+        slow_tick = torch.from_numpy(self._decision_index % self._network.slow_interval == 0)
+        output = self._network.step(
+            torch.from_numpy(obs).to(self._device),
+            torch.from_numpy(avail_actions).to(self._device),
+            self._hidden_state,
+            slow_tick.to(self._device),
+        )
+        self._hidden_state = output.hidden_state
+        self._decision_index += 1
+        greedy = output.q_values.argmax(dim=-1).cpu().numpy()
+        return self._explore(greedy, avail_actions, epsilon)
+
+    def _explore(
+        self, greedy: NDArray[np.int64], avail_actions: NDArray[np.bool_], epsilon: float
+    ) -> NDArray[np.int64]:
+        """Return ``greedy`` [N, C] with uniformly drawn available actions at a rate of epsilon."""
+        gamble, choice = self._rng.random((2, *greedy.shape))
+        order = avail_actions.cumsum(axis=-1)  # the k-th available action is the first with k
+        wanted = (choice * order[..., -1]).astype(np.int64) + 1
+        drawn = (order >= wanted[..., None]).argmax(axis=-1)
+        return np.where(gamble < epsilon, drawn, greedy)
+
+    def reset_rows(self, ended: NDArray[np.bool_]) -> None:
+        """Forget everything in the environments where ``ended`` [N] is true: a new episode."""
+        if ended.any():
+            self._hidden_state[torch.from_numpy(ended).to(self._device)] = 0.0
+            self._decision_index[ended] = 0
+
+    # Any: NumPy types the state of a generator as a plain dictionary.
+    def state_dict(self) -> dict[str, Any]:
+        """Return memory, clock and random state; with the weights, all of an exact continuation."""
+        return {
+            "hidden_state": self._hidden_state.clone(),
+            "decision_index": torch.from_numpy(self._decision_index.copy()),
+            "rng": self._rng.bit_generator.state,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what ``state_dict`` gave.
+
+        Raises:
+            ValueError: it was written with another number of environments, cameras or units.
+        """
+        hidden_state = state["hidden_state"]
+        if hidden_state.shape != self._hidden_state.shape:
+            msg = (
+                f"saved agent memory has shape {tuple(hidden_state.shape)}, "
+                f"this configuration needs {tuple(self._hidden_state.shape)}"
+            )
+            raise ValueError(msg)
+        self._hidden_state = hidden_state.to(self._device).clone()
+        self._decision_index = state["decision_index"].numpy().copy()
+        self._rng.bit_generator.state = state["rng"]

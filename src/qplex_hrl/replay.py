@@ -1,0 +1,263 @@
+"""Sequence replay: a preallocated ring of decisions that gives training windows.
+
+Shape letters as in the contract; n rows are decisions in time, K = capacity in rows (decisions per
+environment), W = burn_in + sequence_length decisions of a window, R = recurrent state of a camera.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from qplex_hrl.types import SequenceBatch
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+
+class ReplaySizes(NamedTuple):
+    """Sizes of everything that is stored for one decision of one environment."""
+
+    n_envs: int
+    n_agents: int
+    n_actions: int
+    obs_size: int
+    state_size: int
+    recurrent_size: int
+
+
+class DecisionChunk(NamedTuple):
+    """Consecutive decisions of all environments, in the storage formats of the replay.
+
+    ``obs``, ``state``, ``avail_actions`` and ``recurrent_state`` are what the cameras had *before*
+    the decision; ``reward`` and the flags are what came of it.
+    """
+
+    obs: NDArray[np.float16]  # [n, N, C, D]
+    state: NDArray[np.float16]  # [n, N, S]
+    avail_actions: NDArray[np.bool_]  # [n, N, C, U]
+    actions: NDArray[np.int64]  # [n, N, C]
+    reward: NDArray[np.float32]  # [n, N]
+    terminated: NDArray[np.bool_]  # [n, N]
+    truncated: NDArray[np.bool_]  # [n, N]
+    decision_index: NDArray[np.int64]  # [n, N], 0 at an episode's first decision
+    recurrent_state: NDArray[np.float16]  # [n, N, C, R]
+
+
+def allocate_chunk(n_decisions: int, sizes: ReplaySizes) -> DecisionChunk:
+    """Return a zeroed chunk of ``n_decisions`` rows."""
+    shape = (n_decisions, sizes.n_envs)
+    per_camera = (*shape, sizes.n_agents)
+    return DecisionChunk(
+        obs=np.zeros((*per_camera, sizes.obs_size), np.float16),
+        state=np.zeros((*shape, sizes.state_size), np.float16),
+        avail_actions=np.zeros((*per_camera, sizes.n_actions), np.bool_),
+        actions=np.zeros(per_camera, np.int64),
+        reward=np.zeros(shape, np.float32),
+        terminated=np.zeros(shape, np.bool_),
+        truncated=np.zeros(shape, np.bool_),
+        decision_index=np.zeros(shape, np.int64),
+        recurrent_state=np.zeros((*per_camera, sizes.recurrent_size), np.float16),
+    )
+
+
+class ReplayBuffer:
+    """Ring over [time, environment] that samples windows of W decisions and a bootstrap frame.
+
+    A window starts where the slow selector decides, lies in consecutive rows of one environment and
+    never spans the write head. What follows an episode's end inside a window is padding: zeros,
+    ``filled`` false, only action 0 available. The environments reset by themselves, so the frame
+    after a truncated episode is not stored; its last transition is therefore not filled and only
+    lends its observation as bootstrap frame to the one before.
+    """
+
+    def __init__(
+        self,
+        sizes: ReplaySizes,
+        *,
+        capacity: int,
+        sequence_length: int,
+        burn_in: int,
+        slow_period: int,
+        rng: np.random.Generator,
+    ) -> None:
+        """Allocate the ring.
+
+        Args:
+            sizes: sizes of one decision.
+            capacity: decisions kept, all environments together.
+            sequence_length: decisions of a window that are trained on.
+            burn_in: decisions before them that only warm the recurrent state.
+            slow_period: decisions between two of the slow selector; windows start at such.
+            rng: draws the windows.
+
+        Raises:
+            ValueError: the ring could not hold a single window per environment.
+        """
+        self.window = burn_in + sequence_length
+        self._burn_in = burn_in
+        self._slow_period = slow_period
+        self._sizes = sizes
+        self._rng = rng
+        self._rows = capacity // sizes.n_envs
+        if self._rows <= self.window:
+            smallest = (self.window + 1) * sizes.n_envs
+            msg = (
+                f"training.buffer_size = {capacity} is too small: {sizes.n_envs} environments and "
+                f"windows of {self.window} decisions need at least {smallest}"
+            )
+            raise ValueError(msg)
+        self._ring = allocate_chunk(self._rows, sizes)
+        self._startable = np.zeros((self._rows, sizes.n_envs), np.bool_)
+        self._starts = np.zeros(0, np.int64)
+        self._written = 0
+
+    def __len__(self) -> int:
+        """Return the number of decisions held, all environments together."""
+        return min(self._written, self._rows) * self._sizes.n_envs
+
+    @property
+    def n_windows(self) -> int:
+        """Number of different windows that can be drawn now."""
+        return int(self._starts.size)
+
+    def add(self, chunk: DecisionChunk) -> None:
+        """Append a chunk, over the oldest rows once the ring is full.
+
+        Raises:
+            ValueError: the chunk has more rows than the ring, or other shapes.
+        """
+        n = chunk.reward.shape[0]
+        if n > self._rows:
+            msg = f"a chunk of {n} decisions does not fit into a ring of {self._rows}"
+            raise ValueError(msg)
+        rows = (self._written + np.arange(n)) % self._rows
+        for name, kept, new in zip(chunk._fields, self._ring, chunk, strict=True):
+            if new.shape[1:] != kept.shape[1:]:
+                msg = f"chunk.{name} has shape {new.shape}, expected [n, {kept.shape[1:]}]"
+                raise ValueError(msg)
+            kept[rows] = new
+        before = self._written
+        self._written += n
+        self._update_starts(before)
+
+    def sample(self, batch_size: int, device: torch.device) -> SequenceBatch:
+        """Return ``batch_size`` windows drawn uniformly, with replacement, on ``device``.
+
+        Raises:
+            ValueError: there is no complete window yet (see ``n_windows``).
+        """
+        if self._starts.size == 0:
+            msg = "the replay holds no complete window yet"
+            raise ValueError(msg)
+        starts = self._starts[self._rng.integers(self._starts.size, size=batch_size)]
+        return self._windows(starts, device)
+
+    def _windows(self, starts: NDArray[np.int64], device: torch.device) -> SequenceBatch:
+        """Return the windows that begin at the flat positions ``starts`` [B] (row * N + env)."""
+        n_envs, window = self._sizes.n_envs, self.window
+        row, env = np.divmod(starts, n_envs)
+        rows = (row[:, None] + np.arange(window + 1)) % self._rows
+        flat = rows * n_envs + env[:, None]  # [B, W+1]
+        decisions = flat[:, :-1]
+
+        terminated = _take(self._ring.terminated, decisions)
+        truncated = _take(self._ring.truncated, decisions) & ~terminated
+        inside = np.ones(flat.shape, np.bool_)  # frame belongs to the window's episode
+        inside[:, 1:] = ~np.logical_or.accumulate(terminated | truncated, axis=1)
+        outside = ~inside
+
+        obs = _take(self._ring.obs, flat)
+        obs[outside] = 0
+        state = _take(self._ring.state, flat)
+        state[outside] = 0
+        avail_actions = _take(self._ring.avail_actions, flat)
+        avail_actions[outside] = False
+        avail_actions[outside, :, 0] = True
+        actions = _take(self._ring.actions, decisions)
+        actions[outside[:, :-1]] = 0
+        reward = np.where(inside[:, :-1], _take(self._ring.reward, decisions), np.float32(0))
+        recurrent_state = _take(self._ring.recurrent_state, flat[:, 0])
+
+        def tensor(array: NDArray[np.generic]) -> torch.Tensor:
+            return torch.from_numpy(array).to(device)
+
+        return SequenceBatch(
+            obs=tensor(obs).to(torch.float32),
+            state=tensor(state).to(torch.float32),
+            avail_actions=tensor(avail_actions),
+            actions=tensor(actions),
+            reward=tensor(reward),
+            terminated=tensor(terminated & inside[:, :-1]),
+            truncated=tensor(truncated & inside[:, :-1]),
+            filled=tensor(inside[:, :-1] & ~truncated),
+            hidden_state=tensor(recurrent_state).to(torch.float32),
+        )
+
+    def _update_starts(self, before: int) -> None:
+        """Decide which rows begin a window, after the row count rose from ``before``."""
+        head, window = self._written, self.window
+        # Rows whose window has just become complete.
+        first = max(0, before - window, head - self._rows)
+        complete = np.arange(first, max(first, head - window))
+        if complete.size:
+            self._startable[complete % self._rows] = self._is_start(complete)
+        # The newest rows have no complete window; here their windows would run over the head.
+        open_rows = np.arange(max(0, head - window), head)
+        self._startable[open_rows % self._rows] = False
+        self._starts = np.flatnonzero(self._startable)
+
+    def _is_start(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return [n, N]: a slow tick from which at least one transition can be trained on."""
+        ring = self._ring
+        first_trained = (rows + self._burn_in) % self._rows
+        good = ring.decision_index[rows % self._rows] % self._slow_period == 0
+        good &= ring.terminated[first_trained] | ~ring.truncated[first_trained]
+        for offset in range(self._burn_in):
+            row = (rows + offset) % self._rows
+            good &= ~(ring.terminated[row] | ring.truncated[row])
+        return good
+
+    def state_dict(self) -> dict[str, NDArray[np.generic]]:
+        """Return plain arrays that continue the buffer exactly (views, not copies)."""
+        used = min(self._written, self._rows)
+        arrays: dict[str, NDArray[np.generic]] = {
+            name: array[:used] for name, array in zip(self._ring._fields, self._ring, strict=True)
+        }
+        arrays["written"] = np.array(self._written, np.int64)
+        return arrays
+
+    def load_state_dict(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """Restore what ``state_dict`` gave.
+
+        Raises:
+            ValueError: an array is missing, or was written with other sizes.
+        """
+        missing = {*self._ring._fields, "written"} - set(arrays)
+        if missing:
+            msg = f"saved replay lacks {', '.join(sorted(missing))}"
+            raise ValueError(msg)
+        written = int(arrays["written"])
+        used = min(written, self._rows)
+        for name, kept in zip(self._ring._fields, self._ring, strict=True):
+            if arrays[name].shape != (used, *kept.shape[1:]):
+                msg = (
+                    f"saved replay: {name} has shape {arrays[name].shape}, "
+                    f"this configuration needs {(used, *kept.shape[1:])}"
+                )
+                raise ValueError(msg)
+        for name, kept in zip(self._ring._fields, self._ring, strict=True):
+            kept[:used] = arrays[name]
+        self._written = written
+        self._startable[:] = False
+        self._update_starts(max(0, written - self._rows))
+
+
+def _take(ring: NDArray[_Scalar], flat: NDArray[np.int64]) -> NDArray[_Scalar]:
+    """Return ``ring`` [K, N, ...] at flat positions [...]: a fresh array [..., rest of the shape].
+
+    Rows are gathered as one-dimensional blocks, several times faster than indexing two axes.
+    """
+    blocks = ring.reshape(ring.shape[0] * ring.shape[1], -1)
+    return blocks.take(flat.ravel(), axis=0).reshape(*flat.shape, *ring.shape[2:])

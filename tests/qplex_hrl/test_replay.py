@@ -1,0 +1,240 @@
+"""Windows drawn from the replay: what they hold, where they may start, exact continuation."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qplex_hrl.replay import DecisionChunk, ReplayBuffer, ReplaySizes, allocate_chunk
+from qplex_hrl.types import SequenceBatch
+
+CPU = torch.device("cpu")
+
+
+def sizes(n_envs: int = 2) -> ReplaySizes:
+    return ReplaySizes(
+        n_envs=n_envs, n_agents=2, n_actions=3, obs_size=4, state_size=2, recurrent_size=5
+    )
+
+
+def buffer(
+    n_envs: int = 2,
+    rows: int = 20,
+    sequence_length: int = 4,
+    burn_in: int = 0,
+    slow_period: int = 1,
+    seed: int = 0,
+) -> ReplayBuffer:
+    return ReplayBuffer(
+        sizes(n_envs),
+        capacity=rows * n_envs,
+        sequence_length=sequence_length,
+        burn_in=burn_in,
+        slow_period=slow_period,
+        rng=np.random.default_rng(seed),
+    )
+
+
+class Stream:
+    """A made-up stream of decisions; every number names its time and environment."""
+
+    def __init__(self, n_envs: int, seed: int, p_end: float = 0.15) -> None:
+        self.n_envs = n_envs
+        self._rng = np.random.default_rng(seed)
+        self._p_end = p_end
+        self._index = np.zeros(n_envs, np.int64)
+        self.terminated: list[np.ndarray] = []
+        self.truncated: list[np.ndarray] = []
+        self.decision_index: list[np.ndarray] = []
+
+    def chunk(self, n: int) -> DecisionChunk:
+        chunk = allocate_chunk(n, sizes(self.n_envs))
+        for i in range(n):
+            now = len(self.terminated)
+            terminated = self._rng.random(self.n_envs) < self._p_end
+            truncated = ~terminated & (self._rng.random(self.n_envs) < self._p_end)
+            self.terminated.append(terminated)
+            self.truncated.append(truncated)
+            self.decision_index.append(self._index.copy())
+            chunk.obs[i, ..., 0] = now
+            chunk.obs[i, ..., 1] = np.arange(self.n_envs)[:, None]
+            chunk.obs[i, ..., 2] = np.arange(2)
+            chunk.state[i, :, 0] = now
+            chunk.avail_actions[i, :, :, 1:] = True
+            chunk.actions[i] = 1 + now % 2
+            chunk.reward[i] = now + 0.5
+            chunk.terminated[i], chunk.truncated[i] = terminated, truncated
+            chunk.decision_index[i] = self._index
+            chunk.recurrent_state[i] = now
+            self._index = np.where(terminated | truncated, 0, self._index + 1)
+        return chunk
+
+
+def check_window(batch: SequenceBatch, b: int, stream: Stream, oldest: int) -> tuple[int, int]:
+    """Compare a window with the stream, the slow and obvious way; return its start (time, env)."""
+    start, env = int(batch.obs[b, 0, 0, 0]), int(batch.obs[b, 0, 0, 1])
+    length = batch.reward.shape[1]
+    assert oldest <= start
+    assert start + length < len(stream.terminated), "the window runs over the write head"
+    assert (batch.hidden_state[b] == start).all()
+    inside = True
+    for j in range(length + 1):
+        if inside:
+            assert (batch.obs[b, j, :, 0] == start + j).all()
+            assert (batch.obs[b, j, :, 1] == env).all()
+            assert batch.obs[b, j, :, 2].tolist() == [0, 1]
+            assert batch.state[b, j, 0] == start + j
+            assert batch.avail_actions[b, j].tolist() == [[False, True, True]] * 2
+        else:
+            assert (batch.obs[b, j] == 0).all()
+            assert (batch.state[b, j] == 0).all()
+            assert batch.avail_actions[b, j].tolist() == [[True, False, False]] * 2
+        if j == length:
+            break
+        terminated = bool(stream.terminated[start + j][env])
+        truncated = bool(stream.truncated[start + j][env])
+        assert batch.filled[b, j] == (inside and not truncated)
+        assert batch.terminated[b, j] == (inside and terminated)
+        assert batch.truncated[b, j] == (inside and truncated)
+        assert batch.reward[b, j] == (start + j + 0.5 if inside else 0.0)
+        assert (batch.actions[b, j] == (1 + (start + j) % 2 if inside else 0)).all()
+        inside = inside and not (terminated or truncated)
+    return start, env
+
+
+def expected_starts(
+    stream: Stream, replay: ReplayBuffer, rows: int, burn_in: int, m: int
+) -> set[tuple[int, int]]:
+    n = len(stream.terminated)
+    ended = np.array(stream.terminated) | np.array(stream.truncated)
+    return {
+        (t, e)
+        for t in range(max(0, n - rows), n - replay.window)
+        for e in range(stream.n_envs)
+        if stream.decision_index[t][e] % m == 0
+        and not ended[t : t + burn_in, e].any()
+        and not stream.truncated[t + burn_in][e]
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**20),
+    n_envs=st.integers(1, 3),
+    sequence_length=st.integers(1, 5),
+    burn_in=st.integers(0, 3),
+    slow_period=st.integers(1, 4),
+    chunks=st.lists(st.integers(1, 12), min_size=1, max_size=12),
+)
+def test_windows_equal_the_stream_and_never_cross_an_end_or_the_head(
+    seed: int, n_envs: int, sequence_length: int, burn_in: int, slow_period: int, chunks: list[int]
+) -> None:
+    rows = 14
+    replay = buffer(n_envs, rows, sequence_length, burn_in, slow_period, seed)
+    stream = Stream(n_envs, seed)
+    for n in chunks:
+        replay.add(stream.chunk(n))
+        starts = expected_starts(stream, replay, rows, burn_in, slow_period)
+        assert replay.n_windows == len(starts)
+        assert len(replay) == min(rows, len(stream.terminated)) * n_envs
+        if not starts:
+            continue
+        batch = replay.sample(8, CPU)
+        oldest = max(0, len(stream.terminated) - rows)
+        for b in range(8):
+            assert check_window(batch, b, stream, oldest) in starts
+            assert batch.filled[b, burn_in]
+
+
+def test_every_window_is_drawn_equally_often() -> None:
+    replay, stream = buffer(slow_period=2), Stream(2, seed=3)
+    replay.add(stream.chunk(20))
+    batch = replay.sample(20_000, CPU)
+    _, counts = torch.unique(batch.obs[:, 0, 0, :2], dim=0, return_counts=True)
+    assert len(counts) == replay.n_windows
+    mean = 20_000 / replay.n_windows
+    assert (counts - mean).abs().max() < 5 * mean**0.5
+
+
+def test_terminated_wins_over_truncated() -> None:
+    replay, stream = buffer(n_envs=1, sequence_length=2), Stream(1, seed=0, p_end=0.0)
+    chunk = stream.chunk(4)
+    chunk.terminated[1] = chunk.truncated[1] = True
+    replay.add(chunk)
+    batch = replay.sample(20, CPU)
+    first = batch.obs[:, 0, 0, 0] == 0
+    assert batch.filled[first].all()
+    assert not batch.truncated[first].any()
+
+
+def test_the_batch_has_the_types_of_the_learner() -> None:
+    replay, stream = buffer(), Stream(2, seed=1)
+    replay.add(stream.chunk(12))
+    batch = replay.sample(3, CPU)
+    floats = (batch.obs, batch.state, batch.reward, batch.hidden_state)
+    assert all(x.dtype == torch.float32 for x in floats)
+    flags = (batch.avail_actions, batch.terminated, batch.truncated, batch.filled)
+    assert all(x.dtype == torch.bool for x in flags)
+    assert batch.actions.dtype == torch.int64
+    assert batch.obs.shape == (3, 5, 2, 4)
+    assert batch.state.shape == (3, 5, 2)
+    assert batch.avail_actions.shape == (3, 5, 2, 3)
+    assert batch.actions.shape == (3, 4, 2)
+    assert batch.hidden_state.shape == (3, 2, 5)
+
+
+def test_samples_do_not_alias_the_ring() -> None:
+    replay, stream = buffer(), Stream(2, seed=1)
+    replay.add(stream.chunk(12))
+    batch = replay.sample(50, CPU)
+    batch.reward.fill_(-1.0)
+    batch.actions.fill_(-1)
+    assert (replay.sample(50, CPU).reward >= 0).all()
+    assert (replay.sample(50, CPU).actions >= 0).all()
+
+
+@pytest.mark.parametrize("n_rows", [7, 20, 33], ids=["part", "exactly full", "wrapped"])
+def test_a_restored_buffer_goes_on_as_the_old_one(n_rows: int) -> None:
+    old, stream = buffer(seed=5, burn_in=1, slow_period=2), Stream(2, seed=4)
+    old.add(stream.chunk(n_rows % 20))
+    old.add(stream.chunk(n_rows - n_rows % 20))
+    saved = {name: array.copy() for name, array in old.state_dict().items()}
+    new = buffer(seed=99, burn_in=1, slow_period=2)
+    new.load_state_dict(saved)
+    new._rng.bit_generator.state = old._rng.bit_generator.state
+    for _ in range(4):
+        more = stream.chunk(3)
+        old.add(more)
+        new.add(more)
+        assert old.n_windows == new.n_windows
+        for left, right in zip(old.sample(6, CPU), new.sample(6, CPU), strict=True):
+            assert torch.equal(left, right)
+
+
+def test_too_small_a_ring_is_refused_with_the_number_needed() -> None:
+    with pytest.raises(ValueError, match=r"buffer_size = 8 is too small.*at least 10"):
+        buffer(n_envs=2, rows=4, sequence_length=4)
+
+
+def test_an_empty_buffer_gives_no_sample() -> None:
+    with pytest.raises(ValueError, match="no complete window"):
+        buffer().sample(1, CPU)
+
+
+def test_chunks_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="does not fit"):
+        buffer(rows=6).add(Stream(2, 0).chunk(7))
+    with pytest.raises(ValueError, match=r"chunk\.obs has shape"):
+        buffer(n_envs=3).add(Stream(2, 0).chunk(2))
+
+
+def test_a_foreign_saved_buffer_is_refused_and_changes_nothing() -> None:
+    replay, stream = buffer(n_envs=2), Stream(2, 0)
+    replay.add(stream.chunk(12))
+    before = replay.n_windows
+    with pytest.raises(ValueError, match="lacks written"):
+        replay.load_state_dict({k: v for k, v in replay.state_dict().items() if k != "written"})
+    with pytest.raises(ValueError, match="saved replay: obs has shape"):
+        replay.load_state_dict(buffer(n_envs=3).state_dict())
+    assert replay.n_windows == before
