@@ -1,0 +1,73 @@
+"""Atomic file writing: a reader finds the old file or the whole new one, never a part.
+
+The data goes to a temporary file in the same folder, is flushed to the disk and then renamed. When
+anything fails the temporary file is removed, the old file is untouched and the error propagates
+(`OSError` for a full disk or an unwritable folder, always with the file's name).
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+__all__ = ["atomic_write_bytes", "atomic_write_json", "atomic_write_text", "atomic_writer"]
+
+
+@contextmanager
+def atomic_writer(path: str | Path) -> Iterator[BinaryIO]:
+    """Yield a binary file that takes the place of `path` when the block ends without an error.
+
+    Args:
+        path: the file to write; its folder must exist.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full; `filename` is set.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            error.filename = str(path)
+        raise
+
+
+def atomic_write_bytes(path: str | Path, data: bytes) -> None:
+    """Write `data` to `path` atomically."""
+    with atomic_writer(path) as file:
+        file.write(data)
+
+
+def atomic_write_text(path: str | Path, text: str) -> None:
+    """Write `text` to `path` atomically, encoded as UTF-8."""
+    atomic_write_bytes(path, text.encode())
+
+
+def atomic_write_json(path: str | Path, value: object) -> None:
+    """Write `value` to `path` atomically as indented JSON with a final line break.
+
+    Raises:
+        TypeError: `value` holds something that JSON has no form for.
+        ValueError: `value` holds NaN or an infinity, which JSON has no form for.
+    """
+    atomic_write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Flush a folder's entries, so that a rename survives a power failure."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,225 @@
+"""Scenarios of the MATE world: presets, users' MATE-format YAML and JSON files, validation."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from camsim.documents import DocumentError, read_mapping, suggestion, validate_mapping
+
+__all__ = [
+    "CameraSpec",
+    "ObstacleSpec",
+    "Scenario",
+    "ScenarioError",
+    "TargetSpec",
+    "load_scenario",
+    "preset_names",
+]
+
+
+class ScenarioError(ValueError):
+    """A scenario that does not exist or is not valid; the text is one line."""
+
+
+def _as_box(value: object) -> object:
+    """Return `{low: [x, y], high: [x, y]}` as `[x_low, x_high, y_low, y_high]`, lists as tuples."""
+    if isinstance(value, dict):
+        match value:
+            case {"low": [x_low, y_low], "high": [x_high, y_high]} if len(value) == 2:
+                value = [x_low, x_high, y_low, y_high]
+            case _:
+                raise ValueError("expected {low: [x, y], high: [x, y]}")
+    if not isinstance(value, list | tuple) or len(value) != 4:
+        raise ValueError("expected [x_low, x_high, y_low, y_high]")
+    x_low, x_high, y_low, y_high = value
+    numeric = all(isinstance(bound, int | float) for bound in value)
+    if numeric and not (x_low <= x_high and y_low <= y_high):
+        raise ValueError("expected low bounds that are at most the high bounds")
+    return tuple(value)
+
+
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Positive = Annotated[Number, Field(gt=0)]
+Location = tuple[Number, Number]
+Box = Annotated[tuple[Number, Number, Number, Number], BeforeValidator(_as_box)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Placed(_Section):
+    """Where the entities of one kind start: fixed points first, then boxes."""
+
+    location: tuple[Location, ...] = Field((), description="fixed start points [x, y]")
+    location_random_range: tuple[Box, ...] = Field((), description="boxes of random start points")
+
+    @property
+    def count(self) -> int:
+        """Number of entities."""
+        return len(self.location) + len(self.location_random_range)
+
+    @property
+    def boxes(self) -> NDArray[np.float64]:
+        """Start boxes [count, 4] as x_low, x_high, y_low, y_high; fixed points come first."""
+        fixed = [(x, x, y, y) for x, y in self.location]
+        return np.array([*fixed, *self.location_random_range], dtype=np.float64).reshape(-1, 4)
+
+
+class TargetSpec(_Placed):
+    """The target team."""
+
+    step_size: Positive = Field(10.0, description="length of one step with capacity 1")
+    sight_range: Positive = Field(500.0, description="radius of a target's round view")
+
+    @model_validator(mode="after")
+    def _has_targets(self) -> Self:
+        if self.count == 0:
+            raise ValueError("expected at least one location or location_random_range")
+        return self
+
+
+class CameraSpec(_Placed):
+    """The camera team; angles in degrees."""
+
+    radius: Positive = Field(40.0, description="radius of the camera's body")
+    min_viewing_angle: Number = Field(90.0, gt=0, le=180, description="narrowest view, degrees")
+    max_sight_range: Positive = Field(500.0, description="sight range at the narrowest view")
+    rotation_step: Positive = Field(5.0, description="largest turn in a frame, degrees")
+    zooming_step: Positive = Field(2.5, description="largest zoom in a frame, degrees")
+
+
+class ObstacleSpec(_Placed):
+    """The discs that block sight and movement; exactly one of the two radius keys is set."""
+
+    radius: Positive | None = Field(None, description="radius of every obstacle")
+    radius_random_range: tuple[Number, Number] | None = Field(
+        None, description="bounds [low, high] of the random radii"
+    )
+    transmittance: Number = Field(0.0, ge=0, le=1, description="chance to see through an obstacle")
+
+    @model_validator(mode="after")
+    def _one_radius(self) -> Self:
+        if (self.radius is None) == (self.radius_random_range is None):
+            raise ValueError("expected exactly one of radius and radius_random_range")
+        low, high = self.radius_bounds
+        if not 0 <= low <= high:
+            raise ValueError("expected radius_random_range [low, high] with 0 <= low <= high")
+        return self
+
+    @property
+    def radius_bounds(self) -> tuple[float, float]:
+        """Smallest and largest radius."""
+        if self.radius_random_range is not None:
+            return self.radius_random_range
+        assert self.radius is not None
+        return self.radius, self.radius
+
+
+class Scenario(_Section):
+    """One world: teams, obstacles and rules, with MATE's key names."""
+
+    name: str | None = Field(None, description="title, e.g. MultiAgentTracking(4v4, 9)")
+    max_episode_steps: int = Field(
+        10000, gt=0, strict=True, description="frames after which an episode ends"
+    )
+    reward_type: Literal["dense", "sparse"] = Field("dense", description="when rewards are paid")
+    num_cargoes_per_target: int = Field(
+        ge=4, strict=True, description="cargo units in the world, per target"
+    )
+    high_capacity_target_split: Number = Field(
+        0.5, ge=0, le=1, description="share of the targets that carry two units at half speed"
+    )
+    targets_start_with_cargoes: bool = Field(True, description="targets are loaded at the start")
+    bounty_factor: Number = Field(1.0, ge=0, description="a cargo's bounty relative to its freight")
+    shuffle_entities: bool = Field(True, description="permute entities at every reset")
+    camera: CameraSpec | None = None
+    target: TargetSpec
+    obstacle: ObstacleSpec | None = None
+
+    @property
+    def n_cameras(self) -> int:
+        """Number of cameras, C."""
+        return self.camera.count if self.camera else 0
+
+    @property
+    def n_targets(self) -> int:
+        """Number of targets, T."""
+        return self.target.count
+
+    @property
+    def n_obstacles(self) -> int:
+        """Number of obstacles, O."""
+        return self.obstacle.count if self.obstacle else 0
+
+    @property
+    def camera_boxes(self) -> NDArray[np.float64]:
+        """Start boxes [C, 4] as x_low, x_high, y_low, y_high, in config order."""
+        return self.camera.boxes if self.camera else np.zeros((0, 4))
+
+    @property
+    def target_boxes(self) -> NDArray[np.float64]:
+        """Start boxes [T, 4] as x_low, x_high, y_low, y_high, in config order."""
+        return self.target.boxes
+
+    @property
+    def obstacle_boxes(self) -> NDArray[np.float64]:
+        """Start boxes [O, 4] as x_low, x_high, y_low, y_high, in config order."""
+        return self.obstacle.boxes if self.obstacle else np.zeros((0, 4))
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the scenario in MATE's format, made of JSON types only."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    @classmethod
+    def from_mapping(cls, value: dict[str, Any], source: str = "scenario") -> "Scenario":
+        """Return the scenario that a MATE-format mapping describes.
+
+        Raises:
+            ScenarioError: one line with source, key path, value and what is allowed.
+        """
+        try:
+            return validate_mapping(cls, value, source)
+        except DocumentError as error:
+            raise ScenarioError(str(error)) from error
+
+
+def preset_names() -> tuple[str, ...]:
+    """Return the names of the shipped scenarios, sorted."""
+    return tuple(
+        sorted(
+            entry.name.removesuffix(".yaml")
+            for entry in _presets().iterdir()
+            if entry.name.endswith(".yaml")
+        )
+    )
+
+
+def load_scenario(name_or_path: str | Path) -> Scenario:
+    """Return a preset (by name) or the scenario in a MATE-format YAML or JSON file (by path).
+
+    An existing file wins over a preset. As in MATE, a preset's name may end in `.yaml`.
+
+    Raises:
+        ScenarioError: neither exists, or the file is not a valid scenario; one line.
+    """
+    path = Path(name_or_path)
+    if not path.is_file():
+        name = str(name_or_path).removesuffix(".yaml")
+        if name not in preset_names():
+            hint = suggestion(name, preset_names())
+            raise ScenarioError(f"scenario '{name_or_path}': no such preset or file{hint}")
+        path = Path(str(_presets() / f"{name}.yaml"))
+    try:
+        value = read_mapping(path)
+    except DocumentError as error:
+        raise ScenarioError(str(error)) from error
+    return Scenario.from_mapping(value, source=str(path))
+
+
+def _presets() -> resources.abc.Traversable:
+    return resources.files("camsim") / "scenarios"
