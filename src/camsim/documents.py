@@ -87,13 +87,19 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
     return value
 
 
-def validate_mapping(model: type[Model], value: Mapping[str, Any], source: str) -> Model:
+def validate_mapping(
+    model: type[Model],
+    value: Mapping[str, Any],
+    source: str,
+    origins: Mapping[str, str] | None = None,
+) -> Model:
     """Return `value` as a validated `model`.
 
     Args:
         model: the class to build; unknown keys fail if it forbids them.
         value: what a file held.
         source: what the message names as the origin, usually the file's path.
+        origins: other origins of single values, by dotted key path.
 
     Raises:
         DocumentError: one line with source, full key path, value, what is allowed and, for an
@@ -104,8 +110,9 @@ def validate_mapping(model: type[Model], value: Mapping[str, Any], source: str) 
     except ValidationError as error:
         # An unknown key explains a missing one, so it is told first.
         details = sorted(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
+        origin = (origins or {}).get(_dotted(details[0]["loc"]), source)
         more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-        raise DocumentError(f"{source}: {_describe(model, details[0])}{more}") from error
+        raise DocumentError(f"{origin}: {_describe(model, details[0])}{more}") from error
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -124,10 +131,12 @@ def _describe(model: type[BaseModel], detail: ErrorDetails) -> str:
         return f"unknown key {path} in {section}; expected one of {', '.join(known)}{hint}"
     if detail["type"] == "missing":
         return f"{path} is missing; it has no default"
-    message = detail["msg"]
-    for prefix in ("Value error, ", "Assertion failed, "):
-        message = message.removeprefix(prefix)
-    expected = message.replace("Input should be ", "expected ", 1)
+    message = detail["msg"].removeprefix("Value error, ")
+    expected = message.replace("Input should be ", "expected ").replace(
+        "String should", "expected to"
+    )
+    if detail["type"] == "model_type":
+        expected = "expected a section of keys and values"
     if not location:
         return _one_line(expected)
     hint = ""

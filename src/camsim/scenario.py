@@ -55,8 +55,10 @@ class _Section(BaseModel):
 class _Placed(_Section):
     """Where the entities of one kind start: fixed points first, then boxes."""
 
-    location: tuple[Location, ...] = Field((), description="fixed start points [x, y]")
-    location_random_range: tuple[Box, ...] = Field((), description="boxes of random start points")
+    location: tuple[Location, ...] = Field(default=(), description="fixed start points [x, y]")
+    location_random_range: tuple[Box, ...] = Field(
+        default=(), description="boxes of random start points"
+    )
 
     @property
     def count(self) -> int:
@@ -73,8 +75,8 @@ class _Placed(_Section):
 class TargetSpec(_Placed):
     """The target team."""
 
-    step_size: Positive = Field(10.0, description="length of one step with capacity 1")
-    sight_range: Positive = Field(500.0, description="radius of a target's round view")
+    step_size: Positive = Field(default=10.0, description="length of one step with capacity 1")
+    sight_range: Positive = Field(default=500.0, description="radius of a target's round view")
 
     @model_validator(mode="after")
     def _has_targets(self) -> Self:
@@ -86,21 +88,27 @@ class TargetSpec(_Placed):
 class CameraSpec(_Placed):
     """The camera team; angles in degrees."""
 
-    radius: Positive = Field(40.0, description="radius of the camera's body")
-    min_viewing_angle: Number = Field(90.0, gt=0, le=180, description="narrowest view, degrees")
-    max_sight_range: Positive = Field(500.0, description="sight range at the narrowest view")
-    rotation_step: Positive = Field(5.0, description="largest turn in a frame, degrees")
-    zooming_step: Positive = Field(2.5, description="largest zoom in a frame, degrees")
+    radius: Positive = Field(default=40.0, description="radius of the camera's body")
+    min_viewing_angle: Number = Field(
+        default=90.0, gt=0, le=180, description="narrowest view, degrees"
+    )
+    max_sight_range: Positive = Field(
+        default=500.0, description="sight range at the narrowest view"
+    )
+    rotation_step: Positive = Field(default=5.0, description="largest turn in a frame, degrees")
+    zooming_step: Positive = Field(default=2.5, description="largest zoom in a frame, degrees")
 
 
 class ObstacleSpec(_Placed):
     """The discs that block sight and movement; exactly one of the two radius keys is set."""
 
-    radius: Positive | None = Field(None, description="radius of every obstacle")
+    radius: Positive | None = Field(default=None, description="radius of every obstacle")
     radius_random_range: tuple[Number, Number] | None = Field(
-        None, description="bounds [low, high] of the random radii"
+        default=None, description="bounds [low, high] of the random radii"
     )
-    transmittance: Number = Field(0.0, ge=0, le=1, description="chance to see through an obstacle")
+    transmittance: Number = Field(
+        default=0.0, ge=0, le=1, description="chance to see through an obstacle"
+    )
 
     @model_validator(mode="after")
     def _one_radius(self) -> Self:
@@ -123,20 +131,29 @@ class ObstacleSpec(_Placed):
 class Scenario(_Section):
     """One world: teams, obstacles and rules, with MATE's key names."""
 
-    name: str | None = Field(None, description="title, e.g. MultiAgentTracking(4v4, 9)")
+    name: str | None = Field(default=None, description="title, e.g. MultiAgentTracking(4v4, 9)")
     max_episode_steps: int = Field(
-        10000, gt=0, strict=True, description="frames after which an episode ends"
+        default=10000, gt=0, strict=True, description="frames after which an episode ends"
     )
-    reward_type: Literal["dense", "sparse"] = Field("dense", description="when rewards are paid")
+    reward_type: Literal["dense", "sparse"] = Field(
+        default="dense", description="when rewards are paid"
+    )
     num_cargoes_per_target: int = Field(
         ge=4, strict=True, description="cargo units in the world, per target"
     )
     high_capacity_target_split: Number = Field(
-        0.5, ge=0, le=1, description="share of the targets that carry two units at half speed"
+        default=0.5,
+        ge=0,
+        le=1,
+        description="share of the targets that carry two units at half speed",
     )
-    targets_start_with_cargoes: bool = Field(True, description="targets are loaded at the start")
-    bounty_factor: Number = Field(1.0, ge=0, description="a cargo's bounty relative to its freight")
-    shuffle_entities: bool = Field(True, description="permute entities at every reset")
+    targets_start_with_cargoes: bool = Field(
+        default=True, description="targets are loaded at the start"
+    )
+    bounty_factor: Number = Field(
+        default=1.0, ge=0, description="a cargo's bounty relative to its freight"
+    )
+    shuffle_entities: bool = Field(default=True, description="permute entities at every reset")
     camera: CameraSpec | None = None
     target: TargetSpec
     obstacle: ObstacleSpec | None = None

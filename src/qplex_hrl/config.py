@@ -1,0 +1,441 @@
+"""The configuration of a run: typed, validated as a whole before anything starts, then frozen."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from camsim.documents import DocumentError, parse_yaml, read_mapping, validate_mapping
+from camsim.scenario import ScenarioError, load_scenario
+
+__all__ = [
+    "AlgorithmConfig",
+    "ConfigError",
+    "EnvConfig",
+    "EvaluationConfig",
+    "HRLConfig",
+    "LoggingConfig",
+    "MixingNetworkConfig",
+    "NetworkConfig",
+    "Override",
+    "QNetworkConfig",
+    "RewardCoefficients",
+    "RunConfig",
+    "StateEncoderConfig",
+    "TrainingConfig",
+    "WandbConfig",
+    "config_from_mapping",
+    "config_hash",
+    "dump_config",
+    "load_config",
+    "parse_override",
+]
+
+MAX_SEED = 2**63 - 1
+
+Count = Annotated[int, Field(ge=1)]
+Weight = Annotated[float, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be read or is not valid; the text is one line."""
+
+
+class Override(NamedTuple):
+    """One value from the command line that replaces the file's."""
+
+    key: str  # dotted path, such as training.seed
+    value: object
+    origin: str  # what the user typed, for messages
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _not_available_yet(value: float) -> float:
+    if value != 0:
+        raise ValueError("not available yet, expected 0")
+    return value
+
+
+class EnvConfig(_Section):
+    """The world and how many of it run in parallel."""
+
+    scenario: str = Field(default="MATE-4v4-9", description="preset, or path of a MATE-format file")
+    opponent: Literal["greedy"] = Field(default="greedy", description="policy of the targets")
+    num_envs: Count = Field(default=64, description="parallel environments, N")
+    max_episode_steps: Count | None = Field(
+        default=None,
+        description="frames after which an episode is cut off; null: the scenario's own",
+    )
+    shared_field_of_view: bool = Field(
+        default=False, description="every camera knows what any camera sees"
+    )
+    enhanced_observation: Literal["none", "camera", "both", "target"] = Field(
+        default="none", description="team that observes everything, seen or not"
+    )
+    action_mode: Literal["selection"] = Field(
+        default="selection", description="what an action is: the targets to track"
+    )
+
+
+class RewardCoefficients(_Section):
+    """Weights of MATE's auxiliary reward terms; the sum is averaged over cameras."""
+
+    raw_reward: float = Field(default=0.0, description="the cameras' reward of MATE itself")
+    coverage_rate: float = Field(default=1.0, description="share of targets in view, 0 to 1")
+    real_coverage_rate: float = Field(
+        default=0.0, description="the same among targets with a bounty"
+    )
+    mean_transport_rate: float = Field(
+        default=0.0, description="share of the cargo delivered so far"
+    )
+    soft_coverage_score: Annotated[float, AfterValidator(_not_available_yet)] = Field(
+        default=0.0, description="closeness of targets to the fields of view; not available yet"
+    )
+    num_tracked: float = Field(default=0.0, description="targets that the camera itself sees")
+    baseline: float = Field(default=0.0, description="constant per frame")
+
+
+class HRLConfig(_Section):
+    """Hierarchical target selection: clocks, memory, choices and reward terms."""
+
+    frame_skip: Count = Field(
+        default=5, description="frames between two decisions of the slow selector"
+    )
+    fast_interval: Count = Field(
+        default=5,
+        description="frames between two decisions of the fast selector; at most frame_skip",
+    )
+    belief: Literal["none", "last_seen", "particles"] = Field(
+        default="last_seen", description="what a camera keeps of targets out of its view"
+    )
+    memory_frames: int = Field(
+        default=40, ge=0, description="frames after which an unseen target is lost"
+    )
+    multi_selection: bool = Field(
+        default=True, description="a camera may select several targets at once"
+    )
+    max_selected: Count = Field(
+        default=2, description="most targets selected at once (multi_selection)"
+    )
+    look_options: int = Field(
+        default=16, ge=0, description="directions to search in, offered as actions"
+    )
+    executor: Literal["upstream", "lead"] = Field(
+        default="lead",
+        description="how a camera aims: MATE's rule, or ahead of its targets' movement",
+    )
+    coverage_reward_weight: Weight = Field(
+        default=0.5, description="weight of the coverage improvement, gamma * coverage' - coverage"
+    )
+    selection_entropy_weight: Weight = Field(
+        default=0.01,
+        description="weight of the selectors' entropy in the loss; more is more diverse",
+    )
+    exploration_bonus: Weight = Field(
+        default=0.05,
+        description="weight of the bonus for finding targets unseen for long; training only",
+    )
+    reward_coefficients: RewardCoefficients = RewardCoefficients()
+
+    @model_validator(mode="after")
+    def _fast_is_not_slower(self) -> Self:
+        if self.fast_interval > self.frame_skip:
+            raise ValueError(
+                f"fast_interval = {self.fast_interval}; "
+                f"expected at most frame_skip = {self.frame_skip}"
+            )
+        return self
+
+
+class QNetworkConfig(_Section):
+    """The cameras' Q-network; one set of weights serves all cameras."""
+
+    type: Literal["mlp", "rnn", "attention_rnn", "hierarchical_rnn"] = Field(
+        default="hierarchical_rnn", description="what it remembers and whether it has selectors"
+    )
+    hidden_size: Count = Field(default=64, description="width of every layer, H")
+    n_heads: Count = Field(
+        default=1, description="attention heads of the selectors; divides hidden_size"
+    )
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Self:
+        if self.hidden_size % self.n_heads:
+            raise ValueError(
+                f"n_heads = {self.n_heads}; expected a divisor of hidden_size = {self.hidden_size}"
+            )
+        return self
+
+
+class StateEncoderConfig(_Section):
+    """The encoder that turns the global state into the mixer's input."""
+
+    hidden_size: Count = Field(default=64, description="width of the hidden layer")
+    embed_size: Count = Field(default=64, description="length of the encoded state")
+
+
+class MixingNetworkConfig(_Section):
+    """The mixer of the cameras' values into the team's."""
+
+    type: Literal["none", "vdn", "qmix", "qplex", "adaptive"] = Field(
+        default="adaptive", description="how values are mixed; none: each camera learns alone"
+    )
+    embed_size: Count = Field(default=32, description="width of the mixing layer")
+    hypernet_size: Count = Field(
+        default=64, description="hidden width of the weight-making networks"
+    )
+    n_heads: Count = Field(default=4, description="attention heads of QPLEX's importance weights")
+    gate_sharpness: float = Field(default=10.0, gt=0, description="slope k of the adaptive gate")
+    complexity_threshold: float = Field(
+        default=0.5, ge=0, le=1, description="complexity at which the adaptive gate is half open"
+    )
+
+
+class NetworkConfig(_Section):
+    """Everything that the model is built from."""
+
+    hrl: HRLConfig = HRLConfig()
+    q_network: QNetworkConfig = QNetworkConfig()
+    state_encoder: StateEncoderConfig = StateEncoderConfig()
+    mixing_network: MixingNetworkConfig = MixingNetworkConfig()
+
+
+class AlgorithmConfig(_Section):
+    """The learning rule and the exploration schedule."""
+
+    learning_rate: float = Field(default=7e-4, gt=0, description="step size at the start")
+    learning_rate_end: Weight = Field(
+        default=7e-5, description="step size at the end, reached linearly"
+    )
+    gamma: float = Field(default=0.9835, gt=0, lt=1, description="discount per frame")
+    double_q: bool = Field(
+        default=True, description="the online network picks the bootstrap action"
+    )
+    td_lambda: float = Field(default=0.8, ge=0, le=1, description="trace parameter of the returns")
+    n_step: Count = Field(default=3, description="most decisions that a return looks ahead")
+    target_update_interval: Count = Field(
+        default=200,
+        description="updates between two copies to the target networks; unused if tau > 0",
+    )
+    tau: float = Field(
+        default=0.01, ge=0, le=1, description="share copied to the target networks at every update"
+    )
+    grad_clip: float = Field(default=10.0, gt=0, description="largest gradient norm")
+    optimizer: Literal["adam", "rmsprop"] = Field(default="adam", description="gradient method")
+    loss: Literal["huber", "mse"] = Field(default="huber", description="loss of a TD error")
+    epsilon_start: float = Field(
+        default=0.5, ge=0, le=1, description="share of random actions at first"
+    )
+    epsilon_end: float = Field(
+        default=0.04, ge=0, le=1, description="share of random actions at last"
+    )
+    epsilon_decay: Weight = Field(
+        default=1e-5, description="rate per timestep from start to end; smaller explores longer"
+    )
+    reward_scale: float = Field(default=0.2, gt=0, description="factor on every reward")
+
+    @model_validator(mode="after")
+    def _schedules_fall(self) -> Self:
+        for start, end in (
+            ("learning_rate", "learning_rate_end"),
+            ("epsilon_start", "epsilon_end"),
+        ):
+            first, last = getattr(self, start), getattr(self, end)
+            if last > first:
+                raise ValueError(f"{end} = {last}; expected at most {start} = {first}")
+        return self
+
+
+class TrainingConfig(_Section):
+    """Amounts of experience and updates."""
+
+    total_timesteps: Count = Field(
+        default=1_000_000, description="frames to collect, all environments"
+    )
+    learning_starts: int = Field(
+        default=20_000, ge=0, description="timesteps before the first update"
+    )
+    batch_size: Count = Field(default=24, description="windows of a batch, B")
+    buffer_size: Count = Field(
+        default=50_000, description="decisions kept, all environments together"
+    )
+    sequence_length: Count = Field(
+        default=12, description="decisions of a window that are learned from"
+    )
+    burn_in: int = Field(
+        default=4, ge=0, description="decisions before them that only warm the memory"
+    )
+    train_freq: Weight = Field(default=3.0, description="gradient updates per 1,000 timesteps")
+    save_replay: bool = Field(
+        default=True, description="store the replay buffer beside checkpoints"
+    )
+    overlap: bool = Field(default=True, description="collect in a thread while the learner updates")
+    num_threads: Count = Field(
+        default=1, description="threads of the simulator and of the learner, each"
+    )
+    seed: Seed = Field(default=0, description="seed of everything random in training")
+    device: str = Field(
+        default="auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="auto, cpu, cuda or cuda:<index>",
+    )
+
+
+class WandbConfig(_Section):
+    """Weights & Biases, on request."""
+
+    enabled: bool = Field(default=False, description="also log there")
+    project: str = Field(default="qplex-hrl", min_length=1, description="project of the run")
+    group: str | None = Field(default=None, description="group of the run")
+    mode: Literal["online", "offline"] = Field(default="online", description="offline: files only")
+
+
+class LoggingConfig(_Section):
+    """Where and how often a run writes; intervals in timesteps."""
+
+    log_dir: str = Field(
+        default="logs/qplex_hrl", min_length=1, description="folder of logs and results"
+    )
+    model_dir: str = Field(
+        default="models/qplex_hrl", min_length=1, description="folder of checkpoints"
+    )
+    log_interval: Count = Field(default=10_000, description="between two rows of metrics")
+    checkpoint_interval: Count = Field(default=100_000, description="between two checkpoints")
+    keep_checkpoints: Count = Field(
+        default=3, description="newest checkpoints kept beside best and final"
+    )
+    tensorboard: bool = Field(default=True, description="also write TensorBoard events")
+    wandb: WandbConfig = WandbConfig()
+
+
+class EvaluationConfig(_Section):
+    """Evaluation on episodes that training never sees."""
+
+    eval_interval: Count = Field(default=100_000, description="timesteps between two evaluations")
+    episodes: Count = Field(default=16, description="episodes of an evaluation during training")
+    final_episodes: Count = Field(default=64, description="episodes of the last evaluation")
+    num_envs: Count = Field(default=32, description="parallel environments of an evaluation")
+    seed: Seed = Field(default=10_000, description="seed of the evaluation episodes")
+
+
+class RunConfig(_Section):
+    """A whole run."""
+
+    env: EnvConfig = EnvConfig()
+    network: NetworkConfig = NetworkConfig()
+    algorithm: AlgorithmConfig = AlgorithmConfig()
+    training: TrainingConfig = TrainingConfig()
+    logging: LoggingConfig = LoggingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    @model_validator(mode="after")
+    def _replay_holds_a_window_per_env(self) -> Self:
+        training = self.training
+        needed = (training.burn_in + training.sequence_length + 1) * self.env.num_envs
+        if training.buffer_size < needed:
+            raise ValueError(
+                f"training.buffer_size = {training.buffer_size}; expected at least {needed} = "
+                "(training.burn_in + training.sequence_length + 1) * env.num_envs"
+            )
+        return self
+
+
+def load_config(path: str | Path, overrides: Iterable[Override] = ()) -> RunConfig:
+    """Return the validated configuration of a training run.
+
+    Args:
+        path: YAML file.
+        overrides: replace the file's values, the last one wins; see `parse_override`.
+
+    Raises:
+        ConfigError: one line with file (or command-line flag), key path, value and what is
+            allowed; also if the scenario is not valid or has no cameras.
+    """
+    try:
+        content = read_mapping(path)
+    except DocumentError as error:
+        raise ConfigError(str(error)) from error
+    origins = {}
+    for override in overrides:
+        _put(content, override)
+        origins[override.key] = override.origin
+    config = config_from_mapping(content, str(path), origins)
+    source = origins.get("env.scenario", str(path))
+    try:
+        scenario = load_scenario(config.env.scenario)
+    except ScenarioError as error:
+        raise ConfigError(f"{source}: env.scenario: {error}") from error
+    if scenario.n_cameras == 0:
+        raise ConfigError(
+            f"{source}: env.scenario = '{config.env.scenario}' has no cameras; "
+            "training needs at least one"
+        )
+    return config
+
+
+def config_from_mapping(
+    content: Mapping[str, Any], source: str, origins: Mapping[str, str] | None = None
+) -> RunConfig:
+    """Return the validated configuration in a mapping, without a look at the scenario.
+
+    Args:
+        content: sections and values, as in a YAML file or a checkpoint.
+        source: where it comes from, for messages.
+        origins: other origins of single values, by dotted key path.
+
+    Raises:
+        ConfigError: one line, as for `load_config`.
+    """
+    try:
+        return validate_mapping(RunConfig, content, source, origins)
+    except DocumentError as error:
+        raise ConfigError(str(error)) from error
+
+
+def parse_override(text: str) -> Override:
+    """Return what `--set section.key=value` means; the value is read as YAML.
+
+    Raises:
+        ConfigError: the text has another form.
+    """
+    origin = f"--set {text}"
+    key, separator, value = text.partition("=")
+    if not separator or not all(part.isidentifier() for part in key.split(".")):
+        raise ConfigError(f"{origin}: expected section.key=value, e.g. training.seed=1")
+    try:
+        return Override(key, parse_yaml(value), origin)
+    except DocumentError as error:
+        raise ConfigError(f"{origin}: {error}") from error
+
+
+def dump_config(config: RunConfig) -> str:
+    """Return the configuration as YAML that `load_config` reads back to an equal one."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+
+
+def config_hash(config: RunConfig) -> str:
+    """Return 16 hexadecimal digits that depend on all that can change results.
+
+    Folders, intervals and trackers of the section `logging` are left out.
+    """
+    content = config.model_dump(mode="json", exclude={"logging"})
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _put(content: dict[str, Any], override: Override) -> None:
+    *sections, key = override.key.split(".")
+    section = content
+    for depth, name in enumerate(sections, start=1):
+        section = section.setdefault(name, {})
+        if not isinstance(section, dict):
+            place = ".".join(sections[:depth])
+            raise ConfigError(f"{override.origin}: {place} = {section!r} is not a section")
+    section[key] = override.value
