@@ -119,7 +119,9 @@ class QMIXMixer(Mixer):
         self, agent_qs: Tensor, max_agent_qs: Tensor, state_embedding: Tensor, actions: Tensor
     ) -> MixerOutput:
         """Return q_tot [B, L, 1]."""
-        first = positive(self.first_weight(state_embedding)).unflatten(-1, (self.n_agents, -1))
+        first = torch.unflatten(
+            positive(self.first_weight(state_embedding)), -1, (self.n_agents, -1)
+        )
         hidden = (agent_qs.unsqueeze(-1) * first).sum(dim=-2) + self.first_bias(state_embedding)
         second = positive(self.second_weight(state_embedding))
         q_tot = (nn.functional.elu(hidden) * second).sum(dim=-1, keepdim=True)
@@ -170,7 +172,7 @@ class QPLEXMixer(Mixer):
         self.action_state = nn.Linear(state_size, hidden)
         self.action_table = nn.Embedding(n_agents * n_actions, hidden)
         nn.init.normal_(self.action_table.weight, std=n_agents**-0.5)
-        self.action = nn.Linear(hidden, n_heads * n_agents)
+        self.action_heads = nn.Linear(hidden, n_heads * n_agents)
         # Both sigmoids start near 1/2: lambda starts near |key| n_heads / 4.
         nn.init.constant_(self.key[-1].bias, 4.0 / n_heads)  # type: ignore[arg-type]
 
@@ -179,11 +181,11 @@ class QPLEXMixer(Mixer):
         heads = (-1, self.n_agents)
         offsets = torch.arange(self.n_agents, device=actions.device) * self.n_actions
         chosen = self.action_table(actions + offsets).sum(dim=-2)
-        action = self.action(torch.relu(self.action_state(state_embedding) + chosen))
+        action_hidden = torch.relu(self.action_state(state_embedding) + chosen)
+        by_action = torch.unflatten(self.action_heads(action_hidden), -1, heads).sigmoid()
+        by_agent = torch.unflatten(self.agent(state_embedding), -1, heads).sigmoid()
         keys = positive(self.key(state_embedding)).unsqueeze(-1)
-        agents = self.agent(state_embedding).unflatten(-1, heads).sigmoid()
-        lambdas: Tensor = (keys * agents * action.unflatten(-1, heads).sigmoid()).sum(dim=-2)
-        return lambdas + POSITIVE
+        return (keys * by_agent * by_action).sum(dim=-2) + POSITIVE
 
     def mix(
         self, agent_qs: Tensor, max_agent_qs: Tensor, state_embedding: Tensor, actions: Tensor

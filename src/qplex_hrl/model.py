@@ -1,7 +1,7 @@
 """The whole model from its configuration: cameras' network, state encoder and mixer."""
 
 import math
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from qplex_hrl.networks import (
     Encoding,
     Features,
     FeedForwardCore,
+    HeadInputs,
     OptionHead,
     RecurrentCore,
     StateEncoder,
@@ -30,11 +31,19 @@ from qplex_hrl.targets import mask_unavailable
 from qplex_hrl.types import AgentOutput, MixerOutput, ModelDims
 
 
+class Unrolled(NamedTuple):
+    """A pass of the cameras' network over L frames up to its option head, time before rows."""
+
+    head: HeadInputs
+    probs: Tensor  # [2, T+1, L, n], fast and slow selection
+    hidden_state: Tensor  # [n, R] after the last frame
+
+
 class CameraNetwork(nn.Module):
     """Q-network of a camera, shared by all; one weight set runs on any C, T and U.
 
-    A camera's hidden state is ``[fast core | slow core | held summary H | held probabilities T+1]``.
-    The first two parts (``recurrent_size``) are what a training window needs, because windows start
+    A camera's hidden state is ``[fast core | slow core | held slow selection H + T + 1]``. The
+    first two parts (``recurrent_size``) are what a training window needs, because windows start
     at slow ticks; acting carries all (``hidden_size``). Both are zero at an episode's start.
     """
 
@@ -103,19 +112,17 @@ class CameraNetwork(nn.Module):
             hidden_state: [B, C, R] before frame 0.
             burn_in: the first frames only warm the recurrent state and are left out of the output.
         """
-        batch, length, n_agents, _ = obs.shape
-        features = split_features(obs, self.dims)
-        encoding = self.encoder(features.context, features.targets)
-        fast_hidden, slow_hidden = hidden_state.flatten(0, 1).split(self._hidden_parts[:2], dim=-1)
-        slow = None
-        if self.selector is not None:
-            every = slice(None, None, self.slow_interval)
-            ticks = Encoding(
-                encoding.context[every], encoding.targets[:, every], encoding.known[:, every]
-            )
-            slow, slow_hidden = self.selector.select_slow(ticks, slow_hidden)
-            slow = slow.hold(self.slow_interval, length)
-        return self._decide(features, encoding, slow, fast_hidden, slow_hidden, burn_in)
+        unrolled = self.unroll(split_features(obs, self.dims, burn_in), hidden_state)
+        fast_probs, slow_probs = self.probs(unrolled)
+        fast_entropy, slow_entropy = self.entropies(unrolled)
+        return AgentOutput(
+            q_values=self.q_values(unrolled),
+            hidden_state=torch.unflatten(unrolled.hidden_state, 0, (-1, self.dims.n_agents)),
+            fast_entropy=fast_entropy,
+            slow_entropy=slow_entropy,
+            fast_probs=fast_probs,
+            slow_probs=slow_probs,
+        )
 
     def step(
         self, obs: Tensor, avail_actions: Tensor, hidden_state: Tensor, slow_tick: Tensor
@@ -129,70 +136,99 @@ class CameraNetwork(nn.Module):
             slow_tick: [N] bool, the environments whose slow selector decides now; in the others its
                 last choice is held.
         """
-        n_envs, n_agents, _ = obs.shape
         features = split_features(obs.unsqueeze(1), self.dims)
         encoding = self.encoder(features.context, features.targets)
         hidden = hidden_state.flatten(0, 1)
-        fast_hidden, slow_hidden, held = hidden.split(self._hidden_parts, dim=-1)
+        fast_hidden, slow_hidden, held = torch.split(hidden, self._hidden_parts, dim=-1)
         slow = None
         if self.selector is not None:
-            ticking = slow_tick.repeat_interleave(n_agents).unsqueeze(-1)
+            ticks = slow_tick.repeat_interleave(obs.shape[1]).unsqueeze(-1)
             slow, new_slow_hidden = self.selector.select_slow(encoding, slow_hidden)
-            held = torch.where(ticking, torch.cat([slow.summary[0], slow.probs[:, 0].T], -1), held)
-            slow_hidden = torch.where(ticking, new_slow_hidden, slow_hidden)
-            summary, probs = held.split([slow.summary.shape[-1], slow.probs.shape[0]], dim=-1)
-            slow = Selection(probs.T.unsqueeze(1), summary.unsqueeze(0))
-        output = self._decide(features, encoding, slow, fast_hidden, slow_hidden)
-        held = held.unflatten(0, (n_envs, n_agents))
+            slow_hidden = torch.where(ticks, new_slow_hidden, slow_hidden)
+            held = torch.where(ticks, slow.pack(), held)
+            slow = Selection.unpack(held, self.dims.n_targets)
+        unrolled = self._decide(features, encoding, slow, (fast_hidden, slow_hidden))
+        fast_probs, slow_probs = self.probs(unrolled).squeeze(2)
+        fast_entropy, slow_entropy = self.entropies(unrolled).squeeze(2)
+        hidden = torch.cat([unrolled.hidden_state, held], dim=-1)
         return AgentOutput(
-            q_values=mask_unavailable(output.q_values.squeeze(1), avail_actions),
-            hidden_state=torch.cat([output.hidden_state, held], dim=-1),
-            fast_entropy=output.fast_entropy.squeeze(1),
-            slow_entropy=output.slow_entropy.squeeze(1),
-            fast_probs=output.fast_probs.squeeze(1),
-            slow_probs=output.slow_probs.squeeze(1),
+            q_values=mask_unavailable(self.q_values(unrolled).squeeze(1), avail_actions),
+            hidden_state=torch.unflatten(hidden, 0, (-1, self.dims.n_agents)),
+            fast_entropy=fast_entropy,
+            slow_entropy=slow_entropy,
+            fast_probs=fast_probs,
+            slow_probs=slow_probs,
         )
+
+    def unroll(self, features: Features, hidden_state: Tensor) -> Unrolled:
+        """Return what the Q-values of whole windows depend on, from the first frame with options.
+
+        Args:
+            features: of L frames by ``split_features``; frame 0 is a slow tick.
+            hidden_state: [B, C, R] before frame 0.
+        """
+        encoding = self.encoder(features.context, features.targets)
+        hidden = hidden_state.flatten(0, 1)
+        fast_hidden, slow_hidden = torch.split(hidden, self._hidden_parts[:2], dim=-1)
+        slow = None
+        if self.selector is not None:
+            every = slice(None, None, self.slow_interval)
+            ticks = Encoding(
+                encoding.context[every], encoding.targets[:, every], encoding.known[:, every]
+            )
+            slow, slow_hidden = self.selector.select_slow(ticks, slow_hidden)
+            slow = slow.hold(self.slow_interval, len(encoding.context))
+        return self._decide(features, encoding, slow, (fast_hidden, slow_hidden))
+
+    def q_values(self, unrolled: Unrolled) -> Tensor:
+        """Return the Q-values of all actions, [B, L, C, U]."""
+        return self._by_camera(self.head(unrolled.head).movedim(0, -1))
+
+    def q_values_of(self, unrolled: Unrolled, actions: Tensor) -> Tensor:
+        """Return the Q-values [K, B, L, C] of K actions per camera, [K, B, L, C] int64.
+
+        The gradient costs K / U of what it costs through ``q_values``.
+        """
+        values = self.head.evaluate(unrolled.head, actions.transpose(1, 2).flatten(2))
+        return self._by_camera(values.unsqueeze(-1)).squeeze(-1)
+
+    def probs(self, unrolled: Unrolled) -> Tensor:
+        """Return fast and slow selection, [2, B, L, C, T+1]."""
+        return self._by_camera(unrolled.probs.movedim(1, -1))
+
+    def entropies(self, unrolled: Unrolled) -> Tensor:
+        """Return the entropies of fast and slow selection in nats, [2, B, L, C]."""
+        return selection_entropy(self.probs(unrolled))
 
     def _decide(
         self,
         features: Features,
         encoding: Encoding,
         slow: Selection | None,
-        fast_hidden: Tensor,
-        slow_hidden: Tensor,
-        burn_in: int = 0,
-    ) -> AgentOutput:
-        """Return fast selection, core and option head of all frames, without the burn-in."""
-        n_agents = self.dims.n_agents
-        priorities = None
+        hidden: tuple[Tensor, Tensor],
+    ) -> Unrolled:
+        """Return fast selection and core output of all frames, for ``hidden`` = (fast, slow)."""
         inputs = encoding.context
-        probs = encoding.context.new_zeros(2, self.dims.n_targets + 1, *inputs.shape[:2])
+        burn_in = len(inputs) - features.options.shape[1]
+        probs = inputs.new_zeros(2, self.dims.n_targets + 1, *inputs[burn_in:].shape[:2])
+        priorities = None
         if self.selector is not None and slow is not None:
             fast = self.selector.select_fast(encoding, slow)
             inputs = torch.cat([inputs, fast.summary, slow.summary], dim=-1)
-            probs = torch.stack([fast.probs, slow.probs])
-            priorities = probs[:, :-1, burn_in:].movedim(0, -1)
-        hidden, fast_hidden = self.core(inputs, fast_hidden)
-        q_values = self.head(
-            torch.cat([hidden, encoding.context], dim=-1)[burn_in:],
-            encoding.targets[:, burn_in:],
-            priorities,
-            features.options[:, burn_in:],
+            probs = torch.stack([fast.probs, slow.probs])[:, :, burn_in:]
+            priorities = probs[:, :-1].movedim(0, -1)
+        outputs, fast_hidden = self.core(inputs, hidden[0])
+        head = HeadInputs(
+            state=torch.cat([outputs, encoding.context], dim=-1)[burn_in:],
+            targets=encoding.targets[:, burn_in:],
+            priorities=priorities,
+            options=features.options,
         )
-        probs = self._by_camera(probs[:, :, burn_in:].movedim(1, -1))
-        fast_entropy, slow_entropy = selection_entropy(probs)
-        return AgentOutput(
-            q_values=self._by_camera(q_values.movedim(0, -1)),
-            hidden_state=torch.cat([fast_hidden, slow_hidden], dim=-1).unflatten(0, (-1, n_agents)),
-            fast_entropy=fast_entropy,
-            slow_entropy=slow_entropy,
-            fast_probs=probs[0],
-            slow_probs=probs[1],
-        )
+        return Unrolled(head, probs, torch.cat([fast_hidden, hidden[1]], dim=-1))
 
     def _by_camera(self, values: Tensor) -> Tensor:
         """Return [.., L, n, X] as [.., B, L, C, X]."""
-        return values.unflatten(-2, (-1, self.dims.n_agents)).movedim(-4, -3)
+        return torch.unflatten(values, -2, (-1, self.dims.n_agents)).movedim(-4, -3)
 
 
 class QPLEXHRLModel(nn.Module):

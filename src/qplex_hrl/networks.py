@@ -19,7 +19,7 @@ class Features(NamedTuple):
 
     context: Tensor  # [L, n, Fc]
     targets: Tensor  # [T, L, n, Ft]
-    options: Tensor  # [U, L, n, Fo]
+    options: Tensor  # [U, L', n, Fo], L' frames without the burn-in
 
 
 class Encoding(NamedTuple):
@@ -30,12 +30,13 @@ class Encoding(NamedTuple):
     known: Tensor  # [T, L, n] bool
 
 
-def split_features(obs: Tensor, dims: ModelDims) -> Features:
+def split_features(obs: Tensor, dims: ModelDims, burn_in: int = 0) -> Features:
     """Return the parts of the observations in the layout of this module.
 
     Args:
         obs: [B, L, C, D] float32.
         dims: sizes of the world; C and D must be its ``n_agents`` and ``obs_size``.
+        burn_in: first frames whose options are left out, because no Q-values are wanted there.
 
     Raises:
         ValueError: there are more or fewer cameras, or the observations have another length.
@@ -49,31 +50,37 @@ def split_features(obs: Tensor, dims: ModelDims) -> Features:
         raise ValueError(msg)
     n = batch * n_agents
     n_target_values = dims.n_targets * dims.target_size
-    context, targets, options = obs.transpose(0, 1).split(
-        [dims.context_size, n_target_values, dims.n_actions * dims.option_size], dim=-1
+    context, targets, options = torch.split(
+        obs.transpose(0, 1),
+        [dims.context_size, n_target_values, dims.n_actions * dims.option_size],
+        dim=-1,
     )
 
     def entities_first(part: Tensor, count: int, size: int) -> Tensor:
-        entities = part.unflatten(-1, (count, size)).permute(3, 0, 1, 2, 4)
-        return entities.reshape(count, length, n, size)
+        entities = torch.unflatten(part, -1, (count, size)).permute(3, 0, 1, 2, 4)
+        return entities.reshape(count, -1, n, size)
 
     return Features(
         context=context.reshape(length, n, dims.context_size),
         targets=entities_first(targets, dims.n_targets, dims.target_size),
-        options=entities_first(options, dims.n_actions, dims.option_size),
+        options=entities_first(options[burn_in:], dims.n_actions, dims.option_size),
     )
 
 
 class TargetEncoder(nn.Module):
-    """Per-target embeddings and a context vector that pools them."""
+    """Per-target embeddings and a context vector that pools them.
+
+    The layers of the embeddings have no bias, so that an unknown target, whose features are all
+    zero, has the embedding zero and needs no mask; feature 0, ``known``, serves as their bias.
+    """
 
     def __init__(self, dims: ModelDims, hidden_size: int) -> None:
         """Create the layers for the feature sizes in ``dims``."""
         super().__init__()
         self.target_mlp = nn.Sequential(
-            nn.Linear(dims.target_size, hidden_size),
+            nn.Linear(dims.target_size, hidden_size, bias=False),
             nn.ReLU(inplace=True),
-            nn.Linear(hidden_size, hidden_size),
+            nn.Linear(hidden_size, hidden_size, bias=False),
             nn.ReLU(inplace=True),
         )
         self.context_layer = nn.Linear(dims.context_size + 2 * hidden_size, hidden_size)
@@ -83,10 +90,11 @@ class TargetEncoder(nn.Module):
 
         Args:
             context: [L, n, Fc].
-            targets: [T, L, n, Ft]; feature 0 is 1 for a target the camera knows of, else 0.
+            targets: [T, L, n, Ft]; feature 0 is 1 for a target the camera knows of; for any other
+                target all features are 0.
         """
         known = targets[..., 0] > 0.5
-        embeddings = self.target_mlp(targets) * known.unsqueeze(-1)
+        embeddings = self.target_mlp(targets)
         n_known = known.sum(dim=0).clamp_min(1).unsqueeze(-1)
         # Embeddings are not negative, so zeros of unknown targets cannot win the maximum.
         pooled = torch.cat([context, embeddings.sum(dim=0) / n_known, embeddings.amax(dim=0)], -1)
@@ -128,10 +136,23 @@ class RecurrentCore(nn.Module):
         return outputs, last.squeeze(0)
 
 
+class HeadInputs(NamedTuple):
+    """What the Q-values depend on."""
+
+    state: Tensor  # [L, n, X] of the camera
+    targets: Tensor  # [T, L, n, H] embeddings
+    priorities: Tensor | None  # [T, L, n, 2], probabilities of the fast and the slow selector
+    options: Tensor  # [U, L, n, Fo]
+
+
 class OptionHead(nn.Module):
     """Q-value of every option from the targets it selects, its own features and the camera's state.
 
     ``x_u = relu(sum_{t in u} (W_e e_t + W_p p_t) + W_o o_u + W_h h)``, ``Q_u = w . x_u + v(h)``.
+
+    The hidden layers of all options are by far the largest tensors of the model, but a loss needs
+    gradients of two options per camera only: ``forward`` gives all values, ``evaluate`` the values
+    of given actions.
     """
 
     selection: Tensor
@@ -160,25 +181,31 @@ class OptionHead(nn.Module):
         selection = torch.cat([selection_bits, ones], dim=1).to(torch.get_default_dtype())
         self.register_buffer("selection", selection, persistent=False)
 
-    def forward(
-        self, state: Tensor, targets: Tensor, priorities: Tensor | None, options: Tensor
-    ) -> Tensor:
-        """Return Q-values [U, L, n].
-
-        Args:
-            state: [L, n, X].
-            targets: [T, L, n, H] embeddings.
-            priorities: [T, L, n, 2], the fast and the slow selector's probabilities, if any.
-            options: [U, L, n, Fo].
-        """
-        selected = self.target_layer(targets)
-        if priorities is not None:
-            selected = selected + self.priority_layer(priorities)
-        terms = torch.cat([selected, self.state_layer(state).unsqueeze(0)])
-        hidden = self.option_layer(options)
+    def forward(self, inputs: HeadInputs) -> Tensor:
+        """Return the Q-values of all options, [U, L, n]."""
+        terms = self._terms(inputs)
+        hidden = self.option_layer(inputs.options)
         hidden.flatten(1).addmm_(self.selection, terms.flatten(1))
-        q_values: Tensor = self.output(hidden.relu_()).squeeze(-1)
-        return q_values + self.value_layer(state).squeeze(-1)
+        advantages: Tensor = self.output(hidden.relu_()).squeeze(-1)
+        values: Tensor = self.value_layer(inputs.state).squeeze(-1)
+        return advantages + values
+
+    def evaluate(self, inputs: HeadInputs, actions: Tensor) -> Tensor:
+        """Return the Q-values [K, L, n] of K actions per camera, [K, L, n] int64."""
+        selected = self.selection[actions].movedim(-1, 0).unsqueeze(-1)  # [T+1, K, L, n, 1]
+        terms = (selected * self._terms(inputs).unsqueeze(1)).sum(dim=0)
+        index = actions.unsqueeze(-1).expand(*actions.shape, inputs.options.shape[-1])
+        hidden = terms + self.option_layer(inputs.options.gather(0, index))
+        advantages: Tensor = self.output(hidden.relu_()).squeeze(-1)
+        values: Tensor = self.value_layer(inputs.state).squeeze(-1)
+        return advantages + values
+
+    def _terms(self, inputs: HeadInputs) -> Tensor:
+        """Return what each target and, last, the camera's state add, [T+1, L, n, width]."""
+        selected = self.target_layer(inputs.targets)
+        if inputs.priorities is not None:
+            selected = selected + self.priority_layer(inputs.priorities)
+        return torch.cat([selected, self.state_layer(inputs.state).unsqueeze(0)])
 
 
 class StateEncoder(nn.Sequential):

@@ -1,4 +1,4 @@
-"""Hierarchical target selection: a slow selector that sets priorities, a fast one that acts on them.
+"""Target selection in two layers: a slow selector sets priorities, a fast one acts on them.
 
 Shapes as in ``networks.py``: entities first, [T, L, n, H] with n = B * C cameras.
 """
@@ -23,6 +23,16 @@ class Selection(NamedTuple):
             self.probs.repeat_interleave(interval, dim=1)[:, :length],
             self.summary.repeat_interleave(interval, dim=0)[:length],
         )
+
+    def pack(self) -> Tensor:
+        """Return a single frame's choices as rows ``[summary | probabilities]``, [n, H + T + 1]."""
+        return torch.cat([self.summary[0], self.probs[:, 0].T], dim=-1)
+
+    @staticmethod
+    def unpack(rows: Tensor, n_targets: int) -> "Selection":
+        """Return what ``pack`` gave as choices of a single frame."""
+        summary, probs = torch.split(rows, [rows.shape[-1] - n_targets - 1, n_targets + 1], dim=-1)
+        return Selection(probs.T.unsqueeze(1), summary.unsqueeze(0))
 
 
 def selection_entropy(probs: Tensor) -> Tensor:
@@ -66,17 +76,20 @@ class TargetAttention(nn.Module):
             prior: [T+1, L, n] added to the logits.
         """
         query = self.query(query_input) * self._heads[1] ** -0.5
-        target_logits = (targets * query).unflatten(-1, self._heads).sum(-1)
+        target_logits = self._by_head(targets * query).sum(-1)
         target_logits = target_logits.masked_fill(~known.unsqueeze(-1), -torch.inf)
-        search_logits = (query * self.search_key).unflatten(-1, self._heads).sum(-1)
+        search_logits = self._by_head(query * self.search_key).sum(-1)
         logits = torch.cat([target_logits, search_logits.unsqueeze(0)])
         if prior is not None:
             logits = logits + prior.unsqueeze(-1)
         weights = logits.softmax(dim=0)  # [T+1, L, n, heads]
-        values = targets.unflatten(-1, self._heads)
-        chosen = (weights[:-1].unsqueeze(-1) * values).sum(dim=0)
-        search = weights[-1].unsqueeze(-1) * self.search_value.view(self._heads)
+        chosen = (weights[:-1].unsqueeze(-1) * self._by_head(targets)).sum(dim=0)
+        search = weights[-1].unsqueeze(-1) * self._by_head(self.search_value)
         return Selection(weights.mean(dim=-1), (chosen + search).flatten(-2))
+
+    def _by_head(self, values: Tensor) -> Tensor:
+        """Return [..., H] as [..., heads, d]."""
+        return torch.unflatten(values, -1, self._heads)
 
 
 class HierarchicalSelector(nn.Module):

@@ -15,21 +15,14 @@ def mask_unavailable(q_values: Tensor, avail_actions: Tensor) -> Tensor:
         ValueError: the shapes differ.
     """
     if q_values.shape != avail_actions.shape:
-        msg = (
-            f"q_values {tuple(q_values.shape)} and avail_actions {tuple(avail_actions.shape)} differ"
-        )
-        raise ValueError(msg)
+        msg = f"q_values {tuple(q_values.shape)}, avail_actions {tuple(avail_actions.shape)}"
+        raise ValueError(f"shapes differ: {msg}")
     return torch.where(avail_actions, q_values, -torch.inf)
 
 
 def greedy_actions(q_values: Tensor, avail_actions: Tensor) -> Tensor:
     """Return the best available action of each camera, [..., C] int64."""
     return mask_unavailable(q_values, avail_actions).argmax(dim=-1)
-
-
-def values_of(q_values: Tensor, actions: Tensor) -> Tensor:
-    """Return the values [..., C] of ``actions`` [..., C] in ``q_values`` [..., C, U]."""
-    return q_values.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
 
 
 def lambda_returns(

@@ -1,0 +1,205 @@
+"""One learning update: a batch of windows in, new weights and metrics out."""
+
+import copy
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from qplex_hrl.config import AlgorithmConfig, HRLConfig
+from qplex_hrl.model import QPLEXHRLModel
+from qplex_hrl.networks import Features, split_features
+from qplex_hrl.targets import greedy_actions, lambda_returns
+from qplex_hrl.types import MixerOutput, SequenceBatch
+
+
+class TrainingDiverged(RuntimeError):
+    """Loss or gradient is not finite; the weights are those before the update."""
+
+
+class _Online(NamedTuple):
+    """The online network's view of a batch, without the burn-in."""
+
+    mixed: MixerOutput  # of the actions taken, frames 0 .. L-1
+    greedy: Tensor  # [B, L+1, C] best available actions
+    entropy: Tensor  # [2, B, L, C] nats, fast and slow
+
+
+class Learner:
+    """Double Q-learning with TD(lambda) targets on mixed values, and selection entropy.
+
+    ``loss = mean((q_tot - G)^2 or Huber) - selection_entropy_weight * mean(entropy)`` over filled
+    decisions after the burn-in. Two copies of the model are kept: ``model`` learns;
+    ``target_model`` gives the values in G and follows softly (tau > 0, every update) or by copying
+    (tau = 0, every ``target_update_interval`` updates).
+    """
+
+    def __init__(
+        self, model: QPLEXHRLModel, algorithm: AlgorithmConfig, hrl: HRLConfig, burn_in: int
+    ) -> None:
+        """Create target model and optimiser.
+
+        Args:
+            model: learns in place.
+            algorithm: the configuration's section ``algorithm``.
+            hrl: gives the frames per decision and the weight of the entropy.
+            burn_in: first decisions of a window that only warm the recurrent state.
+        """
+        self.model = model
+        self.target_model = copy.deepcopy(model).requires_grad_(False)
+        self.n_updates = 0
+        self._config = algorithm
+        self._gamma = algorithm.gamma**hrl.fast_interval
+        self._entropy_weight = hrl.selection_entropy_weight
+        self._burn_in = burn_in
+        self._optimizer = _build_optimizer(model, algorithm)
+
+    def update(self, batch: SequenceBatch, learning_rate: float) -> dict[str, Tensor]:
+        """Do one gradient step; return metrics as tensors without axes, on the model's device.
+
+        Args:
+            batch: windows of burn_in + L decisions.
+            learning_rate: of this update.
+
+        Raises:
+            TrainingDiverged: loss or gradient is not finite; no weight has changed.
+        """
+        features = split_features(batch.obs, self.model.agent.dims, self._burn_in)
+        online = self._evaluate(batch, features)
+        trained = _without_burn_in(batch, self._burn_in)
+        td_target = self._td_target(trained, features, batch.hidden_state, online.greedy)
+        q_tot = online.mixed.q_tot
+        weight = (trained.filled / trained.filled.sum().clamp_min(1)).unsqueeze(-1)  # sums to 1
+
+        td_loss = (weight * self._td_loss(q_tot, td_target)).sum() / q_tot.shape[-1]
+        n_agents = online.entropy.shape[-1]
+        fast_entropy, slow_entropy = (weight * online.entropy).sum(dim=(1, 2, 3)) / n_agents
+        entropy = (fast_entropy + slow_entropy) / 2
+        loss = td_loss - self._entropy_weight * entropy
+        grad_norm = self._descend(loss, learning_rate)
+
+        metrics = {
+            "loss": loss,
+            "td_loss": td_loss,
+            "td_error": (weight * (q_tot - td_target).abs()).sum() / q_tot.shape[-1],
+            "q_tot": (weight * q_tot).sum() / q_tot.shape[-1],
+            "td_target": (weight * td_target).sum() / q_tot.shape[-1],
+            "grad_norm": grad_norm,
+            "selection_entropy": entropy,
+            "fast_entropy": fast_entropy,
+            "slow_entropy": slow_entropy,
+        }
+        for name in ("gate", "complexity"):
+            values = getattr(online.mixed, name)
+            if values is not None:
+                metrics[name] = (weight.squeeze(-1) * values).sum()
+        return {name: value.detach() for name, value in metrics.items()}
+
+    def _evaluate(self, batch: SequenceBatch, features: Features) -> _Online:
+        """Return mixed values of the actions taken, greedy actions and entropies."""
+        start = self._burn_in
+        agent = self.model.agent
+        unrolled = agent.unroll(features, batch.hidden_state)
+        with torch.no_grad():
+            greedy = greedy_actions(agent.q_values(unrolled), batch.avail_actions[:, start:])
+        actions = batch.actions[:, start:]
+        # One frame more than there are decisions: any action will do there, it is cut off.
+        padded = torch.cat([actions, greedy[:, -1:]], dim=1)
+        agent_qs, max_agent_qs = agent.q_values_of(unrolled, torch.stack([padded, greedy]))[
+            :, :, :-1
+        ]
+        mixed = self.model.mix(agent_qs, max_agent_qs, batch.state[:, start:-1], actions)
+        return _Online(mixed, greedy, agent.entropies(unrolled)[:, :, :-1])
+
+    @torch.no_grad()
+    def _td_target(
+        self, trained: SequenceBatch, features: Features, hidden_state: Tensor, greedy: Tensor
+    ) -> Tensor:
+        """Return TD(lambda) targets [B, L, G] by the target model.
+
+        Double Q-learning (van Hasselt et al. 2016): the online network's ``greedy`` actions
+        [B, L+1, C], valued by the target network.
+        """
+        agent = self.target_model.agent
+        q_values = agent.q_values(agent.unroll(features, hidden_state))
+        target_greedy = greedy_actions(q_values, trained.avail_actions)
+        chosen = greedy if self._config.double_q else target_greedy
+        agent_qs, max_agent_qs = (
+            q_values.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
+            for actions in (chosen, target_greedy)
+        )
+        values = self.target_model.mix(agent_qs, max_agent_qs, trained.state, chosen).q_tot
+        return lambda_returns(
+            trained.reward,
+            values,
+            trained.terminated,
+            trained.truncated,
+            trained.filled,
+            gamma=self._gamma,
+            td_lambda=self._config.td_lambda,
+            n_step=self._config.n_step,
+        )
+
+    def _td_loss(self, q_tot: Tensor, td_target: Tensor) -> Tensor:
+        """Return the loss of every value, [B, L, G]."""
+        if self._config.loss == "huber":
+            return nn.functional.huber_loss(q_tot, td_target, reduction="none")
+        return nn.functional.mse_loss(q_tot, td_target, reduction="none")
+
+    def _descend(self, loss: Tensor, learning_rate: float) -> Tensor:
+        """Step optimiser and target model; return the gradient's norm before clipping."""
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self._config.grad_clip)
+        if not torch.isfinite(loss + norm):
+            msg = (
+                f"training diverged in update {self.n_updates + 1}: loss {loss.item():g}, "
+                f"gradient norm {norm.item():g}; lower algorithm.learning_rate or reward_scale"
+            )
+            raise TrainingDiverged(msg)
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate
+        self._optimizer.step()
+        self.n_updates += 1
+        self._follow()
+        return norm
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the target model towards the model."""
+        if self._config.tau > 0:
+            pairs = zip(self.target_model.parameters(), self.model.parameters(), strict=True)
+            for followed, leading in pairs:
+                followed.lerp_(leading, self._config.tau)
+        elif self.n_updates % self._config.target_update_interval == 0:
+            self.target_model.load_state_dict(self.model.state_dict())
+
+    # Any: the optimiser's state is torch's own mixture of tensors, numbers and lists.
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that an exact continuation needs: tensors and plain numbers."""
+        return {
+            "model": self.model.state_dict(),
+            "target_model": self.target_model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "n_updates": self.n_updates,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what ``state_dict`` gave."""
+        self.model.load_state_dict(state["model"])
+        self.target_model.load_state_dict(state["target_model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.n_updates = state["n_updates"]
+
+
+def _without_burn_in(batch: SequenceBatch, burn_in: int) -> SequenceBatch:
+    """Return the decisions that are trained on."""
+    in_time = {name: getattr(batch, name)[:, burn_in:] for name in batch._fields[:-1]}
+    return batch._replace(**in_time)
+
+
+def _build_optimizer(model: nn.Module, config: AlgorithmConfig) -> torch.optim.Optimizer:
+    """Return the configured optimiser of the model's parameters."""
+    if config.optimizer == "adam":
+        return torch.optim.Adam(model.parameters(), lr=config.learning_rate, eps=1e-5, fused=True)
+    return torch.optim.RMSprop(model.parameters(), lr=config.learning_rate, alpha=0.99, eps=1e-5)
