@@ -133,7 +133,8 @@ class ReplayBuffer:
             msg = f"a chunk of {n} decisions does not fit into a ring of {self._rows}"
             raise ValueError(msg)
         rows = (self._written + np.arange(n)) % self._rows
-        for name, kept, new in zip(chunk._fields, self._ring, chunk, strict=True):
+        for name, kept in self._ring._asdict().items():
+            new = getattr(chunk, name)
             if new.shape[1:] != kept.shape[1:]:
                 msg = f"chunk.{name} has shape {new.shape}, expected [n, {kept.shape[1:]}]"
                 raise ValueError(msg)
@@ -212,7 +213,7 @@ class ReplayBuffer:
         """Return [n, N]: a slow tick from which at least one transition can be trained on."""
         ring = self._ring
         first_trained = (rows + self._burn_in) % self._rows
-        good = ring.decision_index[rows % self._rows] % self._slow_period == 0
+        good: NDArray[np.bool_] = ring.decision_index[rows % self._rows] % self._slow_period == 0
         good &= ring.terminated[first_trained] | ~ring.truncated[first_trained]
         for offset in range(self._burn_in):
             row = (rows + offset) % self._rows
@@ -223,7 +224,7 @@ class ReplayBuffer:
         """Return plain arrays that continue the buffer exactly (views, not copies)."""
         used = min(self._written, self._rows)
         arrays: dict[str, NDArray[np.generic]] = {
-            name: array[:used] for name, array in zip(self._ring._fields, self._ring, strict=True)
+            name: array[:used] for name, array in self._ring._asdict().items()
         }
         arrays["written"] = np.array(self._written, np.int64)
         return arrays
@@ -240,14 +241,14 @@ class ReplayBuffer:
             raise ValueError(msg)
         written = int(arrays["written"])
         used = min(written, self._rows)
-        for name, kept in zip(self._ring._fields, self._ring, strict=True):
+        for name, kept in self._ring._asdict().items():
             if arrays[name].shape != (used, *kept.shape[1:]):
                 msg = (
                     f"saved replay: {name} has shape {arrays[name].shape}, "
                     f"this configuration needs {(used, *kept.shape[1:])}"
                 )
                 raise ValueError(msg)
-        for name, kept in zip(self._ring._fields, self._ring, strict=True):
+        for name, kept in self._ring._asdict().items():
             kept[:used] = arrays[name]
         self._written = written
         self._startable[:] = False
