@@ -1,0 +1,154 @@
+"""One frame of one environment as a list of phases, and the batched kernels around it."""
+
+import numba
+import numpy as np
+
+from camsim.kernels._jit import batch_kernel, device_fn
+from camsim.kernels.cargo import advance_clock, refresh_rates, settle
+from camsim.kernels.motion import move_cameras, move_targets, refresh_pose
+from camsim.kernels.observe import observe
+from camsim.kernels.reset import reset_one
+from camsim.kernels.vision import see_cameras, see_fixed, see_from_targets, see_targets
+from camsim.state import Bools, Floats, Ints, ObsBuffers, SimParams, StartBoxes, Tables, Words
+
+
+@device_fn
+def move_one(
+    i: int, params: SimParams, s: Tables, camera_action: Floats, target_action: Floats
+) -> None:
+    """Phase 1: all cameras move, then all targets (spec 4)."""
+    move_cameras(i, params, s.cameras, camera_action)
+    move_targets(i, s.cameras, s.targets, s.obstacles, target_action)
+
+
+@device_fn
+def see_one(i: int, params: SimParams, s: Tables) -> None:
+    """Phase 2: who tracks whom (spec 5.2), all that rewards depend on."""
+    see_targets(i, params, s)
+
+
+@device_fn
+def settle_one(i: int, params: SimParams, s: Tables, forced_goal: Ints) -> None:
+    """Phase 3: cargo, rewards, rates, clock (spec 6)."""
+    settle(i, params, s.targets, s.world, s.rng, forced_goal)
+    refresh_rates(i, params, s.targets, s.world)
+    advance_clock(i, params, s.world)
+
+
+@device_fn
+def observe_one(
+    i: int, params: SimParams, s: Tables, out: ObsBuffers, mode: int, first: bool
+) -> None:
+    """Phase 4: the masks that only observations need, then the wanted vectors (spec 7)."""
+    if len(out.camera_obs) > 0:
+        see_cameras(i, s)
+    if len(out.target_obs) > 0:
+        see_from_targets(i, params, s)
+    observe(i, params, s, out, mode, first)
+
+
+@device_fn
+def step_one(
+    i: int,
+    params: SimParams,
+    s: Tables,
+    camera_action: Floats,
+    target_action: Floats,
+    no_goal: Ints,
+) -> None:
+    """Advance environment i by one frame, without observations."""
+    move_one(i, params, s, camera_action, target_action)
+    see_one(i, params, s)
+    settle_one(i, params, s, no_goal)
+
+
+@device_fn
+def see_all(i: int, params: SimParams, s: Tables) -> None:
+    """Recompute every mask of environment i."""
+    see_one(i, params, s)
+    see_cameras(i, s)
+    see_from_targets(i, params, s)
+
+
+@device_fn
+def reset_marked(
+    i: int,
+    params: SimParams,
+    boxes: StartBoxes,
+    s: Tables,
+    out: ObsBuffers,
+    mode: int,
+    which: Bools,
+    order: Ints,
+) -> None:
+    """Start a new episode of environment i if it is marked."""
+    if which[i]:
+        reset_one(i, params, boxes, s, order)
+        observe_one(i, params, s, out, mode, True)
+
+
+@batch_kernel
+def move_batch(params: SimParams, s: Tables, camera_action: Floats, target_action: Floats) -> None:
+    """Run phase 1 in all environments."""
+    for i in numba.prange(len(s.rng)):
+        move_one(np.int64(i), params, s, camera_action, target_action)
+
+
+@batch_kernel
+def see_batch(params: SimParams, s: Tables) -> None:
+    """Run phase 2 in all environments, and all other masks too."""
+    for i in numba.prange(len(s.rng)):
+        see_all(np.int64(i), params, s)
+
+
+@batch_kernel
+def settle_batch(params: SimParams, s: Tables, forced_goal: Ints) -> None:
+    """Run phase 3 in all environments."""
+    for i in numba.prange(len(s.rng)):
+        settle_one(np.int64(i), params, s, forced_goal)
+
+
+@batch_kernel
+def observe_batch(params: SimParams, s: Tables, out: ObsBuffers, mode: int) -> None:
+    """Write the wanted vectors of all environments from the masks as they stand."""
+    for i in numba.prange(len(s.rng)):
+        observe(np.int64(i), params, s, out, mode, True)
+
+
+@batch_kernel
+def refresh_batch(params: SimParams, s: Tables) -> None:
+    """Recompute what is derived from poses and layout, after a state was written from outside."""
+    for i in numba.prange(len(s.rng)):
+        refresh_pose(np.int64(i), params, s.cameras)
+        see_fixed(np.int64(i), params, s)
+
+
+@batch_kernel
+def reset_batch(
+    params: SimParams,
+    boxes: StartBoxes,
+    s: Tables,
+    out: ObsBuffers,
+    mode: int,
+    which: Bools,
+    order: Ints,
+) -> None:
+    """Start a new episode in the environments marked in `which` [N], from their own streams."""
+    for i in numba.prange(len(s.rng)):
+        reset_marked(np.int64(i), params, boxes, s, out, mode, which, order)
+
+
+@batch_kernel
+def step_batch(
+    params: SimParams,
+    s: Tables,
+    out: ObsBuffers,
+    mode: int,
+    camera_action: Floats,
+    target_action: Floats,
+    no_goal: Ints,
+) -> None:
+    """Advance all environments by one frame and write the wanted vectors."""
+    for i in numba.prange(len(s.rng)):
+        step_one(np.int64(i), params, s, camera_action, target_action, no_goal)
+        observe_one(np.int64(i), params, s, out, mode, False)

@@ -1,0 +1,192 @@
+"""BatchSim: N independent worlds of one scenario, stepped together by compiled kernels."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from camsim.kernels import step as kernels
+from camsim.kernels.observe import ENHANCED, RAW, SHARED
+from camsim.kernels.rng import streams_from_seeds
+from camsim.scenario import Scenario
+from camsim.state import (
+    Bools,
+    Floats,
+    Ints,
+    ObsBuffers,
+    SimParams,
+    SimView,
+    StartBoxes,
+    Words,
+    allocate_obs,
+    allocate_tables,
+    view_tables,
+)
+
+OBSERVATION_MODES = {"own": RAW, "shared": SHARED, "enhanced": ENHANCED}
+"""What the camera team's observations hold (spec 7, 9.2, 9.1)."""
+
+
+class FrameResult(NamedTuple):
+    """What a frame returned, one row per environment; views of reused buffers."""
+
+    camera_reward: Floats  # [N] minus the target team's
+    target_reward: Floats  # [N] dense or sparse, as the scenario says
+    done: Bools  # [N]
+
+
+class BatchSim:
+    """N worlds of one scenario. Row i depends on seed i and on actions in row i alone.
+
+    Args:
+        scenario: sizes and rules. num_envs: N. observation_mode: own, shared or enhanced.
+        max_episode_steps: overrides the scenario's. target_obs: also write targets' observations.
+
+    Raises:
+        ValueError: num_envs is not positive or the observation mode is unknown.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        num_envs: int,
+        *,
+        observation_mode: str = "own",
+        max_episode_steps: int | None = None,
+        target_obs: bool = False,
+    ) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs = {num_envs}; expected at least 1")
+        if observation_mode not in OBSERVATION_MODES:
+            known = ", ".join(OBSERVATION_MODES)
+            raise ValueError(f"observation_mode = {observation_mode!r}; expected one of {known}")
+        self.num_envs = num_envs
+        self.params = SimParams.from_scenario(scenario, max_episode_steps)
+        self.boxes = StartBoxes.from_scenario(scenario)
+        self.mode = OBSERVATION_MODES[observation_mode]
+        self.tables = allocate_tables(num_envs, self.boxes)
+        self.view: SimView = view_tables(self.tables)
+        self.obs = allocate_obs(num_envs, self.boxes, targets=target_obs)
+        self.flat_obs = ObsBuffers(*(buffer.reshape(-1) for buffer in self.obs))
+        widest = max(*(len(box) for box in self.boxes), 4)
+        self.order: Ints = np.zeros((num_envs, widest), np.int64)
+        self.no_goal: Ints = np.zeros((0, len(self.boxes.targets)), np.int64)
+
+    def reset(self, seeds: Words) -> ObsBuffers:
+        """Start an episode in every environment from its own seed; return the observations.
+
+        Raises:
+            ValueError: `seeds` is not one unsigned integer per environment.
+        """
+        self.tables.rng[:] = streams_from_seeds(checked_seeds(seeds, self.num_envs))
+        self.restart(np.ones(self.num_envs, np.bool_))
+        return self.obs
+
+    def step(self, camera_action: Floats, target_action: Floats) -> FrameResult:
+        """Advance every world by one frame; observations are in `obs` afterwards.
+
+        Args:
+            camera_action: [N, C, 2] turn and zoom in degrees. target_action: [N, T, 2] displacement.
+
+        Raises:
+            ValueError: a shape is wrong or a number is not finite.
+        """
+        kernels.step_batch(
+            self.params,
+            self.tables,
+            self.flat_obs,
+            self.mode,
+            self._checked(camera_action, "camera_action", len(self.boxes.cameras)),
+            self._checked(target_action, "target_action", len(self.boxes.targets)),
+            self.no_goal,
+        )
+        return self.result()
+
+    def restart(self, which: Bools) -> None:
+        """Start a new episode in the marked environments [N], from their own random streams."""
+        kernels.reset_batch(
+            self.params, self.boxes, self.tables, self.flat_obs, self.mode, which, self.order
+        )
+
+    def result(self) -> FrameResult:
+        """Return rewards and ends of the last frame."""
+        world = self.view.world
+        reward = world.reward_delayed if self.params.sparse_reward else world.reward_dense
+        return FrameResult(-reward, reward.copy(), world.done > 0)
+
+    # The phases of a frame one by one: for replays that put recorded masks and goals in between.
+
+    def refresh(self) -> None:
+        """Recompute derived fields after the state was written from outside."""
+        kernels.refresh_batch(self.params, self.tables)
+
+    def move(self, camera_action: Floats, target_action: Floats) -> None:
+        """Phase 1: motion."""
+        kernels.move_batch(self.params, self.tables, camera_action, target_action)
+
+    def see(self) -> None:
+        """Phase 2: all view masks."""
+        kernels.see_batch(self.params, self.tables)
+
+    def settle(self, forced_goal: Ints | None = None) -> FrameResult:
+        """Phase 3: cargo, rewards, rates, clock; `forced_goal` [N, T] replaces draws where >= 0."""
+        goal = self.no_goal if forced_goal is None else forced_goal
+        kernels.settle_batch(self.params, self.tables, goal)
+        return self.result()
+
+    def observe(self) -> ObsBuffers:
+        """Phase 4: observations and global state from the masks as they stand."""
+        kernels.observe_batch(self.params, self.tables, self.flat_obs, self.mode)
+        return self.obs
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Return copies of all arrays that an exact continuation needs, by name."""
+        return {name: array.copy() for name, array in self._arrays().items()}
+
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
+        """Restore what `state_dict` returned.
+
+        Raises:
+            ValueError: an array is missing or has another shape.
+        """
+        load_arrays(self._arrays(), state)
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        return self.tables._asdict() | self.obs._asdict()
+
+    def _checked(self, action: Floats, name: str, n_entities: int) -> Floats:
+        action = np.ascontiguousarray(action, np.float64)
+        expected = (self.num_envs, n_entities, 2)
+        if action.shape != expected:
+            raise ValueError(f"{name} has shape {action.shape}; expected {expected}")
+        if not bool(np.isfinite(action).all()):
+            where = [int(k) for k in np.argwhere(~np.isfinite(action))[0]]
+            raise ValueError(f"{name}{where} = {action[tuple(where)]}; expected a finite number")
+        return action
+
+
+def checked_seeds(seeds: Words, n: int) -> Words:
+    """Return `seeds` as [n] uint64.
+
+    Raises:
+        ValueError: there are not n of them, or one is negative or no integer.
+    """
+    seeds = np.asarray(seeds)
+    if seeds.shape != (n,) or seeds.dtype.kind not in "iu":
+        raise ValueError(f"seeds are {seeds.dtype} of shape {seeds.shape}; expected {n} integers")
+    if seeds.dtype.kind == "i" and bool((seeds < 0).any()):
+        raise ValueError(f"seeds hold {seeds.min()}; expected none below 0")
+    return seeds.astype(np.uint64)
+
+
+def load_arrays(mine: dict[str, np.ndarray], stored: dict[str, np.ndarray]) -> None:
+    """Copy stored arrays into ours by name.
+
+    Raises:
+        ValueError: an array is missing or has another shape.
+    """
+    for name, array in mine.items():
+        if name not in stored:
+            raise ValueError(f"stored state lacks {name!r}")
+        if stored[name].shape != array.shape:
+            raise ValueError(f"{name}: stored shape {stored[name].shape}; expected {array.shape}")
+        array[...] = stored[name]
