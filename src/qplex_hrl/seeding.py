@@ -36,6 +36,8 @@ def make_generators(seed: int) -> Generators:
 def episode_seeds(seed: int, n: int) -> NDArray[np.uint64]:
     """Return the seeds [n] uint64 of evaluation episodes; a longer list starts with the shorter.
 
+    They are below 2**53, which every reader of JSON keeps exactly.
+
     They come from a stream of their own: evaluating more or less often never changes training, and
     equal seeds of training and evaluation give different episodes.
 
@@ -47,4 +49,4 @@ def episode_seeds(seed: int, n: int) -> NDArray[np.uint64]:
         ValueError: the seed is negative.
     """
     sequence = np.random.SeedSequence(seed, spawn_key=(_EVALUATION,))
-    return sequence.generate_state(n, np.uint64).astype(np.uint64)
+    return sequence.generate_state(n, np.uint64).astype(np.uint64) >> np.uint64(11)

@@ -64,12 +64,12 @@ def test_a_training_state_survives(tmp_path: Path) -> None:
     optimizer = torch.optim.Adam(model.parameters())
     model(torch.ones(2, 1, 3))[0].sum().backward()
     optimizer.step()
-    generator = np.random.default_rng(1)
+    generator, torch_rng = np.random.default_rng(1), torch.get_rng_state()
     content = {
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "rng": generator.bit_generator.state,
-        "torch_rng": torch.get_rng_state(),
+        "torch_rng": torch_rng,
         "timestep": np.int64(7),
         "best": None,
         "done": (True, 1.5, "text"),

@@ -24,6 +24,7 @@ def test_episode_seeds() -> None:
     seeds = episode_seeds(3, 64)
     assert seeds.dtype == np.uint64
     assert np.unique(seeds).size == 64
+    assert seeds.max() < 2**53
     np.testing.assert_array_equal(episode_seeds(3, 8), seeds[:8])
     assert not np.isin(episode_seeds(4, 64), seeds).any()
 
