@@ -89,7 +89,13 @@ class CameraNetwork(nn.Module):
                 self.core = RecurrentCore(3 * width, width)
             case _:
                 assert_never(config.type)
-        self.head = OptionHead(2 * width, width, dims.option_size, selection_bits)
+        self.head = OptionHead(
+            2 * width,
+            width,
+            dims.option_size,
+            selection_bits,
+            prioritised=self.selector is not None,
+        )
         slow_size = self.selector.recurrent_size if self.selector else 0
         held_size = width + dims.n_targets + 1 if self.selector else 0
         self._hidden_parts = [self.core.recurrent_size, slow_size, held_size]

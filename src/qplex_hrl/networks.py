@@ -141,7 +141,7 @@ class HeadInputs(NamedTuple):
 
     state: Tensor  # [L, n, X] of the camera
     targets: Tensor  # [T, L, n, H] embeddings
-    priorities: Tensor | None  # [T, L, n, 2], probabilities of the fast and the slow selector
+    priorities: Tensor | None  # [T, L, n, 2], fast and slow probabilities, if prioritised
     options: Tensor  # [U, L, n, Fo]
 
 
@@ -158,7 +158,13 @@ class OptionHead(nn.Module):
     selection: Tensor
 
     def __init__(
-        self, state_size: int, hidden_size: int, option_size: int, selection_bits: Tensor
+        self,
+        state_size: int,
+        hidden_size: int,
+        option_size: int,
+        selection_bits: Tensor,
+        *,
+        prioritised: bool,
     ) -> None:
         """Create the layers.
 
@@ -167,11 +173,12 @@ class OptionHead(nn.Module):
             hidden_size: length H of a target embedding; an option's hidden layer has half of it.
             option_size: length Fo of an option's own features.
             selection_bits: [U, T] bool, the targets that each option selects.
+            prioritised: the selectors' probabilities p are an input.
         """
         super().__init__()
         width = max(hidden_size // 2, 1)
         self.target_layer = nn.Linear(hidden_size, width, bias=False)
-        self.priority_layer = nn.Linear(2, width, bias=False)
+        self.priority_layer = nn.Linear(2, width, bias=False) if prioritised else None
         self.option_layer = nn.Linear(option_size, width, bias=False)
         self.state_layer = nn.Linear(state_size, width)
         self.value_layer = nn.Linear(state_size, 1)
@@ -203,7 +210,7 @@ class OptionHead(nn.Module):
     def _terms(self, inputs: HeadInputs) -> Tensor:
         """Return what each target and, last, the camera's state add, [T+1, L, n, width]."""
         selected = self.target_layer(inputs.targets)
-        if inputs.priorities is not None:
+        if self.priority_layer is not None and inputs.priorities is not None:
             selected = selected + self.priority_layer(inputs.priorities)
         return torch.cat([selected, self.state_layer(inputs.state).unsqueeze(0)])
 

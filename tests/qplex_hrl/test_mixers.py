@@ -1,0 +1,220 @@
+"""Mixers: IGM by brute force, QPLEX against an independent formula, the adaptive gate, shapes."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from qplex_hrl.config import MixingNetworkConfig
+from qplex_hrl.mixers import AdaptiveMixer, Mixer, QPLEXMixer
+from qplex_hrl.model import build_mixer
+
+E = 5
+TEAMS = [(2, 2), (2, 5), (3, 4), (4, 3)]
+GATES = {  # sharpness and threshold
+    "shut": (1e6, 1.0),
+    "open": (1e6, 0.0),
+    "between": (10.0, 0.5),
+}
+
+
+def config(mixer: str, gate: str = "between") -> MixingNetworkConfig:
+    sharpness, threshold = GATES[gate]
+    return MixingNetworkConfig(
+        type=mixer,
+        embed_size=4,
+        hypernet_size=8,
+        n_heads=3,
+        gate_sharpness=sharpness,
+        complexity_threshold=threshold,
+    )
+
+
+def random_mixer(
+    mixer: str, n_agents: int, n_actions: int, gate: str = "between", seed: int = 0
+) -> Mixer:
+    """Return a mixer with weights far from its initial ones."""
+    rng = torch.Generator().manual_seed(seed)
+    built = build_mixer(n_agents, n_actions, E, config(mixer, gate))
+    with torch.no_grad():
+        for parameter in built.parameters():
+            parameter.copy_(0.5 * torch.randn(parameter.shape, generator=rng))
+    return built
+
+
+@pytest.mark.parametrize(("n_agents", "n_actions"), TEAMS)
+@pytest.mark.parametrize(
+    ("mixer", "gate"),
+    [("vdn", "between"), ("qmix", "between"), ("qplex", "between")]
+    + [("adaptive", gate) for gate in GATES],
+)
+@torch.no_grad()
+def test_the_joint_argmax_is_the_tuple_of_individual_argmaxes(
+    mixer: str, gate: str, n_agents: int, n_actions: int
+) -> None:
+    """IGM over all joint actions: 50 weight sets x 50 states and masks = 2,500 cases a team.
+
+    In float64, because random weights can make a lambda so small that float32 sees a tie.
+    """
+    joint = torch.tensor(list(itertools.product(range(n_actions), repeat=n_agents)))  # [J, C]
+    rng = torch.Generator().manual_seed(n_agents * 10 + n_actions)
+    for seed in range(50):
+        built = random_mixer(mixer, n_agents, n_actions, gate, seed).double()
+        q_values = torch.randn(50, n_agents, n_actions, generator=rng, dtype=torch.float64)
+        avail = torch.rand(q_values.shape, generator=rng) < 0.6
+        avail.scatter_(-1, torch.randint(n_actions, (50, n_agents, 1), generator=rng), True)
+        best = q_values.masked_fill(~avail, -torch.inf).max(dim=-1)
+        state = torch.randn(50, 1, E, generator=rng, dtype=torch.float64)
+        index = joint.T.expand(50, -1, -1)  # [50, C, J]
+        q_tot = built(
+            q_values.gather(-1, index).transpose(1, 2),
+            best.values.unsqueeze(1).expand(50, len(joint), n_agents),
+            state.expand(50, len(joint), E),
+            joint.expand(50, -1, -1),
+        ).q_tot.squeeze(-1)
+        allowed = avail.gather(-1, index).all(dim=1)
+        q_tot = q_tot.masked_fill(~allowed, -torch.inf)
+        chosen = (joint * n_actions ** torch.arange(n_agents - 1, -1, -1)).sum(-1)
+        greedy = (best.indices * n_actions ** torch.arange(n_agents - 1, -1, -1)).sum(-1)
+        assert torch.equal(chosen, torch.arange(len(joint)))
+        assert torch.equal(q_tot.argmax(dim=-1), greedy)
+
+
+def linear(layer: torch.nn.Module, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    parameters = {name: p.detach().double().numpy() for name, p in layer.named_parameters()}
+    return x @ parameters["weight"].T + parameters["bias"]
+
+
+def hyper(network: torch.nn.Module, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    first, _, second = network
+    return linear(second, np.maximum(linear(first, x), 0))
+
+
+def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 1 / (1 + np.exp(-x))
+
+
+def reference_qplex(
+    mixer: QPLEXMixer,
+    agent_qs: NDArray[np.float64],
+    max_agent_qs: NDArray[np.float64],
+    state: NDArray[np.float64],
+    actions: NDArray[np.int64],
+    fixed_advantages: NDArray[np.float64] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return q_tot and A' as the contract's reference computes them, in float64, camera by camera.
+
+    ``sum Q_i' + sum (lambda_i - 1) sg(A_i')``; ``fixed_advantages`` stands for sg(A').
+    """
+    n_agents, n_actions = mixer.n_agents, mixer.n_actions
+    weight = np.abs(hyper(mixer.weight, state)) + 1e-6
+    bias = hyper(mixer.bias, state)
+    one_hot = np.eye(n_agents * n_actions)[actions + np.arange(n_agents) * n_actions].sum(-2)
+    table = mixer.action_table.weight.detach().double().numpy()
+    joint = np.maximum(linear(mixer.action_state, state) + one_hot @ table, 0)
+    by_action = linear(mixer.action_heads, joint)
+    by_agent, keys = hyper(mixer.agent, state), np.abs(hyper(mixer.key, state)) + 1e-6
+    n_heads = keys.shape[-1]
+    transformed = weight * agent_qs + bias
+    advantages = weight * (agent_qs - max_agent_qs)
+    fixed = advantages if fixed_advantages is None else fixed_advantages
+    q_tot = np.zeros(agent_qs.shape[:-1])
+    for i in range(n_agents):
+        lam = np.full(q_tot.shape, 1e-6)
+        for k in range(n_heads):
+            head = k * n_agents + i
+            lam += keys[..., k] * sigmoid(by_agent[..., head]) * sigmoid(by_action[..., head])
+        q_tot += transformed[..., i] + (lam - 1) * fixed[..., i]
+    return q_tot, advantages
+
+
+@pytest.mark.parametrize(("n_agents", "n_actions"), TEAMS)
+def test_qplex_equals_the_reference_formula(n_agents: int, n_actions: int) -> None:
+    mixer = random_mixer("qplex", n_agents, n_actions).double()
+    assert isinstance(mixer, QPLEXMixer)
+    rng = np.random.default_rng(n_agents)
+    agent_qs = rng.normal(size=(3, 4, n_agents))
+    max_qs = agent_qs + rng.random(agent_qs.shape)
+    state = rng.normal(size=(3, 4, E))
+    actions = rng.integers(n_actions, size=agent_qs.shape)
+    inputs = [torch.tensor(x, requires_grad=True) for x in (agent_qs, max_qs, state)]
+    q_tot = mixer(*inputs, torch.tensor(actions)).q_tot.squeeze(-1)
+    expected, advantages = reference_qplex(mixer, agent_qs, max_qs, state, actions)
+    np.testing.assert_allclose(q_tot.detach().numpy(), expected, rtol=0, atol=1e-6)
+
+    gradients = torch.autograd.grad(q_tot.sum(), inputs)
+    for which, gradient in enumerate(gradients):
+        shifted = [agent_qs, max_qs, state]
+        for index in np.ndindex(gradient.shape):
+            values = []
+            for step in (1e-5, -1e-5):
+                shifted[which] = [agent_qs, max_qs, state][which].copy()
+                shifted[which][index] += step
+                q, _ = reference_qplex(mixer, *shifted, actions, advantages)
+                values.append(q.sum())
+            slope = (values[0] - values[1]) / 2e-5
+            assert gradient[index].item() == pytest.approx(slope, abs=1e-6)
+
+
+def test_qplex_starts_close_to_vdn() -> None:
+    torch.manual_seed(0)
+    mixer = build_mixer(4, 6, E, MixingNetworkConfig(type="qplex"))
+    state, actions = torch.randn(50, 1, E), torch.randint(6, (50, 1, 4))
+    lambdas = mixer.attention(state, actions)
+    weights = mixer.weight(state)
+    assert 0.7 < lambdas.mean() < 1.3
+    assert 0.7 < weights.mean() < 1.3
+
+
+@torch.no_grad()
+def test_the_gate_moves_between_the_simple_and_the_complex_mixer() -> None:
+    state = torch.randn(4, 3, E)
+    actions = torch.randint(5, (4, 3, 2))
+    max_qs = torch.randn(4, 3, 2)
+    qs = max_qs - torch.rand(4, 3, 2)
+    for gate in GATES:
+        mixer = random_mixer("adaptive", 2, 5, gate)
+        assert isinstance(mixer, AdaptiveMixer)
+        mixed = mixer(qs, max_qs, state, actions)
+        simple = mixer.simple(qs, max_qs, state, actions).q_tot.squeeze(-1)
+        complex_ = mixer.complex(qs, max_qs, state, actions).q_tot.squeeze(-1)
+        alpha = {"shut": 0.0, "open": 1.0}.get(gate, mixed.gate)
+        expected = (1 - alpha) * simple + alpha * complex_
+        torch.testing.assert_close(mixed.q_tot.squeeze(-1), expected)
+        assert ((mixed.complexity >= 0) & (mixed.complexity <= 1)).all()
+        if gate == "between":
+            torch.testing.assert_close(mixed.gate, torch.sigmoid(10 * (mixed.complexity - 0.5)))
+
+
+@pytest.mark.parametrize("mixer", ["none", "vdn", "qmix", "qplex", "adaptive"])
+@torch.no_grad()
+def test_frames_do_not_influence_each_other(mixer: str) -> None:
+    built = random_mixer(mixer, 2, 5)
+    max_qs, state, actions = torch.randn(3, 2, 2), torch.randn(3, 2, E), torch.randint(5, (3, 2, 2))
+    qs = max_qs - torch.rand(3, 2, 2)
+    before = built(qs.clone(), max_qs, state, actions).q_tot
+    qs[1] -= 1.0
+    state[1] *= 2.0
+    actions[1] = (actions[1] + 1) % 5
+    after = built(qs, max_qs, state, actions).q_tot
+    torch.testing.assert_close(after[[0, 2]], before[[0, 2]])
+    assert not torch.equal(after[1], before[1])
+
+
+def bad(qs: Tensor, state: Tensor, actions: Tensor) -> list[tuple[Tensor, ...]]:
+    return [
+        (qs[..., :1], qs[..., :1], state, actions[..., :1]),
+        (qs, qs[:1], state, actions),
+        (qs, qs, state[:1], actions),
+        (qs, qs, state, actions[..., :1]),
+    ]
+
+
+@pytest.mark.parametrize("case", range(4))
+def test_shapes_that_do_not_fit_are_refused(case: int) -> None:
+    inputs = bad(torch.zeros(2, 3, 2), torch.zeros(2, 3, E), torch.zeros(2, 3, 2).long())[case]
+    with pytest.raises(ValueError, match=r"mixer of 2 cameras: agent_qs"):
+        build_mixer(2, 4, E, config("vdn"))(*inputs)

@@ -1,0 +1,108 @@
+"""Encoders and option head, against formulas written out row by row."""
+
+import pytest
+import torch
+from small_model import observations, world
+
+from qplex_hrl.networks import (
+    FeedForwardCore,
+    HeadInputs,
+    OptionHead,
+    RecurrentCore,
+    StateEncoder,
+    TargetEncoder,
+    split_features,
+)
+
+L, ROWS, H = 3, 4, 8
+
+
+def test_features_are_split_by_position() -> None:
+    dims, _ = world()
+    obs = observations(dims, 2, L)
+    features = split_features(obs, dims, burn_in=1)
+    first_option = dims.context_size + dims.n_targets * dims.target_size
+    for b in range(2):
+        for c in range(dims.n_agents):
+            row = b * dims.n_agents + c
+            for t in range(L):
+                values = obs[b, t, c]
+                assert torch.equal(features.context[t, row], values[: dims.context_size])
+                assert torch.equal(
+                    features.targets[:, t, row].flatten(), values[dims.context_size : first_option]
+                )
+                if t >= 1:
+                    options = features.options[:, t - 1, row]
+                    assert torch.equal(options.flatten(), values[first_option:])
+
+
+@torch.no_grad()
+def test_encoder_pools_known_targets_only() -> None:
+    dims, _ = world()
+    encoder = TargetEncoder(dims, H)
+    context = torch.randn(L, ROWS, dims.context_size)
+    targets = torch.randn(3, L, ROWS, dims.target_size)
+    targets[..., 0] = 1.0
+    targets[1] = 0.0  # unknown
+    encoding = encoder(context, targets)
+    assert encoding.known[:, 0, 0].tolist() == [True, False, True]
+    assert (encoding.targets[1] == 0).all()
+    known = encoding.targets[[0, 2]]
+    pooled = torch.cat([context, known.mean(dim=0), known.amax(dim=0)], dim=-1)
+    expected = torch.relu(encoder.context_layer(pooled))
+    torch.testing.assert_close(encoding.context, expected)
+    torch.testing.assert_close(known, encoder.target_mlp(targets[[0, 2]]))
+
+
+@torch.no_grad()
+def test_encoder_without_any_known_target_is_finite() -> None:
+    dims, _ = world()
+    encoding = TargetEncoder(dims, H)(
+        torch.randn(L, ROWS, dims.context_size), torch.zeros(3, L, ROWS, dims.target_size)
+    )
+    assert torch.isfinite(encoding.context).all()
+
+
+@pytest.mark.parametrize("prioritised", [True, False])
+@torch.no_grad()
+def test_option_head_equals_its_formula(prioritised: bool) -> None:
+    _, bits = world()
+    head = OptionHead(6, H, 2, bits, prioritised=prioritised)
+    inputs = HeadInputs(
+        state=torch.randn(L, ROWS, 6),
+        targets=torch.randn(3, L, ROWS, H),
+        priorities=torch.rand(3, L, ROWS, 2) if prioritised else None,
+        options=torch.randn(len(bits), L, ROWS, 2),
+    )
+    q_values = head(inputs)
+    for option, selected in enumerate(bits):
+        hidden = head.option_layer(inputs.options[option]) + head.state_layer(inputs.state)
+        for t in torch.nonzero(selected).flatten():
+            hidden += head.target_layer(inputs.targets[t])
+            if inputs.priorities is not None:
+                hidden += head.priority_layer(inputs.priorities[t])
+        expected = head.output(torch.relu(hidden)) + head.value_layer(inputs.state)
+        torch.testing.assert_close(q_values[option], expected.squeeze(-1))
+
+
+@torch.no_grad()
+def test_recurrent_core_can_be_cut_anywhere() -> None:
+    core = RecurrentCore(5, H)
+    inputs, hidden = torch.randn(6, ROWS, 5), torch.randn(ROWS, H)
+    whole, last = core(inputs, hidden)
+    head, between = core(inputs[:2], hidden)
+    tail, end = core(inputs[2:], between)
+    torch.testing.assert_close(torch.cat([head, tail]), whole)
+    torch.testing.assert_close(end, last)
+
+
+@torch.no_grad()
+def test_feed_forward_core_has_no_memory() -> None:
+    core = FeedForwardCore(5, H)
+    outputs, hidden = core(torch.randn(6, ROWS, 5), torch.zeros(ROWS, 0))
+    assert outputs.shape == (6, ROWS, H)
+    assert hidden.shape == (ROWS, core.recurrent_size) == (ROWS, 0)
+
+
+def test_state_encoder_has_the_configured_output() -> None:
+    assert StateEncoder(5, 7, 6)(torch.randn(2, 3, 5)).shape == (2, 3, 6)

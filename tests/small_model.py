@@ -1,0 +1,103 @@
+"""Small worlds, models and batches for the tests of the learning mathematics."""
+
+import itertools
+
+import torch
+from torch import Tensor
+
+from qplex_hrl.config import (
+    HRLConfig,
+    MixingNetworkConfig,
+    NetworkConfig,
+    QNetworkConfig,
+    StateEncoderConfig,
+)
+from qplex_hrl.model import QPLEXHRLModel, build_model
+from qplex_hrl.types import ModelDims, SequenceBatch
+
+Q_TYPES = ("mlp", "rnn", "attention_rnn", "hierarchical_rnn")
+SELECTING = ("attention_rnn", "hierarchical_rnn")
+MIXERS = ("none", "vdn", "qmix", "qplex", "adaptive")
+SLOW_INTERVAL = 3
+
+
+def world(n_targets: int = 3, n_looks: int = 2, n_agents: int = 2) -> tuple[ModelDims, Tensor]:
+    """Return sizes and selection bits of singles, pairs and ``n_looks`` options without targets."""
+    sets = [(t,) for t in range(n_targets)]
+    sets += list(itertools.combinations(range(n_targets), 2))
+    bits = torch.zeros(len(sets) + n_looks, n_targets, dtype=torch.bool)
+    for row, chosen in enumerate(sets):
+        bits[row, list(chosen)] = True
+    dims = ModelDims(
+        n_agents=n_agents,
+        n_targets=n_targets,
+        n_actions=len(bits),
+        context_size=3,
+        target_size=4,
+        option_size=2,
+        state_size=5,
+    )
+    return dims, bits
+
+
+def model(
+    q_type: str = "hierarchical_rnn",
+    mixer: str = "adaptive",
+    sizes: tuple[ModelDims, Tensor] | None = None,
+    seed: int = 0,
+) -> QPLEXHRLModel:
+    """Return a freshly initialised small model."""
+    torch.manual_seed(seed)
+    return build_model(
+        *(sizes or world()),
+        NetworkConfig(
+            hrl=HRLConfig(frame_skip=SLOW_INTERVAL, fast_interval=1),
+            q_network=QNetworkConfig(type=q_type, hidden_size=8, n_heads=2),
+            state_encoder=StateEncoderConfig(hidden_size=8, embed_size=6),
+            mixing_network=MixingNetworkConfig(
+                type=mixer, embed_size=4, hypernet_size=8, n_heads=2
+            ),
+        ),
+    )
+
+
+def observations(dims: ModelDims, *shape: int, seed: int = 0) -> Tensor:
+    """Return random observations [*shape, C, D], some targets unknown: all their features 0."""
+    rng = torch.Generator().manual_seed(seed)
+    obs = torch.randn(*shape, dims.n_agents, dims.obs_size, generator=rng)
+    first = dims.context_size
+    targets = obs[..., first : first + dims.n_targets * dims.target_size]
+    targets = targets.unflatten(-1, (dims.n_targets, dims.target_size))
+    targets[..., 0] = 1.0
+    targets *= torch.rand(*targets.shape[:-1], 1, generator=rng) < 0.7
+    return obs
+
+
+def availability(dims: ModelDims, *shape: int, seed: int = 0) -> Tensor:
+    """Return a random mask [*shape, C, U] with action 0 always available."""
+    rng = torch.Generator().manual_seed(seed)
+    avail = torch.rand(*shape, dims.n_agents, dims.n_actions, generator=rng) < 0.6
+    avail[..., 0] = True
+    return avail
+
+
+def batch(
+    dims: ModelDims, recurrent_size: int, n_windows: int = 3, length: int = 7, seed: int = 0
+) -> SequenceBatch:
+    """Return random full windows whose actions are available."""
+    rng = torch.Generator().manual_seed(seed)
+    avail = availability(dims, n_windows, length + 1, seed=seed)
+    no = torch.zeros(n_windows, length, dtype=torch.bool)
+    return SequenceBatch(
+        obs=observations(dims, n_windows, length + 1, seed=seed),
+        state=torch.randn(n_windows, length + 1, dims.state_size, generator=rng),
+        avail_actions=avail,
+        actions=torch.multinomial(avail[:, :-1].float().flatten(0, 2), 1, generator=rng).view(
+            n_windows, length, dims.n_agents
+        ),
+        reward=torch.randn(n_windows, length, generator=rng),
+        terminated=no,
+        truncated=no.clone(),
+        filled=~no,
+        hidden_state=torch.randn(n_windows, dims.n_agents, recurrent_size, generator=rng),
+    )
