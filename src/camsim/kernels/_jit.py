@@ -12,7 +12,7 @@ from numba.core.caching import FunctionCache
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False}
+_OPTIONS = {"forceinline": True, "nogil": True, "error_model": "numpy", "fastmath": False}
 
 
 @lru_cache(maxsize=1)

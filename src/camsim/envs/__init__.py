@@ -1,0 +1,1 @@
+"""Worlds with one scripted team or two: what learners and evaluations step."""

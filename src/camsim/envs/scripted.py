@@ -1,0 +1,246 @@
+"""ScriptedEnv: both teams follow rules inside the compiled step. For baselines and benchmarks."""
+
+import numba
+import numpy as np
+
+from camsim.envs.episode import clear_episode, count_frame
+from camsim.kernels._jit import batch_kernel, device_fn
+from camsim.kernels.reset import reset_one
+from camsim.kernels.rng import streams_from_seeds
+from camsim.kernels.step import observe_one, step_one
+from camsim.layout import EPISODE_COLUMNS, W_DONE
+from camsim.policies.cameras import (
+    CAMERA_POLICIES,
+    CameraMemory,
+    act_cameras,
+    allocate_camera_memory,
+    reset_cameras,
+)
+from camsim.policies.targets import (
+    TARGET_POLICIES,
+    TargetMemory,
+    act_targets,
+    allocate_target_memory,
+    reset_targets,
+)
+from camsim.scenario import Scenario
+from camsim.sim import BatchSim, checked_seeds
+from camsim.state import Floats, Ints, ObsBuffers, SimParams, StartBoxes, Tables, Words
+
+
+@device_fn
+def _start(
+    i: int,
+    params: SimParams,
+    boxes: StartBoxes,
+    s: Tables,
+    memories: tuple[CameraMemory, TargetMemory],
+    order: Ints,
+) -> None:
+    """Start an episode of environment i and let both teams forget the last one."""
+    reset_one(i, params, boxes, s, order)
+    reset_cameras(i, s, memories[0])
+    reset_targets(i, s, memories[1].table)
+
+
+@device_fn
+def _frame(
+    i: int,
+    params: SimParams,
+    s: Tables,
+    policies: tuple[int, int],
+    memories: tuple[CameraMemory, TargetMemory],
+    actions: tuple[Floats, Floats, Ints],
+) -> None:
+    """Let both teams act and advance environment i by one frame."""
+    camera_action, target_action, no_goal = actions
+    act_cameras(i, policies[0], params, s, memories[0], camera_action)
+    act_targets(i, policies[1], s, memories[1].table, target_action)
+    step_one(i, params, s, camera_action, target_action, no_goal)
+
+
+@device_fn
+def _play_episode(
+    i: int,
+    params: SimParams,
+    boxes: StartBoxes,
+    s: Tables,
+    policies: tuple[int, int],
+    memories: tuple[CameraMemory, TargetMemory],
+    actions: tuple[Floats, Floats, Ints],
+    order: Ints,
+    episode: Floats,
+) -> None:
+    _start(i, params, boxes, s, memories, order)
+    clear_episode(i, episode)
+    while s.world[i, W_DONE] == 0:
+        _frame(i, params, s, policies, memories, actions)
+        count_frame(i, s.world, params.sparse_reward, episode)
+
+
+@batch_kernel
+def _play_batch(
+    params: SimParams,
+    boxes: StartBoxes,
+    s: Tables,
+    policies: tuple[int, int],
+    camera_memory: CameraMemory,
+    target_memory: TargetMemory,
+    camera_action: Floats,
+    target_action: Floats,
+    no_goal: Ints,
+    order: Ints,
+    episode: Floats,
+) -> None:
+    """Play one episode in every environment."""
+    for i in numba.prange(len(s.rng)):
+        memories = (camera_memory, target_memory)
+        actions = (camera_action, target_action, no_goal)
+        _play_episode(
+            np.int64(i), params, boxes, s, policies, memories, actions, order, episode
+        )
+
+
+@device_fn
+def _run_frames(
+    i: int,
+    n_frames: int,
+    params: SimParams,
+    boxes: StartBoxes,
+    s: Tables,
+    policies: tuple[int, int],
+    memories: tuple[CameraMemory, TargetMemory],
+    actions: tuple[Floats, Floats, Ints],
+    order: Ints,
+    out: ObsBuffers,
+    mode: int,
+) -> None:
+    for _ in range(n_frames):
+        _frame(i, params, s, policies, memories, actions)
+        done = s.world[i, W_DONE] > 0
+        if done:
+            _start(i, params, boxes, s, memories, order)
+        observe_one(i, params, s, out, mode, done)
+
+
+@batch_kernel
+def _run_batch(
+    n_frames: int,
+    params: SimParams,
+    boxes: StartBoxes,
+    s: Tables,
+    policies: tuple[int, int],
+    camera_memory: CameraMemory,
+    target_memory: TargetMemory,
+    camera_action: Floats,
+    target_action: Floats,
+    no_goal: Ints,
+    order: Ints,
+    out: ObsBuffers,
+    mode: int,
+) -> None:
+    """Advance every environment by `n_frames`, starting new episodes as they end."""
+    for i in numba.prange(len(s.rng)):
+        memories = (camera_memory, target_memory)
+        actions = (camera_action, target_action, no_goal)
+        _run_frames(
+            np.int64(i), n_frames, params, boxes, s, policies, memories, actions, order, out, mode
+        )
+
+
+class ScriptedEnv:
+    """N worlds in which both teams follow scripted rules.
+
+    Args:
+        scenario: sizes and rules. num_envs: N. camera_policy: random, naive or greedy (without
+        messages). target_policy: greedy or random. max_episode_steps: overrides the scenario's.
+
+    Raises:
+        ValueError: a policy is unknown.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        num_envs: int,
+        *,
+        camera_policy: str = "random",
+        target_policy: str = "greedy",
+        max_episode_steps: int | None = None,
+    ) -> None:
+        self.policies = (
+            policy_code("camera_policy", camera_policy, CAMERA_POLICIES),
+            policy_code("target_policy", target_policy, TARGET_POLICIES),
+        )
+        self.sim = BatchSim(scenario, num_envs, max_episode_steps=max_episode_steps)
+        n_cameras, n_targets = len(self.sim.boxes.cameras), len(self.sim.boxes.targets)
+        self._memories = (
+            allocate_camera_memory(num_envs, n_cameras, n_targets),
+            allocate_target_memory(num_envs, n_targets),
+        )
+        self._actions = (
+            np.zeros((num_envs, n_cameras, 2)),
+            np.zeros((num_envs, n_targets, 2)),
+            self.sim.no_goal,
+        )
+        self.episode = np.zeros((num_envs, len(EPISODE_COLUMNS)))
+
+    def reset(self, seeds: Words) -> None:
+        """Start an episode in every environment from its own seed [N]."""
+        self.sim.reset(seeds)
+        self.sim.view.world.done[:] = 0.0
+        for memory in (*self._memories[0], *self._memories[1]):
+            memory[...] = 0.0
+
+    def run_frames(self, n_frames: int, out: ObsBuffers | None = None) -> None:
+        """Advance all environments by `n_frames`, with auto-reset.
+
+        `out` holds flat buffers to be written in every frame; None writes no observations.
+        """
+        sim = self.sim
+        nothing = ObsBuffers(np.zeros(0), np.zeros(0), np.zeros(0))
+        _run_batch(
+            n_frames,
+            sim.params,
+            sim.boxes,
+            sim.tables,
+            self.policies,
+            *self._memories,
+            *self._actions,
+            sim.order,
+            nothing if out is None else out,
+            sim.mode,
+        )
+
+    def run_episodes(self, seeds: Words) -> Floats:
+        """Play exactly one episode per seed; return statistics [M, len(EPISODE_COLUMNS)]."""
+        seeds = checked_seeds(seeds, len(seeds))
+        n_envs = self.sim.num_envs
+        rows = []
+        for start in range(0, len(seeds), n_envs):
+            part = seeds[start : start + n_envs]
+            padded = np.resize(part, n_envs)  # a short last batch repeats seeds; those rows go
+            self.sim.tables.rng[:] = streams_from_seeds(padded)
+            _play_batch(
+                self.sim.params,
+                self.sim.boxes,
+                self.sim.tables,
+                self.policies,
+                *self._memories,
+                *self._actions,
+                self.sim.order,
+                self.episode,
+            )
+            rows.append(self.episode[: len(part)].copy())
+        return np.concatenate(rows)
+
+
+def policy_code(key: str, name: str, known: dict[str, int]) -> int:
+    """Return the code of a scripted rule.
+
+    Raises:
+        ValueError: there is no rule of that name.
+    """
+    if name not in known:
+        raise ValueError(f"{key} = {name!r}; expected one of {', '.join(known)}")
+    return known[name]

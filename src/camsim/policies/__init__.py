@@ -1,0 +1,1 @@
+"""Scripted teams: compiled rules that read observations' facts and write actions."""

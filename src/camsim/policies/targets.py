@@ -1,0 +1,148 @@
+"""Scripted targets, run inside the compiled step: greedy and random (spec 11.1, 11.3)."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from camsim.kernels._jit import device_fn
+from camsim.kernels.rng import below, uniform, uniform_between
+from camsim.layout import T_EMPTY, T_GOAL, T_STEP, T_X, T_Y, W_STEP, WAREHOUSES
+from camsim.state import Floats, Tables, Words
+
+RANDOM, GREEDY = 0, 1
+TARGET_POLICIES = {"random": RANDOM, "greedy": GREEDY}
+"""Rules a target team can follow, by the name used in configurations."""
+
+NOISE_SCALE = 0.5
+RANDOM_HOLD = 20  # frames between two draws of the random rule
+
+# Columns of a target's memory.
+M_OPEN, M_GOAL = 0, 4  # four flags: believed to hold cargo; current destination, -1 none
+M_X, M_Y = 5, 6  # place at the previous act
+M_NOISE_X, M_NOISE_Y = 7, 8  # persistent noise; the held action of the random rule
+MEMORY_COLUMNS = 9
+
+
+class TargetMemory(NamedTuple):
+    """What scripted targets remember."""
+
+    table: Floats  # [N, T, MEMORY_COLUMNS]
+
+
+def allocate_target_memory(n_envs: int, n_targets: int) -> TargetMemory:
+    """Return zeroed memory."""
+    return TargetMemory(np.zeros((n_envs, n_targets, MEMORY_COLUMNS)))
+
+
+@device_fn
+def reset_targets(i: int, s: Tables, memory: Floats) -> None:
+    """Forget the last episode; the first noise is half a draw from the action box."""
+    for t in range(s.targets.shape[1]):
+        step = s.targets[i, t, T_STEP]
+        for w in range(4):
+            memory[i, t, M_OPEN + w] = 1.0
+        memory[i, t, M_GOAL] = -1.0
+        memory[i, t, M_X] = s.targets[i, t, T_X]
+        memory[i, t, M_Y] = s.targets[i, t, T_Y]
+        memory[i, t, M_NOISE_X] = 0.5 * uniform_between(s.rng, i, -step, step)
+        memory[i, t, M_NOISE_Y] = 0.5 * uniform_between(s.rng, i, -step, step)
+
+
+@device_fn
+def _share_empty(i: int, targets: Floats, memory: Floats) -> None:
+    """Let targets notice empty warehouses and tell each other (spec 11.3 observe, messages).
+
+    A message is the sender's set of open warehouses after it observed; all receivers keep the
+    intersection, so the union of all told gaps closes for everybody.
+    """
+    n_targets = targets.shape[1]
+    closed = np.int64(0)
+    for t in range(n_targets):
+        news = False
+        for w in range(4):
+            if targets[i, t, T_EMPTY + w] > 0 and memory[i, t, M_OPEN + w] > 0:
+                memory[i, t, M_OPEN + w] = 0.0
+                news = True
+        if news:
+            for w in range(4):
+                if memory[i, t, M_OPEN + w] == 0:
+                    closed |= np.int64(1) << w
+    if closed:
+        for t in range(n_targets):
+            for w in range(4):
+                if closed & (np.int64(1) << w):
+                    memory[i, t, M_OPEN + w] = 0.0
+
+
+@device_fn
+def _random_open(i: int, t: int, memory: Floats, rng: Words) -> int:
+    """Return a warehouse uniform among those believed open, or -1."""
+    n_open = 0
+    for w in range(4):
+        n_open += memory[i, t, M_OPEN + w] > 0
+    if n_open == 0:
+        return -1
+    pick = below(rng, i, n_open)
+    for w in range(4):
+        if memory[i, t, M_OPEN + w] > 0:
+            if pick == 0:
+                return w
+            pick -= 1
+    return -1
+
+
+@device_fn
+def _choose_goal(i: int, t: int, targets: Floats, memory: Floats, rng: Words) -> int:
+    """Return where target t goes: its cargo's destination, else an open warehouse, else -1."""
+    goal = int(targets[i, t, T_GOAL])
+    if goal < 0:
+        goal = int(memory[i, t, M_GOAL])
+        if goal < 0 or memory[i, t, M_OPEN + goal] == 0:
+            goal = _random_open(i, t, memory, rng)
+    memory[i, t, M_GOAL] = goal
+    return goal
+
+
+@device_fn
+def _noisy_walk(
+    i: int, t: int, goal: int, targets: Floats, memory: Floats, rng: Words
+) -> tuple[float, float]:
+    """Return the step towards warehouse `goal` with persistent noise (spec 11.3)."""
+    step, x, y = targets[i, t, T_STEP], targets[i, t, T_X], targets[i, t, T_Y]
+    dx, dy = 0.0, 0.0
+    if goal >= 0:
+        dx, dy = WAREHOUSES[goal, 0] - x, WAREHOUSES[goal, 1] - y
+        distance = math.sqrt(dx * dx + dy * dy)
+        if distance > step:
+            dx, dy = dx * (step / distance), dy * (step / distance)
+    moved_x, moved_y = x - memory[i, t, M_X], y - memory[i, t, M_Y]
+    stuck = math.sqrt(moved_x * moved_x + moved_y * moved_y) <= 0.2 * step
+    if uniform(rng, i) < (0.75 if stuck else 0.05):
+        memory[i, t, M_NOISE_X] = NOISE_SCALE * uniform_between(rng, i, -step, step)
+        memory[i, t, M_NOISE_Y] = NOISE_SCALE * uniform_between(rng, i, -step, step)
+    memory[i, t, M_X] = x
+    memory[i, t, M_Y] = y
+    ax = min(max(dx + memory[i, t, M_NOISE_X], -step), step)
+    ay = min(max(dy + memory[i, t, M_NOISE_Y], -step), step)
+    return ax, ay
+
+
+@device_fn
+def act_targets(i: int, policy: int, s: Tables, memory: Floats, action: Floats) -> None:
+    """Write the target team's joint action [N, T, 2] of environment i."""
+    targets = s.targets
+    if policy == GREEDY:
+        _share_empty(i, targets, memory)
+        for t in range(targets.shape[1]):
+            goal = _choose_goal(i, t, targets, memory, s.rng)
+            action[i, t, 0], action[i, t, 1] = _noisy_walk(i, t, goal, targets, memory, s.rng)
+    else:
+        fresh = int(s.world[i, W_STEP]) % RANDOM_HOLD == 0
+        for t in range(targets.shape[1]):
+            if fresh:
+                step = targets[i, t, T_STEP]
+                memory[i, t, M_NOISE_X] = uniform_between(s.rng, i, -step, step)
+                memory[i, t, M_NOISE_Y] = uniform_between(s.rng, i, -step, step)
+            action[i, t, 0] = memory[i, t, M_NOISE_X]
+            action[i, t, 1] = memory[i, t, M_NOISE_Y]
