@@ -73,7 +73,7 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise DocumentError(f"{path}: not a text file in UTF-8") from None
     except OSError as error:
-        raise DocumentError(f"{path}: {error.strerror}") from error
+        raise DocumentError(f"{path}: {(error.strerror or str(error)).lower()}") from error
     try:
         value = json.loads(text) if path.suffix.lower() == ".json" else parse_yaml(text)
     except json.JSONDecodeError as error:

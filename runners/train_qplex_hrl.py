@@ -1,0 +1,8 @@
+"""Standalone training: the same as `qplex-hrl train`."""
+
+import sys
+
+from qplex_hrl.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["train", *sys.argv[1:]]))

@@ -1,0 +1,218 @@
+"""The command `qplex-hrl`: everything a person does with this project.
+
+Exit codes: 0 done, 1 a check failed or training diverged, 2 bad input (one line on standard error),
+130 interrupted. Heavy modules are imported by the commands that need them.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from qplex_hrl.config import Override
+
+__all__ = ["main"]
+
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+_LOG = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the process's exit code.
+
+    Args:
+        arguments: of the command line; those of this process if None.
+    """
+    args = _build_parser().parse_args(arguments)
+    try:
+        code: int = args.command(args)
+    except (ValueError, OSError) as error:
+        _LOG.debug("stopped by", exc_info=True)
+        print(f"error: {_one_line(error)}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells a wrong command line in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"error: {self.prog}: {message}\n")
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="qplex-hrl", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    _add_train(commands.add_parser("train", help="train a policy and evaluate it"))
+    _add_evaluate(commands.add_parser("evaluate", help="measure a checkpoint or scripted cameras"))
+
+    scenarios = commands.add_parser("scenarios", help="list or show the shipped scenarios")
+    actions = scenarios.add_subparsers(required=True, metavar="action")
+    actions.add_parser("list", help="names and sizes").set_defaults(command=_list_scenarios)
+    show = actions.add_parser("show", help="one scenario in full, as YAML")
+    show.add_argument("name", help="preset, or path of a MATE-format file")
+    show.set_defaults(command=_show_scenario)
+
+    benchmark = commands.add_parser("benchmark", help="measure speed; fails below the stated floor")
+    actions = benchmark.add_subparsers(required=True, metavar="what")
+    for what, text in (("simulator", "frames per second of the world"), ("training", "end to end")):
+        actions.add_parser(what, help=text).set_defaults(command=_benchmark, what=what)
+
+    doctor = commands.add_parser("doctor", help="show versions and check that kernels compile")
+    doctor.set_defaults(command=_doctor)
+    return parser
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--config", type=Path, required=True, metavar="FILE", help="configuration, YAML")
+    add("--resume", type=Path, metavar="CKPT", help="checkpoint, or folder of checkpoints")
+    add(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="replace one value of the configuration; may be repeated",
+    )
+    add("--seed", type=int, help="training.seed")
+    add("--total-timesteps", type=int, metavar="N", help="training.total_timesteps")
+    add("--log-dir", metavar="DIR", help="logging.log_dir")
+    add("--model-dir", metavar="DIR", help="logging.model_dir")
+    add("--device", help="training.device: auto, cpu or cuda[:i]")
+    _add_log_level(parser)
+    parser.set_defaults(command=_train)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    cameras = parser.add_mutually_exclusive_group(required=True)
+    cameras.add_argument("--checkpoint", type=Path, metavar="CKPT", help="trained cameras")
+    cameras.add_argument("--camera-agent", metavar="NAME", help="random, naive or greedy")
+    add("--target-agent", default="greedy", metavar="NAME", help="greedy (default) or random")
+    add("--scenario", metavar="S", help="preset or file; default: the checkpoint's, or MATE-4v4-9")
+    add("--episodes", type=int, default=64, metavar="N", help="default: 64")
+    add("--seed", type=int, default=0, help="of the episodes; default: 0")
+    add(
+        "--shared-field-of-view",
+        action=argparse.BooleanOptionalAction,
+        help="every camera knows what any sees; default: as trained",
+    )
+    add("--output", type=Path, metavar="FILE.json", help="write the whole result there")
+    add("--device", default="auto", help="auto, cpu or cuda[:i]")
+    _add_log_level(parser)
+    parser.set_defaults(command=_evaluate)
+
+
+def _add_log_level(parser: argparse.ArgumentParser) -> None:
+    levels = ("DEBUG", "INFO", "WARNING", "ERROR")
+    parser.add_argument("--log-level", choices=levels, default="INFO", help="default: INFO")
+
+
+def _train(args: argparse.Namespace) -> int:
+    from qplex_hrl.config import load_config
+
+    config = load_config(args.config, _overrides(args))
+    from qplex_hrl.trainer import train
+
+    return train(config, args.resume, args.log_level)
+
+
+def _overrides(args: argparse.Namespace) -> list["Override"]:
+    """Return what the flags replace in the configuration; single flags win over `--set`."""
+    from qplex_hrl.config import Override, parse_override
+
+    flags = {
+        "--seed": "training.seed",
+        "--total-timesteps": "training.total_timesteps",
+        "--log-dir": "logging.log_dir",
+        "--model-dir": "logging.model_dir",
+        "--device": "training.device",
+    }
+    overrides = [parse_override(text) for text in args.settings]
+    for flag, key in flags.items():
+        value = getattr(args, flag.removeprefix("--").replace("-", "_"))
+        if value is not None:
+            overrides.append(Override(key, value, f"{flag} {value}"))
+    return overrides
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    if args.episodes < 1:
+        raise ValueError(f"--episodes {args.episodes}: expected at least 1")
+    if args.seed < 0:
+        raise ValueError(f"--seed {args.seed}: expected at least 0")
+    if args.output is not None and not os.access(args.output.parent, os.W_OK):
+        raise ValueError(f"--output {args.output}: no such folder, or not writable")
+    raise NotImplementedError
+
+
+def _list_scenarios(args: argparse.Namespace) -> int:
+    from camsim.scenario import load_scenario, preset_names
+
+    print(f"{'name':<16} {'cameras':>7} {'targets':>7} {'obstacles':>9}")
+    for name in preset_names():
+        world = load_scenario(name)
+        print(f"{name:<16} {world.n_cameras:>7} {world.n_targets:>7} {world.n_obstacles:>9}")
+    return DONE
+
+
+def _show_scenario(args: argparse.Namespace) -> int:
+    import yaml
+
+    from camsim.scenario import load_scenario
+
+    content = load_scenario(args.name).to_mapping()
+    print(yaml.safe_dump(content, sort_keys=False, default_flow_style=None), end="")
+    return DONE
+
+
+def _benchmark(args: argparse.Namespace) -> int:
+    from qplex_hrl import benchmark
+
+    run = {
+        "simulator": benchmark.benchmark_simulator,
+        "training": benchmark.benchmark_training,
+    }
+    return run[args.what]()
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    import time
+
+    import numba
+    import numpy as np
+    import torch
+
+    from camsim.scenario import load_scenario
+    from camsim.sim import BatchSim
+    from qplex_hrl.provenance import code_commit, package_versions
+
+    for name, version in package_versions().items():
+        print(f"{name:<12} {version or 'not installed'}")
+    print(f"{'commit':<12} {code_commit() or 'unknown'}")
+    print(f"{'cores':<12} {os.cpu_count()}")
+    print(f"{'threads':<12} numba {numba.get_num_threads()}, torch {torch.get_num_threads()}")
+    print(f"{'cuda':<12} {torch.cuda.device_count()} devices")
+    started = time.perf_counter()
+    simulator = BatchSim(load_scenario("MATE-4v4-9"), 2)
+    simulator.reset(np.arange(2, dtype=np.uint64))
+    simulator.step(np.zeros((2, 4, 2)), np.zeros((2, 4, 2)))
+    finite = bool(np.isfinite(simulator.observe().camera_obs).all())
+    seconds = time.perf_counter() - started
+    print(f"{'kernels':<12} {'compiled and ran' if finite else 'WRONG'} in {seconds:.1f} s")
+    return DONE if finite else FAILED
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {(error.strerror or 'failed').lower()}"
+    return " ".join(str(error).split()) or type(error).__name__

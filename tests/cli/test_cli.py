@@ -1,0 +1,177 @@
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from camsim.scenario import load_scenario
+from qplex_hrl import cli
+from qplex_hrl.config import RunConfig
+
+ROOT = Path(__file__).parents[2]
+SMOKE = str(ROOT / "configs" / "smoke.yaml")
+
+Train = Callable[[RunConfig, Path | None, str], int]
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    return {str(p): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the working folder, with a file in it that must stay as it is."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "keep").write_text("as it is")
+    return tmp_path
+
+
+@pytest.fixture
+def set_train(monkeypatch: pytest.MonkeyPatch) -> Callable[[Train], None]:
+    """Return a function that puts another function in the trainer's place."""
+
+    def replace(train: Train) -> None:
+        module = ModuleType("qplex_hrl.trainer")
+        module.train = train  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "qplex_hrl.trainer", module)
+
+    return replace
+
+
+def test_train_hands_over_the_validated_configuration(
+    folder: Path, set_train: Callable[[Train], None]
+) -> None:
+    calls = []
+
+    def train(config: RunConfig, resume: Path | None, log_level: str) -> int:
+        calls.append((config, resume, log_level))
+        return 0
+
+    set_train(train)
+    flags = "--seed 3 --total-timesteps 99 --log-dir a --model-dir b --device cpu --resume c"
+    command = ["train", "--config", SMOKE, *flags.split(), "--log-level", "DEBUG"]
+    assert cli.main([*command, "--set", "training.seed=1", "--set", "algorithm.gamma=0.5"]) == 0
+    [(config, resume, log_level)] = calls
+    assert (config.training.seed, config.training.total_timesteps) == (3, 99)
+    assert (config.logging.log_dir, config.logging.model_dir) == ("a", "b")
+    assert (config.training.device, config.algorithm.gamma) == ("cpu", 0.5)
+    assert (resume, log_level) == (Path("c"), "DEBUG")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (ValueError("two\nlines"), 2, "error: two lines\n"),
+        (PermissionError(13, "Permission denied", "logs"), 2, "error: logs: permission denied\n"),
+        (OSError(28, "No space left on device"), 2, "error: [Errno 28] No space left on device\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+    ],
+)
+def test_failures_of_training_are_one_line(
+    set_train: Callable[[Train], None],
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    code: int,
+    line: str,
+) -> None:
+    def train(config: RunConfig, resume: Path | None, log_level: str) -> int:
+        raise error
+
+    set_train(train)
+    assert cli.main(["train", "--config", SMOKE]) == code
+    assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--config", "none.yaml"], "none.yaml: no such file"),
+        (["--config", "."], "is a directory"),
+        (["--config", "keep"], "keep: expected a mapping"),
+        (["--config", "broken.yaml"], "broken.yaml: YAML syntax error: line 1"),
+        (["--config", "unknown.yaml"], "unknown.yaml: unknown key trainig"),
+        (["--config", SMOKE, "--set", "training.sed=1"], "did you mean 'seed'?"),
+        (["--config", SMOKE, "--set", "training.seed"], "expected section.key=value"),
+        (["--config", SMOKE, "--set", "training.seed=x"], "expected a valid integer"),
+        (["--config", SMOKE, "--seed", "-1"], "--seed -1: training.seed = -1; expected"),
+        (["--config", SMOKE, "--seed", "x"], "argument --seed: invalid int value: 'x'"),
+        (["--config", SMOKE, "--total-timesteps", "0"], "--total-timesteps 0: "),
+        (["--config", SMOKE, "--device", "gpu"], "--device gpu: training.device = 'gpu'"),
+        (["--config", SMOKE, "--set", "env.scenario=MATE-Navigation"], "has no cameras"),
+        (["--config", SMOKE, "--log-level", "LOUD"], "invalid choice: 'LOUD'"),
+        ([], "the following arguments are required: --config"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    (folder / "broken.yaml").write_text("env: [")
+    (folder / "unknown.yaml").write_text("trainig: {seed: 1}")
+    before = content_of(folder)
+    try:
+        code = cli.main(["train", *arguments])
+    except SystemExit as stop:  # argparse's own way out
+        code = int(str(stop.code))
+    assert code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert words in error
+    assert content_of(folder) == before
+
+
+def test_the_runner_is_the_command() -> None:
+    result = subprocess.run(
+        [sys.executable, "runners/train_qplex_hrl.py", "--config", "none.yaml"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (2, "error: none.yaml: no such file\n")
+
+
+def test_help_is_quick_to_import() -> None:
+    code = (
+        "import sys; import qplex_hrl.cli as c\n"
+        "try: c.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "assert not {'torch', 'numba', 'numpy', 'pydantic', 'ray'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_scenarios(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["scenarios", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + 18
+    assert "MATE-4v4-9 4 4 9" in [" ".join(line.split()) for line in lines]
+    assert cli.main(["scenarios", "show", "MATE-8v8-9"]) == 0
+    shown = yaml.safe_load(capsys.readouterr().out)
+    assert shown == load_scenario("MATE-8v8-9").to_mapping()
+    assert cli.main(["scenarios", "show", "MATE-8v8"]) == 2
+    assert "did you mean" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", ["simulator", "training"])
+@pytest.mark.parametrize("code", [0, 1])
+def test_benchmarks_decide_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch, what: str, code: int
+) -> None:
+    module = ModuleType("qplex_hrl.benchmark")
+    for name in ("simulator", "training"):
+        result = code if name == what else 99
+        setattr(module, f"benchmark_{name}", lambda result=result: result)
+    monkeypatch.setitem(sys.modules, "qplex_hrl.benchmark", module)
+    monkeypatch.setattr("qplex_hrl.benchmark", module, raising=False)
+    assert cli.main(["benchmark", what]) == code
+
+
+def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["doctor"]) == 0
+    shown = capsys.readouterr().out
+    for words in ("python", "torch", "numba", "compiled and ran"):
+        assert words in shown
