@@ -92,7 +92,7 @@ def test_failures_of_training_are_one_line(
         (["--config", "."], "is a directory"),
         (["--config", "keep"], "keep: expected a mapping"),
         (["--config", "broken.yaml"], "broken.yaml: YAML syntax error: line 1"),
-        (["--config", "unknown.yaml"], "unknown.yaml: unknown key trainig"),
+        (["--config", "unknown.yaml"], "unknown.yaml: unknown key trainings"),
         (["--config", SMOKE, "--set", "training.sed=1"], "did you mean 'seed'?"),
         (["--config", SMOKE, "--set", "training.seed"], "expected section.key=value"),
         (["--config", SMOKE, "--set", "training.seed=x"], "expected a valid integer"),
@@ -109,7 +109,7 @@ def test_bad_input_is_one_line_and_writes_nothing(
     folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
 ) -> None:
     (folder / "broken.yaml").write_text("env: [")
-    (folder / "unknown.yaml").write_text("trainig: {seed: 1}")
+    (folder / "unknown.yaml").write_text("trainings: {seed: 1}")
     before = content_of(folder)
     try:
         code = cli.main(["train", *arguments])
