@@ -68,7 +68,9 @@ class EnvConfig(_Section):
     """The world and how many of it run in parallel."""
 
     scenario: str = Field(default="MATE-4v4-9", description="preset, or path of a MATE-format file")
-    opponent: Literal["greedy"] = Field(default="greedy", description="policy of the targets")
+    opponent: Literal["greedy", "random"] = Field(
+        default="greedy", description="policy of the targets"
+    )
     num_envs: Count = Field(default=64, description="parallel environments, N")
     max_episode_steps: Count | None = Field(
         default=None,
@@ -113,7 +115,7 @@ class HRLConfig(_Section):
         default=5,
         description="frames between two decisions of the fast selector; at most frame_skip",
     )
-    belief: Literal["none", "last_seen", "particles"] = Field(
+    belief: Literal["none", "last_seen"] = Field(
         default="last_seen", description="what a camera keeps of targets out of its view"
     )
     memory_frames: int = Field(
