@@ -73,17 +73,27 @@ def _masked(entries: list[list[float]], mask: BoolArray) -> list[float]:
     return out
 
 
-def camera_observation(world: World, state: State, c: int, *, enhanced: bool = False) -> FloatArray:
-    """Camera c's observation [22 + 5T + 4O + 7C] (sections 7.2 and, if `enhanced`, 9.1)."""
+def camera_observation(world: World, state: State, c: int, *, mode: str = "own") -> FloatArray:
+    """Camera c's observation [22 + 5T + 4O + 7C] (section 7.2).
+
+    `mode` is "own", "enhanced" (everything is shown, section 9.1) or "shared" (whatever any camera
+    sees, and all teammates, section 9.2).
+    """
     targets = [target_state(world, state, t)[:4] for t in range(world.n_targets)]
     obstacles = [obstacle_state(world, o) for o in range(world.n_obstacles)]
     cameras = [camera_state(world, state, j)[:6] for j in range(world.n_cameras)]
+    target_mask = state.camera_target_mask[c]
+    obstacle_mask = camera_obstacle_mask(world)[c]
+    camera_mask = state.camera_camera_mask[c] | (mode != "own")
+    if mode == "shared":
+        target_mask = state.camera_target_mask.any(0)
+        obstacle_mask = camera_obstacle_mask(world).any(0)
     return np.asarray(
         preserved(world, c)
         + camera_state(world, state, c)
-        + _masked(targets, state.camera_target_mask[c] | enhanced)
-        + _masked(obstacles, camera_obstacle_mask(world)[c] | enhanced)
-        + _masked(cameras, state.camera_camera_mask[c] | enhanced)
+        + _masked(targets, target_mask | (mode == "enhanced"))
+        + _masked(obstacles, obstacle_mask | (mode == "enhanced"))
+        + _masked(cameras, camera_mask)
     )
 
 

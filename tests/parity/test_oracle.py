@@ -262,13 +262,13 @@ def test_hrl_decisions(name: str) -> None:
         for k in range(first, first + int(trace.arrays["hrl_num_frames"][decision])):
             check_executor(trace, decision, k)
     starts = np.append(trace.arrays["hrl_first_frame"], trace.n_frames)
-    enhanced = trace.meta["enhanced_observation"] is not None
+    mode = "own" if trace.meta["enhanced_observation"] is None else "enhanced"
     world = trace.world()
     kinds = reference_views.camera_observation_kinds(world)
     for row, decision in enumerate(trace.arrays["hrl_obs_index"]):
         state = trace.state(int(starts[decision]))
         for c in range(world.n_cameras):
-            obs = reference_views.camera_observation(world, state, c, enhanced=enhanced)
+            obs = reference_views.camera_observation(world, state, c, mode=mode)
             obs = reference_views.relative_camera_observation(world, obs)
             obs = reference_views.rescaled(obs, kinds)
             recorded = trace.arrays["hrl_camera_obs"][row, c]
