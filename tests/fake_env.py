@@ -90,9 +90,7 @@ class FakeEnv:
     def reset(self, seeds: NDArray[np.uint64]) -> FakeOutput:
         self._rng[:] = seeds
         self._begin(np.ones(self.n_envs, np.bool_))
-        no = np.zeros(self.n_envs, np.bool_)
-        zeros = np.zeros(self.n_envs)
-        return self._output(zeros, zeros, no, no, np.zeros(self.n_envs, np.int64), zeros[:, None])
+        return self._idle_output()
 
     def step(self, actions: NDArray[np.int64]) -> FakeOutput:
         assert self._available()[
@@ -124,9 +122,19 @@ class FakeEnv:
             "statistics": self._statistics.copy(),
         }
 
-    def load_state_dict(self, arrays: dict[str, NDArray[np.generic]]) -> None:
+    def load_state_dict(self, arrays: dict[str, NDArray[np.generic]]) -> FakeOutput:
         for name, array in arrays.items():
-            getattr(self, f"_{name}")[...] = array
+            kept = getattr(self, f"_{name}")
+            if kept.shape != array.shape:
+                raise ValueError(f"{name} has shape {array.shape}; expected {kept.shape}")
+            kept[...] = array
+        return self._idle_output()
+
+    def _idle_output(self) -> FakeOutput:
+        """Return the present frame, reached by no decision."""
+        no = np.zeros(self.n_envs, np.bool_)
+        zeros = np.zeros(self.n_envs)
+        return self._output(zeros, zeros, no, no, np.zeros(self.n_envs, np.int64), zeros[:, None])
 
     def _count(self, coverage: NDArray[np.float64], frames: NDArray[np.int64]) -> None:
         rows = {

@@ -1,11 +1,13 @@
 """Small parts for tests of the training loop: model, agent and rollout in the fake world."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from fake_env import FakeEnv
 
 from qplex_hrl.agent import Agent
-from qplex_hrl.config import AlgorithmConfig, HRLConfig, NetworkConfig
+from qplex_hrl.config import AlgorithmConfig, HRLConfig, NetworkConfig, RunConfig
 from qplex_hrl.model import QPLEXHRLModel, build_model
 from qplex_hrl.replay import ReplaySizes
 from qplex_hrl.rollout import Rollout
@@ -66,3 +68,37 @@ def tiny_sizes(env: FakeEnv) -> ReplaySizes:
 
 def tiny_rollout(env: FakeEnv, seed: int = 0) -> Rollout:
     return Rollout(env, tiny_agent(env, seed), tiny_shaping(), tiny_sizes(env))  # type: ignore[arg-type]
+
+
+def tiny_config(folder: Path, **sections: dict[str, object]) -> RunConfig:
+    """Return a run of a second: 4 environments of 5 frames a decision, updates from 400 on."""
+    content: dict[str, dict[str, object]] = {
+        "env": {"num_envs": 4},
+        "network": NETWORK.model_dump(),
+        "algorithm": {"epsilon_decay": 1e-3},
+        "training": {
+            "total_timesteps": 3000,
+            "learning_starts": 400,
+            "batch_size": 4,
+            "buffer_size": 400,
+            "sequence_length": 4,
+            "burn_in": 2,
+            "train_freq": 20.0,
+            "device": "cpu",
+        },
+        "logging": {
+            "log_dir": str(folder / "logs"),
+            "model_dir": str(folder / "models"),
+            "log_interval": 500,
+            "checkpoint_interval": 1000,
+            "tensorboard": False,
+        },
+        "evaluation": {"eval_interval": 1000, "episodes": 3, "final_episodes": 5, "num_envs": 2},
+    }
+    for name, values in sections.items():
+        content[name] |= values
+    return RunConfig.model_validate(content)
+
+
+def make_fake_env(config: RunConfig, num_envs: int) -> FakeEnv:
+    return FakeEnv(num_envs, fast_interval=config.network.hrl.fast_interval)

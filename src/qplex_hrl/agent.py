@@ -1,7 +1,6 @@
 """The acting side of a model: epsilon-greedy cameras of N environments, memory and slow clock."""
 
 import copy
-from typing import Any
 
 import numpy as np
 import torch
@@ -97,16 +96,14 @@ class Agent:
             self._hidden_state[torch.from_numpy(ended).to(self._device)] = 0.0
             self._decision_index[ended] = 0
 
-    # Any: NumPy types the state of a generator as a plain dictionary.
-    def state_dict(self) -> dict[str, Any]:
-        """Return memory, clock and random state; with the weights, all of an exact continuation."""
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return memory and clock; weights and random state belong to who passed them in."""
         return {
             "hidden_state": self._hidden_state.clone(),
             "decision_index": torch.from_numpy(self._decision_index.copy()),
-            "rng": self._rng.bit_generator.state,
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         """Restore what ``state_dict`` gave.
 
         Raises:
@@ -121,4 +118,3 @@ class Agent:
             raise ValueError(msg)
         self._hidden_state = hidden_state.to(self._device).clone()
         self._decision_index = state["decision_index"].numpy().copy()
-        self._rng.bit_generator.state = state["rng"]

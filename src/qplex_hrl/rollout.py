@@ -1,18 +1,16 @@
 """Experience: the agent acts in the environments, decisions come out ready for the replay."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from camsim.envs.selection import EnvOutput, SelectionEnv
 from qplex_hrl.agent import Agent
 from qplex_hrl.replay import DecisionChunk, ReplaySizes, allocate_chunk
 from qplex_hrl.shaping import Shaping
-
-if TYPE_CHECKING:
-    from camsim.envs.selection import EnvOutput, SelectionEnv
 
 
 class Experience(NamedTuple):
@@ -40,7 +38,7 @@ class Rollout:
     """
 
     def __init__(
-        self, env: "SelectionEnv", agent: Agent, shaping: Shaping, sizes: ReplaySizes
+        self, env: SelectionEnv, agent: Agent, shaping: Shaping, sizes: ReplaySizes
     ) -> None:
         """Take over environment and agent; ``reset`` or ``load_state_dict`` must follow.
 
@@ -87,7 +85,7 @@ class Rollout:
             self._now = _after(output)
         return Experience(chunk, n_frames, np.concatenate(episodes))
 
-    def _decide(self, chunk: DecisionChunk, row: int, epsilon: float) -> "EnvOutput":
+    def _decide(self, chunk: DecisionChunk, row: int, epsilon: float) -> EnvOutput:
         """Take one decision everywhere, write it to ``chunk`` and return what came of it."""
         now = self._current()
         agent = self._agent
@@ -115,9 +113,11 @@ class Rollout:
 
     # Any: a checkpoint is a tree of arrays, tensors and plain values.
     def state_dict(self) -> dict[str, Any]:
-        """Return environments, agent and current frame for exact continuation (without weights)."""
-        now = {name: array.copy() for name, array in self._current()._asdict().items()}
-        return {"env": self._env.state_dict(), "agent": self._agent.state_dict(), "now": now}
+        """Return environments and agent for exact continuation.
+
+        Weights and the agent's random state belong to who passed them in.
+        """
+        return {"env": self._env.state_dict(), "agent": self._agent.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what ``state_dict`` gave.
@@ -126,11 +126,10 @@ class Rollout:
             ValueError: it was written with other sizes.
         """
         self._agent.load_state_dict(state["agent"])
-        self._env.load_state_dict(state["env"])
-        self._now = _Now(**{name: np.array(array) for name, array in state["now"].items()})
+        self._now = _after(self._env.load_state_dict(state["env"]))
 
 
-def _after(output: "EnvOutput") -> _Now:
+def _after(output: EnvOutput) -> _Now:
     return _Now(output.obs, output.state, output.avail_actions, output.initial_coverage)
 
 

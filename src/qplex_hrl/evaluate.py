@@ -1,0 +1,211 @@
+"""Fixed-seed evaluation: whole episodes of a policy, summarised as the contract's JSON object."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from camsim.envs.scripted import ScriptedEnv
+from camsim.envs.selection import SelectionEnv
+from camsim.layout import EPISODE_COLUMNS
+from camsim.scenario import load_scenario
+from qplex_hrl.agent import Agent
+from qplex_hrl.checkpoint import CheckpointError, load_checkpoint
+from qplex_hrl.config import RunConfig, config_from_mapping, config_hash
+from qplex_hrl.metrics import episode_metrics, finite_or_none, summary
+from qplex_hrl.model import CameraNetwork, slow_interval
+from qplex_hrl.provenance import code_commit, package_versions
+from qplex_hrl.worlds import build_env, model_dims, observation_mode
+
+FORMAT_VERSION = 1
+
+
+class World(NamedTuple):
+    """Where a policy is evaluated; None leaves what it was trained in, or the default."""
+
+    scenario: str | None = None  # preset, or file
+    opponent: str | None = None  # policy of the targets
+    shared_field_of_view: bool | None = None
+    max_episode_steps: int | None = None  # frames after which an episode is cut off
+
+
+class EpisodePlayer(Protocol):
+    """A policy in its world: a trained agent or scripted cameras."""
+
+    def run_episodes(self, seeds: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """Return the statistics [M, K] (EPISODE_COLUMNS) of one whole episode for each seed [M]."""
+
+
+class AgentPlayer:
+    """A trained agent that plays greedily, without exploration."""
+
+    def __init__(self, env: SelectionEnv, agent: Agent) -> None:
+        """Take N environments and an agent for as many."""
+        self._env = env
+        self._agent = agent
+
+    def run_episodes(self, seeds: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """Return the statistics [M, K] of the first episode of each seed [M].
+
+        N episodes run at a time until the longest has ended. Those that follow in the environments
+        that finish early are not counted, so short episodes do not count more often than long ones.
+        """
+        n_envs = self._env.n_envs
+        batches = [
+            self._first_episodes(np.resize(seeds[i : i + n_envs], n_envs))
+            for i in range(0, len(seeds), n_envs)
+        ]
+        return np.concatenate(batches)[: len(seeds)]
+
+    def _first_episodes(self, seeds: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """Return the statistics [N, K] of the first episode of seeds [N]."""
+        n_envs = self._env.n_envs
+        self._agent.reset_rows(np.ones(n_envs, np.bool_))
+        output = self._env.reset(seeds)
+        statistics = np.zeros((n_envs, len(EPISODE_COLUMNS)))
+        playing = np.ones(n_envs, np.bool_)
+        while playing.any():
+            output = self._env.step(self._agent.act(output.obs, output.avail_actions))
+            ended = output.terminated | output.truncated
+            statistics[playing & ended] = output.episode[playing & ended]
+            playing &= ~ended
+            self._agent.reset_rows(ended)
+        return statistics
+
+
+# Any: the evaluation is a JSON object of numbers, lists and text.
+def evaluate(
+    player: EpisodePlayer,
+    seeds: NDArray[np.uint64],
+    *,
+    timestep: int | None,
+    provenance: Mapping[str, object],
+) -> dict[str, Any]:
+    """Return the evaluation of one policy: a JSON object as the contract describes it.
+
+    Args:
+        player: the policy in its world.
+        seeds: [M], one per episode.
+        timestep: training progress of the policy, None for scripted cameras.
+        provenance: what was played: policy, scenario, opponent, regime, configuration hash.
+    """
+    started = time.perf_counter()
+    statistics = player.run_episodes(seeds)
+    wall_time = time.perf_counter() - started
+    metrics = episode_metrics(statistics)
+    result: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "timestep": timestep,
+        "n_episodes": len(seeds),
+        "seeds": seeds.tolist(),
+    }
+    for name, values in metrics.items():
+        result |= summary(name, values)
+    result["episodes"] = [
+        {"seed": int(seed)} | {name: finite_or_none(values[i]) for name, values in metrics.items()}
+        for i, seed in enumerate(seeds)
+    ]
+    result["provenance"] = dict(provenance) | {
+        "commit": code_commit(),
+        "versions": package_versions(),
+        "wall_time_seconds": round(wall_time, 3),
+    }
+    return result
+
+
+def evaluate_checkpoint(
+    path: Path, world: World, seeds: NDArray[np.uint64], *, num_envs: int, device: torch.device
+) -> dict[str, Any]:
+    """Return the evaluation of a checkpoint's cameras, acting greedily.
+
+    Args:
+        path: checkpoint of a training run.
+        world: what differs from the world of the training.
+        seeds: [M], one per episode.
+        num_envs: episodes that run in parallel.
+        device: of the network.
+
+    Raises:
+        CheckpointError: the file is missing, damaged or foreign.
+        ValueError: the world does not exist.
+    """
+    content = load_checkpoint(path)
+    try:
+        config = config_from_mapping(content["config"], str(path))
+        timestep, weights = content["timestep"], content["training"]["learner"]["model"]
+    except (KeyError, TypeError) as error:
+        msg = f"{path}: not a checkpoint of a training run ({error} is missing)"
+        raise CheckpointError(msg) from error
+    changes = {key: value for key, value in world._asdict().items() if value is not None}
+    config = config.model_copy(update={"env": config.env.model_copy(update=changes)})
+    env = build_env(config, min(num_envs, len(seeds)))
+    network = CameraNetwork(
+        model_dims(env),
+        torch.from_numpy(env.selection_bits.copy()),
+        config.network.q_network,
+        slow_interval(config.network.hrl),
+    )
+    prefix = "agent."
+    network.load_state_dict(
+        {name[len(prefix) :]: w for name, w in weights.items() if name.startswith(prefix)}
+    )
+    player = AgentPlayer(env, greedy_agent(network, env, device))
+    return evaluate(player, seeds, timestep=timestep, provenance=provenance_of(config, path.name))
+
+
+def evaluate_scripted(
+    camera_policy: str, world: World, seeds: NDArray[np.uint64], *, num_envs: int
+) -> dict[str, Any]:
+    """Return the evaluation of scripted cameras, which see their own field of view only.
+
+    Args:
+        camera_policy: name of the rule.
+        world: MATE-4v4-9 with greedy targets unless it says otherwise.
+        seeds: [M], one per episode.
+        num_envs: episodes that run in parallel.
+
+    Raises:
+        ValueError: a policy or the scenario does not exist, or a shared field of view is asked for.
+    """
+    if world.shared_field_of_view:
+        msg = "scripted cameras cannot share their field of view"
+        raise ValueError(msg)
+    scenario, opponent = world.scenario or "MATE-4v4-9", world.opponent or "greedy"
+    player = ScriptedEnv(
+        load_scenario(scenario),
+        min(num_envs, len(seeds)),
+        camera_policy=camera_policy,
+        target_policy=opponent,
+        max_episode_steps=world.max_episode_steps,
+    )
+    provenance = {
+        "policy": camera_policy,
+        "scenario": scenario,
+        "opponent": opponent,
+        "regime": "own",
+        "max_episode_steps": world.max_episode_steps,
+        "config_hash": None,
+    }
+    return evaluate(player, seeds, timestep=None, provenance=provenance)
+
+
+def greedy_agent(network: CameraNetwork, env: SelectionEnv, device: torch.device) -> Agent:
+    """Return an agent for ``env`` that is used without exploration."""
+    unused = np.random.default_rng(0)  # draws nothing that matters at epsilon 0
+    return Agent(network, n_envs=env.n_envs, n_agents=env.n_agents, rng=unused, device=device)
+
+
+def provenance_of(config: RunConfig, policy: str) -> dict[str, object]:
+    """Return what was played, for the evaluation of trained cameras."""
+    return {
+        "policy": policy,
+        "scenario": config.env.scenario,
+        "opponent": config.env.opponent,
+        "regime": observation_mode(config.env),
+        "max_episode_steps": config.env.max_episode_steps,
+        "config_hash": config_hash(config),
+    }

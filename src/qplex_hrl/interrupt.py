@@ -1,0 +1,66 @@
+"""Ctrl-C and SIGTERM: finish what must not be cut, then stop."""
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Self
+
+_LOG = logging.getLogger(__name__)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(Exception):
+    """The user wants to stop, and what was under way can be repeated."""
+
+
+class Interrupt:
+    """Remembers that the user wants to stop; a second signal raises KeyboardInterrupt.
+
+    Outside the main thread, where Python delivers no signals, it does nothing.
+    """
+
+    def __init__(self) -> None:
+        """Prepare; signals are caught within the ``with`` block only."""
+        self.requested = False
+        self._at_once = False
+        self._previous: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> Self:
+        """Catch signals from now on."""
+        if threading.current_thread() is threading.main_thread():
+            for number in _SIGNALS:
+                self._previous[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Give signals back to who handled them before."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+        self._previous.clear()
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Raise Interrupted in this block when the first signal comes, or has come before."""
+        if self.requested:
+            raise Interrupted
+        self._at_once = True
+        try:
+            yield
+        finally:
+            self._at_once = False
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+        _LOG.warning("%s: saving and stopping", signal.Signals(number).name)
+        if self._at_once:
+            raise Interrupted

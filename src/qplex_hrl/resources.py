@@ -1,0 +1,34 @@
+"""The machine's processors: the one place where thread counts and devices are chosen."""
+
+import logging
+
+import numba
+import torch
+
+_LOG = logging.getLogger(__name__)
+
+
+def limit_threads(n_threads: int) -> None:
+    """Use ``n_threads`` in the compiled kernels and in PyTorch, from the calling thread on.
+
+    Numba keeps the number per thread: call it in every thread that steps environments.
+    """
+    numba.set_num_threads(min(n_threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+    if torch.get_num_threads() != n_threads:
+        torch.set_num_threads(n_threads)
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the device called ``name``; "auto" is the first GPU, or the CPU without one.
+
+    Raises:
+        ValueError: the machine has no such GPU.
+    """
+    n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "auto":
+        return torch.device("cuda", 0) if n_gpus else torch.device("cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= n_gpus:
+        msg = f"training.device = '{name}'; this machine has {n_gpus} GPUs that PyTorch can use"
+        raise ValueError(msg)
+    return device

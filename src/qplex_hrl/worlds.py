@@ -1,0 +1,51 @@
+"""Environments and model sizes from the configuration: the one factory."""
+
+from camsim.envs.selection import SelectionEnv, SelectionOptions
+from camsim.scenario import load_scenario
+from qplex_hrl.config import EnvConfig, RunConfig
+from qplex_hrl.types import ModelDims
+
+
+def build_env(config: RunConfig, num_envs: int) -> SelectionEnv:
+    """Return ``num_envs`` environments as the configuration describes them.
+
+    Raises:
+        ValueError: the scenario does not exist or has no cameras, or an option is not available.
+    """
+    hrl = config.network.hrl
+    options = SelectionOptions(
+        fast_interval=hrl.fast_interval,
+        belief=hrl.belief,
+        memory_frames=hrl.memory_frames,
+        multi_selection=hrl.multi_selection,
+        max_selected=hrl.max_selected,
+        look_options=hrl.look_options,
+        executor=hrl.executor,
+        observation_mode=observation_mode(config.env),
+        opponent=config.env.opponent,
+        max_episode_steps=config.env.max_episode_steps,
+        gamma=config.algorithm.gamma,
+        reward_coefficients=hrl.reward_coefficients.model_dump(exclude={"soft_coverage_score"}),
+    )
+    return SelectionEnv(load_scenario(config.env.scenario), options, num_envs)
+
+
+def observation_mode(config: EnvConfig) -> str:
+    """Return what the cameras observe: own, shared or enhanced."""
+    if config.enhanced_observation in ("camera", "both"):
+        return "enhanced"
+    return "shared" if config.shared_field_of_view else "own"
+
+
+def model_dims(env: SelectionEnv) -> ModelDims:
+    """Return the sizes that ``env`` dictates to the networks."""
+    layout = env.feature_layout
+    return ModelDims(
+        n_agents=env.n_agents,
+        n_targets=env.n_targets,
+        n_actions=env.n_actions,
+        context_size=layout.context_size,
+        target_size=layout.target_size,
+        option_size=layout.option_size,
+        state_size=env.state_size,
+    )
