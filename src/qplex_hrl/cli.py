@@ -8,9 +8,9 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from qplex_hrl.config import Override
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+EVALUATION_ENVS = 32  # episodes that run in parallel
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _build_parser().parse_args(arguments)
     try:
         code: int = args.command(args)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
     except (ValueError, OSError) as error:
         _LOG.debug("stopped by", exc_info=True)
         print(f"error: {_one_line(error)}", file=sys.stderr)
@@ -97,7 +102,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     cameras = parser.add_mutually_exclusive_group(required=True)
     cameras.add_argument("--checkpoint", type=Path, metavar="CKPT", help="trained cameras")
     cameras.add_argument("--camera-agent", metavar="NAME", help="random, naive or greedy")
-    add("--target-agent", default="greedy", metavar="NAME", help="greedy (default) or random")
+    add("--target-agent", metavar="NAME", help="greedy or random; default: as trained, or greedy")
     add("--scenario", metavar="S", help="preset or file; default: the checkpoint's, or MATE-4v4-9")
     add("--episodes", type=int, default=64, metavar="N", help="default: 64")
     add("--seed", type=int, default=0, help="of the episodes; default: 0")
@@ -152,7 +157,35 @@ def _evaluate(args: argparse.Namespace) -> int:
         raise ValueError(f"--seed {args.seed}: expected at least 0")
     if args.output is not None and not os.access(args.output.parent, os.W_OK):
         raise ValueError(f"--output {args.output}: no such folder, or not writable")
-    raise NotImplementedError
+    from camsim.files import atomic_write_json
+    from qplex_hrl.evaluate import World, evaluate_checkpoint, evaluate_scripted
+    from qplex_hrl.resources import resolve_device
+    from qplex_hrl.seeding import episode_seeds
+
+    world = World(args.scenario, args.target_agent, args.shared_field_of_view)
+    seeds = episode_seeds(args.seed, args.episodes)
+    if args.checkpoint is not None:
+        device = resolve_device(args.device)
+        result = evaluate_checkpoint(
+            args.checkpoint, world, seeds, num_envs=EVALUATION_ENVS, device=device
+        )
+    else:
+        result = evaluate_scripted(args.camera_agent, world, seeds, num_envs=EVALUATION_ENVS)
+    _print_evaluation(result)
+    if args.output is not None:
+        atomic_write_json(args.output, result)
+    return DONE
+
+
+# Any: an evaluation is a JSON object of numbers, lists and text.
+def _print_evaluation(result: Mapping[str, Any]) -> None:
+    for key in ("policy", "scenario", "opponent", "regime"):
+        print(f"{key:<27} {result['provenance'][key]}")
+    print(f"{'episodes':<27} {result['n_episodes']}")
+    for key, mean in result.items():
+        if key.startswith("mean_") and mean is not None:
+            low, high = result[key.replace("mean_", "ci95_", 1)]
+            print(f"{key:<27} {mean:.4g}  (95 % interval {low:.4g} to {high:.4g})")
 
 
 def _list_scenarios(args: argparse.Namespace) -> int:

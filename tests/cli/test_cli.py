@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import yaml
 
 from camsim.scenario import load_scenario
 from qplex_hrl import cli
+from qplex_hrl.checkpoint import save_checkpoint
 from qplex_hrl.config import RunConfig
 
 ROOT = Path(__file__).parents[2]
@@ -142,6 +144,60 @@ def test_help_is_quick_to_import() -> None:
         "assert not {'torch', 'numba', 'numpy', 'pydantic', 'ray'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_evaluate_scripted_cameras(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = load_scenario("MATE-4v2-9").to_mapping() | {"max_episode_steps": 30}
+    (folder / "short.yaml").write_text(yaml.safe_dump(world))
+    flags = "--camera-agent naive --scenario short.yaml --episodes 3 --seed 1"
+    command = ["evaluate", *flags.split()]
+    assert cli.main([*command, "--output", "result.json"]) == 0
+    result = json.loads((folder / "result.json").read_text())
+    assert result["n_episodes"] == len(result["seeds"]) == len(result["episodes"]) == 3
+    assert [row["episode_length"] for row in result["episodes"]] == [31, 31, 31]  # as in MATE
+    shown = capsys.readouterr().out
+    assert f"mean_coverage_rate          {result['mean_coverage_rate']:.4g}  (95 %" in shown
+    assert cli.main([*command, "--output", "again.json"]) == 0
+    again = json.loads((folder / "again.json").read_text())
+    assert again["episodes"] == result["episodes"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("--camera-agent clever", "'clever'; expected one of random"),
+        ("--camera-agent naive --target-agent clever", "'clever'; expected one of"),
+        ("--camera-agent naive --scenario none", "'none': no such preset"),
+        ("--camera-agent naive --episodes 0", "--episodes 0: expected at least 1"),
+        ("--camera-agent naive --seed -1", "--seed -1: expected at least 0"),
+        ("--camera-agent naive --output none/r.json", "none/r.json: no such folder"),
+        ("--camera-agent naive --checkpoint keep", "not allowed with argument"),
+        ("--checkpoint none.pth", "none.pth: no such file"),
+        ("--checkpoint keep", "keep: truncated, or not a checkpoint"),
+        ("--checkpoint foreign.pth", "foreign.pth: not a checkpoint of a training run"),
+        ("", "one of the arguments --checkpoint --camera-agent is required"),
+    ],
+)
+def test_evaluate_tells_bad_input_in_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: str, words: str
+) -> None:
+    save_checkpoint(folder / "foreign.pth", {"config": {}, "timestep": 3})
+    before = content_of(folder)
+    try:
+        code = cli.main(["evaluate", *arguments.split()])
+    except SystemExit as stop:
+        code = int(str(stop.code))
+    error = capsys.readouterr().err
+    assert (code, error.count("\n")) == (2, 1)
+    assert words in error
+    assert content_of(folder) == before
+
+
+def test_a_reader_may_leave_early() -> None:
+    code = "import sys, qplex_hrl.cli as c; sys.exit(c.main(['scenarios', 'show', 'MATE-8v8-9']))"
+    command = f'{sys.executable} -c "{code}" | true; echo ${{PIPESTATUS[0]}}'
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert (result.stdout, result.stderr) == ("0\n", "")
 
 
 def test_scenarios(capsys: pytest.CaptureFixture[str]) -> None:
