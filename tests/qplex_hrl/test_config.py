@@ -1,9 +1,12 @@
+import ast
 from pathlib import Path
 
 import pytest
 import yaml
 from pydantic import BaseModel
 
+import qplex_hrl
+from camsim.envs.decision import REWARD_TERMS
 from qplex_hrl.config import (
     ConfigError,
     HRLConfig,
@@ -51,6 +54,25 @@ def test_every_key_says_what_it_means() -> None:
         for name, field in section.model_fields.items():
             nested = isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
             assert nested or field.description, f"{section.__name__}.{name}"
+
+
+# One value each, until there is a second: the discrete action grid, the soft coverage score.
+RESERVED = {"action_mode", "soft_coverage_score"}
+
+
+def test_every_key_is_read_by_some_module() -> None:
+    package = Path(qplex_hrl.__file__).parent
+    read = {
+        node.attr
+        for path in package.glob("*.py")
+        if path.name != "config.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+    }
+    # The reward coefficients are handed over together; the simulator knows their names.
+    read |= set(REWARD_TERMS)
+    keys = {name for section in sections(RunConfig) for name in section.model_fields}
+    assert keys - read == RESERVED
 
 
 def test_overrides_are_typed_and_the_last_one_wins() -> None:
