@@ -74,7 +74,7 @@ class EnvConfig(_Section):
     num_envs: Count = Field(default=64, description="parallel environments, N")
     max_episode_steps: Count | None = Field(
         default=None,
-        description="as in MATE: one frame more ends an episode; null: the scenario's own",
+        description="time limit; the frame after it ends the episode; null: the scenario's",
     )
     shared_field_of_view: bool = Field(
         default=False, description="every camera knows what any camera sees"

@@ -248,9 +248,16 @@ def log_messages(
     Raises:
         OSError: the file cannot be written.
     """
+    console = console or Console(stderr=True)
+    lines = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     to_file = _FileHandler(path, encoding="utf-8")
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    to_console = RichHandler(console=console or Console(stderr=True), show_path=False)
+    to_file.setFormatter(lines)
+    to_console: logging.Handler
+    if console.is_terminal:
+        to_console = RichHandler(console=console, show_path=False)
+    else:
+        to_console = logging.StreamHandler(console.file)
+        to_console.setFormatter(lines)
     handlers: tuple[logging.Handler, ...] = (to_file, to_console)
     before = _PACKAGE.level
     _PACKAGE.setLevel(level)

@@ -176,6 +176,13 @@ def test_messages_go_to_file_and_terminal(tmp_path: Path, level: str, expected: 
     assert logging.getLogger("qplex_hrl").handlers == before
 
 
+def test_without_a_terminal_a_message_is_one_line(tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), width=20)
+    with log_messages(tmp_path / "training.log", console=console):
+        logging.getLogger("qplex_hrl").info("a message longer than twenty characters")
+    assert text(console).count("\n") == 1
+
+
 def test_messages_that_cannot_be_written_end_the_run() -> None:
     with pytest.raises(OSError, match="No space left"), log_messages("/dev/full"):
         logging.getLogger("qplex_hrl").warning("lost")
