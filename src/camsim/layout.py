@@ -55,6 +55,26 @@ EPISODE_COLUMNS = (
 """Columns of the statistics of one finished episode."""
 
 
+CONTEXT_FEATURES, TARGET_FEATURES, OPTION_FEATURES = 18, 32, 12
+"""Lengths of the learner's feature rows (camsim/envs/features.py); feature 0 of a target: known."""
+
+
+class FeatureLayout(NamedTuple):
+    """Parts of the learner's flat observation: context | targets [T, .] | options [U, .]."""
+
+    n_targets: int
+    n_actions: int
+    context_size: int = CONTEXT_FEATURES
+    target_size: int = TARGET_FEATURES
+    option_size: int = OPTION_FEATURES
+
+    @property
+    def size(self) -> int:
+        """Length D of the learner's observation."""
+        rows = self.n_targets * self.target_size + self.n_actions * self.option_size
+        return self.context_size + rows
+
+
 class CameraObsLayout(NamedTuple):
     """Offsets in one camera's observation, length D = 22 + 5T + 4O + 7C (spec 7.2)."""
 

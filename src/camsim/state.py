@@ -15,6 +15,7 @@ from camsim.layout import CameraObsLayout, StateLayout, TargetObsLayout
 from camsim.scenario import Scenario
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Words = NDArray[np.uint64]

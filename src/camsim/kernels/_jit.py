@@ -1,4 +1,4 @@
-"""The two decorators of all compiled code, and the cache that knows every source file."""
+"""The decorators of all compiled code, and the cache that knows every source file."""
 
 import hashlib
 from collections.abc import Callable
@@ -12,7 +12,8 @@ from numba.core.caching import FunctionCache
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_OPTIONS = {"forceinline": True, "nogil": True, "error_model": "numpy", "fastmath": False}
+_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False}
+_PRIVATE = _OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 @lru_cache(maxsize=1)
@@ -37,18 +38,23 @@ class _SourceKeyedCache(FunctionCache):  # type: ignore[misc]  # Numba is untype
         return (*super()._index_key(sig, codegen), source_digest())
 
 
-def _compile(function: Callable[P, R], *, parallel: bool) -> Callable[P, R]:
-    compiled = numba.njit(parallel=parallel, **_OPTIONS)(function)
-    if compiled is not function:  # false when NUMBA_DISABLE_JIT=1
-        compiled._cache = _SourceKeyedCache(function)
-    return cast(Callable[P, R], compiled)
-
-
 def device_fn(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a function that serves one environment (never called from Python in a hot path)."""
-    return cast(Callable[P, R], numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function))
+    """Compile a function that serves one environment into its callers.
+
+    Always inlined: passing records of arrays to a call of its own costs more than most of these
+    functions. Compiled code only may call it; tests call it through a `numba.njit` function.
+    """
+    return cast(Callable[P, R], numba.njit(forceinline=True, **_PRIVATE)(function))
+
+
+def outlined_fn(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a large function apart from its callers: inlining all of them takes minutes."""
+    return cast(Callable[P, R], numba.njit(**_PRIVATE)(function))
 
 
 def batch_kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a kernel whose outermost loop is `prange` over environments, and cache it on disk."""
-    return _compile(function, parallel=True)
+    compiled = numba.njit(parallel=True, **_OPTIONS)(function)
+    if compiled is not function:  # false when NUMBA_DISABLE_JIT=1
+        compiled._cache = _SourceKeyedCache(function)
+    return cast(Callable[P, R], compiled)

@@ -3,7 +3,7 @@
 Writers put numbers into a flat buffer from offset `k` on: no views are made inside a kernel.
 """
 
-from camsim.kernels._jit import device_fn
+from camsim.kernels._jit import device_fn, outlined_fn
 from camsim.kernels.cargo import row_is_empty
 from camsim.layout import (
     C_COS,
@@ -124,7 +124,7 @@ def _knows_obstacle(i: int, c: int, o: int, s: Tables, mode: int) -> bool:
     return False
 
 
-@device_fn
+@outlined_fn
 def _camera_fixed(
     i: int, c: int, k: int, params: SimParams, s: Tables, out: Floats, mode: int
 ) -> None:
@@ -220,7 +220,7 @@ def _target_empty_bits(i: int, k: int, s: Tables, out: Floats, mode: int) -> Non
         out[k + w] = 1.0 if bit else 0.0
 
 
-@device_fn
+@outlined_fn
 def _target_entities(
     i: int, t: int, k: int, params: SimParams, s: Tables, out: Floats, mode: int
 ) -> None:
@@ -248,7 +248,7 @@ def _target_entities(
         k += 5
 
 
-@device_fn
+@outlined_fn
 def write_target_obs(i: int, params: SimParams, s: Tables, out: Floats, mode: int) -> None:
     """Write all targets' observations of environment i into the flat buffer of [N, T, D']."""
     n_cameras, n_targets = s.cameras.shape[1], s.targets.shape[1]
@@ -292,10 +292,11 @@ def write_state(i: int, params: SimParams, s: Tables, out: Floats) -> None:
 def observe(
     i: int, params: SimParams, s: Tables, out: ObsBuffers, mode: int, first: bool
 ) -> None:
-    """Write the wanted vectors of environment i into flat buffers; `mode` is the camera team's."""
+    """Write camera observations and global state of environment i, as far as they are wanted.
+
+    `mode` is the camera team's: RAW, SHARED or ENHANCED.
+    """
     if len(out.camera_obs) > 0:
         write_camera_obs(i, params, s, out.camera_obs, mode, first)
-    if len(out.target_obs) > 0:
-        write_target_obs(i, params, s, out.target_obs, RAW)
     if len(out.state) > 0:
         write_state(i, params, s, out.state)

@@ -2,7 +2,7 @@
 
 import math
 
-from camsim.kernels._jit import device_fn
+from camsim.kernels._jit import device_fn, outlined_fn
 from camsim.kernels.cargo import (
     assign_goals,
     draw_destination,
@@ -13,7 +13,7 @@ from camsim.kernels.cargo import (
 from camsim.kernels.geometry import bearing_deg, wrap_deg
 from camsim.kernels.motion import refresh_pose
 from camsim.kernels.rng import below, uniform, uniform_between
-from camsim.kernels.vision import see_cameras, see_fixed, see_from_targets, see_targets
+from camsim.kernels.vision import see_fixed, see_targets
 from camsim.layout import (
     C_PHI,
     C_RADIUS,
@@ -116,7 +116,7 @@ def _shuffled(i: int, k: int, order: Ints, n: int, shuffle: bool, rng: Words) ->
     return order[i, k]
 
 
-@device_fn
+@outlined_fn
 def _place_cameras(i: int, params: SimParams, s: Tables, boxes: Floats, order: Ints) -> None:
     cameras = s.cameras
     n_cameras = cameras.shape[1]
@@ -139,7 +139,7 @@ def _place_cameras(i: int, params: SimParams, s: Tables, boxes: Floats, order: I
     refresh_pose(i, params, cameras)
 
 
-@device_fn
+@outlined_fn
 def _place_obstacles(i: int, params: SimParams, s: Tables, boxes: Floats, order: Ints) -> None:
     obstacles = s.obstacles
     n_obstacles = obstacles.shape[1]
@@ -162,7 +162,7 @@ def _place_obstacles(i: int, params: SimParams, s: Tables, boxes: Floats, order:
             obstacles[i, o, O_RADIUS] = 0.0
 
 
-@device_fn
+@outlined_fn
 def _place_targets(i: int, params: SimParams, s: Tables, boxes: Floats, order: Ints) -> None:
     n_targets = s.targets.shape[1]
     placed = (s.cameras.shape[1], s.obstacles.shape[1])
@@ -177,7 +177,7 @@ def _place_targets(i: int, params: SimParams, s: Tables, boxes: Floats, order: I
                 break
 
 
-@device_fn
+@outlined_fn
 def _start_targets(i: int, params: SimParams, targets: Floats, order: Ints, rng: Words) -> None:
     """Draw capacities (spec 3 item 2) and clear everything else but positions."""
     n_targets = targets.shape[1]
@@ -198,7 +198,7 @@ def _start_targets(i: int, params: SimParams, targets: Floats, order: Ints, rng:
             targets[i, t, T_EMPTY + w] = 0.0
 
 
-@device_fn
+@outlined_fn
 def _fill_warehouses(i: int, params: SimParams, n_targets: int, world: Floats, rng: Words) -> None:
     """Fill the table of waiting cargo (spec 3.4): batches until no warehouse is empty."""
     for k in range(16):
@@ -218,7 +218,7 @@ def _fill_warehouses(i: int, params: SimParams, n_targets: int, world: Floats, r
             world[i, W_AWAITING + d] += world[i, W_REMAINING + 4 * w + d]
 
 
-@device_fn
+@outlined_fn
 def _start_cargo(i: int, params: SimParams, s: Tables, order: Ints) -> None:
     """Load every target that has no goal yet, wherever it stands (spec 3.5)."""
     for t in range(s.targets.shape[1]):
@@ -261,7 +261,7 @@ def _clear_accounts(i: int, targets: Floats, world: Floats) -> None:
         targets[i, t, T_DELIVERED] = 0.0
 
 
-@device_fn
+@outlined_fn
 def reset_one(i: int, params: SimParams, boxes: StartBoxes, s: Tables, order: Ints) -> None:
     """Start a new episode of environment i, drawing from its own stream.
 
@@ -273,8 +273,6 @@ def reset_one(i: int, params: SimParams, boxes: StartBoxes, s: Tables, order: In
     _place_targets(i, params, s, boxes.targets, order)
     see_fixed(i, params, s)
     see_targets(i, params, s)
-    see_cameras(i, s)
-    see_from_targets(i, params, s)
     _fill_warehouses(i, params, s.targets.shape[1], s.world, s.rng)
     assign_goals(i, params, s.targets, s.world, s.rng, order[:0])
     _clear_accounts(i, s.targets, s.world)

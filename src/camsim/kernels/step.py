@@ -6,7 +6,7 @@ import numpy as np
 from camsim.kernels._jit import batch_kernel, device_fn
 from camsim.kernels.cargo import advance_clock, refresh_rates, settle
 from camsim.kernels.motion import move_cameras, move_targets, refresh_pose
-from camsim.kernels.observe import observe
+from camsim.kernels.observe import RAW, observe, write_target_obs
 from camsim.kernels.reset import reset_one
 from camsim.kernels.vision import see_cameras, see_fixed, see_from_targets, see_targets
 from camsim.state import Bools, Floats, Ints, ObsBuffers, SimParams, StartBoxes, Tables, Words
@@ -39,12 +39,18 @@ def settle_one(i: int, params: SimParams, s: Tables, forced_goal: Ints) -> None:
 def observe_one(
     i: int, params: SimParams, s: Tables, out: ObsBuffers, mode: int, first: bool
 ) -> None:
-    """Phase 4: the masks that only observations need, then the wanted vectors (spec 7)."""
+    """Phase 4: the mask that only observations need, then the wanted vectors (spec 7)."""
     if len(out.camera_obs) > 0:
         see_cameras(i, s)
-    if len(out.target_obs) > 0:
-        see_from_targets(i, params, s)
     observe(i, params, s, out, mode, first)
+
+
+@device_fn
+def observe_targets_one(i: int, params: SimParams, s: Tables, out: ObsBuffers) -> None:
+    """What targets perceive, and their observations if wanted."""
+    see_from_targets(i, params, s)
+    if len(out.target_obs) > 0:
+        write_target_obs(i, params, s, out.target_obs, RAW)
 
 
 @device_fn
@@ -85,6 +91,7 @@ def reset_marked(
     if which[i]:
         reset_one(i, params, boxes, s, order)
         observe_one(i, params, s, out, mode, True)
+        observe_targets_one(i, params, s, out)
 
 
 @batch_kernel
@@ -113,6 +120,7 @@ def observe_batch(params: SimParams, s: Tables, out: ObsBuffers, mode: int) -> N
     """Write the wanted vectors of all environments from the masks as they stand."""
     for i in numba.prange(len(s.rng)):
         observe(np.int64(i), params, s, out, mode, True)
+        observe_targets_one(np.int64(i), params, s, out)
 
 
 @batch_kernel
@@ -152,3 +160,4 @@ def step_batch(
     for i in numba.prange(len(s.rng)):
         step_one(np.int64(i), params, s, camera_action, target_action, no_goal)
         observe_one(np.int64(i), params, s, out, mode, False)
+        observe_targets_one(np.int64(i), params, s, out)

@@ -2,7 +2,7 @@
 
 import math
 
-from camsim.kernels._jit import device_fn
+from camsim.kernels._jit import device_fn, outlined_fn
 from camsim.kernels.geometry import angle_between_deg, bearing_deg, ray_blocked
 from camsim.kernels.rng import uniform
 from camsim.layout import (
@@ -59,7 +59,7 @@ def occluded(
     return False
 
 
-@device_fn
+@outlined_fn
 def see_fixed(
     i: int, params: SimParams, s: Tables
 ) -> None:
@@ -121,7 +121,7 @@ def _within(ux: float, uy: float, reach: float) -> bool:
     return math.sqrt(ux * ux + uy * uy) <= reach
 
 
-@device_fn
+@outlined_fn
 def see_from_targets(
     i: int, params: SimParams, s: Tables
 ) -> None:

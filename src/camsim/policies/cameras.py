@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from camsim.kernels._jit import device_fn
+from camsim.kernels._jit import device_fn, outlined_fn
 from camsim.kernels.geometry import bearing_deg, wrap_deg, zoom_for_distance_deg
 from camsim.kernels.rng import uniform, uniform_between
 from camsim.layout import C_PHI, C_RANGE, C_THETA, C_X, C_Y, T_X, T_Y, W_STEP
@@ -33,7 +33,7 @@ def allocate_camera_memory(n_envs: int, n_cameras: int, n_targets: int) -> Camer
     )
 
 
-@device_fn
+@outlined_fn
 def reset_cameras(i: int, s: Tables, memory: CameraMemory) -> None:
     """Forget the last episode."""
     for c in range(s.cameras.shape[1]):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from camsim.kernels._jit import device_fn
+from camsim.kernels._jit import device_fn, outlined_fn
 from camsim.kernels.rng import below, uniform, uniform_between
 from camsim.layout import T_EMPTY, T_GOAL, T_STEP, T_X, T_Y, W_STEP, WAREHOUSES
 from camsim.state import Floats, Tables, Words
@@ -35,7 +35,7 @@ def allocate_target_memory(n_envs: int, n_targets: int) -> TargetMemory:
     return TargetMemory(np.zeros((n_envs, n_targets, MEMORY_COLUMNS)))
 
 
-@device_fn
+@outlined_fn
 def reset_targets(i: int, s: Tables, memory: Floats) -> None:
     """Forget the last episode; the first noise is half a draw from the action box."""
     for t in range(s.targets.shape[1]):

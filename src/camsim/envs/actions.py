@@ -1,0 +1,236 @@
+"""What a camera can select, when it may, and how a selection becomes pan and zoom (spec 12).
+
+A catalogue lists the U selectable actions: sets of targets, and directions to look in. One rule
+turns an action into a wanted pose (aim), and the pose into one frame's camera action (execute).
+"""
+
+import math
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from camsim.envs.belief import (
+    B_BEARING,
+    B_DISTANCE,
+    B_KNOWN,
+    B_VX,
+    B_VY,
+    B_X,
+    B_Y,
+    P_AREA,
+    P_INWARD,
+    P_MAX_RANGE,
+    P_PHI,
+    P_THETA,
+    P_TURN,
+    P_X,
+    P_Y,
+    P_ZOOM,
+)
+from camsim.kernels._jit import device_fn, outlined_fn
+from camsim.kernels.geometry import bearing_deg, wrap_deg, zoom_for_distance_deg
+from camsim.state import Bools, Floats, Ints
+
+UPSTREAM, LEAD = 0, 1
+EXECUTORS = {"upstream": UPSTREAM, "lead": LEAD}
+"""How a camera aims: MATE's rule (centroid, incentre zoom), or ahead with the widest view."""
+
+LOOK_BEARINGS = 8  # directions of look actions, counted from the camera's own forward
+LOOK_VIEWS_DEG = (55.0, 110.0)  # viewing angles of look actions
+_LEAD_FRAMES = 3.0
+_RANGE_SHARE, _RANGE_MARGIN = 1.08, 30.0  # how far past the farthest target the view must reach
+_FIT_MARGIN_DEG = 2.0
+
+
+class Catalogue(NamedTuple):
+    """The selectable actions of a camera."""
+
+    members: Ints  # [U, M] selected targets, padded with -1
+    look: Ints  # [U] -1, or the number of a look action
+
+    @property
+    def bits(self) -> Bools:
+        """Selection matrix [U, T']: T' is one more than the largest member."""
+        n_targets = int(self.members.max(initial=-1)) + 1
+        return (self.members[:, :, None] == np.arange(n_targets)).any(axis=1)
+
+
+def make_catalogue(
+    n_targets: int, *, multi_selection: bool, max_selected: int, look_options: int
+) -> Catalogue:
+    """Return the actions of a camera among `n_targets`.
+
+    Single selection: every target, then "nothing" (MATE's order, spec 12.1). Multi with
+    `max_selected` >= T: all 2^T subsets in MATE's flattening (spec 12.5). Otherwise all sets of 1
+    to `max_selected` targets, so that the number grows as a power and not exponentially, then
+    "nothing" if there is no look action to fall back on. Look actions come last.
+
+    Raises:
+        ValueError: more than 65,536 actions, or more look actions than there are directions.
+    """
+    known_looks = LOOK_BEARINGS * len(LOOK_VIEWS_DEG)
+    if not 0 <= look_options <= known_looks:
+        raise ValueError(f"look_options = {look_options}; expected 0 to {known_looks}")
+    if not multi_selection:
+        sets: list[tuple[int, ...]] = [(t,) for t in range(n_targets)] + [()]
+    elif max_selected >= n_targets:
+        if n_targets > 16:
+            raise ValueError(
+                f"max_selected = {max_selected} of {n_targets} targets gives 2^{n_targets} actions;"
+                " expected a smaller max_selected"
+            )
+        sets = [
+            tuple(t for t in range(n_targets) if index >> (n_targets - 1 - t) & 1)
+            for index in range(2**n_targets)
+        ]
+    else:
+        sizes = range(1, max_selected + 1)
+        sets = [chosen for size in sizes for chosen in combinations(range(n_targets), size)]
+        if look_options == 0:
+            sets.append(())
+    n_actions = len(sets) + look_options
+    if n_actions > 65536:
+        raise ValueError(f"{n_actions} selectable actions; expected at most 65536")
+    members = np.full((n_actions, max(1, *(len(chosen) for chosen in sets))), -1, np.int64)
+    for u, chosen in enumerate(sets):
+        members[u, : len(chosen)] = chosen
+    look = np.full(n_actions, -1, np.int64)
+    look[len(sets) :] = np.arange(look_options)
+    return Catalogue(members, look)
+
+
+@outlined_fn
+def _aim_upstream(
+    pose: Floats, belief: Floats, members: Ints, i: int, c: int, u: int
+) -> tuple[float, float, float]:
+    """MATE's rule: turn to the centroid of the chosen targets it knows, zoom to the incentre."""
+    n, x, y = 0, 0.0, 0.0
+    for m in range(members.shape[1]):
+        t = members[u, m]
+        if t >= 0 and belief[i, c, t, B_KNOWN] > 0.0:
+            n += 1
+            x += belief[i, c, t, B_X]
+            y += belief[i, c, t, B_Y]
+    if n == 0:
+        return -1.0, 0.0, 0.0
+    dx, dy = x / n - pose[i, c, P_X], y / n - pose[i, c, P_Y]
+    area, max_range = pose[i, c, P_AREA], pose[i, c, P_MAX_RANGE]
+    theta_min = area / (max_range * max_range)
+    theta = zoom_for_distance_deg(math.sqrt(dx * dx + dy * dy), theta_min, max_range, area)
+    return 0.0, bearing_deg(dx, dy), theta
+
+
+@outlined_fn
+def _aim_lead(
+    pose: Floats, belief: Floats, members: Ints, i: int, c: int, u: int
+) -> tuple[float, float, float]:
+    """Aim ahead at the bisector of the chosen targets, with the widest view that still reaches."""
+    first, low, high, farthest, n = 0.0, 0.0, 0.0, 0.0, 0
+    for m in range(members.shape[1]):
+        t = members[u, m]
+        if t < 0 or belief[i, c, t, B_KNOWN] == 0.0:
+            continue
+        dx = belief[i, c, t, B_X] + _LEAD_FRAMES * belief[i, c, t, B_VX] - pose[i, c, P_X]
+        dy = belief[i, c, t, B_Y] + _LEAD_FRAMES * belief[i, c, t, B_VY] - pose[i, c, P_Y]
+        bearing = bearing_deg(dx, dy)
+        farthest = max(farthest, math.sqrt(dx * dx + dy * dy), belief[i, c, t, B_DISTANCE])
+        if n == 0:
+            first = bearing
+        else:
+            offset = wrap_deg(bearing - first)
+            low, high = min(low, offset), max(high, offset)
+        n += 1
+    if n == 0:
+        return -1.0, 0.0, 0.0
+    area, max_range = pose[i, c, P_AREA], pose[i, c, P_MAX_RANGE]
+    reach = _RANGE_SHARE * farthest + _RANGE_MARGIN
+    theta = min(max(area / (reach * reach), area / (max_range * max_range)), 180.0)
+    return high - low, wrap_deg(first + 0.5 * (low + high)), theta
+
+
+@outlined_fn
+def aim(
+    executor: int,
+    catalogue: Catalogue,
+    pose: Floats,
+    belief: Floats,
+    where: tuple[int, int],
+    u: int,
+) -> tuple[float, float, float]:
+    """Return what action u wants: angular spread of its targets, orientation, viewing angle.
+
+    All in degrees. The spread is -1 where there is nothing to aim at.
+    """
+    i, c = where
+    look = catalogue.look[u]
+    if look >= 0:
+        bearing = pose[i, c, P_INWARD] + (look % LOOK_BEARINGS) * (360.0 / LOOK_BEARINGS)
+        view = LOOK_VIEWS_DEG[0] if look < LOOK_BEARINGS else LOOK_VIEWS_DEG[1]
+        return 0.0, wrap_deg(bearing), view
+    if executor == UPSTREAM:
+        return _aim_upstream(pose, belief, catalogue.members, i, c, u)
+    return _aim_lead(pose, belief, catalogue.members, i, c, u)
+
+
+@outlined_fn
+def execute(
+    executor: int,
+    catalogue: Catalogue,
+    pose: Floats,
+    belief: Floats,
+    where: tuple[int, int],
+    u: int,
+    action: Floats,
+) -> None:
+    """Write camera c's action [N, C, 2] (degrees) for one frame of selection u (spec 12.2).
+
+    With nothing to aim at the camera scans clockwise and zooms in.
+    """
+    i, c = where
+    spread, phi, theta = aim(executor, catalogue, pose, belief, where, u)
+    turn_limit, zoom_limit = pose[i, c, P_TURN], pose[i, c, P_ZOOM]
+    turn, zoom = -turn_limit, -zoom_limit
+    if spread >= 0.0:
+        turn = min(max(wrap_deg(phi - pose[i, c, P_PHI]), -turn_limit), turn_limit)
+        zoom = min(max(theta - pose[i, c, P_THETA], -zoom_limit), zoom_limit)
+    action[i, c, 0] = turn
+    action[i, c, 1] = zoom
+
+
+@outlined_fn
+def available(
+    executor: int,
+    catalogue: Catalogue,
+    pose: Floats,
+    belief: Floats,
+    where: tuple[int, int],
+    u: int,
+) -> bool:
+    """Tell whether action u may be selected: all its targets known, and together in one view.
+
+    MATE's executor has no second condition (spec 12.1). "Nothing" and looks always may.
+    """
+    i, c = where
+    n = 0
+    for m in range(catalogue.members.shape[1]):
+        t = catalogue.members[u, m]
+        if t >= 0:
+            n += 1
+            if belief[i, c, t, B_KNOWN] == 0.0:
+                return False
+    if executor == UPSTREAM or n < 2:
+        return True
+    spread, _, theta = aim(executor, catalogue, pose, belief, where, u)
+    return spread + _FIT_MARGIN_DEG <= theta
+
+
+@device_fn
+def in_view(
+    belief: Floats, where: tuple[int, int], t: int, phi: float, theta: float, reach: float
+) -> bool:
+    """Tell whether the estimate of target t would lie in a view of that pose (degrees, units)."""
+    i, c = where
+    if belief[i, c, t, B_KNOWN] == 0.0 or belief[i, c, t, B_DISTANCE] > reach:
+        return False
+    return 2.0 * abs(wrap_deg(belief[i, c, t, B_BEARING] - phi)) <= theta

@@ -1,0 +1,260 @@
+"""SelectionEnv: N worlds whose cameras select targets; observations are each camera's own belief."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camsim.envs import decision as kernels
+from camsim.envs.actions import EXECUTORS, make_catalogue
+from camsim.envs.belief import allocate_belief
+from camsim.kernels.rng import streams_from_seeds
+from camsim.layout import EPISODE_COLUMNS, FeatureLayout, StateLayout
+from camsim.policies.targets import TARGET_POLICIES, allocate_target_memory
+from camsim.scenario import Scenario
+from camsim.sim import BatchSim, checked_seeds, load_arrays
+from camsim.state import Bools, Floats, Ints, SimParams, Singles, Words
+
+BELIEFS = ("none", "last_seen")
+
+
+@dataclass(frozen=True)
+class SelectionOptions:
+    """How cameras select, remember and aim, and what the team earns."""
+
+    fast_interval: int = 5  # frames under one selection
+    belief: str = "last_seen"  # none: targets in view only, as in MATE
+    memory_frames: int = 40  # how long an unseen target stays known
+    multi_selection: bool = True
+    max_selected: int = 2  # targets in one selection
+    look_options: int = 16  # actions that search instead
+    executor: str = "lead"  # upstream: MATE's rule
+    observation_mode: str = "own"  # own, shared or enhanced (camsim.sim.OBSERVATION_MODES)
+    opponent: str = "greedy"
+    max_episode_steps: int | None = None  # None: the scenario's
+    gamma: float = 1.0  # discount per frame inside a decision
+    reward_coefficients: dict[str, float] = field(default_factory=lambda: {"coverage_rate": 1.0})
+
+
+class EnvOutput(NamedTuple):
+    """Result of a reset or a decision; views of reused buffers: copy what you keep."""
+
+    obs: Singles  # [N, C, D] features of each camera's belief (FeatureLayout)
+    state: Singles  # [N, S] rescaled global state (for training only)
+    avail_actions: Bools  # [N, C, U]
+    reward: Floats  # [N] discounted sum over the decision's frames
+    coverage: Floats  # [N] at the decision's last frame, before auto-reset
+    initial_coverage: Floats  # [N] of the frame that `obs` belongs to
+    bonus: Floats  # [N] unweighted exploration bonus
+    terminated: Bools  # [N] everything was delivered in this decision
+    truncated: Bools  # [N] the time limit struck in this decision
+    frames: Ints  # [N] frames executed
+    episode: Floats  # [N, K] statistics of the finished episode, where terminated or truncated
+
+
+def _first_of(options: SelectionOptions) -> None:
+    """Check the option values that name a choice or a count."""
+    for key, value, known in (
+        ("belief", options.belief, BELIEFS),
+        ("executor", options.executor, tuple(EXECUTORS)),
+        ("opponent", options.opponent, tuple(TARGET_POLICIES)),
+    ):
+        if value not in known:
+            raise ValueError(f"{key} = {value!r}; expected one of {', '.join(known)}")
+    if options.fast_interval < 1:
+        raise ValueError(f"fast_interval = {options.fast_interval}; expected at least 1")
+    unknown = set(options.reward_coefficients) - set(kernels.REWARD_TERMS)
+    if unknown:
+        known = ", ".join(kernels.REWARD_TERMS)
+        raise ValueError(f"reward coefficient {sorted(unknown)[0]!r}; expected one of {known}")
+
+
+def state_scaling(params: SimParams, sizes: tuple[int, int, int]) -> tuple[Floats, Floats]:
+    """Return factors [S] and shifts [S] that bring the global state to about [-1, 1].
+
+    The rule of spec 9.4 with the bounds of 7.6; unbounded entries are divided by what they reach:
+    freights and bounties by their start, waiting cargo by the units per target.
+    """
+    layout = StateLayout(*sizes)
+    scale, shift = np.ones(layout.size), np.zeros(layout.size)
+    scale[:13], scale[4:12] = 0.1, 1.0 / 2000.0
+    for c in range(sizes[0]):
+        row = slice(layout.cameras + 9 * c, layout.cameras + 9 * c + 9)
+        shift[row] = [0, 0, 500, 0, 0, 90, 1000, 90, 90]
+        scale[row] = [5e-4, 5e-4, 2e-3, 5e-4, 5e-4, 1 / 90, 1e-3, 1 / 90, 1 / 90]
+    for t in range(sizes[1]):
+        row = slice(layout.targets + 14 * t, layout.targets + 14 * t + 14)
+        shift[row] = [0, 0, 1000, 0, 1000, 1.5, 0, 0, 0, 0, 0, 0, 0, 0]
+        scale[row] = [5e-4, 5e-4, 1e-3, 1, 1e-3, 2, 0.5, 0.5, 0.5, 0.5, 1, 1, 1, 1]
+    for o in range(sizes[2]):
+        row = slice(layout.obstacles + 3 * o, layout.obstacles + 3 * o + 3)
+        shift[row] = [0, 0, 500]
+        scale[row] = [5e-4, 5e-4, 2e-3]
+    scale[layout.freights : layout.bounties] = 1.0 / (2 * params.freight_scale)
+    scale[layout.bounties : layout.remaining] = 1.0 / (2 * max(params.bounty_scale, 1))
+    scale[layout.remaining :] = 1.0 / params.cargoes_per_target
+    return scale, shift
+
+
+class SelectionEnv:
+    """N worlds of one scenario with selecting cameras against scripted targets.
+
+    Row i depends on seed i and on actions in row i alone. A finished episode is followed by the
+    next one at once, drawn from the same random stream.
+
+    Raises:
+        ValueError: an option is out of range, or the scenario has no cameras.
+    """
+
+    def __init__(self, scenario: Scenario, options: SelectionOptions, num_envs: int) -> None:
+        _first_of(options)
+        if scenario.n_cameras == 0:
+            raise ValueError(f"scenario {scenario.name!r} has no cameras; expected at least one")
+        self.sim = BatchSim(
+            scenario,
+            num_envs,
+            observation_mode=options.observation_mode,
+            max_episode_steps=options.max_episode_steps,
+        )
+        self.options = options
+        self.n_envs, self.n_agents, self.n_targets = (
+            num_envs,
+            scenario.n_cameras,
+            scenario.n_targets,
+        )
+        self._catalogue = make_catalogue(
+            self.n_targets,
+            multi_selection=options.multi_selection,
+            max_selected=options.max_selected,
+            look_options=options.look_options,
+        )
+        self.n_actions = len(self._catalogue.look)
+        members = self._catalogue.members
+        self.selection_bits: Bools = (
+            members[:, :, None] == np.arange(self.n_targets)
+        ).any(axis=1)  # [U, T]
+        self.feature_layout = FeatureLayout(self.n_targets, self.n_actions)
+        self.obs_size = self.feature_layout.size
+        sizes = (self.n_agents, self.n_targets, scenario.n_obstacles)
+        self.state_size = StateLayout(*sizes).size
+        self._rules = kernels.Rules(
+            fast_interval=options.fast_interval,
+            executor=EXECUTORS[options.executor],
+            memory_frames=0 if options.belief == "none" else options.memory_frames,
+            opponent=TARGET_POLICIES[options.opponent],
+            mode=self.sim.mode,
+            gamma=options.gamma,
+        )
+        self._allocate(sizes)
+
+    def _allocate(self, sizes: tuple[int, int, int]) -> None:
+        n, (c, t, _) = self.n_envs, sizes
+        scale, shift = state_scaling(self.sim.params, sizes)
+        weights = self.options.reward_coefficients
+        self._minds = kernels.Minds(
+            *allocate_belief(n, c, t),
+            targets=allocate_target_memory(n, t).table,
+            gaps=np.zeros((n, t)),
+            episode=np.zeros((n, len(EPISODE_COLUMNS))),
+        )
+        self._scratch = kernels.Scratch(
+            camera_action=np.zeros((n, c, 2)),
+            target_action=np.zeros((n, t, 2)),
+            order=self.sim.order,
+            no_goal=self.sim.no_goal,
+            coefficients=np.array([weights.get(term, 0.0) for term in kernels.REWARD_TERMS]),
+            state_scale=scale,
+            state_shift=shift,
+        )
+        self._out = kernels.Outputs(
+            obs=np.zeros((n, c, self.obs_size), np.float32),
+            state=np.zeros((n, self.state_size), np.float32),
+            avail_actions=np.zeros((n, c, self.n_actions), np.bool_),
+            scalars=np.zeros((n, kernels.OUTPUT_COLUMNS)),
+            episode=np.zeros((n, len(EPISODE_COLUMNS))),
+        )
+
+    def reset(self, seeds: Words) -> EnvOutput:
+        """Start an episode in every environment from its own seed [N].
+
+        Raises:
+            ValueError: `seeds` is not one unsigned integer per environment.
+        """
+        self.sim.tables.rng[:] = streams_from_seeds(checked_seeds(seeds, self.n_envs))
+        self._run(kernels.BEGIN, np.zeros((self.n_envs, self.n_agents), np.int64))
+        return self._result()
+
+    def step(self, actions: NDArray[np.int64]) -> EnvOutput:
+        """Run one decision: `actions` [N, C] int64, each in 0..U-1.
+
+        Raises:
+            ValueError: the shape is wrong or an action is out of range.
+        """
+        self._run(kernels.DECIDE, self._checked(actions))
+        return self._result()
+
+    def run_frames(self, actions: NDArray[np.int64]) -> None:
+        """Run one decision's frames only: no features, no auto-reset (benchmarks and replays)."""
+        self._run(kernels.FRAMES, self._checked(actions))
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Return copies of all arrays that an exact continuation needs, by name."""
+        return {name: array.copy() for name, array in self._arrays().items()}
+
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> EnvOutput:
+        """Restore what `state_dict` returned; return the outputs of the last decision.
+
+        Raises:
+            ValueError: an array is missing or has another shape.
+        """
+        load_arrays(self._arrays(), state)
+        return self._result()
+
+    def _run(self, job: int, actions: Ints) -> None:
+        kernels.run_batch(
+            job,
+            self.sim.params,
+            self._rules,
+            self._catalogue,
+            self.sim.boxes,
+            self.sim.tables,
+            self._minds,
+            self._scratch,
+            self.sim.flat_obs,
+            actions,
+            self._out,
+        )
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        parts = {"sim": self.sim._arrays(), "mind": self._minds._asdict()}
+        parts["out"] = self._out._asdict()
+        return {f"{part}.{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
+
+    def _checked(self, actions: NDArray[np.int64]) -> Ints:
+        actions = np.ascontiguousarray(actions, np.int64)
+        expected = (self.n_envs, self.n_agents)
+        if actions.shape != expected:
+            raise ValueError(f"actions have shape {actions.shape}; expected {expected}")
+        if bool((actions < 0).any()) or bool((actions >= self.n_actions).any()):
+            raise ValueError(
+                f"actions range from {actions.min()} to {actions.max()};"
+                f" expected 0 to {self.n_actions - 1}"
+            )
+        return actions
+
+    def _result(self) -> EnvOutput:
+        scalars = self._out.scalars
+        return EnvOutput(
+            obs=self._out.obs,
+            state=self._out.state,
+            avail_actions=self._out.avail_actions,
+            reward=scalars[:, kernels.X_REWARD],
+            coverage=scalars[:, kernels.X_COVERAGE],
+            initial_coverage=scalars[:, kernels.X_INITIAL_COVERAGE],
+            bonus=scalars[:, kernels.X_BONUS],
+            terminated=scalars[:, kernels.X_TERMINATED] > 0,
+            truncated=scalars[:, kernels.X_TRUNCATED] > 0,
+            frames=scalars[:, kernels.X_FRAMES].astype(np.int64),
+            episode=self._out.episode,
+        )
