@@ -13,7 +13,8 @@ _PACKAGES = ("qplex-hrl", "numpy", "numba", "torch", "pydantic")
 def code_commit() -> str | None:
     """Return the commit this code was checked out at, with "+" if tracked files differ from it.
 
-    Asked once per process: what was loaded counts. None when the code does not stand in a git checkout, or git is not installed.
+    Asked once per process, for what was loaded counts. None when the code does not stand in a git
+    checkout, or git is not installed.
     """
     source = Path(__file__)
 

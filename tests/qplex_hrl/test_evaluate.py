@@ -1,0 +1,122 @@
+"""Evaluation: which episodes count, the JSON object, one path for scripts and checkpoints."""
+
+import json
+
+import numpy as np
+import pytest
+from fake_env import FakeEnv
+from numpy.typing import NDArray
+from tiny import CPU, tiny_model
+
+from camsim.layout import EPISODE_COLUMNS
+from qplex_hrl.checkpoint import CheckpointError, save_checkpoint
+from qplex_hrl.evaluate import (
+    AgentPlayer,
+    World,
+    evaluate,
+    evaluate_checkpoint,
+    evaluate_scripted,
+    greedy_agent,
+)
+from qplex_hrl.metrics import episode_metrics
+from qplex_hrl.seeding import episode_seeds
+
+SEEDS = episode_seeds(0, 7)
+
+
+def player(n_envs: int) -> AgentPlayer:
+    env = FakeEnv(n_envs, p_terminate=0.15)
+    return AgentPlayer(env, greedy_agent(tiny_model(env).agent, env, CPU))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("n_envs", [1, 2, 3, 7, 10])
+def test_every_seed_gives_one_episode_whatever_the_number_of_environments(n_envs: int) -> None:
+    alone = np.concatenate([player(1).run_episodes(SEEDS[i : i + 1]) for i in range(7)])
+    assert np.array_equal(player(n_envs).run_episodes(SEEDS), alone)
+    lengths = alone[:, EPISODE_COLUMNS.index("length")]
+    assert len(set(lengths.tolist())) > 3, "episodes of different lengths, short ones included"
+
+
+def test_playing_twice_gives_the_same_episodes() -> None:
+    playing = player(3)
+    assert np.array_equal(playing.run_episodes(SEEDS), playing.run_episodes(SEEDS))
+
+
+class FixedPlayer:
+    """Episodes of which the statistics are known."""
+
+    def __init__(self, **columns: list[float]) -> None:
+        self.rows = np.zeros((len(next(iter(columns.values()))), len(EPISODE_COLUMNS)))
+        for name, values in columns.items():
+            self.rows[:, EPISODE_COLUMNS.index(name)] = values
+
+    def run_episodes(self, seeds: NDArray[np.uint64]) -> NDArray[np.float64]:
+        assert len(seeds) == len(self.rows)
+        return self.rows
+
+
+def test_the_object_of_the_contract() -> None:
+    fixed = FixedPlayer(
+        length=[10, 20],
+        coverage_sum=[5, 20],
+        real_coverage_sum=[1, 2],
+        mean_transport_rate=[0.2, 0.4],
+        reward_sum=[3, 5],
+        selected=[0, 40],
+        valid_selected=[0, 10],
+    )
+    result = evaluate(fixed, SEEDS[:2], timestep=7, provenance={"policy": "p", "scenario": "s"})
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert (result["timestep"], result["n_episodes"]) == (7, 2)
+    assert result["seeds"] == SEEDS[:2].tolist()
+    assert result["mean_coverage_rate"] == 0.75  # mean of 5/10 and 20/20
+    assert result["std_coverage_rate"] == pytest.approx(0.125**0.5)
+    assert result["ci95_coverage_rate"] == [0.5, 1.0]
+    assert result["mean_real_coverage_rate"] == pytest.approx(0.1)
+    assert result["mean_transport_rate"] == pytest.approx(0.3)
+    assert result["mean_selection_efficiency"] == 0.25  # the first episode selected nothing
+    assert result["mean_episode_reward"] == 4.0
+    assert result["mean_episode_length"] == 15.0
+    assert [row["seed"] for row in result["episodes"]] == result["seeds"]
+    assert [row["coverage_rate"] for row in result["episodes"]] == [0.5, 1.0]
+    assert result["episodes"][0]["selection_efficiency"] is None
+    provenance = result["provenance"]
+    assert provenance["policy"] == "p"
+    assert provenance["versions"]["numpy"] == np.__version__
+    assert provenance["wall_time_seconds"] >= 0
+    assert "commit" in provenance
+
+
+def test_every_metric_has_mean_deviation_and_interval() -> None:
+    result = evaluate(player(4), SEEDS, timestep=None, provenance={})
+    for name in episode_metrics(np.zeros((1, len(EPISODE_COLUMNS)))):
+        low, high = result[f"ci95_{name}"]
+        assert low <= result[f"mean_{name}"] <= high
+        assert result[f"std_{name}"] >= 0
+        assert all(name in row for row in result["episodes"])
+
+
+@pytest.mark.slow
+def test_scripted_cameras_go_the_same_way() -> None:
+    world = World(scenario="MATE-4v2-9", max_episode_steps=30)
+    result = evaluate_scripted("naive", world, SEEDS[:3], num_envs=2)
+    assert result["n_episodes"] == 3
+    assert result["timestep"] is None
+    assert result["mean_episode_length"] == 31.0  # the limit is inclusive (spec 6.5)
+    assert 0.0 <= result["mean_coverage_rate"] <= 1.0
+    assert result["provenance"]["policy"] == "naive"
+    assert result["provenance"]["regime"] == "own"
+    again = evaluate_scripted("naive", world, SEEDS[:3], num_envs=3)
+    assert again["episodes"] == result["episodes"]
+
+
+def test_scripted_cameras_cannot_share_their_view() -> None:
+    with pytest.raises(ValueError, match="cannot share"):
+        evaluate_scripted("naive", World(shared_field_of_view=True), SEEDS, num_envs=2)
+
+
+def test_a_checkpoint_that_is_not_of_a_training_run_is_refused(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "qplex_hrl_1.pth"
+    save_checkpoint(path, {"weights": [1.0]})
+    with pytest.raises(CheckpointError, match=r"qplex_hrl_1\.pth: not a checkpoint of a training"):
+        evaluate_checkpoint(path, World(), SEEDS, num_envs=2, device=CPU)
