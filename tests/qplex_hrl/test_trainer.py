@@ -1,0 +1,283 @@
+"""Whole runs in the fake world: files, interruption, kill and resume, divergence, bad input."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fake_env import FakeEnv, FakeOutput
+from numpy.typing import NDArray
+from tiny import make_fake_env, tiny_config
+
+from qplex_hrl.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from qplex_hrl.config import RunConfig, load_config
+from qplex_hrl.seeding import episode_seeds
+from qplex_hrl.trainer import DIVERGED, DONE, INTERRUPTED, train
+
+
+def run(config: RunConfig, resume: Path | None = None, make_env: object = make_fake_env) -> int:
+    return train(config, resume, "INFO", make_env)  # type: ignore[arg-type]
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    model: dict[str, torch.Tensor] = load_checkpoint(path)["training"]["learner"]["model"]
+    return model
+
+
+def equal(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
+
+
+def rows(config: RunConfig) -> list[dict[str, float]]:
+    text = (Path(config.logging.log_dir) / "metrics.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def read(path: Path) -> dict[str, object]:
+    content: dict[str, object] = json.loads(path.read_text())
+    return content
+
+
+def acting_at(
+    decision: int, action: Callable[[], object], *, first_env_only: bool = True
+) -> Callable[[RunConfig, int], FakeEnv]:
+    """Return a factory of environments, the first of which does something at a decision."""
+    made: list[FakeEnv] = []
+
+    class Acting(FakeEnv):
+        n_steps = 0
+
+        def step(self, actions: NDArray[np.int64]) -> FakeOutput:
+            self.n_steps += 1
+            if self.n_steps == decision and (self is made[0]) == first_env_only:
+                action()
+            return super().step(actions)
+
+    def make(config: RunConfig, num_envs: int) -> FakeEnv:
+        made.append(Acting(num_envs, fast_interval=config.network.hrl.fast_interval))
+        return made[-1]
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
+    """An uninterrupted run that others are compared with."""
+    config = tiny_config(tmp_path_factory.mktemp("whole"), logging={"tensorboard": True})
+    assert run(config) == DONE
+    return config
+
+
+def test_a_run_leaves_all_its_files(whole: RunConfig) -> None:
+    logs, models = Path(whole.logging.log_dir), Path(whole.logging.model_dir)
+    timesteps = sorted(int(p.stem.rsplit("_", 1)[1]) for p in models.glob("*[0-9].pth"))
+    assert len(timesteps) == 3
+    assert [t // 1000 for t in timesteps] == [1, 2, 3]
+    for t in timesteps:
+        assert (logs / f"eval_results_{t}.json").exists()
+    for name in ("training.log", "metrics.jsonl", "training_stats.json"):
+        assert (logs / name).stat().st_size > 0
+    assert list(logs.glob("events.out.tfevents.*"))
+    assert (models / "qplex_hrl_best.pth").exists()
+    assert (models / "qplex_hrl_final.pth").exists()
+    assert (models / f"qplex_hrl_{timesteps[-1]}.replay.npz").exists()
+    assert load_config(logs / "config.yaml") == whole
+    assert not list(logs.glob("*.tmp"))
+    assert not list(models.glob(".*.tmp"))
+
+
+def test_metrics_have_the_names_of_the_contract(whole: RunConfig) -> None:
+    training = [row for row in rows(whole) if "epsilon" in row]
+    evaluations = [row for row in rows(whole) if "mean_coverage_rate" in row]
+    names = {"mean_loss", "td_error", "q_tot", "grad_norm", "epsilon", "frames_per_second"}
+    names |= {"selection_entropy", "fast_entropy", "slow_entropy", "learning_rate"}
+    assert names <= training[-1].keys()
+    names = {"mean_real_coverage_rate", "mean_transport_rate", "mean_selection_efficiency"}
+    names |= {"mean_episode_reward", "mean_episode_length", "best_coverage"}
+    assert names <= evaluations[-1].keys()
+    assert len(evaluations) == 3
+    best = max(row["mean_coverage_rate"] for row in evaluations)
+    assert evaluations[-1]["best_coverage"] == best
+    stats = read(Path(whole.logging.log_dir) / "training_stats.json")
+    assert stats["status"] == "done"
+    assert stats["best_coverage"] == best
+    assert stats["timestep"] == training[-1]["timestep"]
+    assert stats["n_episodes"] == training[-1]["n_episodes"]
+
+
+def test_the_best_checkpoint_is_that_of_the_best_evaluation(whole: RunConfig) -> None:
+    evaluations = [row for row in rows(whole) if "mean_coverage_rate" in row]
+    best = max(evaluations, key=lambda row: row["mean_coverage_rate"])  # the first of equals
+    content = load_checkpoint(Path(whole.logging.model_dir) / "qplex_hrl_best.pth")
+    assert content["timestep"] == best["timestep"]
+
+
+def test_the_final_evaluation_plays_seeds_that_nothing_else_played(whole: RunConfig) -> None:
+    logs, evaluation = Path(whole.logging.log_dir), whole.evaluation
+    final = read(logs / "final_eval_results.json")
+    assert final["n_episodes"] == evaluation.final_episodes
+    assert isinstance(final["seeds"], list)
+    during = {
+        tuple(read(path)["seeds"])  # type: ignore[arg-type]
+        for path in logs.glob("eval_results_*.json")
+    }
+    assert during == {tuple(episode_seeds(evaluation.seed, evaluation.episodes).tolist())}
+    assert not set(final["seeds"]) & set(*during)
+    assert len(set(final["seeds"])) == evaluation.final_episodes
+
+
+def test_evaluating_and_saving_more_often_changes_no_weight(
+    whole: RunConfig, tmp_path: Path
+) -> None:
+    other = tiny_config(
+        tmp_path,
+        logging={"checkpoint_interval": 400, "log_interval": 200},
+        evaluation={"eval_interval": 700, "episodes": 2, "seed": 5},
+        training={"overlap": False},
+    )
+    assert run(other) == DONE
+    finals = [Path(c.logging.model_dir) / "qplex_hrl_final.pth" for c in (whole, other)]
+    assert equal(*map(weights, finals))
+
+
+def test_a_second_run_keeps_the_first(tmp_path: Path) -> None:
+    config = tiny_config(tmp_path, training={"total_timesteps": 500})
+    assert run(config) == DONE
+    first = (tmp_path / "logs" / "final_eval_results.json").read_bytes()
+    assert run(config) == DONE
+    (aside,) = (tmp_path / "logs").glob("previous-*")
+    assert (aside / "final_eval_results.json").read_bytes() == first
+    assert (tmp_path / "models" / aside.name / "qplex_hrl_final.pth").exists()
+    assert (tmp_path / "logs" / "final_eval_results.json").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves_and_the_resumed_run_ends_as_the_whole_one(
+    whole: RunConfig, tmp_path: Path, number: signal.Signals
+) -> None:
+    config = tiny_config(tmp_path)
+    stopping = acting_at(85, lambda: signal.raise_signal(number))
+    assert run(config, make_env=stopping) == INTERRUPTED
+    models = tmp_path / "models"
+    assert not (models / "qplex_hrl_final.pth").exists()
+    assert read(tmp_path / "logs" / "training_stats.json")["status"] == "interrupted"
+    saved = max(int(p.stem.rsplit("_", 1)[1]) for p in models.glob("*[0-9].pth"))
+    assert 84 * 4 * 4 < saved < 3000
+    assert run(config, resume=models) == DONE
+    finals = [Path(c.logging.model_dir) / "qplex_hrl_final.pth" for c in (whole, config)]
+    assert equal(*map(weights, finals))
+    names = ("timestep", "n_updates", "mean_coverage_rate", "best_coverage", "epsilon")
+    kept = [{n: row[n] for n in names if n in row} for row in rows(config)]
+    assert kept == [{n: row[n] for n in names if n in row} for row in rows(whole)]
+
+
+def test_ctrl_c_stops_an_evaluation_at_once_and_resume_repeats_it(tmp_path: Path) -> None:
+    config = tiny_config(tmp_path)
+    stopping = acting_at(3, lambda: signal.raise_signal(signal.SIGINT), first_env_only=False)
+    assert run(config, make_env=stopping) == INTERRUPTED
+    assert not list((tmp_path / "logs").glob("eval_results_*.json"))
+    assert run(config, resume=tmp_path / "models") == DONE
+    assert len(list((tmp_path / "logs").glob("eval_results_*.json"))) == 3
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from test_trainer import acting_at, run
+from tiny import tiny_config
+run(tiny_config(Path(sys.argv[1])),
+    make_env=acting_at(120, lambda: os.kill(os.getpid(), signal.SIGKILL)))
+"""
+
+
+@pytest.mark.slow
+def test_kill_then_resume_from_the_newest_intact_checkpoint(
+    whole: RunConfig, tmp_path: Path
+) -> None:
+    here = Path(__file__).parent
+    path = [str(here), str(here.parent), *sys.path]
+    code = f"import sys; sys.path[:0] = {path!r}\n" + KILLED
+    process = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, check=False
+    )
+    assert process.returncode == -signal.SIGKILL
+    models = tmp_path / "models"
+    newest = max(models.glob("*[0-9].pth"), key=lambda p: int(p.stem.rsplit("_", 1)[1]))
+    data = newest.read_bytes()
+    newest.write_bytes(data[: len(data) // 2])
+    assert len(list(models.glob("*[0-9].pth"))) == 2
+    config = tiny_config(tmp_path)
+    assert run(config, resume=models) == DONE
+    finals = [Path(c.logging.model_dir) / "qplex_hrl_final.pth" for c in (whole, config)]
+    assert equal(*map(weights, finals))
+
+
+def test_a_finished_run_can_go_on_longer(tmp_path: Path) -> None:
+    short = tiny_config(tmp_path, training={"total_timesteps": 600})
+    assert run(short) == DONE
+    longer = tiny_config(tmp_path, training={"total_timesteps": 1100})
+    assert run(longer, resume=tmp_path / "logs") == DONE
+    final = load_checkpoint(tmp_path / "models" / "qplex_hrl_final.pth")
+    assert final["timestep"] >= 1100
+    assert list((tmp_path / "models").glob("previous-*/qplex_hrl_final.pth"))
+
+
+def test_divergence_stops_with_the_last_good_checkpoint(tmp_path: Path) -> None:
+    class Poisoned(FakeEnv):
+        n_steps = 0
+
+        def step(self, actions: NDArray[np.int64]) -> FakeOutput:
+            self.n_steps += 1
+            output = super().step(actions)
+            return output._replace(reward=output.reward + (np.nan if self.n_steps > 70 else 0))
+
+    config = tiny_config(tmp_path)
+    assert run(config, make_env=lambda c, n: Poisoned(n)) == DIVERGED
+    (checkpoint,) = (tmp_path / "models").glob("*[0-9].pth")
+    assert all(w.isfinite().all() for w in weights(checkpoint).values())
+    assert read(tmp_path / "logs" / "training_stats.json")["status"] == "diverged"
+    assert "training diverged in update" in (tmp_path / "logs" / "training.log").read_text()
+
+
+def test_bad_input_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    config = tiny_config(tmp_path / "new")
+    foreign, truncated = tmp_path / "foreign.pth", tmp_path / "truncated.pth"
+    save_checkpoint(foreign, {"weights": [1.0]})
+    truncated.write_bytes(foreign.read_bytes()[:100])
+    for path in (foreign, truncated, tmp_path / "missing.pth", tmp_path / "missing"):
+        with pytest.raises(CheckpointError) as caught:
+            run(config, resume=path)
+        assert "\n" not in str(caught.value)
+        assert str(path) in str(caught.value)
+    no_gpu = tiny_config(tmp_path / "new", training={"device": "cuda:99"})
+    with pytest.raises(ValueError, match="cuda:99"):
+        run(no_gpu)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_checkpoint_of_another_network_is_refused_and_nothing_is_touched(
+    whole: RunConfig, tmp_path: Path
+) -> None:
+    network = whole.network.model_dump()
+    network["q_network"]["hidden_size"] = 16
+    other = tiny_config(tmp_path / "new", network=network)
+    final = Path(whole.logging.model_dir) / "qplex_hrl_final.pth"
+    with pytest.raises(ValueError, match=r"qplex_hrl_final\.pth: .*another network"):
+        run(other, resume=final)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_run_can_fork_from_a_checkpoint_into_new_folders(
+    whole: RunConfig, tmp_path: Path
+) -> None:
+    before = sorted(Path(whole.logging.model_dir).iterdir())
+    forked = tiny_config(tmp_path, training={"total_timesteps": 3600})
+    final = Path(whole.logging.model_dir) / "qplex_hrl_final.pth"
+    assert run(forked, resume=final) == DONE
+    assert sorted(Path(whole.logging.model_dir).iterdir()) == before
+    assert load_checkpoint(tmp_path / "models" / "qplex_hrl_final.pth")["timestep"] >= 3600
