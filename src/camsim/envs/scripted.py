@@ -43,6 +43,20 @@ def _start(
     reset_targets(i, s, memories[1].table)
 
 
+@batch_kernel
+def _start_batch(
+    params: SimParams,
+    boxes: StartBoxes,
+    s: Tables,
+    camera_memory: CameraMemory,
+    target_memory: TargetMemory,
+    order: Ints,
+) -> None:
+    """Start an episode in every environment, from its own random stream."""
+    for i in numba.prange(len(s.rng)):
+        _start(np.int64(i), params, boxes, s, (camera_memory, target_memory), order)
+
+
 @device_fn
 def _frame(
     i: int,
@@ -187,10 +201,9 @@ class ScriptedEnv:
 
     def reset(self, seeds: Words) -> None:
         """Start an episode in every environment from its own seed [N]."""
-        self.sim.reset(seeds)
-        self.sim.view.world.done[:] = 0.0
-        for memory in (*self._memories[0], *self._memories[1]):
-            memory[...] = 0.0
+        sim = self.sim
+        sim.tables.rng[:] = streams_from_seeds(checked_seeds(seeds, sim.num_envs))
+        _start_batch(sim.params, sim.boxes, sim.tables, *self._memories, sim.order)
 
     def run_frames(self, n_frames: int, out: ObsBuffers | None = None) -> None:
         """Advance all environments by `n_frames`, with auto-reset.
