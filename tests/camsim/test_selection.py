@@ -1,0 +1,441 @@
+"""SelectionEnv: held selections frame by frame, auto-reset, statistics, batches, continuation."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import reference_hrl
+import reference_sim
+from random_worlds import scenario_with
+from reference_bridge import read, state_of, world_of
+
+from camsim.envs.selection import EnvOutput, SelectionEnv, SelectionOptions
+from camsim.layout import EPISODE_COLUMNS, StateLayout
+from camsim.scenario import load_scenario
+
+UPSTREAM = SelectionOptions(
+    fast_interval=1,
+    belief="none",
+    max_selected=9,
+    look_options=0,
+    executor="upstream",
+)
+AGE_FEATURE = 2  # how long ago a target was seen: the one thing told of unknown ones
+OURS = SelectionOptions(memory_frames=20, gamma=0.98)
+REGIMES = {
+    "upstream": replace(UPSTREAM, fast_interval=5),
+    "own": OURS,
+    "shared": replace(OURS, observation_mode="shared"),
+}
+
+PLAY = """
+import hashlib, numpy as np
+from camsim.envs.selection import SelectionEnv, SelectionOptions
+from camsim.scenario import load_scenario
+
+env = SelectionEnv(load_scenario("MATE-4v4-9"), SelectionOptions(max_episode_steps=33), 4)
+env.reset(np.arange(4, dtype=np.uint64))
+rng = np.random.default_rng(5)
+for _ in range(12):
+    env.step(rng.integers(0, env.n_actions, (4, 4)))
+for name, array in env.state_dict().items():
+    print(name, hashlib.sha256(array.tobytes()).hexdigest())
+"""
+
+
+def seeds(n: int, first: int = 0) -> np.ndarray:
+    """Seeds first, first + 1, ... [n]."""
+    return np.arange(first, first + n, dtype=np.uint64)
+
+
+def make(options: SelectionOptions, n_envs: int, name: str = "MATE-4v4-9") -> SelectionEnv:
+    """An environment after its reset."""
+    env = SelectionEnv(load_scenario(name), options, n_envs)
+    env.reset(seeds(n_envs))
+    return env
+
+
+def choose(env: SelectionEnv, rng: np.random.Generator, avail: np.ndarray) -> np.ndarray:
+    """Random available actions [N, C]."""
+    return np.where(avail, rng.random(avail.shape), -1.0).argmax(-1)
+
+
+def target_features(env: SelectionEnv, output: EnvOutput) -> np.ndarray:
+    """The targets' part of the observations [N, C, T, Ft]; feature 0 tells whether it is known."""
+    layout = env.feature_layout
+    end = layout.context_size + layout.n_targets * layout.target_size
+    part = output.obs[..., layout.context_size : end]
+    return part.reshape(*part.shape[:2], layout.n_targets, layout.target_size)
+
+
+def copied(output: EnvOutput) -> EnvOutput:
+    """The output, out of reach of the next decision."""
+    return EnvOutput(*(array.copy() for array in output))
+
+
+def assert_equal_states(a: SelectionEnv, b: SelectionEnv, rows: slice = slice(None)) -> None:
+    """All of b equals rows `rows` of a, bit for bit."""
+    mine, theirs = a.state_dict(), b.state_dict()
+    for name, array in theirs.items():
+        if len(array):
+            np.testing.assert_array_equal(mine[name][rows], array, name)
+
+
+@pytest.mark.parametrize("mode", ["own", "enhanced"])
+def test_upstream_regime_equals_the_oracle(mode: str) -> None:
+    """Memory 0 and MATE's executor: poses, masks and coverage of every frame (spec 12)."""
+    n_envs = 6
+    env = make(replace(UPSTREAM, observation_mode=mode), n_envs)
+    rng = np.random.default_rng(91)
+    output = env.reset(seeds(n_envs))
+    for _ in range(40):
+        actions = rng.integers(0, env.n_actions, (n_envs, 4))
+        before = [(world_of(env.sim, i), state_of(env.sim, i)) for i in range(n_envs)]
+        check_masks(output, before, mode)
+        output = env.step(actions)
+        for i, (world, state) in enumerate(before):
+            move_selecting_cameras(world, state, env.selection_bits[actions[i]], mode)
+            for field in ("camera_orientation", "camera_viewing_angle"):
+                computed = read(env.sim, field)[i]
+                np.testing.assert_allclose(computed, getattr(state, field), rtol=0, atol=1e-9)
+        coverage = read(env.sim, "tracked_bits").mean(1)
+        np.testing.assert_allclose(output.coverage, coverage, atol=1e-12)
+        np.testing.assert_allclose(output.reward, coverage, atol=1e-12)
+        assert not (output.terminated | output.truncated).any()
+
+
+def visible_to(state: reference_sim.State, camera: int, mode: str) -> list[bool]:
+    """Targets that a camera is shown."""
+    flags: list[bool] = (state.camera_target_mask[camera] | (mode == "enhanced")).tolist()
+    return flags
+
+
+def check_masks(
+    output: EnvOutput, states: list[tuple[reference_sim.World, reference_sim.State]], mode: str
+) -> None:
+    """Available selections are the subsets of what each camera sees."""
+    for i, (world, state) in enumerate(states):
+        for c in range(world.n_cameras):
+            wanted = reference_hrl.joint_index_mask(visible_to(state, c, mode))
+            assert output.avail_actions[i, c].tolist() == wanted
+
+
+def move_selecting_cameras(
+    world: reference_sim.World, state: reference_sim.State, bits: np.ndarray, mode: str
+) -> None:
+    """One frame of the oracle's executor for all cameras; `bits` [C, T] are selected."""
+    action = np.zeros((world.n_cameras, 2))
+    for c in range(world.n_cameras):
+        followed = bits[c] & visible_to(state, c, mode)
+        x, y = world.camera_xy[c].tolist()
+        action[c] = reference_hrl.executor_action(
+            (x, y),
+            (
+                float(state.camera_orientation[c]),
+                float(state.camera_viewing_angle[c]),
+                float(state.camera_sight_range[c]),
+            ),
+            (30.0, 1500.0, 5.0, 2.5),
+            [(float(p[0]), float(p[1])) for p in state.target_xy[followed]],
+        )
+    reference_sim.move_cameras(world, state, action)
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_decision_of_five_frames_is_five_decisions_of_one(regime: str) -> None:
+    """Same states, discounted rewards and bonuses added up."""
+    options, n_envs = REGIMES[regime], 5
+    slow = make(options, n_envs)
+    quick = make(replace(options, fast_interval=1), n_envs)
+    rng = np.random.default_rng(92)
+    for _ in range(8):
+        actions = rng.integers(0, slow.n_actions, (n_envs, 4))
+        whole = copied(slow.step(actions))
+        parts = [copied(quick.step(actions)) for _ in range(options.fast_interval)]
+        discounts = options.gamma ** np.arange(options.fast_interval)
+        for field in ("reward", "bonus"):
+            total = sum(
+                discount * getattr(part, field)
+                for discount, part in zip(discounts, parts, strict=True)
+            )
+            np.testing.assert_allclose(getattr(whole, field), total, rtol=1e-12)
+        np.testing.assert_array_equal(whole.frames, options.fast_interval)
+        for field in ("obs", "state", "avail_actions", "coverage", "initial_coverage"):
+            np.testing.assert_array_equal(getattr(whole, field), getattr(parts[-1], field))
+        for name, array in slow.sim.state_dict().items():
+            np.testing.assert_array_equal(quick.sim.state_dict()[name], array, name)
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_environment_in_a_batch_equals_itself_alone(regime: str) -> None:
+    options, n_envs = replace(REGIMES[regime], max_episode_steps=31), 4
+    batch = make(options, n_envs)
+    alone = [SelectionEnv(load_scenario("MATE-4v4-9"), options, 1) for _ in range(n_envs)]
+    for i, env in enumerate(alone):
+        env.reset(seeds(1, i))
+    rng = np.random.default_rng(93)
+    for _ in range(15):
+        actions = rng.integers(0, batch.n_actions, (n_envs, 4))
+        batch.step(actions)
+        for i, env in enumerate(alone):
+            env.step(actions[i : i + 1])
+    for i, env in enumerate(alone):
+        assert_equal_states(batch, env, slice(i, i + 1))
+
+
+def play_elsewhere(**environment: str) -> str:
+    """Digests of all arrays after a short play in another process."""
+    process = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PLAY],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return process.stdout
+
+
+def test_threads_do_not_matter() -> None:
+    one = play_elsewhere(NUMBA_NUM_THREADS="1")
+    assert one.count("\n") > 10
+    assert play_elsewhere(NUMBA_NUM_THREADS="2") == one
+
+
+def test_stored_state_continues_exactly() -> None:
+    options = replace(OURS, max_episode_steps=47)
+    env, other = make(options, 3), make(options, 3)
+    rng = np.random.default_rng(94)
+    last = copied(env.step(rng.integers(0, env.n_actions, (3, 4))))
+    for computed, wanted in zip(other.load_state_dict(env.state_dict()), last, strict=True):
+        np.testing.assert_array_equal(computed, wanted)
+    for _ in range(12):
+        actions = rng.integers(0, env.n_actions, (3, 4))
+        for computed, wanted in zip(other.step(actions), env.step(actions), strict=True):
+            np.testing.assert_array_equal(computed, wanted)
+    assert_equal_states(env, other)
+
+
+def test_time_limit_truncates_and_the_next_episode_starts_at_once() -> None:
+    """A limit of 11 lasts 12 frames: two decisions of 5 and one of 2 (spec 6.5)."""
+    env = make(replace(OURS, max_episode_steps=11), 3)
+    fresh = SelectionEnv(load_scenario("MATE-4v4-9"), OURS, 3)
+    rng = np.random.default_rng(95)
+    frames = []
+    for decision in range(6):
+        output = copied(env.step(rng.integers(0, env.n_actions, (3, 4))))
+        frames.append(output.frames.tolist())
+        assert (output.truncated == (decision % 3 == 2)).all()
+        assert not output.terminated.any()
+        if decision == 2:
+            first = dict(zip(EPISODE_COLUMNS, output.episode.T, strict=True))
+            assert (first["length"] == 12).all()
+            assert (read(env.sim, "episode_step") == 0).all()
+            positions = read(env.sim, "target_xy").copy()
+    assert frames == [[5] * 3, [5] * 3, [2] * 3] * 2
+    fresh.reset(seeds(3))
+    assert (positions != read(fresh.sim, "target_xy")).all()  # not the first episode again
+
+
+def test_last_delivery_terminates() -> None:
+    env = make(OURS, 2)
+    world = env.sim.view.world
+    targets = env.sim.view.targets
+    world.remaining[...] = 0.0
+    world.awaiting[...] = 0.0
+    targets.goal[...] = -1.0
+    targets.load[...] = 0.0
+    output = env.step(np.zeros((2, 4), np.int64))
+    assert output.terminated.all()
+    assert not output.truncated.any()
+    assert (output.frames == 1).all()
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_episode_statistics(regime: str) -> None:
+    """Every column, counted again from the frames; selections by the oracle's definition."""
+    n_envs, limit = 4, 39
+    options = replace(REGIMES[regime], fast_interval=1, max_episode_steps=limit, gamma=1.0)
+    env = make(options, n_envs)
+    rng = np.random.default_rng(96)
+    wanted = {name: np.zeros(n_envs) for name in EPISODE_COLUMNS}
+    output = env.reset(seeds(n_envs))
+    for frame in range(limit + 1):
+        actions = choose(env, rng, output.avail_actions)
+        if frame == limit:  # the last frame's world is gone after the auto-reset
+            env.run_frames(actions)
+        else:
+            output = env.step(actions)
+        result = env.sim.result()
+        wanted["length"] += 1
+        wanted["coverage_sum"] += read(env.sim, "coverage_rate")
+        wanted["reward_sum"] += read(env.sim, "coverage_rate")
+        wanted["real_coverage_sum"] += read(env.sim, "real_coverage_rate")
+        wanted["camera_return"] += result.camera_reward
+        wanted["mean_transport_rate"] = read(env.sim, "mean_transport_rate").copy()
+        for i in range(n_envs):
+            state = state_of(env.sim, i)
+            for bits, seen in zip(
+                env.selection_bits[actions[i]], state.camera_target_mask, strict=True
+            ):
+                selected, valid, _, _ = reference_hrl.selection_metrics(
+                    bits.tolist(), seen.tolist()
+                )
+                wanted["selected"][i] += selected
+                wanted["valid_selected"][i] += valid
+    assert result.done.all()
+    counted = env.state_dict()["mind.episode"]
+    for k, name in enumerate(EPISODE_COLUMNS):
+        np.testing.assert_allclose(counted[:, k], wanted[name], rtol=1e-12, err_msg=name)
+    assert (wanted["selected"] > 0).all()
+
+
+def test_reward_terms() -> None:
+    """Each term alone, at every frame, from the world's own figures."""
+    terms = {
+        "raw_reward": lambda env: env.sim.result().camera_reward,
+        "coverage_rate": lambda env: read(env.sim, "coverage_rate"),
+        "real_coverage_rate": lambda env: read(env.sim, "real_coverage_rate"),
+        "mean_transport_rate": lambda env: read(env.sim, "mean_transport_rate"),
+        "num_tracked": lambda env: read(env.sim, "camera_target_mask").sum(2).mean(1),
+        "baseline": lambda env: np.ones(env.n_envs),
+    }
+    rng = np.random.default_rng(97)
+    for term, value in terms.items():
+        options = replace(OURS, fast_interval=1, reward_coefficients={term: 3.0})
+        env = make(options, 4)
+        for _ in range(10):
+            output = env.step(rng.integers(0, env.n_actions, (4, 4)))
+            np.testing.assert_allclose(output.reward, 3.0 * value(env), rtol=1e-12, err_msg=term)
+
+
+def test_bonus_for_targets_found_again() -> None:
+    """min(gap, 50)/50 for each target covered after `gap` uncovered frames, mean over targets."""
+    env = make(replace(OURS, fast_interval=1), 6)
+    gaps = 1.0 - (read(env.sim, "tracked_bits") > 0)
+    rng = np.random.default_rng(98)
+    total = 0.0
+    for _ in range(80):
+        output = env.step(rng.integers(0, env.n_actions, (6, 4)))
+        tracked = read(env.sim, "tracked_bits") > 0
+        wanted = (np.minimum(gaps, 50.0) / 50.0 * tracked).mean(1)
+        gaps = np.where(tracked, 0.0, gaps + 1.0)
+        np.testing.assert_allclose(output.bonus, wanted, atol=1e-12)
+        total += wanted.sum()
+    assert total > 0.5
+
+
+def test_state_is_the_rescaled_global_state() -> None:
+    env = make(OURS, 3)
+    output = env.step(np.zeros((3, 4), np.int64))
+    layout = StateLayout(4, 4, 9)
+    raw = env.sim.observe().state
+    state = output.state
+    assert state.shape == (3, layout.size)
+    np.testing.assert_allclose(state[:, 4:12], raw[:, 4:12] / 2000.0, rtol=1e-6)
+    for c in range(4):
+        at = layout.cameras + 9 * c
+        np.testing.assert_allclose(state[:, at : at + 2], raw[:, at : at + 2] / 2000, rtol=1e-6)
+        np.testing.assert_allclose(state[:, at + 5], raw[:, at + 5] / 90 - 1, atol=1e-6)
+    assert np.abs(state).max() <= 8.0
+
+
+@pytest.mark.parametrize("name", ["MATE-1v1-0", "MATE-4v2-9", "MATE-4v8-9", "MATE-8v8-9"])
+def test_any_team_size(name: str) -> None:
+    """Shapes, finite features, some action always available; the masks hold no impossible pair."""
+    env = make(OURS, 3, name)
+    output = env.reset(seeds(3))
+    rng = np.random.default_rng(99)
+    for _ in range(6):
+        assert output.obs.shape == (3, env.n_agents, env.obs_size)
+        assert output.obs.dtype == np.float32
+        assert output.avail_actions.shape == (3, env.n_agents, env.n_actions)
+        assert np.isfinite(output.obs).all()
+        assert np.abs(output.obs).max() < 10.0
+        assert output.avail_actions.any(-1).all()
+        targets = target_features(env, output)
+        known = targets[..., 0] > 0
+        needed = env.selection_bits[None, None] & ~known[:, :, None]
+        assert not (output.avail_actions & needed.any(-1)).any()
+        assert not np.delete(targets[~known], AGE_FEATURE, axis=-1).any()
+        output = env.step(choose(env, rng, output.avail_actions))
+
+
+def test_memory_keeps_targets_known_and_ends() -> None:
+    """A target out of view stays known for `memory_frames` at most; with 0, only those in view."""
+    for memory_frames in (0, 4, 20):
+        env = make(replace(OURS, fast_interval=1, memory_frames=memory_frames), 6)
+        rng = np.random.default_rng(100)
+        unseen = np.full((6, 4, 4), 10**6)
+        longest = 0
+        output = env.reset(seeds(6))
+        for _ in range(80):
+            visible = read(env.sim, "camera_target_mask")
+            unseen = np.where(visible, 0, unseen + 1)
+            known = target_features(env, output)[..., 0] > 0
+            assert (known[visible]).all()
+            assert (unseen[known] <= memory_frames).all()
+            longest = max(longest, int(unseen[known].max(initial=0)))
+            output = env.step(rng.integers(0, env.n_actions, (6, 4)))
+        assert longest == memory_frames
+
+
+def test_own_observation_tells_nothing_about_what_is_out_of_sight() -> None:
+    """Accounts of targets that no camera sees change no feature and no mask ("own view")."""
+    options = replace(OURS, fast_interval=1)
+    env, other = make(options, 8), make(options, 8)
+    rng = np.random.default_rng(101)
+    compared = 0
+    for _ in range(30):
+        actions = rng.integers(0, env.n_actions, (8, 4))
+        other.load_state_dict(env.state_dict())
+        hidden = ~(read(env.sim, "tracked_bits") > 0)
+        targets, world = other.sim.view.targets, other.sim.view.world
+        targets.bounty[...] = np.where(hidden, 1.0, targets.bounty)
+        targets.freight[...] = np.where(hidden, 1.0, targets.freight)
+        targets.capacity[...] = np.where(hidden, 3.0 - targets.capacity, targets.capacity)
+        targets.load[...] = np.where(hidden, 0.5, targets.load)
+        world.remaining[...] += 3.0
+        world.awaiting[...] += 3.0
+        wanted, computed = env.step(actions), other.step(actions)
+        still = ~(hidden & (read(env.sim, "tracked_bits") > 0)).any(1)
+        np.testing.assert_array_equal(computed.obs[still], wanted.obs[still])
+        np.testing.assert_array_equal(computed.avail_actions[still], wanted.avail_actions[still])
+        assert (computed.state != wanted.state).any()
+        compared += int(hidden[still].sum())
+    assert compared > 100
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"belief": "psychic"}, "belief = 'psychic'; expected one of"),
+        ({"executor": "magic"}, "executor = 'magic'; expected one of upstream, lead"),
+        ({"opponent": "lazy"}, "opponent = 'lazy'; expected one of"),
+        ({"fast_interval": 0}, "fast_interval = 0; expected at least 1"),
+        ({"reward_coefficients": {"fame": 1.0}}, "reward coefficient 'fame'; expected one of"),
+        ({"observation_mode": "all"}, "observation_mode = 'all'"),
+        ({"look_options": 99}, "look_options = 99"),
+    ],
+)
+def test_bad_options(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SelectionEnv(load_scenario("MATE-4v4-9"), replace(OURS, **changes), 1)
+
+
+def test_scenario_without_cameras() -> None:
+    with pytest.raises(ValueError, match="has no cameras"):
+        SelectionEnv(scenario_with("MATE-Navigation"), OURS, 1)
+
+
+def test_bad_actions() -> None:
+    env = make(OURS, 2)
+    with pytest.raises(ValueError, match=r"shape \(2, 3\); expected \(2, 4\)"):
+        env.step(np.zeros((2, 3), np.int64))
+    for bad in (-1, env.n_actions):
+        with pytest.raises(ValueError, match="actions range from"):
+            env.step(np.full((2, 4), bad))
