@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from tiny import make_fake_env, tiny_config
 
 from qplex_hrl.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from qplex_hrl.config import RunConfig, load_config
+from qplex_hrl.config import Override, RunConfig, load_config
+from qplex_hrl.evaluate import World, evaluate_checkpoint
 from qplex_hrl.seeding import episode_seeds
 from qplex_hrl.trainer import DIVERGED, DONE, INTERRUPTED, train
 
@@ -281,3 +282,27 @@ def test_a_run_can_fork_from_a_checkpoint_into_new_folders(
     assert run(forked, resume=final) == DONE
     assert sorted(Path(whole.logging.model_dir).iterdir()) == before
     assert load_checkpoint(tmp_path / "models" / "qplex_hrl_final.pth")["timestep"] >= 3600
+
+
+@pytest.mark.slow
+def test_in_the_real_world_a_checkpoint_goes_on_and_is_evaluated_exactly(tmp_path: Path) -> None:
+    """Everything above with the compiled simulator: resume, and evaluation from the file."""
+    smoke = Path(__file__).parents[2] / "configs" / "smoke.yaml"
+
+    def config(name: str) -> RunConfig:
+        folders = {"log_dir": str(tmp_path / name), "model_dir": str(tmp_path / name)}
+        return load_config(smoke, [Override(f"logging.{k}", v, "") for k, v in folders.items()])
+
+    assert train(config("whole")) == DONE
+    checkpoints = sorted((tmp_path / "whole").glob("*[0-9].pth"), key=lambda p: p.stat().st_mtime)
+    assert len(checkpoints) > 1
+    assert train(config("resumed"), checkpoints[0]) == DONE
+    finals = [tmp_path / name / "qplex_hrl_final.pth" for name in ("whole", "resumed")]
+    assert equal(*map(weights, finals))
+
+    result = read(tmp_path / "whole" / "final_eval_results.json")
+    seeds = np.array(result["seeds"], np.uint64)
+    device = torch.device("cpu")
+    again = evaluate_checkpoint(finals[0], World(), seeds, num_envs=3, device=device)
+    for name in ("episodes", "mean_coverage_rate", "ci95_coverage_rate", "timestep"):
+        assert again[name] == result[name]
