@@ -103,11 +103,10 @@ def reference_qplex(
     max_agent_qs: NDArray[np.float64],
     state: NDArray[np.float64],
     actions: NDArray[np.int64],
-    fixed_advantages: NDArray[np.float64] | None = None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return q_tot and A' as the contract's reference computes them, in float64, camera by camera.
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return sum V', A', lambda and q_tot in float64, written out camera by camera.
 
-    ``sum Q_i' + sum (lambda_i - 1) sg(A_i')``; ``fixed_advantages`` stands for sg(A').
+    q_tot in the authors' arrangement, ``sum Q_i' + sum (lambda_i - 1) A_i'``.
     """
     n_agents, n_actions = mixer.n_agents, mixer.n_actions
     weight = np.abs(hyper(mixer.weight, state)) + 1e-6
@@ -117,18 +116,18 @@ def reference_qplex(
     joint = np.maximum(linear(mixer.action_state, state) + one_hot @ table, 0)
     by_action = linear(mixer.action_heads, joint)
     by_agent, keys = hyper(mixer.agent, state), np.abs(hyper(mixer.key, state)) + 1e-6
-    n_heads = keys.shape[-1]
-    transformed = weight * agent_qs + bias
     advantages = weight * (agent_qs - max_agent_qs)
-    fixed = advantages if fixed_advantages is None else fixed_advantages
+    lambdas = np.full(agent_qs.shape, 1e-6)
     q_tot = np.zeros(agent_qs.shape[:-1])
     for i in range(n_agents):
-        lam = np.full(q_tot.shape, 1e-6)
-        for k in range(n_heads):
+        for k in range(keys.shape[-1]):
             head = k * n_agents + i
-            lam += keys[..., k] * sigmoid(by_agent[..., head]) * sigmoid(by_action[..., head])
-        q_tot += transformed[..., i] + (lam - 1) * fixed[..., i]
-    return q_tot, advantages
+            attention = sigmoid(by_agent[..., head]) * sigmoid(by_action[..., head])
+            lambdas[..., i] += keys[..., k] * attention
+        q_tot += weight[..., i] * agent_qs[..., i] + bias[..., i]
+        q_tot += (lambdas[..., i] - 1) * advantages[..., i]
+    v_tot = (weight * max_agent_qs + bias).sum(-1)
+    return v_tot, advantages, lambdas, q_tot
 
 
 @pytest.mark.parametrize(("n_agents", "n_actions"), TEAMS)
@@ -142,20 +141,25 @@ def test_qplex_equals_the_reference_formula(n_agents: int, n_actions: int) -> No
     actions = rng.integers(n_actions, size=agent_qs.shape)
     inputs = [torch.tensor(x, requires_grad=True) for x in (agent_qs, max_qs, state)]
     q_tot = mixer(*inputs, torch.tensor(actions)).q_tot.squeeze(-1)
-    expected, advantages = reference_qplex(mixer, agent_qs, max_qs, state, actions)
+    _, advantages, lambdas, expected = reference_qplex(mixer, agent_qs, max_qs, state, actions)
     np.testing.assert_allclose(q_tot.detach().numpy(), expected, rtol=0, atol=1e-6)
+    assert lambdas.min() < 1 < lambdas.max()  # both branches of the gradient
+
+    def differentiated(values: list[NDArray[np.float64]]) -> float:
+        """Return the sum of q_tot with the advantages' gradient times max(lambda, 1)."""
+        v_tot, a, lam, _ = reference_qplex(mixer, *values, actions)
+        a_tot = lam * advantages + np.maximum(lambdas, 1) * (a - advantages)
+        return float(v_tot.sum() + a_tot.sum())
 
     gradients = torch.autograd.grad(q_tot.sum(), inputs)
     for which, gradient in enumerate(gradients):
-        shifted = [agent_qs, max_qs, state]
         for index in np.ndindex(gradient.shape):
-            values = []
+            ends = []
             for step in (1e-5, -1e-5):
-                shifted[which] = [agent_qs, max_qs, state][which].copy()
+                shifted = [agent_qs.copy(), max_qs.copy(), state.copy()]
                 shifted[which][index] += step
-                q, _ = reference_qplex(mixer, *shifted, actions, advantages)
-                values.append(q.sum())
-            slope = (values[0] - values[1]) / 2e-5
+                ends.append(differentiated(shifted))
+            slope = (ends[0] - ends[1]) / 2e-5
             assert gradient[index].item() == pytest.approx(slope, abs=1e-6)
 
 

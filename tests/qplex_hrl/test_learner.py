@@ -1,0 +1,241 @@
+"""The learner: which parts learn, padding and burn-in, target networks, NaN guard, continuation."""
+
+import copy
+import io
+
+import pytest
+import torch
+from small_model import MIXERS, Q_TYPES, SLOW_INTERVAL, batch, model, observations, world
+
+from qplex_hrl.config import AlgorithmConfig, HRLConfig
+from qplex_hrl.learner import Learner, TrainingDiverged
+from qplex_hrl.types import SequenceBatch
+
+BURN_IN = 2
+RATE = 1e-2
+
+
+def learner(
+    q_type: str = "hierarchical_rnn",
+    mixer: str = "adaptive",
+    entropy_weight: float = 0.01,
+    seed: int = 0,
+    burn_in: int = BURN_IN,
+    **algorithm: object,
+) -> Learner:
+    hrl = HRLConfig(
+        frame_skip=SLOW_INTERVAL, fast_interval=1, selection_entropy_weight=entropy_weight
+    )
+    config = AlgorithmConfig.model_validate({"learning_rate": RATE} | algorithm)
+    return Learner(model(q_type, mixer, seed=seed), config, hrl, burn_in)
+
+
+def windows(one: Learner, n_windows: int = 3, length: int = 7, seed: int = 0) -> SequenceBatch:
+    dims, _ = world()
+    return batch(dims, one.model.agent.recurrent_size, n_windows, length, seed)
+
+
+def weights(one: Learner) -> list[torch.Tensor]:
+    return [parameter.detach().clone() for parameter in one.model.parameters()]
+
+
+def end(full: SequenceBatch, row: int, decision: int) -> SequenceBatch:
+    """Return the batch with a termination in window ``row``, and padding after it."""
+    padded = SequenceBatch(*(field.clone() for field in full))
+    padded.terminated[row, decision] = True
+    padded.filled[row, decision + 1 :] = False
+    padded.actions[row, decision + 1 :] = 0
+    padded.reward[row, decision + 1 :] = 0.0
+    for field in (padded.obs, padded.state):
+        field[row, decision + 1 :] = 0.0
+    padded.avail_actions[row, decision + 1 :] = False
+    padded.avail_actions[row, decision + 1 :, :, 0] = True
+    return padded
+
+
+@pytest.mark.parametrize("mixer", MIXERS)
+@pytest.mark.parametrize("q_type", Q_TYPES)
+def test_the_team_value_teaches_every_part(q_type: str, mixer: str) -> None:
+    one = learner(q_type, mixer, entropy_weight=0.0)
+    one.update(windows(one, n_windows=8), RATE)
+    uses_state = mixer in {"qmix", "qplex", "adaptive"}
+    for name, parameter in one.model.named_parameters():
+        if name.startswith("state_encoder") and not uses_state:
+            continue
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize("algorithm", [{}, {"loss": "mse"}, {"optimizer": "rmsprop"}])
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_it_fits_a_batch(mixer: str, algorithm: dict[str, object]) -> None:
+    one = learner(mixer=mixer, entropy_weight=0.0, gamma=0.1, **algorithm)
+    data = windows(one)
+    losses = [one.update(data, RATE)["loss"].item() for _ in range(40)]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_metrics_are_numbers_of_this_batch() -> None:
+    one = learner()
+    metrics = one.update(windows(one), RATE)
+    expected = {"loss", "td_loss", "td_error", "q_tot", "td_target", "grad_norm"}
+    expected |= {"selection_entropy", "fast_entropy", "slow_entropy", "gate", "complexity"}
+    assert set(metrics) == expected
+    for name, value in metrics.items():
+        assert value.shape == (), name
+        assert not value.requires_grad, name
+        assert torch.isfinite(value), name
+    entropy = (metrics["fast_entropy"] + metrics["slow_entropy"]) / 2
+    torch.testing.assert_close(metrics["selection_entropy"], entropy)
+    torch.testing.assert_close(metrics["loss"], metrics["td_loss"] - 0.01 * entropy)
+
+
+def test_the_entropy_weight_raises_the_entropy() -> None:
+    entropies = []
+    for weight in (0.0, 10.0):
+        one = learner(entropy_weight=weight)
+        with torch.no_grad():  # selections that are not uniform to begin with
+            one.model.agent.selector.fast_attention.query.weight.mul_(5)
+            one.model.agent.selector.slow_attention.query.weight.mul_(5)
+        data = windows(one)
+        entropies.append([one.update(data, RATE)["selection_entropy"] for _ in range(20)][-1])
+    assert entropies[1] > entropies[0]
+
+
+def test_padding_changes_nothing() -> None:
+    """A window cut by a termination, once with padding and once without, gives the same update."""
+    one, other = learner(), learner()
+    padded = end(windows(one, n_windows=1), row=0, decision=4)
+    short = SequenceBatch(
+        *(
+            field[:, : 6 if name in {"obs", "state", "avail_actions"} else 5]
+            for name, field in list(padded._asdict().items())[:-1]
+        ),
+        padded.hidden_state,
+    )
+    with_padding, without = one.update(padded, RATE), other.update(short, RATE)
+    for name, value in with_padding.items():
+        torch.testing.assert_close(value, without[name], atol=1e-6, rtol=1e-4)
+    for a, b in zip(weights(one), weights(other), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-3)
+
+
+def test_a_batch_of_padding_teaches_nothing() -> None:
+    one = learner()
+    before = weights(one)
+    padding = end(windows(one), 0, 0)._replace(filled=torch.zeros(3, 7, dtype=torch.bool))
+    assert one.update(padding, RATE)["loss"] == 0
+    for a, b in zip(before, weights(one), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_rewards_and_actions_of_the_burn_in_do_not_count() -> None:
+    one, other = learner(), learner()
+    data = windows(one)
+    changed = SequenceBatch(*(field.clone() for field in data))
+    changed.reward[:, :BURN_IN] = 99.0
+    changed.actions[:, :BURN_IN] = 0
+    torch.testing.assert_close(one.update(data, RATE), other.update(changed, RATE))
+
+
+def test_what_the_cameras_saw_in_the_burn_in_counts() -> None:
+    one, other = learner(), learner()
+    data = windows(one)
+    dims, _ = world()
+    changed = data._replace(obs=data.obs.clone())
+    changed.obs[:, :BURN_IN] = observations(dims, 3, BURN_IN, seed=5)
+    assert one.update(data, RATE)["loss"] != other.update(changed, RATE)["loss"]
+
+
+@pytest.mark.parametrize("mixer", ["none", "vdn"])
+def test_windows_do_not_influence_each_others_targets(mixer: str) -> None:
+    """The loss of two windows is the mean of their own losses."""
+    together, first, second = (learner(mixer=mixer, entropy_weight=0.0) for _ in range(3))
+    both = windows(together, n_windows=2)
+    loss = together.update(both, RATE)["loss"]
+    parts = [
+        one.update(SequenceBatch(*(field[i : i + 1] for field in both)), RATE)["loss"]
+        for i, one in enumerate((first, second))
+    ]
+    torch.testing.assert_close(loss, (parts[0] + parts[1]) / 2)
+
+
+def test_target_networks_follow_softly() -> None:
+    one = learner(tau=0.25)
+    before = copy.deepcopy(one.target_model)
+    one.update(windows(one), RATE)
+    for old, new, leading in zip(
+        before.parameters(), one.target_model.parameters(), one.model.parameters(), strict=True
+    ):
+        torch.testing.assert_close(new, 0.75 * old + 0.25 * leading)
+
+
+def test_target_networks_are_copied_at_intervals() -> None:
+    one = learner(tau=0.0, target_update_interval=2)
+    data, start = windows(one), weights(one)
+    one.update(data, RATE)
+    for kept, old in zip(one.target_model.parameters(), start, strict=True):
+        assert torch.equal(kept, old)
+    one.update(data, RATE)
+    for kept, new in zip(one.target_model.parameters(), one.model.parameters(), strict=True):
+        assert torch.equal(kept, new)
+
+
+def test_double_q_changes_targets_only_when_the_networks_disagree() -> None:
+    def target(*, double_q: bool, n_updates: int) -> torch.Tensor:
+        one = learner(double_q=double_q, tau=0.0, target_update_interval=1000)
+        data = windows(one)
+        return [one.update(data, RATE)["td_target"] for _ in range(n_updates)][-1]
+
+    assert target(double_q=True, n_updates=1) == target(double_q=False, n_updates=1)
+    # The target network's own maximum is never below its value of another action.
+    single, double = (target(double_q=flag, n_updates=10) for flag in (False, True))
+    assert single > double
+
+
+@pytest.mark.parametrize("poison", ["reward", "obs"])
+def test_a_loss_that_is_not_finite_leaves_everything_untouched(poison: str) -> None:
+    one = learner()
+    data = windows(one)
+    one.update(data, RATE)
+    before = copy.deepcopy(one.state_dict())
+    poisoned = data._replace(**{poison: getattr(data, poison).clone()})
+    getattr(poisoned, poison)[0, 3] = torch.nan
+    with pytest.raises(TrainingDiverged, match="training diverged in update 2: loss nan"):
+        one.update(poisoned, RATE)
+    after = one.state_dict()
+    assert after["n_updates"] == 1
+    for part in ("model", "target_model"):
+        for name, tensor in before[part].items():
+            assert torch.equal(tensor, after[part][name])
+    for number, slots in before["optimizer"]["state"].items():
+        for name, value in slots.items():
+            assert torch.equal(value, after["optimizer"]["state"][number][name])
+    assert torch.isfinite(one.update(data, RATE)["loss"])
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+def test_saving_and_loading_continues_bit_for_bit(optimizer: str) -> None:
+    one = learner(optimizer=optimizer, tau=0.0, target_update_interval=3)
+    batches = [windows(one, seed=seed) for seed in range(6)]
+    for data in batches[:2]:
+        one.update(data, RATE)
+    file = io.BytesIO()
+    torch.save(one.state_dict(), file)
+    file.seek(0)
+    other = learner(optimizer=optimizer, tau=0.0, target_update_interval=3, seed=7)
+    other.load_state_dict(torch.load(file, weights_only=True))
+    for data in batches[2:]:
+        ours, theirs = one.update(data, RATE), other.update(data, RATE)
+        for name, value in ours.items():
+            assert torch.equal(value, theirs[name]), name
+    for a, b in zip(weights(one), weights(other), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_the_learning_rate_is_that_of_the_call() -> None:
+    one = learner(optimizer="rmsprop")
+    before = weights(one)
+    one.update(windows(one), 0.0)
+    for a, b in zip(before, weights(one), strict=True):
+        assert torch.equal(a, b)
