@@ -1,3 +1,37 @@
-"""Hierarchical target selection for camera teams, learned with QPLEX."""
+"""Hierarchical target selection for camera teams, learned with QPLEX.
 
-__all__: list[str] = []
+The names below are imported on first use, so that `import qplex_hrl` alone loads no PyTorch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qplex_hrl.config import RunConfig, load_config
+    from qplex_hrl.evaluate import World, evaluate_checkpoint, evaluate_scripted
+    from qplex_hrl.trainer import train
+
+__all__ = [
+    "RunConfig",
+    "World",
+    "evaluate_checkpoint",
+    "evaluate_scripted",
+    "load_config",
+    "train",
+]
+
+_MODULES = {
+    "RunConfig": "qplex_hrl.config",
+    "World": "qplex_hrl.evaluate",
+    "evaluate_checkpoint": "qplex_hrl.evaluate",
+    "evaluate_scripted": "qplex_hrl.evaluate",
+    "load_config": "qplex_hrl.config",
+    "train": "qplex_hrl.trainer",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Return a public name, importing its module."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)
