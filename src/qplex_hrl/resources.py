@@ -1,21 +1,20 @@
 """The machine's processors: the one place where thread counts and devices are chosen."""
 
-import logging
+import os
 
 import numba
 import torch
 
-_LOG = logging.getLogger(__name__)
-
 
 def limit_threads(n_threads: int) -> None:
-    """Use ``n_threads`` in the compiled kernels and in PyTorch, from the calling thread on.
+    """Use ``n_threads``, at most one per core, in the compiled kernels and in PyTorch.
 
     Numba keeps the number per thread: call it in every thread that steps environments.
     """
     numba.set_num_threads(min(n_threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
-    if torch.get_num_threads() != n_threads:
-        torch.set_num_threads(n_threads)
+    n_useful = min(n_threads, os.cpu_count() or 1)
+    if torch.get_num_threads() != n_useful:
+        torch.set_num_threads(n_useful)
 
 
 def resolve_device(name: str) -> torch.device:

@@ -24,7 +24,6 @@ _LOG_OUTPUTS = (
 )
 _MODEL_OUTPUTS = ("qplex_hrl_*.pth", "qplex_hrl_*.replay.npz")
 _NUMBERED = re.compile(r"(?:qplex_hrl|eval_results)_(\d+)\.(?:pth|replay\.npz|json)")
-_N_REPLAYS_KEPT = 2  # the newest may be cut off when the machine fails
 
 
 class RunFolder:
@@ -141,12 +140,12 @@ class RunFolder:
         """Return the numbered checkpoints, newest first."""
         return _numbered(self.model_dir, ".pth")
 
-    def prune(self, n_kept: int) -> None:
-        """Delete all but the newest ``n_kept`` numbered checkpoints, and their replays."""
+    def prune(self, n_kept: int, n_replays: int) -> None:
+        """Delete all but the newest ``n_kept`` numbered checkpoints and ``n_replays`` replays."""
         for path in self.checkpoints()[n_kept:]:
             path.unlink()
             replay_beside(path).unlink(missing_ok=True)
-        for path in _numbered(self.model_dir, ".replay.npz")[_N_REPLAYS_KEPT:]:
+        for path in _numbered(self.model_dir, ".replay.npz")[n_replays:]:
             path.unlink()
 
 

@@ -45,6 +45,7 @@ from qplex_hrl.seeding import episode_seeds
 from qplex_hrl.worlds import build_env
 
 DONE, DIVERGED, INTERRUPTED = 0, 1, 130
+_N_REPLAYS = 2  # kept while training: the newest checkpoint may be damaged when the machine fails
 
 _LOG = logging.getLogger(__name__)
 
@@ -231,6 +232,7 @@ class _Run:
         result = self._play(seeds[evaluation.episodes :], outputs.interrupt)
         atomic_write_json(self.folder.final_evaluation, result)
         self._save(self.folder.final)
+        self.folder.prune(self._config.logging.keep_checkpoints, n_replays=1)
         _LOG.info("final mean_coverage_rate %.4f", result["mean_coverage_rate"])
 
     def _log_row(self, outputs: "_Outputs") -> None:
@@ -271,7 +273,7 @@ class _Run:
         if self._config.training.save_replay:  # first, so that a checkpoint's replay is complete
             save_arrays(replay_beside(path), self._loop.replay.state_dict())
         self._save(path, replay_saved=self._config.training.save_replay)
-        self.folder.prune(self._config.logging.keep_checkpoints)
+        self.folder.prune(self._config.logging.keep_checkpoints, _N_REPLAYS)
 
     def _save(self, path: Path, *, replay_saved: bool = False) -> None:
         self._history.wall_time_seconds = time.perf_counter() - self._resumed_at

@@ -95,7 +95,7 @@ def test_pruning_keeps_the_newest_and_two_replays(folder: RunFolder) -> None:
     for t in (90, 100, 200, 1000):
         touch(folder.checkpoint(t), replay_beside(folder.checkpoint(t)))
     touch(folder.best)
-    folder.prune(3)
+    folder.prune(3, n_replays=2)
     assert names(folder.model_dir) == {
         "qplex_hrl_100.pth",
         "qplex_hrl_200.pth",

@@ -1,5 +1,6 @@
 """Whole runs in the fake world: files, interruption, kill and resume, divergence, bad input."""
 
+import itertools
 import json
 import signal
 import subprocess
@@ -14,11 +15,13 @@ from fake_env import FakeEnv, FakeOutput
 from numpy.typing import NDArray
 from tiny import make_fake_env, tiny_config
 
+from camsim.envs.selection import EnvOutput, SelectionEnv
 from qplex_hrl.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from qplex_hrl.config import Override, RunConfig, load_config
 from qplex_hrl.evaluate import World, evaluate_checkpoint
 from qplex_hrl.seeding import episode_seeds
 from qplex_hrl.trainer import DIVERGED, DONE, INTERRUPTED, train
+from qplex_hrl.worlds import build_env
 
 
 def run(config: RunConfig, resume: Path | None = None, make_env: object = make_fake_env) -> int:
@@ -293,10 +296,21 @@ def test_in_the_real_world_a_checkpoint_goes_on_and_is_evaluated_exactly(tmp_pat
         folders = {"log_dir": str(tmp_path / name), "model_dir": str(tmp_path / name)}
         return load_config(smoke, [Override(f"logging.{k}", v, "") for k, v in folders.items()])
 
+    def stopping(config: RunConfig, num_envs: int) -> SelectionEnv:
+        env = build_env(config, num_envs)
+        step, n_steps = env.step, itertools.count()
+
+        def counted(actions: NDArray[np.int64]) -> EnvOutput:
+            if next(n_steps) == 120:
+                signal.raise_signal(signal.SIGINT)
+            return step(actions)
+
+        env.step = counted  # type: ignore[method-assign]
+        return env
+
     assert train(config("whole")) == DONE
-    checkpoints = sorted((tmp_path / "whole").glob("*[0-9].pth"), key=lambda p: p.stat().st_mtime)
-    assert len(checkpoints) > 1
-    assert train(config("resumed"), checkpoints[0]) == DONE
+    assert train(config("resumed"), make_env=stopping) == INTERRUPTED
+    assert train(config("resumed"), tmp_path / "resumed") == DONE
     finals = [tmp_path / name / "qplex_hrl_final.pth" for name in ("whole", "resumed")]
     assert equal(*map(weights, finals))
 

@@ -1,0 +1,42 @@
+"""Thread counts and devices."""
+
+import os
+import threading
+
+import numba
+import pytest
+import torch
+
+from qplex_hrl.resources import limit_threads, resolve_device
+
+
+def test_threads_are_limited_in_the_calling_thread() -> None:
+    before = torch.get_num_threads(), numba.get_num_threads()
+    seen: list[int] = []
+
+    def work() -> None:
+        limit_threads(1)
+        seen.extend([torch.get_num_threads(), numba.get_num_threads()])
+
+    try:
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        assert seen == [1, 1]
+        limit_threads(10**6)  # more than there are: all that there are
+        assert numba.get_num_threads() == numba.config.NUMBA_NUM_THREADS
+        assert torch.get_num_threads() == os.cpu_count()
+    finally:
+        torch.set_num_threads(before[0])
+        numba.set_num_threads(before[1])
+
+
+def test_devices_by_name() -> None:
+    assert resolve_device("cpu") == torch.device("cpu")
+    expected = "cuda" if torch.cuda.is_available() else "cpu"
+    assert resolve_device("auto").type == expected
+
+
+def test_a_gpu_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"training\.device = 'cuda:99'; this machine has"):
+        resolve_device("cuda:99")

@@ -1,0 +1,64 @@
+"""The configuration's keys arrive in the environments."""
+
+import pytest
+
+from camsim.envs.selection import SelectionOptions
+from qplex_hrl.config import EnvConfig, RunConfig
+from qplex_hrl.worlds import build_env, model_dims, observation_mode
+
+
+def config(**hrl: object) -> RunConfig:
+    return RunConfig.model_validate(
+        {
+            "env": {"scenario": "MATE-4v2-9", "max_episode_steps": 30},
+            "network": {"hrl": {"look_options": 4} | hrl},
+        }
+    )
+
+
+def test_options_are_those_of_the_configuration() -> None:
+    wanted = config(fast_interval=2, belief="none", executor="upstream", multi_selection=False)
+    env = build_env(wanted, 3)
+    assert (env.n_envs, env.n_agents, env.n_targets) == (3, 4, 2)
+    assert env.n_actions == build_env(config(), 1).n_actions - 1  # without the pair
+    coefficients = env.options.reward_coefficients
+    assert {name: value for name, value in coefficients.items() if value} == {"coverage_rate": 1.0}
+    assert env.options == SelectionOptions(
+        fast_interval=2,
+        belief="none",
+        memory_frames=wanted.network.hrl.memory_frames,
+        multi_selection=False,
+        max_selected=wanted.network.hrl.max_selected,
+        look_options=4,
+        executor="upstream",
+        observation_mode="own",
+        opponent="greedy",
+        max_episode_steps=30,
+        gamma=wanted.algorithm.gamma,
+        reward_coefficients=coefficients,
+    )
+
+
+@pytest.mark.parametrize(
+    ("shared", "enhanced", "mode"),
+    [
+        (False, "none", "own"),
+        (False, "target", "own"),
+        (True, "none", "shared"),
+        (False, "camera", "enhanced"),
+        (True, "both", "enhanced"),
+    ],
+)
+def test_what_cameras_observe(shared: bool, enhanced: str, mode: str) -> None:
+    env = EnvConfig.model_validate(
+        {"shared_field_of_view": shared, "enhanced_observation": enhanced}
+    )
+    assert observation_mode(env) == mode
+
+
+def test_dims_fit_the_observations() -> None:
+    env = build_env(config(), 1)
+    dims = model_dims(env)
+    assert dims.obs_size == env.obs_size
+    assert (dims.n_agents, dims.n_targets, dims.n_actions) == (4, 2, env.n_actions)
+    assert dims.state_size == env.state_size
