@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from camsim.files import atomic_write_text
 from qplex_hrl.checkpoint import newest_intact
@@ -87,7 +88,7 @@ class RunFolder:
         """
         self.log_dir.mkdir(parents=True, exist_ok=True)
         self.model_dir.mkdir(parents=True, exist_ok=True)
-        with (self.log_dir / ".lock").open("w") as lock:
+        with (self.log_dir / ".lock").open("w") as lock, TemporaryFile(dir=self.model_dir):
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +33,7 @@ from qplex_hrl.logger import (
     JsonlSink,
     MetricSink,
     TensorBoardSink,
+    TrackerError,
     WandbSettings,
     WandbSink,
     WriteToAll,
@@ -76,6 +78,8 @@ def train(
         OSError: a file cannot be written.
     """
     limit_threads(config.training.num_threads)
+    if config.logging.wandb.enabled and find_spec("wandb") is None:
+        raise TrackerError("logging.wandb.enabled = True, but wandb is not installed")
     checkpoint = None if resume is None else find_checkpoint(resume)
     run = _Run(config, make_env)
     if checkpoint is not None:

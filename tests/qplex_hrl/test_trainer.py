@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from camsim.envs.selection import EnvOutput, SelectionEnv
 from qplex_hrl.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from qplex_hrl.config import Override, RunConfig, load_config
 from qplex_hrl.evaluate import World, evaluate_checkpoint
+from qplex_hrl.logger import TrackerError
 from qplex_hrl.seeding import episode_seeds
 from qplex_hrl.trainer import DIVERGED, DONE, INTERRUPTED, train
 from qplex_hrl.worlds import build_env
@@ -261,7 +263,23 @@ def test_bad_input_is_refused_before_anything_is_written(tmp_path: Path) -> None
     no_gpu = tiny_config(tmp_path / "new", training={"device": "cuda:99"})
     with pytest.raises(ValueError, match="cuda:99"):
         run(no_gpu)
+    if find_spec("wandb") is None:
+        tracked = tiny_config(tmp_path / "new", logging={"wandb": {"enabled": True}})
+        with pytest.raises(TrackerError, match="wandb is not installed"):
+            run(tracked)
     assert not (tmp_path / "new").exists()
+
+
+def test_folders_that_cannot_be_written_are_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("a file, not a folder")
+    with pytest.raises(OSError, match="logs"):
+        run(tiny_config(tmp_path))
+    (tmp_path / "logs").unlink()
+    (tmp_path / "models").write_text("a file, not a folder")
+    with pytest.raises(OSError, match="models"):
+        run(tiny_config(tmp_path))
+    assert (tmp_path / "models").read_text() == "a file, not a folder"
+    assert list((tmp_path / "logs").iterdir()) == []
 
 
 def test_a_checkpoint_of_another_network_is_refused_and_nothing_is_touched(
