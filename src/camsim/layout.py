@@ -1,4 +1,4 @@
-"""Where each number stands in observations, the global state and the learner's features: the only indices."""
+"""Where each number stands in observations, state, features and tables: the only indices."""
 
 from typing import NamedTuple
 

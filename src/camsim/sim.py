@@ -35,15 +35,7 @@ class FrameResult(NamedTuple):
 
 
 class BatchSim:
-    """N worlds of one scenario. Row i depends on seed i and on actions in row i alone.
-
-    Args:
-        scenario: sizes and rules. num_envs: N. observation_mode: own, shared or enhanced.
-        max_episode_steps: overrides the scenario's. target_obs: also write targets' observations.
-
-    Raises:
-        ValueError: num_envs is not positive or the observation mode is unknown.
-    """
+    """N worlds of one scenario. Row i depends on seed i and on actions in row i alone."""
 
     def __init__(
         self,
@@ -54,6 +46,18 @@ class BatchSim:
         max_episode_steps: int | None = None,
         target_obs: bool = False,
     ) -> None:
+        """Allocate the worlds; call `reset` before the first step.
+
+        Args:
+            scenario: sizes and rules.
+            num_envs: N.
+            observation_mode: what cameras observe: own, shared or enhanced.
+            max_episode_steps: overrides the scenario's.
+            target_obs: also write the targets' observations.
+
+        Raises:
+            ValueError: num_envs is not positive or the observation mode is unknown.
+        """
         if num_envs < 1:
             raise ValueError(f"num_envs = {num_envs}; expected at least 1")
         if observation_mode not in OBSERVATION_MODES:
@@ -85,7 +89,8 @@ class BatchSim:
         """Advance every world by one frame; observations are in `obs` afterwards.
 
         Args:
-            camera_action: [N, C, 2] turn and zoom in degrees. target_action: [N, T, 2] displacement.
+            camera_action: [N, C, 2] turn and zoom in degrees.
+            target_action: [N, T, 2] displacement in terrain units.
 
         Raises:
             ValueError: a shape is wrong or a number is not finite.

@@ -139,7 +139,12 @@ def allocate_tables(n_envs: int, boxes: StartBoxes) -> Tables:
 
 
 def allocate_obs(
-    n_envs: int, boxes: StartBoxes, *, cameras: bool = True, targets: bool = False, state: bool = True
+    n_envs: int,
+    boxes: StartBoxes,
+    *,
+    cameras: bool = True,
+    targets: bool = False,
+    state: bool = True,
 ) -> ObsBuffers:
     """Return zeroed observation buffers; what is not wanted gets zero environments."""
     sizes = (len(boxes.cameras), len(boxes.targets), len(boxes.obstacles))
@@ -215,10 +220,7 @@ def view_tables(tables: Tables) -> SimView:
     return SimView(
         CameraView(
             cameras[..., col.C_X : col.C_Y + 1],
-            *(
-                cameras[..., k]
-                for k in (col.C_RADIUS, col.C_PHI, col.C_THETA, col.C_RANGE)
-            ),
+            *(cameras[..., k] for k in (col.C_RADIUS, col.C_PHI, col.C_THETA, col.C_RANGE)),
         ),
         TargetView(
             xy=targets[..., col.T_X : col.T_Y + 1],

@@ -209,7 +209,7 @@ def _show_scenario(args: argparse.Namespace) -> int:
 
 
 def _benchmark(args: argparse.Namespace) -> int:
-    from qplex_hrl import benchmark
+    import qplex_hrl.benchmark as benchmark
 
     run = {
         "simulator": benchmark.benchmark_simulator,

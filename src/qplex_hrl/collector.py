@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Self
 
 from torch import nn
+from typing_extensions import Self
 
 from qplex_hrl.rollout import Experience, Rollout
 

@@ -1,10 +1,11 @@
 """The whole model from its configuration: cameras' network, state encoder and mixer."""
 
 import math
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import assert_never
 
 from qplex_hrl.config import HRLConfig, MixingNetworkConfig, NetworkConfig, QNetworkConfig
 from qplex_hrl.mixers import (

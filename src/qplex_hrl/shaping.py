@@ -4,10 +4,10 @@ Arrays are NumPy, [N] float64; evaluation never sees any of this.
 """
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Self
 
 from qplex_hrl.config import AlgorithmConfig, HRLConfig
 

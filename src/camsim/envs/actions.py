@@ -30,7 +30,7 @@ from camsim.envs.belief import (
 )
 from camsim.kernels._jit import device_fn, outlined_fn
 from camsim.kernels.geometry import bearing_deg, wrap_deg, zoom_for_distance_deg
-from camsim.state import Bools, Floats, Ints
+from camsim.state import Floats, Ints
 
 UPSTREAM, LEAD = 0, 1
 EXECUTORS = {"upstream": UPSTREAM, "lead": LEAD}
@@ -48,12 +48,6 @@ class Catalogue(NamedTuple):
 
     members: Ints  # [U, M] selected targets, padded with -1
     look: Ints  # [U] -1, or the number of a look action
-
-    @property
-    def bits(self) -> Bools:
-        """Selection matrix [U, T']: T' is one more than the largest member."""
-        n_targets = int(self.members.max(initial=-1)) + 1
-        return (self.members[:, :, None] == np.arange(n_targets)).any(axis=1)
 
 
 def make_catalogue(

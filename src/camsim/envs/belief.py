@@ -54,7 +54,7 @@ def read_pose(obs: Floats, k: int, pose: Floats, i: int, c: int) -> None:
 
 @outlined_fn
 def surely_visible(obs: Floats, k: int, pose: Floats, i: int, c: int, x: float, y: float) -> bool:
-    """Tell whether camera c would certainly see a target at (x, y): well inside its view, clear."""
+    """Tell whether camera c would certainly see a target at (x, y): well inside, clear."""
     ux, uy = x - pose[i, c, P_X], y - pose[i, c, P_Y]
     length = math.sqrt(ux * ux + uy * uy)
     if length > 0.97 * pose[i, c, P_RANGE] or length == 0.0:
@@ -97,7 +97,7 @@ def _sighted(obs: Floats, j: int, belief: Floats, i: int, c: int, t: int) -> Non
 def _unsighted(
     obs: Floats, k: int, pose: Floats, belief: Floats, where: tuple[int, int, int], memory: int
 ) -> None:
-    """Move an unseen target's estimate on; forget it when it is too old or not where it should be."""
+    """Move an unseen target's estimate on; forget it when too old or not where it should be."""
     i, c, t = where
     belief[i, c, t, B_SEEN], belief[i, c, t, B_STREAK] = 0.0, 0.0
     belief[i, c, t, B_AGE] += 1.0
@@ -143,7 +143,7 @@ def update_belief(
 
 @outlined_fn
 def update_looks(pose: Floats, looks: Floats, i: int, c: int) -> None:
-    """Count the frames since each direction around the camera was last in view (looks [N, C, 8])."""
+    """Count the frames since each direction was last in the camera's view (looks [N, C, 8])."""
     for n in range(N_SECTORS):
         direction = pose[i, c, P_INWARD] + n * (360.0 / N_SECTORS)
         looks[i, c, n] += 1.0
@@ -168,7 +168,7 @@ def line_clearance(
 ) -> float:
     """Return how far the nearest known obstacle's edge is from the line of sight, in units.
 
-    From the camera at (x, y) to the point (ahead_x, ahead_y); negative = the line is cut. At most 100.
+    From the camera at (x, y) to (ahead_x, ahead_y); negative = the line is cut. At most 100.
     """
     ux, uy = ahead_x - x, ahead_y - y
     length = math.sqrt(ux * ux + uy * uy)

@@ -3,12 +3,10 @@
 from typing import NamedTuple
 
 import numba
-import numpy as np
 
 from camsim.envs.actions import Catalogue, execute
 from camsim.envs.belief import clear_belief, update_belief, update_looks
 from camsim.envs.episode import (
-    LENGTH,
     REWARD_SUM,
     SELECTED,
     VALID_SELECTED,
@@ -16,7 +14,7 @@ from camsim.envs.episode import (
     count_frame,
 )
 from camsim.envs.features import write_features
-from camsim.kernels._jit import batch_kernel, device_fn, outlined_fn
+from camsim.kernels._jit import batch_kernel, device_fn, outlined_fn, row
 from camsim.kernels.observe import write_state
 from camsim.kernels.reset import reset_one
 from camsim.kernels.step import observe_one, step_one
@@ -107,14 +105,12 @@ def _frame_reward(i: int, params: SimParams, s: Tables, coefficients: Floats) ->
         for t in range(s.targets.shape[1]):
             n_seen += s.camera_target[i, c, t]
     raw = -world[i, W_REWARD_DELAYED if params.sparse_reward else W_REWARD_DENSE]
-    return (
-        coefficients[0] * raw
-        + coefficients[1] * world[i, W_COVERAGE]
-        + coefficients[2] * world[i, W_REAL_COVERAGE]
-        + coefficients[3] * world[i, W_TRANSPORT]
-        + coefficients[4] * n_seen / max(s.cameras.shape[1], 1)
-        + coefficients[5]
-    )
+    reward = coefficients[0] * raw
+    reward += coefficients[1] * world[i, W_COVERAGE]
+    reward += coefficients[2] * world[i, W_REAL_COVERAGE]
+    reward += coefficients[3] * world[i, W_TRANSPORT]
+    reward += coefficients[4] * n_seen / max(s.cameras.shape[1], 1)
+    return float(reward + coefficients[5])
 
 
 @device_fn
@@ -124,17 +120,15 @@ def _found(i: int, s: Tables, gaps: Floats) -> float:
     bonus = 0.0
     for t in range(n_targets):
         if s.targets[i, t, T_TRACKED] > 0.0:
-            bonus += min(gaps[i, t], GAP_SCALE) / GAP_SCALE
+            bonus += min(float(gaps[i, t]), GAP_SCALE) / GAP_SCALE
             gaps[i, t] = 0.0
         else:
             gaps[i, t] += 1.0
-    return bonus / n_targets
+    return float(bonus / n_targets)
 
 
 @device_fn
-def _count_selections(
-    i: int, s: Tables, members: Ints, actions: Ints, episode: Floats
-) -> None:
+def _count_selections(i: int, s: Tables, members: Ints, actions: Ints, episode: Floats) -> None:
     """Count selected targets, and those in the selecting camera's view after the frame (12.4)."""
     for c in range(s.cameras.shape[1]):
         u = actions[i, c]
@@ -158,8 +152,15 @@ def _perceive(i: int, rules: Rules, s: Tables, camera_obs: Floats, minds: Minds)
 
 @device_fn
 def _frame(
-    i: int, params: SimParams, rules: Rules, catalogue: Catalogue, s: Tables, minds: Minds,
-    scratch: Scratch, buffers: ObsBuffers, actions: Ints,
+    i: int,
+    params: SimParams,
+    rules: Rules,
+    catalogue: Catalogue,
+    s: Tables,
+    minds: Minds,
+    scratch: Scratch,
+    buffers: ObsBuffers,
+    actions: Ints,
 ) -> None:
     """Advance environment i by one frame under the selections in `actions`."""
     for c in range(s.cameras.shape[1]):
@@ -175,8 +176,14 @@ def _frame(
 
 @outlined_fn
 def begin_one(
-    i: int, params: SimParams, rules: Rules, boxes: StartBoxes, s: Tables, minds: Minds,
-    scratch: Scratch, buffers: ObsBuffers,
+    i: int,
+    params: SimParams,
+    rules: Rules,
+    boxes: StartBoxes,
+    s: Tables,
+    minds: Minds,
+    scratch: Scratch,
+    buffers: ObsBuffers,
 ) -> None:
     """Start an episode: world, observations, and everybody's memory."""
     reset_one(i, params, boxes, s, scratch.order)
@@ -193,8 +200,15 @@ def begin_one(
 
 @outlined_fn
 def show_one(
-    i: int, params: SimParams, rules: Rules, catalogue: Catalogue, s: Tables, minds: Minds,
-    scratch: Scratch, buffers: ObsBuffers, out: Outputs,
+    i: int,
+    params: SimParams,
+    rules: Rules,
+    catalogue: Catalogue,
+    s: Tables,
+    minds: Minds,
+    scratch: Scratch,
+    buffers: ObsBuffers,
+    out: Outputs,
 ) -> None:
     """Write what the learner sees of environment i: features, masks, rescaled global state."""
     n_cameras = s.cameras.shape[1]
@@ -202,8 +216,15 @@ def show_one(
     memory = (minds.pose, minds.belief, minds.looks)
     for c in range(n_cameras):
         write_features(
-            rules.executor, catalogue, buffers.camera_obs, (i * n_cameras + c) * size, memory,
-            (i, c), s.world[i, W_STEP], out.obs, out.avail_actions,
+            rules.executor,
+            catalogue,
+            buffers.camera_obs,
+            (i * n_cameras + c) * size,
+            memory,
+            (i, c),
+            s.world[i, W_STEP],
+            out.obs,
+            out.avail_actions,
         )
     write_state(i, params, s, buffers.state)
     n_numbers = out.state.shape[1]
@@ -215,8 +236,16 @@ def show_one(
 
 @device_fn
 def _run_frames(
-    i: int, params: SimParams, rules: Rules, catalogue: Catalogue, s: Tables, minds: Minds,
-    scratch: Scratch, buffers: ObsBuffers, actions: Ints, scalars: Floats,
+    i: int,
+    params: SimParams,
+    rules: Rules,
+    catalogue: Catalogue,
+    s: Tables,
+    minds: Minds,
+    scratch: Scratch,
+    buffers: ObsBuffers,
+    actions: Ints,
+    scalars: Floats,
 ) -> None:
     """Run the frames of one decision and add up what they earn."""
     for n in range(OUTPUT_COLUMNS):
@@ -250,8 +279,18 @@ def _note_end(i: int, s: Tables, minds: Minds, out: Outputs) -> None:
 
 @device_fn
 def _run_one(
-    i: int, job: int, params: SimParams, rules: Rules, catalogue: Catalogue, boxes: StartBoxes,
-    s: Tables, minds: Minds, scratch: Scratch, buffers: ObsBuffers, actions: Ints, out: Outputs,
+    i: int,
+    job: int,
+    params: SimParams,
+    rules: Rules,
+    catalogue: Catalogue,
+    boxes: StartBoxes,
+    s: Tables,
+    minds: Minds,
+    scratch: Scratch,
+    buffers: ObsBuffers,
+    actions: Ints,
+    out: Outputs,
 ) -> None:
     begin = job == BEGIN
     if begin:
@@ -274,12 +313,31 @@ BEGIN, DECIDE, FRAMES = 0, 1, 2
 
 @batch_kernel
 def run_batch(
-    job: int, params: SimParams, rules: Rules, catalogue: Catalogue, boxes: StartBoxes, s: Tables,
-    minds: Minds, scratch: Scratch, buffers: ObsBuffers, actions: Ints, out: Outputs,
+    job: int,
+    params: SimParams,
+    rules: Rules,
+    catalogue: Catalogue,
+    boxes: StartBoxes,
+    s: Tables,
+    minds: Minds,
+    scratch: Scratch,
+    buffers: ObsBuffers,
+    actions: Ints,
+    out: Outputs,
 ) -> None:
     """Do one job in every environment. One kernel for all: compiling takes a minute each."""
     for i in numba.prange(len(s.rng)):
         _run_one(
-            np.int64(i), job, params, rules, catalogue, boxes, s, minds, scratch, buffers,
-            actions, out,
+            row(i),
+            job,
+            params,
+            rules,
+            catalogue,
+            boxes,
+            s,
+            minds,
+            scratch,
+            buffers,
+            actions,
+            out,
         )

@@ -44,8 +44,14 @@ _TIME_SCALE = 36.0  # frames of a half turn
 
 @outlined_fn
 def _context(
-    obs: Floats, k: int, pose: Floats, belief: Floats, looks: Floats, where: tuple[int, int],
-    clock: float, out: Singles,
+    obs: Floats,
+    k: int,
+    pose: Floats,
+    belief: Floats,
+    looks: Floats,
+    where: tuple[int, int],
+    clock: float,
+    out: Singles,
 ) -> None:
     """Write the camera's own features at out[i, c, 0:]."""
     i, c = where
@@ -72,7 +78,7 @@ def _context(
 def _team_mates(
     obs: Floats, k: int, x: float, y: float, out: Singles, where: tuple[int, int], n: int
 ) -> None:
-    """Write how teammates in sight stand to a point: share seeing it, two shortest turning times."""
+    """Write how teammates in sight stand to a point: share seeing it, two least turning times."""
     i, c = where
     n_cameras = int(obs[k])
     start = k + 22 + 5 * int(obs[k + 1]) + 4 * int(obs[k + 2])
@@ -98,12 +104,20 @@ def _team_mates(
 
 
 @outlined_fn
-def _warehouses(x: float, y: float, vx: float, vy: float, forward: float, out: Singles,
-                where: tuple[int, int], n: int) -> None:
-    """Write how directly a target heads for each warehouse, own corner first, and the nearest one."""
+def _warehouses(
+    x: float,
+    y: float,
+    vx: float,
+    vy: float,
+    forward: float,
+    out: Singles,
+    where: tuple[int, int],
+    n: int,
+) -> None:
+    """Write how a target heads for each warehouse, own corner first, and the nearest distance."""
     i, c = where
     speed = math.sqrt(vx * vx + vy * vy)
-    first = int(math.floor(wrap_deg(forward + 180.0) / 90.0)) % 4  # the warehouse behind the camera
+    first = math.floor(wrap_deg(forward + 180.0) / 90.0) % 4  # behind the camera
     nearest = 4000.0
     for w in range(4):
         dx = WAREHOUSES[(first + w) % 4, 0] - x
@@ -167,8 +181,12 @@ def _target(
 
 @outlined_fn
 def _expected(
-    belief: Floats, where: tuple[int, int], view: tuple[float, float, float], start: int,
-    out: Singles, n: int,
+    belief: Floats,
+    where: tuple[int, int],
+    view: tuple[float, float, float],
+    start: int,
+    out: Singles,
+    n: int,
 ) -> None:
     """Write what a view (orientation, angle, range) would hold of the known targets, at out[n:n+3].
 
@@ -191,7 +209,7 @@ def _expected(
 
 @device_fn
 def _stale(looks: Floats, pose: Floats, where: tuple[int, int], phi: float, theta: float) -> float:
-    """Return the mean age of the last look over the directions that a view would hold, in [0, 1]."""
+    """Return the mean age of the last look over the directions of a view, in [0, 1]."""
     i, c = where
     total, n = 0.0, 0.0
     for s in range(N_SECTORS):
@@ -204,10 +222,16 @@ def _stale(looks: Floats, pose: Floats, where: tuple[int, int], phi: float, thet
 
 @outlined_fn
 def _option(
-    executor: int, catalogue: Catalogue, pose: Floats, belief: Floats, looks: Floats,
-    where: tuple[int, int], u: int, out: Singles,
+    executor: int,
+    catalogue: Catalogue,
+    pose: Floats,
+    belief: Floats,
+    looks: Floats,
+    where: tuple[int, int],
+    u: int,
+    out: Singles,
 ) -> None:
-    """Write action u's features: kind, where it points, how long that takes, what it would show."""
+    """Write action u's features: kind, where it points, how soon, what it would show."""
     i, c = where
     start = CONTEXT_FEATURES + TARGET_FEATURES * belief.shape[2]
     n = start + OPTION_FEATURES * u
@@ -236,15 +260,28 @@ def _option(
 
 @outlined_fn
 def write_features(
-    executor: int, catalogue: Catalogue, obs: Floats, k: int, memory: tuple[Floats, Floats, Floats],
-    where: tuple[int, int], clock: float, out: Singles, avail: Bools,
+    executor: int,
+    catalogue: Catalogue,
+    obs: Floats,
+    k: int,
+    memory: tuple[Floats, Floats, Floats],
+    where: tuple[int, int],
+    clock: float,
+    out: Singles,
+    avail: Bools,
 ) -> None:
     """Write camera c's features out[i, c] and which actions it may select avail[i, c].
 
     Args:
-        obs, k: the camera's observation at offset k of a flat buffer.
-        memory: pose, belief and looks (camsim.envs.belief). where: (environment, camera).
+        executor: camsim.envs.actions.EXECUTORS.
+        catalogue: the U selectable actions.
+        obs: flat buffer of observations.
+        k: offset of this camera's.
+        memory: pose, belief and looks (camsim.envs.belief).
+        where: (environment, camera).
         clock: frames since the episode began.
+        out: [N, C, D] features.
+        avail: [N, C, U].
     """
     i, c = where
     pose, belief, looks = memory

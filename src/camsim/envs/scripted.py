@@ -4,7 +4,7 @@ import numba
 import numpy as np
 
 from camsim.envs.episode import clear_episode, count_frame
-from camsim.kernels._jit import batch_kernel, device_fn
+from camsim.kernels._jit import batch_kernel, device_fn, row
 from camsim.kernels.reset import reset_one
 from camsim.kernels.rng import streams_from_seeds
 from camsim.kernels.step import observe_one, step_one
@@ -54,7 +54,7 @@ def _start_batch(
 ) -> None:
     """Start an episode in every environment, from its own random stream."""
     for i in numba.prange(len(s.rng)):
-        _start(np.int64(i), params, boxes, s, (camera_memory, target_memory), order)
+        _start(row(i), params, boxes, s, (camera_memory, target_memory), order)
 
 
 @device_fn
@@ -92,29 +92,6 @@ def _play_episode(
         count_frame(i, s.world, params.sparse_reward, episode)
 
 
-@batch_kernel
-def _play_batch(
-    params: SimParams,
-    boxes: StartBoxes,
-    s: Tables,
-    policies: tuple[int, int],
-    camera_memory: CameraMemory,
-    target_memory: TargetMemory,
-    camera_action: Floats,
-    target_action: Floats,
-    no_goal: Ints,
-    order: Ints,
-    episode: Floats,
-) -> None:
-    """Play one episode in every environment."""
-    for i in numba.prange(len(s.rng)):
-        memories = (camera_memory, target_memory)
-        actions = (camera_action, target_action, no_goal)
-        _play_episode(
-            np.int64(i), params, boxes, s, policies, memories, actions, order, episode
-        )
-
-
 @device_fn
 def _run_frames(
     i: int,
@@ -129,12 +106,34 @@ def _run_frames(
     out: ObsBuffers,
     mode: int,
 ) -> None:
+    """Run frames, starting a new episode whenever one ends."""
     for _ in range(n_frames):
         _frame(i, params, s, policies, memories, actions)
         done = s.world[i, W_DONE] > 0
         if done:
             _start(i, params, boxes, s, memories, order)
         observe_one(i, params, s, out, mode, done)
+
+
+@device_fn
+def _run_one(
+    i: int,
+    n_frames: int,
+    params: SimParams,
+    boxes: StartBoxes,
+    s: Tables,
+    policies: tuple[int, int],
+    memories: tuple[CameraMemory, TargetMemory],
+    actions: tuple[Floats, Floats, Ints],
+    order: Ints,
+    out: ObsBuffers,
+    mode: int,
+    episode: Floats,
+) -> None:
+    if n_frames < 0:
+        _play_episode(i, params, boxes, s, policies, memories, actions, order, episode)
+    else:
+        _run_frames(i, n_frames, params, boxes, s, policies, memories, actions, order, out, mode)
 
 
 @batch_kernel
@@ -152,26 +151,33 @@ def _run_batch(
     order: Ints,
     out: ObsBuffers,
     mode: int,
+    episode: Floats,
 ) -> None:
-    """Advance every environment by `n_frames`, starting new episodes as they end."""
+    """Advance every environment by `n_frames`, or play one whole episode if it is negative."""
     for i in numba.prange(len(s.rng)):
         memories = (camera_memory, target_memory)
         actions = (camera_action, target_action, no_goal)
-        _run_frames(
-            np.int64(i), n_frames, params, boxes, s, policies, memories, actions, order, out, mode
+        _run_one(
+            row(i),
+            n_frames,
+            params,
+            boxes,
+            s,
+            policies,
+            memories,
+            actions,
+            order,
+            out,
+            mode,
+            episode,
         )
 
 
+_WHOLE_EPISODE = -1
+
+
 class ScriptedEnv:
-    """N worlds in which both teams follow scripted rules.
-
-    Args:
-        scenario: sizes and rules. num_envs: N. camera_policy: random, naive or greedy (without
-        messages). target_policy: greedy or random. max_episode_steps: overrides the scenario's.
-
-    Raises:
-        ValueError: a policy is unknown.
-    """
+    """N worlds in which both teams follow scripted rules."""
 
     def __init__(
         self,
@@ -182,6 +188,18 @@ class ScriptedEnv:
         target_policy: str = "greedy",
         max_episode_steps: int | None = None,
     ) -> None:
+        """Allocate the worlds.
+
+        Args:
+            scenario: sizes and rules.
+            num_envs: N.
+            camera_policy: random, naive, or greedy (without messages).
+            target_policy: greedy or random.
+            max_episode_steps: overrides the scenario's.
+
+        Raises:
+            ValueError: a policy is unknown.
+        """
         self.policies = (
             policy_code("camera_policy", camera_policy, CAMERA_POLICIES),
             policy_code("target_policy", target_policy, TARGET_POLICIES),
@@ -195,7 +213,6 @@ class ScriptedEnv:
         self._actions = (
             np.zeros((num_envs, n_cameras, 2)),
             np.zeros((num_envs, n_targets, 2)),
-            self.sim.no_goal,
         )
         self.episode = np.zeros((num_envs, len(EPISODE_COLUMNS)))
 
@@ -209,21 +226,13 @@ class ScriptedEnv:
         """Advance all environments by `n_frames`, with auto-reset.
 
         `out` holds flat buffers to be written in every frame; None writes no observations.
+
+        Raises:
+            ValueError: n_frames is negative.
         """
-        sim = self.sim
-        nothing = ObsBuffers(np.zeros(0), np.zeros(0), np.zeros(0))
-        _run_batch(
-            n_frames,
-            sim.params,
-            sim.boxes,
-            sim.tables,
-            self.policies,
-            *self._memories,
-            *self._actions,
-            sim.order,
-            nothing if out is None else out,
-            sim.mode,
-        )
+        if n_frames < 0:
+            raise ValueError(f"n_frames = {n_frames}; expected at least 0")
+        self._run(n_frames, out)
 
     def run_episodes(self, seeds: Words) -> Floats:
         """Play exactly one episode per seed; return statistics [M, len(EPISODE_COLUMNS)]."""
@@ -234,18 +243,32 @@ class ScriptedEnv:
             part = seeds[start : start + n_envs]
             padded = np.resize(part, n_envs)  # a short last batch repeats seeds; those rows go
             self.sim.tables.rng[:] = streams_from_seeds(padded)
-            _play_batch(
-                self.sim.params,
-                self.sim.boxes,
-                self.sim.tables,
-                self.policies,
-                *self._memories,
-                *self._actions,
-                self.sim.order,
-                self.episode,
-            )
+            self._run(_WHOLE_EPISODE, None)
             rows.append(self.episode[: len(part)].copy())
         return np.concatenate(rows)
+
+    def _run(self, n_frames: int, out: ObsBuffers | None) -> None:
+        sim = self.sim
+        (camera_memory, target_memory), (camera_action, target_action) = (
+            self._memories,
+            self._actions,
+        )
+        _run_batch(
+            n_frames,
+            sim.params,
+            sim.boxes,
+            sim.tables,
+            self.policies,
+            camera_memory,
+            target_memory,
+            camera_action,
+            target_action,
+            sim.no_goal,
+            sim.order,
+            ObsBuffers(np.zeros(0), np.zeros(0), np.zeros(0)) if out is None else out,
+            sim.mode,
+            self.episode,
+        )
 
 
 def policy_code(key: str, name: str, known: dict[str, int]) -> int:

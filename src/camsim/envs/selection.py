@@ -1,4 +1,4 @@
-"""SelectionEnv: N worlds whose cameras select targets; observations are each camera's own belief."""
+"""SelectionEnv: N worlds whose cameras select targets and observe by their own beliefs."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -53,7 +53,7 @@ class EnvOutput(NamedTuple):
     episode: Floats  # [N, K] statistics of the finished episode, where terminated or truncated
 
 
-def _first_of(options: SelectionOptions) -> None:
+def _check(options: SelectionOptions) -> None:
     """Check the option values that name a choice or a count."""
     for key, value, known in (
         ("belief", options.belief, BELIEFS),
@@ -64,10 +64,10 @@ def _first_of(options: SelectionOptions) -> None:
             raise ValueError(f"{key} = {value!r}; expected one of {', '.join(known)}")
     if options.fast_interval < 1:
         raise ValueError(f"fast_interval = {options.fast_interval}; expected at least 1")
-    unknown = set(options.reward_coefficients) - set(kernels.REWARD_TERMS)
+    unknown = sorted(set(options.reward_coefficients) - set(kernels.REWARD_TERMS))
     if unknown:
-        known = ", ".join(kernels.REWARD_TERMS)
-        raise ValueError(f"reward coefficient {sorted(unknown)[0]!r}; expected one of {known}")
+        terms = ", ".join(kernels.REWARD_TERMS)
+        raise ValueError(f"reward coefficient {unknown[0]!r}; expected one of {terms}")
 
 
 def state_scaling(params: SimParams, sizes: tuple[int, int, int]) -> tuple[Floats, Floats]:
@@ -102,13 +102,15 @@ class SelectionEnv:
 
     Row i depends on seed i and on actions in row i alone. A finished episode is followed by the
     next one at once, drawn from the same random stream.
-
-    Raises:
-        ValueError: an option is out of range, or the scenario has no cameras.
     """
 
     def __init__(self, scenario: Scenario, options: SelectionOptions, num_envs: int) -> None:
-        _first_of(options)
+        """Allocate `num_envs` worlds of `scenario`; call `reset` before the first step.
+
+        Raises:
+            ValueError: an option is out of range, or the scenario has no cameras.
+        """
+        _check(options)
         if scenario.n_cameras == 0:
             raise ValueError(f"scenario {scenario.name!r} has no cameras; expected at least one")
         self.sim = BatchSim(
@@ -131,9 +133,9 @@ class SelectionEnv:
         )
         self.n_actions = len(self._catalogue.look)
         members = self._catalogue.members
-        self.selection_bits: Bools = (
-            members[:, :, None] == np.arange(self.n_targets)
-        ).any(axis=1)  # [U, T]
+        self.selection_bits: Bools = (members[:, :, None] == np.arange(self.n_targets)).any(
+            axis=1
+        )  # [U, T]
         self.feature_layout = FeatureLayout(self.n_targets, self.n_actions)
         self.obs_size = self.feature_layout.size
         sizes = (self.n_agents, self.n_targets, scenario.n_obstacles)

@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
+import numpy as np
 from numba.core.caching import FunctionCache
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
 _PRIVATE = _OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 @lru_cache(maxsize=1)
 def source_digest() -> str:
-    """Return a digest of all simulator sources: part of every cache key.
+    """Return a digest of all sources that end up in compiled code: part of every cache key.
 
     Numba's own cache looks at the caller's file only, so that a change in a called function
     would go unnoticed and an old result would be served.
@@ -26,18 +27,21 @@ def source_digest() -> str:
     digest = hashlib.sha256()
     root = Path(__file__).resolve().parent.parent
     for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode())
-        digest.update(path.read_bytes())
+        source = path.read_bytes()
+        if b"kernels._jit" in source or path.stem in ("layout", "state", "_jit"):
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + source)
     return digest.hexdigest()
 
 
-class _SourceKeyedCache(FunctionCache):  # type: ignore[misc]  # Numba is untyped
-    """Numba's on-disk cache, with the digest of all simulator sources in its key."""
+class _SourceKeyedCache(FunctionCache):
+    """Numba's on-disk cache, with the digest of all compiled sources in its key."""
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:  # Any: Numba's internal types
-        return (*super()._index_key(sig, codegen), source_digest())
+        key = super()._index_key(sig, codegen)  # type: ignore[no-untyped-call, unused-ignore]
+        return (*key, source_digest())
 
 
+# Any, here and above: options and internals of Numba, whose types differ between its versions.
 def device_fn(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function that serves one environment into its callers.
 
@@ -56,5 +60,16 @@ def batch_kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a kernel whose outermost loop is `prange` over environments, and cache it on disk."""
     compiled = numba.njit(parallel=True, **_OPTIONS)(function)
     if compiled is not function:  # false when NUMBA_DISABLE_JIT=1
-        compiled._cache = _SourceKeyedCache(function)
+        cache = _SourceKeyedCache(function)  # type: ignore[no-untyped-call, unused-ignore]
+        compiled._cache = cache
     return cast(Callable[P, R], compiled)
+
+
+@device_fn
+def row(i: int) -> int:
+    """Return a loop index of `prange` as the signed integer that device functions are compiled for.
+
+    Numba makes such an index unsigned inside the loop and signed outside: without this, everything
+    is compiled twice.
+    """
+    return np.int64(i)  # type: ignore[return-value]  # Numba's integers are NumPy's

@@ -90,10 +90,10 @@ def _deliver(i: int, t: int, params: SimParams, targets: Floats, world: Floats) 
 @device_fn
 def row_is_empty(i: int, w: int, world: Floats) -> bool:
     """Tell whether nothing is waiting at warehouse w."""
+    waiting = 0.0
     for d in range(4):
-        if world[i, W_REMAINING + 4 * w + d] > 0:
-            return False
-    return True
+        waiting += world[i, W_REMAINING + 4 * w + d]
+    return waiting == 0.0
 
 
 @device_fn
@@ -139,7 +139,7 @@ def assign_goals(
 def settle(
     i: int, params: SimParams, targets: Floats, world: Floats, rng: Words, forced_goal: Ints
 ) -> None:
-    """Run one frame's accounts: penalties, bounties, deliveries, trip counters (spec 6.2, 6.3, 6.8)."""
+    """Run one frame's accounts: penalties, deliveries, trip counters (spec 6.2, 6.3, 6.8)."""
     world[i, W_REWARD_DENSE] = 0.0
     world[i, W_REWARD_DELAYED] = 0.0
     for t in range(targets.shape[1]):
@@ -156,9 +156,7 @@ def settle(
 
 
 @device_fn
-def refresh_rates(
-    i: int, params: SimParams, targets: Floats, world: Floats
-) -> None:
+def refresh_rates(i: int, params: SimParams, targets: Floats, world: Floats) -> None:
     """Recompute coverage and transport rates (spec 6.6)."""
     n_targets = targets.shape[1]
     n_tracked, n_real, n_bounty = 0, 0, 0

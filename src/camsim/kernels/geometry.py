@@ -54,14 +54,16 @@ def fused_norm(x: float, y: float) -> float:
 
 
 @device_fn
-def ray_blocked(
-    ux: float, uy: float, length: float, qx: float, qy: float, radius: float
-) -> bool:
+def ray_blocked(ux: float, uy: float, length: float, qx: float, qy: float, radius: float) -> bool:
     """Tell whether a disc hides the end of a ray (spec 5.5).
 
     Args:
-        ux, uy: vector from the eye to the point. length: its norm, positive.
-        qx, qy: vector from the eye to the disc's centre. radius: of the disc.
+        ux: vector from the eye to the point, x.
+        uy: the same, y.
+        length: its norm, positive.
+        qx: vector from the eye to the disc's centre, x.
+        qy: the same, y.
+        radius: of the disc.
     """
     along = qx * ux + qy * uy
     if along <= 0.0:
@@ -80,7 +82,9 @@ def zoom_for_distance_deg(
     """Return the viewing angle that puts a point at the sector's incentre (spec 11.5), degrees.
 
     Args:
-        distance: to the aim point. theta_min_deg: smallest viewing angle. max_range: sight range there.
+        distance: to the aim point.
+        theta_min_deg: smallest viewing angle.
+        max_range: sight range there.
         area: viewing angle times squared sight range, constant for a camera.
     """
     if distance * (1.0 + math.sin(0.5 * theta_min_deg * DEG)) >= max_range:

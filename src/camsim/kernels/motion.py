@@ -53,13 +53,15 @@ def move_cameras(i: int, params: SimParams, cameras: Floats, action: Floats) -> 
 
 
 @device_fn
-def obstruct(
-    vx: float, vy: float, qx: float, qy: float, radius: float
-) -> tuple[float, float]:
+def obstruct(vx: float, vy: float, qx: float, qy: float, radius: float) -> tuple[float, float]:
     """Return the step (vx, vy) after one disc has had its say (spec 4.3).
 
     Args:
-        vx, vy: intended step. qx, qy: from the walker to the disc's centre. radius: of the disc.
+        vx: intended step, x.
+        vy: the same, y.
+        qx: vector from the walker to the disc's centre, x.
+        qy: the same, y.
+        radius: of the disc.
     """
     length = math.sqrt(vx * vx + vy * vy)
     reach = length + radius

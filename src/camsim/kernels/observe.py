@@ -50,9 +50,7 @@ def _preserved(out: Floats, k: int, index: int, s: Tables) -> None:
 
 
 @device_fn
-def _camera_public(
-    out: Floats, k: int, cameras: Floats, i: int, c: int
-) -> None:
+def _camera_public(out: Floats, k: int, cameras: Floats, i: int, c: int) -> None:
     """Write camera c's six public numbers (spec 2.1)."""
     sight_range = cameras[i, c, C_RANGE]
     out[k] = cameras[i, c, C_X]
@@ -289,9 +287,7 @@ def write_state(i: int, params: SimParams, s: Tables, out: Floats) -> None:
 
 
 @device_fn
-def observe(
-    i: int, params: SimParams, s: Tables, out: ObsBuffers, mode: int, first: bool
-) -> None:
+def observe(i: int, params: SimParams, s: Tables, out: ObsBuffers, mode: int, first: bool) -> None:
     """Write camera observations and global state of environment i, as far as they are wanted.
 
     `mode` is the camera team's: RAW, SHARED or ENHANCED.

@@ -73,9 +73,7 @@ def _too_close(x: float, y: float, other_x: float, other_y: float, reach: float)
 
 
 @device_fn
-def _overlaps(
-    i: int, x: float, y: float, reach: float, s: Tables, placed: tuple[int, int]
-) -> bool:
+def _overlaps(i: int, x: float, y: float, reach: float, s: Tables, placed: tuple[int, int]) -> bool:
     """Tell whether a disc of radius `reach` (margin included) meets a keep-out disc or an entity.
 
     `placed` = (cameras, obstacles): how many of each stand already.
@@ -113,7 +111,7 @@ def _shuffled(i: int, k: int, order: Ints, n: int, shuffle: bool, rng: Words) ->
     if shuffle and k < n - 1:
         other = k + below(rng, i, n - k)
         order[i, k], order[i, other] = order[i, other], order[i, k]
-    return order[i, k]
+    return int(order[i, k])
 
 
 @outlined_fn

@@ -1,4 +1,4 @@
-"""One random stream per environment: a splitmix64 counter kept in `rng[i]` and advanced in place."""
+"""One random stream per environment: a splitmix64 counter in `rng[i]`, advanced in place."""
 
 import numpy as np
 from numpy.typing import NDArray

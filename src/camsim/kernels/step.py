@@ -1,15 +1,14 @@
 """One frame of one environment as a list of phases, and the batched kernels around it."""
 
 import numba
-import numpy as np
 
-from camsim.kernels._jit import batch_kernel, device_fn
+from camsim.kernels._jit import batch_kernel, device_fn, row
 from camsim.kernels.cargo import advance_clock, refresh_rates, settle
 from camsim.kernels.motion import move_cameras, move_targets, refresh_pose
 from camsim.kernels.observe import RAW, observe, write_target_obs
 from camsim.kernels.reset import reset_one
 from camsim.kernels.vision import see_cameras, see_fixed, see_from_targets, see_targets
-from camsim.state import Bools, Floats, Ints, ObsBuffers, SimParams, StartBoxes, Tables, Words
+from camsim.state import Bools, Floats, Ints, ObsBuffers, SimParams, StartBoxes, Tables
 
 
 @device_fn
@@ -98,37 +97,37 @@ def reset_marked(
 def move_batch(params: SimParams, s: Tables, camera_action: Floats, target_action: Floats) -> None:
     """Run phase 1 in all environments."""
     for i in numba.prange(len(s.rng)):
-        move_one(np.int64(i), params, s, camera_action, target_action)
+        move_one(row(i), params, s, camera_action, target_action)
 
 
 @batch_kernel
 def see_batch(params: SimParams, s: Tables) -> None:
     """Run phase 2 in all environments, and all other masks too."""
     for i in numba.prange(len(s.rng)):
-        see_all(np.int64(i), params, s)
+        see_all(row(i), params, s)
 
 
 @batch_kernel
 def settle_batch(params: SimParams, s: Tables, forced_goal: Ints) -> None:
     """Run phase 3 in all environments."""
     for i in numba.prange(len(s.rng)):
-        settle_one(np.int64(i), params, s, forced_goal)
+        settle_one(row(i), params, s, forced_goal)
 
 
 @batch_kernel
 def observe_batch(params: SimParams, s: Tables, out: ObsBuffers, mode: int) -> None:
     """Write the wanted vectors of all environments from the masks as they stand."""
     for i in numba.prange(len(s.rng)):
-        observe(np.int64(i), params, s, out, mode, True)
-        observe_targets_one(np.int64(i), params, s, out)
+        observe(row(i), params, s, out, mode, True)
+        observe_targets_one(row(i), params, s, out)
 
 
 @batch_kernel
 def refresh_batch(params: SimParams, s: Tables) -> None:
     """Recompute what is derived from poses and layout, after a state was written from outside."""
     for i in numba.prange(len(s.rng)):
-        refresh_pose(np.int64(i), params, s.cameras)
-        see_fixed(np.int64(i), params, s)
+        refresh_pose(row(i), params, s.cameras)
+        see_fixed(row(i), params, s)
 
 
 @batch_kernel
@@ -143,7 +142,7 @@ def reset_batch(
 ) -> None:
     """Start a new episode in the environments marked in `which` [N], from their own streams."""
     for i in numba.prange(len(s.rng)):
-        reset_marked(np.int64(i), params, boxes, s, out, mode, which, order)
+        reset_marked(row(i), params, boxes, s, out, mode, which, order)
 
 
 @batch_kernel
@@ -158,6 +157,6 @@ def step_batch(
 ) -> None:
     """Advance all environments by one frame and write the wanted vectors."""
     for i in numba.prange(len(s.rng)):
-        step_one(np.int64(i), params, s, camera_action, target_action, no_goal)
-        observe_one(np.int64(i), params, s, out, mode, False)
-        observe_targets_one(np.int64(i), params, s, out)
+        step_one(row(i), params, s, camera_action, target_action, no_goal)
+        observe_one(row(i), params, s, out, mode, False)
+        observe_targets_one(row(i), params, s, out)

@@ -29,23 +29,23 @@ _TIE = 1e-9  # relative: closer than this to the sector's edge, the exact angles
 
 @device_fn
 def in_sector(i: int, c: int, cameras: Floats, ux: float, uy: float) -> bool:
-    """Tell whether the vector (ux, uy) from camera c lies in its sight range and sector (spec 5.2)."""
+    """Tell whether the vector (ux, uy) from camera c lies in its range and sector (spec 5.2)."""
     length = math.sqrt(ux * ux + uy * uy)
     if length > cameras[i, c, C_RANGE]:
         return False
     along = ux * cameras[i, c, C_COS] + uy * cameras[i, c, C_SIN]
     margin = along - length * cameras[i, c, C_COS_HALF]
     if abs(margin) > _TIE * length:
-        return margin > 0.0
+        return bool(margin > 0.0)
     difference = angle_between_deg(cameras[i, c, C_PHI], bearing_deg(ux, uy))
-    return 2.0 * difference <= cameras[i, c, C_THETA]
+    return bool(2.0 * difference <= cameras[i, c, C_THETA])
 
 
 @device_fn
 def occluded(
     i: int, c: int, cameras: Floats, obstacles: Floats, known: Bools, ux: float, uy: float
 ) -> bool:
-    """Tell whether an obstacle that camera c knows hides the point at (ux, uy) from it (spec 5.5)."""
+    """Tell whether an obstacle known to camera c hides the point at (ux, uy) (spec 5.5)."""
     length = math.sqrt(ux * ux + uy * uy)
     if length == 0.0:
         return False
@@ -60,10 +60,8 @@ def occluded(
 
 
 @outlined_fn
-def see_fixed(
-    i: int, params: SimParams, s: Tables
-) -> None:
-    """Compute what cannot change during an episode: known obstacles, clear lines between cameras."""
+def see_fixed(i: int, params: SimParams, s: Tables) -> None:
+    """Compute what an episode cannot change: known obstacles, clear lines between cameras."""
     cameras, obstacles = s.cameras, s.obstacles
     n_cameras = cameras.shape[1]
     for c in range(n_cameras):
@@ -82,9 +80,7 @@ def see_fixed(
 
 
 @device_fn
-def see_targets(
-    i: int, params: SimParams, s: Tables
-) -> None:
+def see_targets(i: int, params: SimParams, s: Tables) -> None:
     """Recompute which camera sees which target, and which targets are tracked (spec 5.2)."""
     cameras, targets, obstacles = s.cameras, s.targets, s.obstacles
     for t in range(targets.shape[1]):
@@ -122,9 +118,7 @@ def _within(ux: float, uy: float, reach: float) -> bool:
 
 
 @outlined_fn
-def see_from_targets(
-    i: int, params: SimParams, s: Tables
-) -> None:
+def see_from_targets(i: int, params: SimParams, s: Tables) -> None:
     """Recompute what each target perceives: pure range tests (spec 5.4)."""
     cameras, targets, obstacles = s.cameras, s.targets, s.obstacles
     n_targets = targets.shape[1]
@@ -137,7 +131,9 @@ def see_from_targets(
             )
         for o in range(obstacles.shape[1]):
             s.target_obstacle[i, t, o] = _within(
-                obstacles[i, o, O_X] - x, obstacles[i, o, O_Y] - y, reach + obstacles[i, o, O_RADIUS]
+                obstacles[i, o, O_X] - x,
+                obstacles[i, o, O_Y] - y,
+                reach + obstacles[i, o, O_RADIUS],
             )
         for j in range(n_targets):
             s.target_target[i, t, j] = _within(

@@ -21,7 +21,8 @@ RANDOM_HOLD = 20  # frames between two draws of the random rule
 M_OPEN, M_GOAL = 0, 4  # four flags: believed to hold cargo; current destination, -1 none
 M_X, M_Y = 5, 6  # place at the previous act
 M_NOISE_X, M_NOISE_Y = 7, 8  # persistent noise; the held action of the random rule
-MEMORY_COLUMNS = 9
+M_NEWS = 9  # has something to tell in this frame
+MEMORY_COLUMNS = 10
 
 
 class TargetMemory(NamedTuple):
@@ -56,23 +57,21 @@ def _share_empty(i: int, targets: Floats, memory: Floats) -> None:
     A message is the sender's set of open warehouses after it observed; all receivers keep the
     intersection, so the union of all told gaps closes for everybody.
     """
-    n_targets = targets.shape[1]
-    closed = np.int64(0)
-    for t in range(n_targets):
+    for t in range(targets.shape[1]):
         news = False
         for w in range(4):
             if targets[i, t, T_EMPTY + w] > 0 and memory[i, t, M_OPEN + w] > 0:
                 memory[i, t, M_OPEN + w] = 0.0
                 news = True
-        if news:
-            for w in range(4):
-                if memory[i, t, M_OPEN + w] == 0:
-                    closed |= np.int64(1) << w
-    if closed:
-        for t in range(n_targets):
-            for w in range(4):
-                if closed & (np.int64(1) << w):
-                    memory[i, t, M_OPEN + w] = 0.0
+        memory[i, t, M_NEWS] = 1.0 if news else 0.0
+    for w in range(4):
+        closed = False
+        for t in range(targets.shape[1]):
+            told = memory[i, t, M_NEWS] > 0 and memory[i, t, M_OPEN + w] == 0
+            closed = closed or told
+        if closed:
+            for t in range(targets.shape[1]):
+                memory[i, t, M_OPEN + w] = 0.0
 
 
 @device_fn
@@ -80,7 +79,8 @@ def _random_open(i: int, t: int, memory: Floats, rng: Words) -> int:
     """Return a warehouse uniform among those believed open, or -1."""
     n_open = 0
     for w in range(4):
-        n_open += memory[i, t, M_OPEN + w] > 0
+        if memory[i, t, M_OPEN + w] > 0:
+            n_open += 1
     if n_open == 0:
         return -1
     pick = below(rng, i, n_open)

@@ -1,0 +1,146 @@
+"""Speed of the simulator and of whole training runs, against stated floors; compile time apart."""
+
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from camsim.envs.scripted import ScriptedEnv
+from camsim.envs.selection import SelectionEnv, SelectionOptions
+from camsim.scenario import load_scenario
+from camsim.state import ObsBuffers
+from qplex_hrl.config import load_config, parse_override
+from qplex_hrl.trainer import train
+
+SCENARIO = "MATE-4v4-9"
+N_ENVS = 256
+REPEATS = 5
+UPSTREAM_STEPS_PER_SECOND = 230
+SIMULATOR_FLOORS = {
+    "random cameras, no observations": 400_000,
+    "random cameras, camera observations": 250_000,
+    "selection, memory, observations": 100_000,
+}
+"""Least env-steps per second on one thread."""
+
+TRAINING_FLOORS = {1: 4_000, 5: 8_000}
+"""Least training frames per second on two cores, updates included, by `fast_interval`."""
+
+
+class Measurement(NamedTuple):
+    """A rate: the median over repeats, and the slowest and fastest of them."""
+
+    median: float
+    slowest: float
+    fastest: float
+
+
+def measure(work: Callable[[], object], n_steps: int, repeats: int = REPEATS) -> Measurement:
+    """Return steps per second of `work`, which does `n_steps`; one call goes before, untimed."""
+    work()
+    rates = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        rates.append(n_steps / (time.perf_counter() - start))
+    return Measurement(statistics.median(rates), min(rates), max(rates))
+
+
+def _simulator_cases() -> dict[str, tuple[Callable[[], object], int]]:
+    """Return what each floor is about: the work, and the env-steps it does."""
+    scenario = load_scenario(SCENARIO)
+    seeds = np.arange(N_ENVS, dtype=np.uint64)
+    scripted = ScriptedEnv(scenario, N_ENVS, camera_policy="random", target_policy="greedy")
+    scripted.reset(seeds)
+    camera_obs = ObsBuffers(scripted.sim.flat_obs.camera_obs, np.zeros(0), np.zeros(0))
+    selection = SelectionEnv(scenario, SelectionOptions(fast_interval=100), N_ENVS)
+    output = selection.reset(seeds)
+    draws = np.random.default_rng(0).random(output.avail_actions.shape)
+    actions = np.where(output.avail_actions, draws, -1.0).argmax(axis=-1)
+    bare, with_obs, selecting = SIMULATOR_FLOORS
+    n_frames = 1000
+    return {
+        bare: (lambda: scripted.run_frames(n_frames), n_frames * N_ENVS),
+        with_obs: (lambda: scripted.run_frames(n_frames, camera_obs), n_frames * N_ENVS),
+        selecting: (lambda: selection.step(actions), 100 * N_ENVS),
+    }
+
+
+def _most_threads() -> int:
+    available: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    return min(2, available)
+
+
+def benchmark_simulator() -> int:
+    """Print env-steps per second for 1 and 2 threads; return 1 if a floor is missed, else 0."""
+    table = Table(title=f"{SCENARIO}, greedy targets, N = {N_ENVS}: env-steps/s")
+    for name in ("what", "threads", "median", "slowest", "fastest", "floor", "x upstream"):
+        table.add_column(name, justify="left" if name == "what" else "right")
+    missed = False
+    for name, (work, n_steps) in _simulator_cases().items():
+        for threads in range(1, _most_threads() + 1):
+            numba.set_num_threads(threads)
+            rate = measure(work, n_steps)
+            floor = SIMULATOR_FLOORS[name] if threads == 1 else None
+            missed |= floor is not None and rate.median < floor
+            table.add_row(
+                name,
+                str(threads),
+                *(f"{value:,.0f}" for value in rate),
+                "" if floor is None else f"{floor:,}",
+                f"{rate.median / UPSTREAM_STEPS_PER_SECOND:,.0f}",
+            )
+    Console(width=120).print(table)
+    return int(missed)
+
+
+def _training_rate(config_path: Path, fast_interval: int, timesteps: int) -> float:
+    """Return frames per second of a short run, whole process but for set-up and evaluation."""
+    with tempfile.TemporaryDirectory() as folder:
+        overrides = [
+            parse_override(text)
+            for text in (
+                f"network.hrl.fast_interval={fast_interval}",
+                f"training.total_timesteps={timesteps}",
+                f"evaluation.eval_interval={2 * timesteps}",
+                "evaluation.final_episodes=1",
+                f"logging.checkpoint_interval={2 * timesteps}",
+                f"logging.log_interval={max(timesteps // 10, 1)}",
+                f"logging.log_dir={folder}/logs",
+                f"logging.model_dir={folder}/models",
+            )
+        ]
+        if train(load_config(config_path, overrides), None, "WARNING") != 0:
+            raise RuntimeError("the benchmark's training run did not finish")
+        lines = (Path(folder) / "logs" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    steady = [
+        row["frames_per_second"]
+        for row in rows
+        if row.get("frames_per_second") and row.get("n_updates", 0) > 0
+    ]
+    return float(statistics.median(steady))
+
+
+def benchmark_training(
+    config_path: Path = Path("configs/qplex_hrl_4v4_9.yaml"), timesteps: int = 150_000
+) -> int:
+    """Print training frames per second, updates included; return 1 if a floor is missed, else 0."""
+    table = Table(title=f"{config_path}: training frames/s on 2 cores, updates included")
+    for name in ("fast_interval", "frames/s", "floor"):
+        table.add_column(name, justify="right")
+    missed = False
+    for fast_interval, floor in TRAINING_FLOORS.items():
+        rate = _training_rate(config_path, fast_interval, timesteps)
+        missed |= rate < floor
+        table.add_row(str(fast_interval), f"{rate:,.0f}", f"{floor:,}")
+    Console(width=100).print(table)
+    return int(missed)
