@@ -20,6 +20,12 @@ def upstream_catalogue(n_targets: int, *, multi_selection: bool) -> Catalogue:
     )
 
 
+def selection_bits(catalogue: Catalogue, n_targets: int) -> Array:
+    """The targets that every action selects [U, T] bool."""
+    bits: Array = (catalogue.members[:, :, None] == np.arange(n_targets)).any(axis=1)
+    return bits
+
+
 @numba.njit
 def _see_and_act(  # type: ignore[no-untyped-def]  # Numba infers the types
     obs, size, catalogue, selected, pose, belief, looks, action, allowed

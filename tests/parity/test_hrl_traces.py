@@ -7,7 +7,7 @@ import pytest
 import reference_hrl
 from parity.golden import HRL_TRACES, Array, Trace, load_trace
 from parity.replay import simulator_at, write
-from parity.selecting import see_and_act, upstream_catalogue
+from parity.selecting import see_and_act, selection_bits, upstream_catalogue
 from reference_bridge import POSE_FIELDS, VIEW_FIELDS, read
 
 TOLERANCE = 1e-9
@@ -36,7 +36,7 @@ def selected_bits(trace: Trace) -> Array:
     catalogue = upstream_catalogue(
         trace.meta["num_targets"], multi_selection=trace.meta["multi_selection"]
     )
-    return catalogue.bits[selected_action(trace)]
+    return selection_bits(catalogue, trace.meta["num_targets"])[selected_action(trace)]
 
 
 def observed(trace: Trace, times: Array) -> Array:
