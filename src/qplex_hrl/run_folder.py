@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryFile
 
-from camsim.files import atomic_write_text
+from camsim.files import atomic_write_bytes, atomic_write_text
 from qplex_hrl.checkpoint import newest_intact
 from qplex_hrl.config import load_config
 
@@ -80,20 +79,22 @@ class RunFolder:
 
     @contextmanager
     def claim(self) -> Iterator[None]:
-        """Create the folders and hold them for this process.
+        """Create the folders, try to write in them, and hold them for this process.
 
         Raises:
             ValueError: another process trains into the same folder.
-            OSError: a folder cannot be created or written.
+            OSError: a folder cannot be created or written, or the disk is full.
         """
         self.log_dir.mkdir(parents=True, exist_ok=True)
         self.model_dir.mkdir(parents=True, exist_ok=True)
-        with (self.log_dir / ".lock").open("w") as lock, TemporaryFile(dir=self.model_dir):
+        with (self.log_dir / ".lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 msg = f"{self.log_dir}: another training writes here; choose another --log-dir"
                 raise ValueError(msg) from None
+            for folder in (self.log_dir, self.model_dir):
+                _try_writing(folder)
             yield
 
     def set_earlier_run_aside(self) -> Path | None:
@@ -201,3 +202,10 @@ def _set_aside(paths: list[Path]) -> Path | None:
         folder.mkdir(exist_ok=True)
         shutil.move(path, folder / path.name)
     return paths[0].parent / name
+
+
+def _try_writing(folder: Path) -> None:
+    """Write a megabyte to the disk and remove it: a full disk shows before anything is moved."""
+    trial = folder / ".trial"
+    atomic_write_bytes(trial, bytes(2**20))
+    trial.unlink()
