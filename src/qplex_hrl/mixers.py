@@ -152,12 +152,9 @@ class QPLEXMixer(Mixer):
     ``Q_tot = sum_i V_i' + sum_i lambda_i(s, a) A_i'`` with
     ``lambda_i = sum_k |key_k(s)| sigmoid(agent_k(s))_i sigmoid(action_k(s, a))_i``.
 
-    The gradient with respect to A_i' is taken times max(lambda_i, 1) instead of lambda_i. With
-    lambda_i an action whose lambda has become small could never rise, and learning stops at a joint
-    action that is not the best. The authors' implementation takes 1 throughout
-    (``sum_i Q_i' + sum_i (lambda_i - 1) sg(A_i')``, sg: stop-gradient); then near-equal values, for
-    which lambda is large, part too slowly: it stalls in the paper's matrix games where this form
-    needs some hundred updates (tests/learning).
+    As in the authors' implementation the gradient is that of
+    ``sum_i Q_i' + sum_i (lambda_i - 1) sg(A_i')`` (sg: stop-gradient), whose value is the same: an
+    action whose lambda has become small can still rise.
     """
 
     def __init__(
@@ -198,9 +195,8 @@ class QPLEXMixer(Mixer):
         values = weight * max_agent_qs + self.bias(state_embedding)
         advantages = weight * (agent_qs - max_agent_qs)
         fixed = advantages.detach()
-        lambdas = self.attention(state_embedding, actions)
-        # The bracket is zero: it only carries the gradient of the advantages.
-        weighted = lambdas * fixed + lambdas.detach().clamp_min(1.0) * (advantages - fixed)
+        # The bracket is zero: it only carries the gradient of Q_i' = V_i' + A_i'.
+        weighted = self.attention(state_embedding, actions) * fixed + (advantages - fixed)
         return MixerOutput((values.sum(-1) + weighted.sum(-1)).unsqueeze(-1))
 
 
