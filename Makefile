@@ -1,5 +1,5 @@
 # Commands of the project. `make train` and `make test` are all the set-up that a fresh machine
-# (Linux, CPython 3.11 or newer, pip) needs: each makes .venv and installs what it lacks.
+# (Linux, CPython 3.10 to 3.13, pip) needs: each makes .venv and installs what it lacks.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CONFIG ?= configs/qplex_hrl_4v4_9.yaml

@@ -97,7 +97,7 @@ class RewardCoefficients(_Section):
         default=0.0, description="the same among targets with a bounty"
     )
     mean_transport_rate: float = Field(
-        default=0.0, description="share of the cargo delivered so far"
+        default=0.0, description="what targets earned of what they could, 0 to 1; lower is better"
     )
     soft_coverage_score: Annotated[float, AfterValidator(_not_available_yet)] = Field(
         default=0.0, description="closeness of targets to the fields of view; not available yet"

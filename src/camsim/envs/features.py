@@ -139,7 +139,6 @@ def _target(
     if belief[i, c, t, B_KNOWN] == 0.0:
         for m in range(TARGET_FEATURES):
             out[i, c, n + m] = 0.0
-        out[i, c, n + 2] = min(belief[i, c, t, B_AGE] / 200.0, 1.0)
         return
     x, y = belief[i, c, t, B_X], belief[i, c, t, B_Y]
     vx, vy = belief[i, c, t, B_VX], belief[i, c, t, B_VY]
