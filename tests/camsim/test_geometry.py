@@ -9,13 +9,10 @@ import pytest
 import reference_hrl
 import reference_sim
 from compiled import from_python
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from camsim.kernels import geometry
-
-settings.register_profile("kernels", deadline=None)  # the first example compiles
-settings.load_profile("kernels")
 
 angle_between_deg = from_python(geometry.angle_between_deg)
 bearing_deg = from_python(geometry.bearing_deg)
@@ -64,6 +61,7 @@ def test_angle_between(a_deg: float, b_deg: float, difference: float) -> None:
 
 @given(lengths, lengths)
 def test_fused_norm(x: float, y: float) -> None:
+    assume(all(length == 0.0 or abs(length) > 1e-100 for length in (x, y)))  # no underflow
     assert fused_norm(x, y) == reference_sim.fused_norm(x, y)
 
 

@@ -8,15 +8,12 @@ import numpy as np
 import pytest
 import reference_sim
 from compiled import from_python
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from random_worlds import SCENARIOS, random_actions, random_simulator, scenario_with
 from reference_bridge import fields, read, state_of, world_of
 
 from camsim.kernels import motion
-
-settings.register_profile("kernels", deadline=None)  # the first example compiles
-settings.load_profile("kernels")
 
 obstruct = from_python(motion.obstruct)
 N_ENVS = 60
@@ -125,3 +122,14 @@ def test_walls_stop_targets() -> None:
     np.testing.assert_array_equal(arrays["target_xy"], np.broadcast_to(wanted, (4, 4, 2)))
     colliding = [[True, True, True, False]] * 4
     np.testing.assert_array_equal(arrays["target_is_colliding"] > 0, colliding)
+
+
+@pytest.mark.parametrize(("beyond", "colliding"), [(1e-5, True), (1e-7, False), (0.0, False)])
+def test_collision_flag_has_a_tolerance(beyond: float, colliding: bool) -> None:
+    """It says that the end is more than 1e-6 from where the step would have gone."""
+    sim = random_simulator(scenario_with("MATE-2v4-0"), 1, seed=3)
+    fields(sim)["target_xy"][...] = [[[999.0, 0.0], [0.0, 999.0], [-999.0, 0.0], [0.0, -999.0]]]
+    length = 1.0 + beyond
+    action = np.array([[[length, 0.0], [0.0, length], [-length, 0.0], [0.0, -length]]])
+    sim.move(np.zeros((1, 2, 2)), action)
+    assert (read(sim, "target_is_colliding") > 0).tolist() == [[colliding] * 4]

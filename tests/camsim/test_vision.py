@@ -76,6 +76,18 @@ def test_range_limit_is_inclusive() -> None:
     assert seen(one_camera(points, theta_deg=67.5)) == [True, False, True]
 
 
+@pytest.mark.parametrize(("distance", "known"), [(1549.9999, True), (1550.0, False)])
+def test_obstacles_are_known_strictly_within_the_maximum_range(
+    distance: float, known: bool
+) -> None:
+    """1500 plus the radius, whatever the current range."""
+    sim = one_camera([(0.0, 0.0)], theta_deg=180.0)
+    fields(sim)["obstacle_xy"][...] = [[[distance, 0.0]]]
+    fields(sim)["obstacle_radius"][...] = 50.0
+    sim.refresh()
+    assert read(sim, "camera_obstacle_mask").tolist() == [[[known]]]
+
+
 def test_angle_limit_is_inclusive() -> None:
     points = [(100.0, 100.0), (100.0, 100.0001), (100.0, -100.0), (100.0, -100.0001)]
     assert seen(one_camera(points, theta_deg=90.0)) == [True, False, True, False]
