@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import reference_sim
 from compiled import from_python
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from random_worlds import SCENARIOS, random_actions, random_simulator, scenario_with
 from reference_bridge import fields, read, state_of, world_of
@@ -38,6 +38,7 @@ def test_moves_equal_the_oracle(name: str) -> None:
         np.testing.assert_array_equal(moved.target_is_colliding, state.target_is_colliding)
 
 
+@example(where_deg=0.75, gap=1.0, heading_deg=106.0, radius=2.0, length=1.0)  # reversed (Q4)
 @given(
     st.floats(0.0, 360.0),
     st.floats(0.0, 1.3),
@@ -62,7 +63,7 @@ def test_one_disc(
     wanted = reference_sim.obstruct((0.0, 0.0), step, centre, radius)
     np.testing.assert_allclose(end, wanted, rtol=0, atol=TOLERANCE)
     assert math.hypot(*end) <= length + TOLERANCE
-    if distance >= radius:
+    if distance > radius + TOLERANCE:  # on the edge itself, rounding may take the start for inside
         assert math.dist(end, centre) >= radius - TOLERANCE
 
 
