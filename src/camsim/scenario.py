@@ -1,6 +1,5 @@
 """Scenarios of the MATE world: presets, users' MATE-format YAML and JSON files, validation."""
 
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -231,7 +230,7 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
         if name not in preset_names():
             hint = suggestion(name, preset_names())
             raise ScenarioError(f"scenario '{name_or_path}': no such preset or file{hint}")
-        path = Path(str(_presets() / f"{name}.yaml"))
+        path = _presets() / f"{name}.yaml"
     try:
         value = read_mapping(path)
     except DocumentError as error:
@@ -239,5 +238,5 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
     return Scenario.from_mapping(value, source=str(path))
 
 
-def _presets() -> resources.abc.Traversable:
-    return resources.files("camsim") / "scenarios"
+def _presets() -> Path:
+    return Path(__file__).parent / "scenarios"
