@@ -61,16 +61,21 @@ def _simulator_cases() -> dict[str, tuple[Callable[[], object], int]]:
     scripted = ScriptedEnv(scenario, N_ENVS, camera_policy="random", target_policy="greedy")
     scripted.reset(seeds)
     camera_obs = ObsBuffers(scripted.sim.flat_obs.camera_obs, np.zeros(0), np.zeros(0))
-    selection = SelectionEnv(scenario, SelectionOptions(fast_interval=100), N_ENVS)
+    n_frames, n_held = 1000, 100
+    selection = SelectionEnv(scenario, SelectionOptions(fast_interval=n_held), N_ENVS)
     output = selection.reset(seeds)
     draws = np.random.default_rng(0).random(output.avail_actions.shape)
     actions = np.where(output.avail_actions, draws, -1.0).argmax(axis=-1)
+
+    def select() -> None:
+        for _ in range(n_frames // n_held):
+            selection.step(actions)
+
     bare, with_obs, selecting = SIMULATOR_FLOORS
-    n_frames = 1000
     return {
         bare: (lambda: scripted.run_frames(n_frames), n_frames * N_ENVS),
         with_obs: (lambda: scripted.run_frames(n_frames, camera_obs), n_frames * N_ENVS),
-        selecting: (lambda: selection.step(actions), 100 * N_ENVS),
+        selecting: (select, n_frames * N_ENVS),
     }
 
 
