@@ -29,7 +29,8 @@ from camsim.layout import (
     W_STEP,
     W_TRANSPORT,
 )
-from camsim.policies.targets import act_targets, reset_targets
+from camsim.policies.rules import TargetRules
+from camsim.policies.targets import TargetMemory, act_targets, reset_targets
 from camsim.state import Bools, Floats, Ints, ObsBuffers, SimParams, Singles, StartBoxes, Tables
 
 GAP_SCALE = 50.0
@@ -42,18 +43,16 @@ class Rules(NamedTuple):
     fast_interval: int  # frames under one selection
     executor: int  # camsim.envs.actions.EXECUTORS
     memory_frames: int  # how long an unseen target stays known
-    opponent: int  # camsim.policies.targets.TARGET_POLICIES
     mode: int  # camsim.sim.OBSERVATION_MODES
     gamma: float  # discount per frame inside a decision
 
 
 class Minds(NamedTuple):
-    """What both teams carry from frame to frame."""
+    """What cameras carry from frame to frame, and the episode's accounts."""
 
     pose: Floats  # [N, C, POSE_COLUMNS]
     belief: Floats  # [N, C, T, BELIEF_COLUMNS]
     looks: Floats  # [N, C, N_SECTORS]
-    targets: Floats  # [N, T, MEMORY_COLUMNS] of the scripted targets
     gaps: Floats  # [N, T] frames since each target was last covered
     episode: Floats  # [N, K] running statistics, layout.EPISODE_COLUMNS
 
@@ -94,6 +93,9 @@ REWARD_TERMS = (
 X_REWARD, X_COVERAGE, X_INITIAL_COVERAGE, X_BONUS = 0, 1, 2, 3
 X_TERMINATED, X_TRUNCATED, X_FRAMES = 4, 5, 6
 OUTPUT_COLUMNS = 7
+
+
+Opponent = tuple[TargetRules, TargetMemory]
 
 
 @device_fn
@@ -158,6 +160,7 @@ def _frame(
     catalogue: Catalogue,
     s: Tables,
     minds: Minds,
+    opponent: Opponent,
     scratch: Scratch,
     buffers: ObsBuffers,
     actions: Ints,
@@ -168,7 +171,7 @@ def _frame(
         execute(
             rules.executor, catalogue, minds.pose, minds.belief, (i, c), u, scratch.camera_action
         )
-    act_targets(i, rules.opponent, s, minds.targets, scratch.target_action)
+    act_targets(i, opponent[0], params, s, opponent[1], scratch.target_action)
     step_one(i, params, s, scratch.camera_action, scratch.target_action, scratch.no_goal)
     observe_one(i, params, s, buffers, rules.mode, False)
     _perceive(i, rules, s, buffers.camera_obs, minds)
@@ -182,12 +185,13 @@ def begin_one(
     boxes: StartBoxes,
     s: Tables,
     minds: Minds,
+    opponent: Opponent,
     scratch: Scratch,
     buffers: ObsBuffers,
 ) -> None:
     """Start an episode: world, observations, and everybody's memory."""
     reset_one(i, params, boxes, s, scratch.order)
-    reset_targets(i, s, minds.targets)
+    reset_targets(i, opponent[0], s, opponent[1])
     observe_one(i, params, s, buffers, rules.mode, True)
     for c in range(s.cameras.shape[1]):
         clear_belief(minds.belief, minds.looks, i, c)
@@ -242,6 +246,7 @@ def _run_frames(
     catalogue: Catalogue,
     s: Tables,
     minds: Minds,
+    opponent: Opponent,
     scratch: Scratch,
     buffers: ObsBuffers,
     actions: Ints,
@@ -252,7 +257,7 @@ def _run_frames(
         scalars[i, n] = 0.0
     discount = 1.0
     for _ in range(rules.fast_interval):
-        _frame(i, params, rules, catalogue, s, minds, scratch, buffers, actions)
+        _frame(i, params, rules, catalogue, s, minds, opponent, scratch, buffers, actions)
         reward = _frame_reward(i, params, s, scratch.coefficients)
         scalars[i, X_REWARD] += discount * reward
         scalars[i, X_BONUS] += discount * _found(i, s, minds.gaps)
@@ -287,6 +292,7 @@ def _run_one(
     boxes: StartBoxes,
     s: Tables,
     minds: Minds,
+    opponent: Opponent,
     scratch: Scratch,
     buffers: ObsBuffers,
     actions: Ints,
@@ -297,12 +303,24 @@ def _run_one(
         for n in range(OUTPUT_COLUMNS):
             out.scalars[i, n] = 0.0
     else:
-        _run_frames(i, params, rules, catalogue, s, minds, scratch, buffers, actions, out.scalars)
+        _run_frames(
+            i,
+            params,
+            rules,
+            catalogue,
+            s,
+            minds,
+            opponent,
+            scratch,
+            buffers,
+            actions,
+            out.scalars,
+        )
         begin = job == DECIDE and s.world[i, W_DONE] > 0.0
         if begin:
             _note_end(i, s, minds, out)
     if begin:
-        begin_one(i, params, rules, boxes, s, minds, scratch, buffers)
+        begin_one(i, params, rules, boxes, s, minds, opponent, scratch, buffers)
     if job != FRAMES:
         show_one(i, params, rules, catalogue, s, minds, scratch, buffers, out)
 
@@ -320,6 +338,8 @@ def run_batch(
     boxes: StartBoxes,
     s: Tables,
     minds: Minds,
+    target_rules: TargetRules,
+    target_memory: TargetMemory,
     scratch: Scratch,
     buffers: ObsBuffers,
     actions: Ints,
@@ -336,6 +356,7 @@ def run_batch(
             boxes,
             s,
             minds,
+            (target_rules, target_memory),
             scratch,
             buffers,
             actions,

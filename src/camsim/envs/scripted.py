@@ -1,46 +1,22 @@
 """ScriptedEnv: both teams follow rules inside the compiled step. For baselines and benchmarks."""
 
+from collections.abc import Mapping
+
 import numba
 import numpy as np
 
 from camsim.envs.episode import clear_episode, count_frame
+from camsim.envs.teams import Actions, Teams, play_frame, start_teams
 from camsim.kernels._jit import batch_kernel, device_fn, row
-from camsim.kernels.reset import reset_one
 from camsim.kernels.rng import streams_from_seeds
-from camsim.kernels.step import observe_one, step_one
+from camsim.kernels.step import observe_one
 from camsim.layout import EPISODE_COLUMNS, W_DONE
-from camsim.policies.cameras import (
-    CAMERA_POLICIES,
-    CameraMemory,
-    act_cameras,
-    allocate_camera_memory,
-    reset_cameras,
-)
-from camsim.policies.targets import (
-    TARGET_POLICIES,
-    TargetMemory,
-    act_targets,
-    allocate_target_memory,
-    reset_targets,
-)
+from camsim.policies.cameras import CameraMemory, allocate_camera_memory
+from camsim.policies.rules import CameraRules, TargetRules, camera_rules, target_rules
+from camsim.policies.targets import TargetMemory, allocate_target_memory
 from camsim.scenario import Scenario
 from camsim.sim import BatchSim, checked_seeds
 from camsim.state import Floats, Ints, ObsBuffers, SimParams, StartBoxes, Tables, Words
-
-
-@device_fn
-def _start(
-    i: int,
-    params: SimParams,
-    boxes: StartBoxes,
-    s: Tables,
-    memories: tuple[CameraMemory, TargetMemory],
-    order: Ints,
-) -> None:
-    """Start an episode of environment i and let both teams forget the last one."""
-    reset_one(i, params, boxes, s, order)
-    reset_cameras(i, s, memories[0])
-    reset_targets(i, s, memories[1].table)
 
 
 @batch_kernel
@@ -48,29 +24,16 @@ def _start_batch(
     params: SimParams,
     boxes: StartBoxes,
     s: Tables,
+    camera_rules: CameraRules,
+    target_rules: TargetRules,
     camera_memory: CameraMemory,
     target_memory: TargetMemory,
     order: Ints,
 ) -> None:
     """Start an episode in every environment, from its own random stream."""
     for i in numba.prange(len(s.rng)):
-        _start(row(i), params, boxes, s, (camera_memory, target_memory), order)
-
-
-@device_fn
-def _frame(
-    i: int,
-    params: SimParams,
-    s: Tables,
-    policies: tuple[int, int],
-    memories: tuple[CameraMemory, TargetMemory],
-    actions: tuple[Floats, Floats, Ints],
-) -> None:
-    """Let both teams act and advance environment i by one frame."""
-    camera_action, target_action, no_goal = actions
-    act_cameras(i, policies[0], params, s, memories[0], camera_action)
-    act_targets(i, policies[1], s, memories[1].table, target_action)
-    step_one(i, params, s, camera_action, target_action, no_goal)
+        teams = (camera_rules, target_rules, camera_memory, target_memory)
+        start_teams(row(i), params, boxes, s, teams, order)
 
 
 @device_fn
@@ -79,16 +42,15 @@ def _play_episode(
     params: SimParams,
     boxes: StartBoxes,
     s: Tables,
-    policies: tuple[int, int],
-    memories: tuple[CameraMemory, TargetMemory],
-    actions: tuple[Floats, Floats, Ints],
+    teams: Teams,
+    actions: Actions,
     order: Ints,
     episode: Floats,
 ) -> None:
-    _start(i, params, boxes, s, memories, order)
+    start_teams(i, params, boxes, s, teams, order)
     clear_episode(i, episode)
     while s.world[i, W_DONE] == 0:
-        _frame(i, params, s, policies, memories, actions)
+        play_frame(i, params, s, teams, actions)
         count_frame(i, s.world, params.sparse_reward, episode)
 
 
@@ -99,19 +61,18 @@ def _run_frames(
     params: SimParams,
     boxes: StartBoxes,
     s: Tables,
-    policies: tuple[int, int],
-    memories: tuple[CameraMemory, TargetMemory],
-    actions: tuple[Floats, Floats, Ints],
+    teams: Teams,
+    actions: Actions,
     order: Ints,
     out: ObsBuffers,
     mode: int,
 ) -> None:
     """Run frames, starting a new episode whenever one ends."""
     for _ in range(n_frames):
-        _frame(i, params, s, policies, memories, actions)
+        play_frame(i, params, s, teams, actions)
         done = s.world[i, W_DONE] > 0
         if done:
-            _start(i, params, boxes, s, memories, order)
+            start_teams(i, params, boxes, s, teams, order)
         observe_one(i, params, s, out, mode, done)
 
 
@@ -122,18 +83,17 @@ def _run_one(
     params: SimParams,
     boxes: StartBoxes,
     s: Tables,
-    policies: tuple[int, int],
-    memories: tuple[CameraMemory, TargetMemory],
-    actions: tuple[Floats, Floats, Ints],
+    teams: Teams,
+    actions: Actions,
     order: Ints,
     out: ObsBuffers,
     mode: int,
     episode: Floats,
 ) -> None:
     if n_frames < 0:
-        _play_episode(i, params, boxes, s, policies, memories, actions, order, episode)
+        _play_episode(i, params, boxes, s, teams, actions, order, episode)
     else:
-        _run_frames(i, n_frames, params, boxes, s, policies, memories, actions, order, out, mode)
+        _run_frames(i, n_frames, params, boxes, s, teams, actions, order, out, mode)
 
 
 @batch_kernel
@@ -142,7 +102,8 @@ def _run_batch(
     params: SimParams,
     boxes: StartBoxes,
     s: Tables,
-    policies: tuple[int, int],
+    camera_rules: CameraRules,
+    target_rules: TargetRules,
     camera_memory: CameraMemory,
     target_memory: TargetMemory,
     camera_action: Floats,
@@ -155,22 +116,9 @@ def _run_batch(
 ) -> None:
     """Advance every environment by `n_frames`, or play one whole episode if it is negative."""
     for i in numba.prange(len(s.rng)):
-        memories = (camera_memory, target_memory)
+        teams = (camera_rules, target_rules, camera_memory, target_memory)
         actions = (camera_action, target_action, no_goal)
-        _run_one(
-            row(i),
-            n_frames,
-            params,
-            boxes,
-            s,
-            policies,
-            memories,
-            actions,
-            order,
-            out,
-            mode,
-            episode,
-        )
+        _run_one(row(i), n_frames, params, boxes, s, teams, actions, order, out, mode, episode)
 
 
 _WHOLE_EPISODE = -1
@@ -184,8 +132,8 @@ class ScriptedEnv:
         scenario: Scenario,
         num_envs: int,
         *,
-        camera_policy: str = "random",
-        target_policy: str = "greedy",
+        camera_policy: str | Mapping[str, float] | CameraRules = "random",
+        target_policy: str | Mapping[str, float] | TargetRules = "greedy",
         max_episode_steps: int | None = None,
     ) -> None:
         """Allocate the worlds.
@@ -193,22 +141,24 @@ class ScriptedEnv:
         Args:
             scenario: sizes and rules.
             num_envs: N.
-            camera_policy: random, naive, or greedy (without messages).
-            target_policy: greedy or random.
+            camera_policy: name, mixture or full rules (camsim.policies.rules).
+            target_policy: the same for the targets.
             max_episode_steps: overrides the scenario's.
 
         Raises:
             ValueError: a policy is unknown.
         """
-        self.policies = (
-            policy_code("camera_policy", camera_policy, CAMERA_POLICIES),
-            policy_code("target_policy", target_policy, TARGET_POLICIES),
-        )
+        if not isinstance(camera_policy, CameraRules):
+            camera_policy = camera_rules(camera_policy)
+        if not isinstance(target_policy, TargetRules):
+            target_policy = target_rules(target_policy)
         self.sim = BatchSim(scenario, num_envs, max_episode_steps=max_episode_steps)
         n_cameras, n_targets = len(self.sim.boxes.cameras), len(self.sim.boxes.targets)
-        self._memories = (
-            allocate_camera_memory(num_envs, n_cameras, n_targets),
-            allocate_target_memory(num_envs, n_targets),
+        self.teams: Teams = (
+            camera_policy,
+            target_policy,
+            allocate_camera_memory(num_envs, n_cameras, n_targets, camera_policy),
+            allocate_target_memory(num_envs, n_targets, target_policy),
         )
         self._actions = (
             np.zeros((num_envs, n_cameras, 2)),
@@ -220,7 +170,7 @@ class ScriptedEnv:
         """Start an episode in every environment from its own seed [N]."""
         sim = self.sim
         sim.tables.rng[:] = streams_from_seeds(checked_seeds(seeds, sim.num_envs))
-        _start_batch(sim.params, sim.boxes, sim.tables, *self._memories, sim.order)
+        _start_batch(sim.params, sim.boxes, sim.tables, *self.teams, sim.order)
 
     def run_frames(self, n_frames: int, out: ObsBuffers | None = None) -> None:
         """Advance all environments by `n_frames`, with auto-reset.
@@ -249,34 +199,16 @@ class ScriptedEnv:
 
     def _run(self, n_frames: int, out: ObsBuffers | None) -> None:
         sim = self.sim
-        (camera_memory, target_memory), (camera_action, target_action) = (
-            self._memories,
-            self._actions,
-        )
         _run_batch(
             n_frames,
             sim.params,
             sim.boxes,
             sim.tables,
-            self.policies,
-            camera_memory,
-            target_memory,
-            camera_action,
-            target_action,
+            *self.teams,
+            *self._actions,
             sim.no_goal,
             sim.order,
             ObsBuffers(np.zeros(0), np.zeros(0), np.zeros(0)) if out is None else out,
             sim.mode,
             self.episode,
         )
-
-
-def policy_code(key: str, name: str, known: dict[str, int]) -> int:
-    """Return the code of a scripted rule.
-
-    Raises:
-        ValueError: there is no rule of that name.
-    """
-    if name not in known:
-        raise ValueError(f"{key} = {name!r}; expected one of {', '.join(known)}")
-    return known[name]

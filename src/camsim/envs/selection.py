@@ -11,7 +11,8 @@ from camsim.envs.actions import EXECUTORS, make_catalogue
 from camsim.envs.belief import allocate_belief
 from camsim.kernels.rng import streams_from_seeds
 from camsim.layout import EPISODE_COLUMNS, FeatureLayout, StateLayout
-from camsim.policies.targets import TARGET_POLICIES, allocate_target_memory
+from camsim.policies.rules import target_rules
+from camsim.policies.targets import allocate_target_memory
 from camsim.scenario import Scenario
 from camsim.sim import BatchSim, checked_seeds, load_arrays
 from camsim.state import Bools, Floats, Ints, SimParams, Singles, Words
@@ -31,7 +32,7 @@ class SelectionOptions:
     look_options: int = 16  # actions that search instead
     executor: str = "lead"  # upstream: MATE's rule
     observation_mode: str = "own"  # own, shared or enhanced (camsim.sim.OBSERVATION_MODES)
-    opponent: str = "greedy"
+    opponent: str = "greedy"  # rule of the targets, or a mixture: camsim.policies.rules
     max_episode_steps: int | None = None  # None: the scenario's
     gamma: float = 1.0  # discount per frame inside a decision
     reward_coefficients: dict[str, float] = field(default_factory=lambda: {"coverage_rate": 1.0})
@@ -58,7 +59,6 @@ def _check(options: SelectionOptions) -> None:
     for key, value, known in (
         ("belief", options.belief, BELIEFS),
         ("executor", options.executor, tuple(EXECUTORS)),
-        ("opponent", options.opponent, tuple(TARGET_POLICIES)),
     ):
         if value not in known:
             raise ValueError(f"{key} = {value!r}; expected one of {', '.join(known)}")
@@ -144,10 +144,11 @@ class SelectionEnv:
             fast_interval=options.fast_interval,
             executor=EXECUTORS[options.executor],
             memory_frames=0 if options.belief == "none" else options.memory_frames,
-            opponent=TARGET_POLICIES[options.opponent],
             mode=self.sim.mode,
             gamma=options.gamma,
         )
+        self._opponent = target_rules(options.opponent)
+        self._opponent_memory = allocate_target_memory(num_envs, self.n_targets, self._opponent)
         self._allocate(sizes)
 
     def _allocate(self, sizes: tuple[int, int, int]) -> None:
@@ -156,7 +157,6 @@ class SelectionEnv:
         weights = self.options.reward_coefficients
         self._minds = kernels.Minds(
             *allocate_belief(n, c, t),
-            targets=allocate_target_memory(n, t).table,
             gaps=np.zeros((n, t)),
             episode=np.zeros((n, len(EPISODE_COLUMNS))),
         )
@@ -222,6 +222,8 @@ class SelectionEnv:
             self.sim.boxes,
             self.sim.tables,
             self._minds,
+            self._opponent,
+            self._opponent_memory,
             self._scratch,
             self.sim.flat_obs,
             actions,
@@ -230,6 +232,7 @@ class SelectionEnv:
 
     def _arrays(self) -> dict[str, np.ndarray]:
         parts = {"sim": self.sim._arrays(), "mind": self._minds._asdict()}
+        parts["opponent"] = self._opponent_memory._asdict()
         parts["out"] = self._out._asdict()
         return {f"{part}.{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
 

@@ -8,14 +8,11 @@ import numpy as np
 from camsim.kernels._jit import device_fn, outlined_fn
 from camsim.kernels.rng import below, uniform, uniform_between
 from camsim.layout import T_EMPTY, T_GOAL, T_STEP, T_X, T_Y, W_STEP, WAREHOUSES
-from camsim.state import Floats, Tables, Words
+from camsim.policies.draws import draw_rule
+from camsim.policies.rules import TARGET_POLICIES, TargetRules
+from camsim.state import Floats, Ints, SimParams, Tables, Words
 
-RANDOM, GREEDY = 0, 1
-TARGET_POLICIES = {"random": RANDOM, "greedy": GREEDY}
-"""Rules a target team can follow, by the name used in configurations."""
-
-NOISE_SCALE = 0.5
-RANDOM_HOLD = 20  # frames between two draws of the random rule
+RANDOM, GREEDY = (TARGET_POLICIES[name] for name in ("random", "greedy"))
 
 # Columns of a target's memory.
 M_OPEN, M_GOAL = 0, 4  # four flags: believed to hold cargo; current destination, -1 none
@@ -28,17 +25,25 @@ MEMORY_COLUMNS = 10
 class TargetMemory(NamedTuple):
     """What scripted targets remember."""
 
+    rule: Ints  # [N] the episode's rule (rules.TARGET_POLICIES), -1: driven from outside
     table: Floats  # [N, T, MEMORY_COLUMNS]
+    edges: Ints  # [N, T, T] messages from -> to in this frame
 
 
-def allocate_target_memory(n_envs: int, n_targets: int) -> TargetMemory:
-    """Return zeroed memory."""
-    return TargetMemory(np.zeros((n_envs, n_targets, MEMORY_COLUMNS)))
+def allocate_target_memory(n_envs: int, n_targets: int, rules: TargetRules) -> TargetMemory:
+    """Return zeroed memory for a team that follows `rules`."""
+    return TargetMemory(
+        rule=np.zeros(n_envs, np.int64),
+        table=np.zeros((n_envs, n_targets, MEMORY_COLUMNS)),
+        edges=np.zeros((n_envs, n_targets, n_targets), np.int64),
+    )
 
 
 @outlined_fn
-def reset_targets(i: int, s: Tables, memory: Floats) -> None:
+def reset_targets(i: int, rules: TargetRules, s: Tables, minds: TargetMemory) -> None:
     """Forget the last episode; the first noise is half a draw from the action box."""
+    memory = minds.table
+    minds.rule[i] = draw_rule(i, rules.cumulative, s.rng)
     for t in range(s.targets.shape[1]):
         step = s.targets[i, t, T_STEP]
         for w in range(4):
@@ -106,7 +111,7 @@ def _choose_goal(i: int, t: int, targets: Floats, memory: Floats, rng: Words) ->
 
 @device_fn
 def _noisy_walk(
-    i: int, t: int, goal: int, targets: Floats, memory: Floats, rng: Words
+    i: int, t: int, goal: int, scale: float, targets: Floats, memory: Floats, rng: Words
 ) -> tuple[float, float]:
     """Return the step towards warehouse `goal` with persistent noise (spec 11.3)."""
     step, x, y = targets[i, t, T_STEP], targets[i, t, T_X], targets[i, t, T_Y]
@@ -119,8 +124,8 @@ def _noisy_walk(
     moved_x, moved_y = x - memory[i, t, M_X], y - memory[i, t, M_Y]
     stuck = math.sqrt(moved_x * moved_x + moved_y * moved_y) <= 0.2 * step
     if uniform(rng, i) < (0.75 if stuck else 0.05):
-        memory[i, t, M_NOISE_X] = NOISE_SCALE * uniform_between(rng, i, -step, step)
-        memory[i, t, M_NOISE_Y] = NOISE_SCALE * uniform_between(rng, i, -step, step)
+        memory[i, t, M_NOISE_X] = scale * uniform_between(rng, i, -step, step)
+        memory[i, t, M_NOISE_Y] = scale * uniform_between(rng, i, -step, step)
     memory[i, t, M_X] = x
     memory[i, t, M_Y] = y
     ax = min(max(dx + memory[i, t, M_NOISE_X], -step), step)
@@ -129,16 +134,25 @@ def _noisy_walk(
 
 
 @device_fn
-def act_targets(i: int, policy: int, s: Tables, memory: Floats, action: Floats) -> None:
-    """Write the target team's joint action [N, T, 2] of environment i."""
-    targets = s.targets
-    if policy == GREEDY:
+def act_targets(
+    i: int, rules: TargetRules, params: SimParams, s: Tables, minds: TargetMemory, action: Floats
+) -> None:
+    """Write the target team's joint action [N, T, 2] of environment i.
+
+    A team that is driven from outside keeps the action that stands there.
+    """
+    rule, targets, memory = minds.rule[i], s.targets, minds.table
+    if rule < 0:
+        return
+    if rule == GREEDY:
         _share_empty(i, targets, memory)
         for t in range(targets.shape[1]):
             goal = _choose_goal(i, t, targets, memory, s.rng)
-            action[i, t, 0], action[i, t, 1] = _noisy_walk(i, t, goal, targets, memory, s.rng)
+            action[i, t, 0], action[i, t, 1] = _noisy_walk(
+                i, t, goal, rules.noise_scale, targets, memory, s.rng
+            )
     else:
-        fresh = int(s.world[i, W_STEP]) % RANDOM_HOLD == 0
+        fresh = int(s.world[i, W_STEP]) % rules.random_hold == 0
         for t in range(targets.shape[1]):
             if fresh:
                 step = targets[i, t, T_STEP]
