@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
+from camsim.generator import generate_scenario
 from rich.console import Console
 from rich.table import Table
 
@@ -27,9 +28,14 @@ UPSTREAM_STEPS_PER_SECOND = 230
 SIMULATOR_FLOORS = {
     "random cameras, no observations": 400_000,
     "random cameras, camera observations": 250_000,
+    "greedy cameras, no observations": 250_000,
     "selection, memory, observations": 100_000,
 }
 """Least env-steps per second on one thread."""
+
+SCALING_PRESETS = ("MATE-1v1-9", "MATE-2v4-9", "MATE-4v4-9", "MATE-4v8-9", "MATE-8v8-9")
+SCALING_SIZES = ((16, 32, 16), (24, 48, 24))
+"""Cameras, targets and obstacles of generated worlds in the table of growth."""
 
 TRAINING_FLOORS = {1: 4_000, 5: 8_000}
 """Least training frames per second on two cores, updates included, by `fast_interval`."""
@@ -71,10 +77,13 @@ def _simulator_cases() -> dict[str, tuple[Callable[[], object], int]]:
         for _ in range(n_frames // n_held):
             selection.step(actions)
 
-    bare, with_obs, selecting = SIMULATOR_FLOORS
+    greedy = ScriptedEnv(scenario, N_ENVS, camera_policy="greedy", target_policy="greedy")
+    greedy.reset(seeds)
+    bare, with_obs, following, selecting = SIMULATOR_FLOORS
     return {
         bare: (lambda: scripted.run_frames(n_frames), n_frames * N_ENVS),
         with_obs: (lambda: scripted.run_frames(n_frames, camera_obs), n_frames * N_ENVS),
+        following: (lambda: greedy.run_frames(n_frames), n_frames * N_ENVS),
         selecting: (select, n_frames * N_ENVS),
     }
 
@@ -105,6 +114,36 @@ def benchmark_simulator() -> int:
             )
     Console(width=120).print(table)
     return int(missed)
+
+
+def bytes_per_env(env: ScriptedEnv) -> int:
+    """Return the memory of one world: tables, observations, global state, both teams' minds."""
+    parts = (*env.sim.tables, *env.sim.obs, *env.teams[2], *env.teams[3])
+    return sum(part.nbytes for part in parts) // env.sim.num_envs
+
+
+def benchmark_scaling() -> int:
+    """Print how speed and memory change with the sizes of the teams, greedy against greedy."""
+    table = Table(title=f"greedy against greedy, one thread, N = {N_ENVS}")
+    for name in ("cameras", "targets", "obstacles", "env-steps/s", "us per step", "kB per env"):
+        table.add_column(name, justify="right")
+    numba.set_num_threads(1)
+    worlds = [load_scenario(name) for name in SCALING_PRESETS]
+    worlds += [generate_scenario(*sizes, seed=0) for sizes in SCALING_SIZES]
+    for world in worlds:
+        env = ScriptedEnv(world, N_ENVS, camera_policy="greedy", target_policy="greedy")
+        env.reset(np.arange(N_ENVS, dtype=np.uint64))
+        n_frames = max(8000 // (world.n_cameras * world.n_targets), 20)
+
+        def work(env: ScriptedEnv = env, n_frames: int = n_frames) -> None:
+            env.run_frames(n_frames)
+
+        rate = measure(work, n_frames * N_ENVS, repeats=3).median
+        sizes = (world.n_cameras, world.n_targets, world.n_obstacles)
+        figures = (f"{rate:,.0f}", f"{1e6 / rate:.2f}", f"{bytes_per_env(env) / 1000:,.1f}")
+        table.add_row(*(str(size) for size in sizes), *figures)
+    Console(width=100).print(table)
+    return 0
 
 
 def _training_rate(config_path: Path, fast_interval: int, timesteps: int) -> float:

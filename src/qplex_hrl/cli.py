@@ -68,8 +68,9 @@ def _build_parser() -> argparse.ArgumentParser:
 
     benchmark = commands.add_parser("benchmark", help="measure speed; fails below the stated floor")
     actions = benchmark.add_subparsers(required=True, metavar="what")
-    for what, text in (("simulator", "frames per second of the world"), ("training", "end to end")):
-        actions.add_parser(what, help=text).set_defaults(command=_benchmark, what=what)
+    _add_simulator_benchmark(actions.add_parser("simulator", help="steps per second of the world"))
+    training = actions.add_parser("training", help="frames per second of a training run")
+    training.set_defaults(command=_benchmark_training)
 
     doctor = commands.add_parser("doctor", help="show versions and check that kernels compile")
     doctor.set_defaults(command=_doctor)
@@ -115,6 +116,19 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     add("--device", default="auto", help="auto, cpu or cuda[:i]")
     _add_log_level(parser)
     parser.set_defaults(command=_evaluate)
+
+
+def _add_simulator_benchmark(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--upstream", type=Path, metavar="DIR", help="compare with the upstream MATE found there")
+    add(
+        "--upstream-python",
+        type=Path,
+        default=Path(sys.executable),
+        metavar="PYTHON",
+        help="interpreter that upstream runs in; default: this one",
+    )
+    parser.set_defaults(command=_benchmark_simulator)
 
 
 def _add_log_level(parser: argparse.ArgumentParser) -> None:
@@ -208,14 +222,22 @@ def _show_scenario(args: argparse.Namespace) -> int:
     return DONE
 
 
-def _benchmark(args: argparse.Namespace) -> int:
-    import qplex_hrl.benchmark as benchmark
+def _benchmark_simulator(args: argparse.Namespace) -> int:
+    if args.upstream is not None:
+        from qplex_hrl.benchmark_upstream import compare_with_upstream
 
-    run = {
-        "simulator": benchmark.benchmark_simulator,
-        "training": benchmark.benchmark_training,
-    }
-    return run[args.what]()
+        return compare_with_upstream(args.upstream, args.upstream_python)
+    from qplex_hrl.benchmark import benchmark_scaling, benchmark_simulator
+
+    code = benchmark_simulator()
+    benchmark_scaling()
+    return code
+
+
+def _benchmark_training(args: argparse.Namespace) -> int:
+    from qplex_hrl.benchmark import benchmark_training
+
+    return benchmark_training()
 
 
 def _doctor(args: argparse.Namespace) -> int:
