@@ -19,6 +19,7 @@ __all__ = ["draw_frame", "draw_frames"]
 Pixels = NDArray[np.uint8]
 
 TRAIL_FRAMES = 40
+_TRAIL_STRETCH = 5  # frames drawn in one colour
 _LABELS_FROM = 320  # pixels: smaller pictures have no room for numbers
 _TARGET_STROKES = {1: 6.0, 2: 8.5}  # radius of a target's disc by capacity
 
@@ -101,12 +102,12 @@ def _draw_obstacles(canvas: Canvas, record: FrameRecord) -> None:
 
 def _draw_trails(canvas: Canvas, frames: Sequence[FrameRecord]) -> None:
     """Draw each target's way through the frames, fading into the past, in its cargo's colour."""
-    for k in range(1, len(frames)):
-        alpha = 20 + 130 * k // len(frames)
-        before, after = frames[k - 1], frames[k]
-        for t, goal in enumerate(after.target_goal):
-            step = np.stack([before.target_xy[t], after.target_xy[t]])
-            canvas.line(step, (*_cargo_colour(int(goal)), alpha), 1.5)
+    xy = np.array([frame.target_xy for frame in frames])
+    for last in range(len(frames) - 1, 0, -_TRAIL_STRETCH):
+        stretch = xy[max(last - _TRAIL_STRETCH, 0) : last + 1]
+        alpha = 20 + 130 * last // len(frames)
+        for t, goal in enumerate(frames[last].target_goal):
+            canvas.line(stretch[:, t], (*_cargo_colour(int(goal)), alpha), 1.5)
 
 
 def _draw_selection(canvas: Canvas, record: FrameRecord) -> None:
@@ -136,7 +137,7 @@ def _draw_messages(canvas: Canvas, record: FrameRecord) -> None:
         for sender, receiver in np.argwhere(messages > 0):
             if sender != receiver:
                 width = 1.0 + 0.5 * min(int(messages[sender, receiver]) - 1, 3)
-                canvas.arrow(xy[sender], xy[receiver], canvas.units(15.0), (*colour, 210), width)
+                canvas.arrow(xy[sender], xy[receiver], canvas.units(15.0), (*colour, 180), width)
 
 
 def _draw_targets(canvas: Canvas, record: FrameRecord) -> None:

@@ -14,6 +14,7 @@ from camsim.state import Bools, Floats, Ints
 __all__ = ["EpisodeRecord", "FrameRecord", "record_frame"]
 
 FORMAT_VERSION = 1
+_FOREIGN = (KeyError, IndexError, TypeError, ValueError, EOFError, zipfile.BadZipFile)
 
 
 class FrameRecord(NamedTuple):
@@ -143,7 +144,7 @@ class EpisodeRecord(NamedTuple):
                 arrays[f"{name}_present"] = np.array(present, np.bool_)
             arrays[name] = np.array(values)
         with atomic_writer(path) as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+            np.savez_compressed(file, allow_pickle=False, **arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> "EpisodeRecord":
@@ -157,13 +158,15 @@ class EpisodeRecord(NamedTuple):
             with np.load(path, allow_pickle=False) as file:
                 arrays = dict(file)
             version = int(arrays["format_version"])
-            if version != FORMAT_VERSION:
-                msg = f"{path}: format version {version}; expected {FORMAT_VERSION}"
-                raise ValueError(msg)
+        except _FOREIGN as error:
+            raise ValueError(f"{path}: not the record of an episode") from error
+        if version != FORMAT_VERSION:
+            raise ValueError(f"{path}: format version {version}; expected {FORMAT_VERSION}")
+        try:
             frames = tuple(_frame(arrays, k) for k in range(len(arrays["step"])))
             return cls(str(arrays["scenario"]), frames)
-        except (KeyError, IndexError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path}: not the record of an episode") from error
+        except _FOREIGN as error:
+            raise ValueError(f"{path}: the record of an episode is incomplete") from error
 
 
 # Any: a field is an array or a number, as FrameRecord says.

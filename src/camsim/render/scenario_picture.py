@@ -100,6 +100,7 @@ def _draw_obstacle_starts(canvas: Canvas, scenario: Scenario) -> None:
 def _write_facts(canvas: Canvas, scenario: Scenario) -> None:
     """Write name, sizes and main rules into the panel."""
     left = 0.02
+    canvas.panel_background()
     canvas.panel_text((left, 0.3), scenario.name or "scenario", height=18.0)
     camera, obstacle = scenario.camera, scenario.obstacle
     facts = [

@@ -84,7 +84,8 @@ def _ray_lengths(directions: Floats, sight_range: float, q: Floats, radius: Floa
     chord = radius**2 - cross**2
     entry = along - np.sqrt(np.maximum(chord, 0.0))
     entry = np.where((chord > 0.0) & (along > 0.0), entry, np.inf)
-    return np.minimum(entry.min(axis=1, initial=np.inf), sight_range)
+    nearest: Floats = entry.min(axis=1, initial=sight_range)
+    return nearest
 
 
 def _directions(bearings_rad: Floats) -> Floats:

@@ -1,16 +1,21 @@
 """Videos from pictures: MP4 through a bundled encoder, GIF through Pillow; no system packages."""
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import chain, product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camsim.files import atomic_writer
 from camsim.render.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["check_video_path", "write_video"]
 
@@ -24,14 +29,14 @@ def check_video_path(path: str | Path) -> None:
     """Check that `write_video` can write there, before hours are spent on the frames.
 
     Raises:
-        ValueError: the suffix is neither .mp4 nor .gif, the folder does not exist, or a library is
-            missing; one line.
+        ValueError: the suffix is neither .mp4 nor .gif, the folder cannot be written, or a library
+            is missing; one line.
     """
     path = Path(path)
     if path.suffix.lower() not in _SUFFIXES:
         raise ValueError(f"{path}: unknown kind of video '{path.suffix}'; expected .mp4 or .gif")
-    if not path.parent.is_dir():
-        raise ValueError(f"{path}: no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        raise ValueError(f"{path}: no such folder, or not writable")
     if path.suffix.lower() == ".mp4":
         _encoder()
     else:
@@ -137,7 +142,6 @@ def _write_gif(frames: Iterator[Pixels], path: Path, fps: float, shape: tuple[in
     return n_frames + 1
 
 
-# object: the picture is Pillow's, which this module imports only when it needs it.
 def _palette(first: "Image.Image") -> "Image.Image":
     """Return a palette for all frames: colours of the first one, and a coarse cube of all."""
     from PIL import Image
