@@ -50,7 +50,7 @@ def test_a_sector_has_apex_range_and_area(theta_deg: float) -> None:
 
 def test_an_obstacle_casts_its_exact_shadow() -> None:
     """A disc of radius 50 at distance 100: tangents at 30 degrees touch at 86.6."""
-    outline = field_of_view(ORIGIN, 0.0, 120.0, 400.0, np.array([[100.0, 0.0]]), np.array([50.0]))
+    outline = field_of_view(ORIGIN, 0.0, 121.0, 400.0, np.array([[100.0, 0.0]]), np.array([50.0]))
     bearings = np.degrees(np.arctan2(outline[1:, 1], outline[1:, 0]))
     lengths = np.hypot(*outline[1:].T)
     np.testing.assert_allclose(lengths[np.abs(bearings) > 30.00005], 400.0)

@@ -80,14 +80,12 @@ def _draw_fields(canvas: Canvas, record: FrameRecord) -> None:
             float(record.camera_theta_deg[c]),
             float(record.camera_range[c]),
         )
-        whole = sector(xy, *pose)
+        seen = sector(xy, *pose)
+        canvas.polygon(seen, (*theme.CAMERA, theme.HIDDEN_ALPHA))
         known = record.camera_obstacle[c]
-        seen = whole
         if record.transmittance < 1.0 and known.any():
-            canvas.polygon(whole, (*theme.CAMERA, theme.HIDDEN_ALPHA))
-            seen = field_of_view(
-                xy, *pose, record.obstacle_xy[known], record.obstacle_radius[known]
-            )
+            obstacles = record.obstacle_xy[known], record.obstacle_radius[known]
+            seen = field_of_view(xy, *pose, *obstacles)
         canvas.polygon(seen, (*theme.CAMERA, theme.FIELD_ALPHA))
         outlines.append(np.concatenate([seen, seen[:1]]))
     for outline in outlines:
