@@ -48,8 +48,8 @@ def draw_frame(
     _draw_trails(canvas, [*trail, record])
     _draw_selection(canvas, record)
     _draw_messages(canvas, record)
-    _draw_targets(canvas, record)
     _draw_cameras(canvas, record)
+    _draw_targets(canvas, record)
     if size >= _LABELS_FROM:
         _write_cargo(canvas, record)
         _write_numbers(canvas, record)
