@@ -20,12 +20,12 @@ from camsim.state import Bools, Floats, Ints, Singles
 
 
 class Senses(NamedTuple):
-    """What N single cameras perceive, remember and do; row n is camera `index[n]` of its team."""
+    """What N single cameras perceive, remember and do; row n is camera `camera[n]` of its team."""
 
-    index: Ints  # [N]
+    camera: Ints  # [N]
     clock: Floats  # [N] frames since the episode began
     obs: Floats  # flat buffer of [N, D] raw observations
-    pose: Floats  # [N, C, POSE_COLUMNS], of which row n uses [n, index[n]], here and below
+    pose: Floats  # [N, C, POSE_COLUMNS], of which row n uses [n, camera[n]], here and below
     belief: Floats  # [N, C, T, BELIEF_COLUMNS]
     looks: Floats  # [N, C, N_SECTORS]
     selection: Ints  # [N] selected action
@@ -47,8 +47,8 @@ FORGET, PERCEIVE, SHOW, MOVE = 0, 1, 2, 3
 
 @device_fn
 def _sense_one(n: int, job: int, conduct: Conduct, catalogue: Catalogue, s: Senses) -> None:
-    c = s.index[n]
-    k = n * (len(s.obs) // len(s.index))
+    c = s.camera[n]
+    k = n * (len(s.obs) // len(s.camera))
     if job == FORGET:
         clear_belief(s.belief, s.looks, n, c)
     elif job == PERCEIVE:
@@ -74,7 +74,7 @@ def _sense_one(n: int, job: int, conduct: Conduct, catalogue: Catalogue, s: Sens
 @batch_kernel
 def sense_batch(job: int, conduct: Conduct, catalogue: Catalogue, s: Senses) -> None:
     """Do one job for every camera."""
-    for n in numba.prange(len(s.index)):
+    for n in numba.prange(len(s.camera)):
         _sense_one(row(n), job, conduct, catalogue, s)
 
 
@@ -115,7 +115,7 @@ class CameraMind:
         )
         pose, belief, looks = allocate_belief(1, n_cameras, n_targets)
         self._senses = Senses(
-            index=np.zeros(1, np.int64),
+            camera=np.zeros(1, np.int64),
             clock=np.zeros(1),
             obs=np.zeros(sizes.size),
             pose=pose,
@@ -149,7 +149,7 @@ class CameraMind:
             raise ValueError(
                 f"camera index {index}; expected 0 to {self.sizes.n_cameras - 1} in this team"
             )
-        self._senses.index[0] = index
+        self._senses.camera[0] = index
         self._frames = 0
         self._run(FORGET)
 
@@ -171,8 +171,8 @@ class CameraMind:
     def features(self) -> tuple[Singles, Bools]:
         """Return features [F] and available actions [U] now; views of reused buffers."""
         self._run(SHOW)
-        index = self._senses.index[0]
-        return self._senses.features[0, index], self._senses.avail_actions[0, index]
+        camera = self._senses.camera[0]
+        return self._senses.features[0, camera], self._senses.avail_actions[0, camera]
 
     def move(self, selection: int) -> Floats:
         """Return turn and zoom [2] in degrees that the selected action wants now.
@@ -185,7 +185,8 @@ class CameraMind:
             raise ValueError(f"selection {selection}; expected 0 to {n_actions - 1}")
         self._senses.selection[0] = selection
         self._run(MOVE)
-        return self._senses.motion[0, self._senses.index[0]].copy()
+        motion: Floats = self._senses.motion[0, self._senses.camera[0]]
+        return motion.copy()
 
     def _run(self, job: int) -> None:
         sense_batch(job, self._conduct, self._catalogue, self._senses)
