@@ -12,8 +12,13 @@ def build_env(config: RunConfig, num_envs: int) -> SelectionEnv:
     Raises:
         ValueError: the scenario does not exist or has no cameras, or an option is not available.
     """
+    return SelectionEnv(load_scenario(config.env.scenario), selection_options(config), num_envs)
+
+
+def selection_options(config: RunConfig) -> SelectionOptions:
+    """Return how cameras select, remember and aim, and what the team earns."""
     hrl = config.network.hrl
-    options = SelectionOptions(
+    return SelectionOptions(
         fast_interval=hrl.fast_interval,
         belief=hrl.belief,
         memory_frames=hrl.memory_frames,
@@ -27,7 +32,6 @@ def build_env(config: RunConfig, num_envs: int) -> SelectionEnv:
         gamma=config.algorithm.gamma,
         reward_coefficients=hrl.reward_coefficients.model_dump(exclude={"soft_coverage_score"}),
     )
-    return SelectionEnv(load_scenario(config.env.scenario), options, num_envs)
 
 
 def observation_mode(config: EnvConfig) -> str:

@@ -1,0 +1,192 @@
+"""One camera on its own: from its raw observations to the learner's features and its motion.
+
+For playing a trained camera outside of this simulator. Belief, features and executor are those of
+`SelectionEnv`, called from a kernel of their own.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from camsim.envs.actions import EXECUTORS, Catalogue, execute, make_catalogue
+from camsim.envs.belief import allocate_belief, clear_belief, update_belief, update_looks
+from camsim.envs.features import write_features
+from camsim.envs.selection import SelectionOptions
+from camsim.kernels._jit import batch_kernel, device_fn, row
+from camsim.layout import CAMERA_PUBLIC, CameraObsLayout, FeatureLayout
+from camsim.state import Bools, Floats, Ints, Singles
+
+
+class Senses(NamedTuple):
+    """What N single cameras perceive, remember and do; row n is camera `camera[n]` of its team."""
+
+    camera: Ints  # [N]
+    clock: Floats  # [N] frames since the episode began
+    obs: Floats  # flat buffer of [N, D] raw observations
+    pose: Floats  # [N, C, POSE_COLUMNS], of which row n uses [n, camera[n]], here and below
+    belief: Floats  # [N, C, T, BELIEF_COLUMNS]
+    looks: Floats  # [N, C, N_SECTORS]
+    selection: Ints  # [N] selected action
+    motion: Floats  # [N, C, 2] turn and zoom of the next frame, degrees
+    features: Singles  # [N, C, F]
+    avail_actions: Bools  # [N, C, U]
+
+
+class Conduct(NamedTuple):
+    """Constants of a camera's behaviour, as in `camsim.envs.decision.Rules`."""
+
+    executor: int  # camsim.envs.actions.EXECUTORS
+    memory_frames: int  # how long an unseen target stays known
+
+
+FORGET, PERCEIVE, SHOW, MOVE = 0, 1, 2, 3
+"""Jobs of `sense_batch`: clear the memory; take in a frame; write features; write the motion."""
+
+
+@device_fn
+def _sense_one(n: int, job: int, conduct: Conduct, catalogue: Catalogue, s: Senses) -> None:
+    c = s.camera[n]
+    k = n * (len(s.obs) // len(s.camera))
+    if job == FORGET:
+        clear_belief(s.belief, s.looks, n, c)
+    elif job == PERCEIVE:
+        update_belief(s.obs, k, s.pose, s.belief, (n, c), conduct.memory_frames)
+        update_looks(s.pose, s.looks, n, c)
+    elif job == SHOW:
+        memory = (s.pose, s.belief, s.looks)
+        write_features(
+            conduct.executor,
+            catalogue,
+            s.obs,
+            k,
+            memory,
+            (n, c),
+            s.clock[n],
+            s.features,
+            s.avail_actions,
+        )
+    else:
+        execute(conduct.executor, catalogue, s.pose, s.belief, (n, c), s.selection[n], s.motion)
+
+
+@batch_kernel
+def sense_batch(job: int, conduct: Conduct, catalogue: Catalogue, s: Senses) -> None:
+    """Do one job for every camera."""
+    for n in numba.prange(len(s.camera)):
+        _sense_one(row(n), job, conduct, catalogue, s)
+
+
+class CameraMind:
+    """Perception, memory and executor of one camera that gets its raw observations from elsewhere.
+
+    Per episode `begin`; then per frame `perceive` once, `features` when a selection is due, and
+    `move`.
+    """
+
+    def __init__(self, options: SelectionOptions, sizes: CameraObsLayout) -> None:
+        """Allocate a camera's memory.
+
+        Args:
+            options: how the camera selects, remembers and aims; its opponent, reward and episode
+                length play no role.
+            sizes: numbers of cameras, targets and obstacles.
+
+        Raises:
+            ValueError: the options do not fit the number of targets.
+        """
+        self.sizes = sizes
+        n_cameras, n_targets = sizes.n_cameras, sizes.n_targets
+        self._catalogue = make_catalogue(
+            n_targets,
+            multi_selection=options.multi_selection,
+            max_selected=options.max_selected,
+            look_options=options.look_options,
+        )
+        members = self._catalogue.members
+        self.selection_bits: Bools = (members[:, :, None] == np.arange(n_targets)).any(
+            axis=1
+        )  # [U, T]
+        self.feature_layout = FeatureLayout(n_targets, len(members))
+        self._conduct = Conduct(
+            executor=EXECUTORS[options.executor],
+            memory_frames=0 if options.belief == "none" else options.memory_frames,
+        )
+        pose, belief, looks = allocate_belief(1, n_cameras, n_targets)
+        self._senses = Senses(
+            camera=np.zeros(1, np.int64),
+            clock=np.zeros(1),
+            obs=np.zeros(sizes.size),
+            pose=pose,
+            belief=belief,
+            looks=looks,
+            selection=np.zeros(1, np.int64),
+            motion=np.zeros((1, n_cameras, 2)),
+            features=np.zeros((1, n_cameras, self.feature_layout.size), np.float32),
+            avail_actions=np.zeros((1, n_cameras, len(members)), np.bool_),
+        )
+        self._frames = 0
+
+    @property
+    def clock(self) -> int:
+        """Frames since the episode's first observation; -1 before it."""
+        return self._frames - 1
+
+    @property
+    def knows_whole_team(self) -> bool:
+        """Whether the newest observation shows all teammates, as in a shared field of view."""
+        teammates = self._senses.obs[self.sizes.cameras :].reshape(-1, CAMERA_PUBLIC + 1)
+        return bool((teammates[:, CAMERA_PUBLIC] > 0).all())
+
+    def begin(self, index: int) -> None:
+        """Forget everything and be camera `index` of the team in the episode that follows.
+
+        Raises:
+            ValueError: the team has no such camera.
+        """
+        if not 0 <= index < self.sizes.n_cameras:
+            raise ValueError(
+                f"camera index {index}; expected 0 to {self.sizes.n_cameras - 1} in this team"
+            )
+        self._senses.camera[0] = index
+        self._frames = 0
+        self._run(FORGET)
+
+    def perceive(self, observation: NDArray[np.float64]) -> None:
+        """Take in the camera's raw observation [D] (spec 7.2) of one more frame.
+
+        Raises:
+            ValueError: the length is not that of this team's observations.
+        """
+        if observation.shape != (self.sizes.size,):
+            raise ValueError(
+                f"observation has shape {observation.shape}; expected ({self.sizes.size},)"
+            )
+        self._senses.obs[:] = observation
+        self._senses.clock[0] = self._frames
+        self._frames += 1
+        self._run(PERCEIVE)
+
+    def features(self) -> tuple[Singles, Bools]:
+        """Return features [F] and available actions [U] now; views of reused buffers."""
+        self._run(SHOW)
+        camera = self._senses.camera[0]
+        return self._senses.features[0, camera], self._senses.avail_actions[0, camera]
+
+    def move(self, selection: int) -> Floats:
+        """Return turn and zoom [2] in degrees that the selected action wants now.
+
+        Raises:
+            ValueError: there is no such action.
+        """
+        n_actions = len(self._catalogue.look)
+        if not 0 <= selection < n_actions:
+            raise ValueError(f"selection {selection}; expected 0 to {n_actions - 1}")
+        self._senses.selection[0] = selection
+        self._run(MOVE)
+        motion: Floats = self._senses.motion[0, self._senses.camera[0]]
+        return motion.copy()
+
+    def _run(self, job: int) -> None:
+        sense_batch(job, self._conduct, self._catalogue, self._senses)

@@ -1,0 +1,234 @@
+"""Trained cameras in upstream MATE's own environment: the agent class for its evaluation script.
+
+`python -m mate.evaluate --camera-agent qplex_hrl.mate_agent:QPLEXHRLCameraAgent ...`; see
+docs/upstream.md. Only that class needs upstream; `TrainedCamera` does the same without it.
+"""
+
+import logging
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from camsim.envs.perception import CameraMind
+from camsim.layout import PRESERVED, CameraObsLayout
+from qplex_hrl.agent import Agent
+from qplex_hrl.checkpoint import CheckpointError, load_checkpoint
+from qplex_hrl.config import RunConfig, config_from_mapping
+from qplex_hrl.model import CameraNetwork, slow_interval
+from qplex_hrl.types import ModelDims
+from qplex_hrl.worlds import observation_mode, selection_options
+
+_LOG = logging.getLogger(__name__)
+_CPU = torch.device("cpu")
+
+
+def load_cameras(path: Path) -> tuple[RunConfig, dict[str, Tensor]]:
+    """Return configuration and camera weights of a training run's checkpoint.
+
+    Raises:
+        CheckpointError: the file is missing, damaged or foreign.
+        ValueError: its configuration is not valid.
+    """
+    content = load_checkpoint(path)
+    try:
+        config = config_from_mapping(content["config"], str(path))
+        weights = content["training"]["learner"]["model"]
+    except (KeyError, TypeError) as error:
+        msg = f"{path}: not a checkpoint of a training run ({error} is missing)"
+        raise CheckpointError(msg) from error
+    prefix = "agent."
+    return config, {
+        name[len(prefix) :]: value for name, value in weights.items() if name.startswith(prefix)
+    }
+
+
+class TrainedCamera:
+    """One camera that plays a checkpoint greedily from its raw observations (spec 7.2).
+
+    The order of calls is that of upstream's agents (spec 10): `reset` with an episode's first
+    observation; then per frame `observe` and `act`, both with that frame's observation. A frame is
+    perceived once, in `observe`, or in `act` if there was no `observe`.
+    """
+
+    def __init__(self, checkpoint_path: str | Path) -> None:
+        """Read a checkpoint; the sizes of the team follow from the first observation.
+
+        Raises:
+            CheckpointError: the file is missing, damaged or foreign.
+        """
+        self._path = Path(checkpoint_path)
+        self._config, self._weights = load_cameras(self._path)
+        self._options = selection_options(self._config)
+        self._mind: CameraMind | None = None
+        self._chooser: Agent | None = None
+        self._perceived = False
+        self.selection = 0
+        """The selected action under which the camera moves."""
+
+    def reset(self, observation: ArrayLike) -> None:
+        """Start an episode; the camera's index and the team sizes stand in its observation [D].
+
+        Raises:
+            ValueError: it is not a camera's raw observation, or the checkpoint cannot play it.
+        """
+        observation = np.asarray(observation, np.float64)
+        if observation.ndim != 1 or len(observation) < PRESERVED:
+            raise ValueError(
+                f"observation has shape {observation.shape}; expected a camera's raw observation"
+            )
+        n_cameras, n_targets, n_obstacles, index = (round(n) for n in observation[:4].tolist())
+        sizes = CameraObsLayout(n_cameras, n_targets, n_obstacles)
+        if len(observation) != sizes.size:
+            raise ValueError(
+                f"observation has {len(observation)} numbers; expected {sizes.size} for"
+                f" {n_cameras} cameras, {n_targets} targets and {n_obstacles} obstacles"
+            )
+        mind, chooser = self._mind, self._chooser
+        if mind is None or chooser is None or mind.sizes != sizes:
+            mind = self._make_mind(sizes)
+            chooser = self._make_chooser(mind)
+            self._mind, self._chooser = mind, chooser
+        mind.begin(index)
+        chooser.reset_rows(np.ones(1, np.bool_))
+        self._perceived = False
+
+    def observe(self, observation: ArrayLike) -> None:
+        """Take in one frame's observation [D].
+
+        Raises:
+            ValueError: the observation has another length than at the reset.
+            RuntimeError: there was no reset.
+        """
+        mind, _ = self._started()
+        mind.perceive(np.asarray(observation, np.float64))
+        if mind.clock == 0 and self._expects_whole_team() and not mind.knows_whole_team:
+            _warn_hidden_team(self._path, observation_mode(self._config.env))
+        self._perceived = True
+
+    def act(self, observation: ArrayLike) -> NDArray[np.float64]:
+        """Return turn and zoom [2] in degrees for the frame of `observation` [D].
+
+        A new action is selected in every `fast_interval`-th frame of the episode.
+
+        Raises:
+            ValueError: the observation has another length than at the reset.
+            RuntimeError: there was no reset.
+        """
+        mind, chooser = self._started()
+        if not self._perceived:
+            self.observe(observation)
+        self._perceived = False
+        if mind.clock % self._options.fast_interval == 0:
+            features, available = mind.features()
+            self.selection = int(chooser.act(features[None, None], available[None, None])[0, 0])
+        return mind.move(self.selection)
+
+    def _started(self) -> tuple[CameraMind, Agent]:
+        if self._mind is None or self._chooser is None:
+            raise RuntimeError("the camera was not reset; call reset with the first observation")
+        return self._mind, self._chooser
+
+    def _expects_whole_team(self) -> bool:
+        return observation_mode(self._config.env) != "own"
+
+    def _make_mind(self, sizes: CameraObsLayout) -> CameraMind:
+        try:
+            return CameraMind(self._options, sizes)
+        except ValueError as error:
+            msg = f"{self._path}: cannot play against {sizes.n_targets} targets: {error}"
+            raise ValueError(msg) from error
+
+    def _make_chooser(self, mind: CameraMind) -> Agent:
+        """Return the network with fresh memory, for one camera in one environment."""
+        layout = mind.feature_layout
+        dims = ModelDims(
+            n_agents=1,
+            n_targets=layout.n_targets,
+            n_actions=layout.n_actions,
+            context_size=layout.context_size,
+            target_size=layout.target_size,
+            option_size=layout.option_size,
+            state_size=0,  # of the mixer, which is not used in play
+        )
+        network = self._config.network
+        cameras = CameraNetwork(
+            dims,
+            torch.from_numpy(mind.selection_bits.copy()),
+            network.q_network,
+            slow_interval(network.hrl),
+        )
+        try:
+            cameras.load_state_dict(self._weights)
+        except RuntimeError as error:
+            msg = f"{self._path}: the weights do not fit the configuration stored with them"
+            raise CheckpointError(msg) from error
+        unused = np.random.default_rng(0)  # draws nothing that matters at epsilon 0
+        return Agent(cameras, n_envs=1, n_agents=1, rng=unused, device=_CPU)
+
+
+@cache  # once, not for every camera and episode
+def _warn_hidden_team(path: Path, regime: str) -> None:
+    _LOG.warning(
+        "%s was trained with the observation mode '%s', but here teammates are hidden: "
+        "was --shared-field-of-view camera forgotten?",
+        path,
+        regime,
+    )
+
+
+def _make_agent_class() -> type:
+    """Return the agent class that upstream's evaluation script accepts.
+
+    Raises:
+        ImportError: upstream MATE is not installed, or lacks something itself.
+    """
+    try:
+        from mate import CameraAgentBase
+    except ImportError as error:
+        msg = f"QPLEXHRLCameraAgent needs upstream MATE ({error}); docs/upstream.md says how"
+        raise ImportError(msg) from error
+
+    # Any, in this class: the types are those of upstream, which is not there when types are checked
+    class QPLEXHRLCameraAgent(CameraAgentBase):  # type: ignore[misc, unused-ignore]
+        """A camera of upstream MATE that plays a checkpoint of ours; sends no messages."""
+
+        def __init__(self, checkpoint_path: str, seed: int | None = None) -> None:
+            """Read a checkpoint; `seed` is upstream's and changes nothing: play is greedy."""
+            super().__init__(seed=seed)
+            self._camera = TrainedCamera(checkpoint_path)
+
+        def reset(self, observation: Any) -> None:
+            """Start an episode."""
+            super().reset(observation)
+            self._camera.reset(observation)
+
+        def observe(self, observation: Any, info: dict[str, Any] | None = None) -> None:
+            """Take in one frame."""
+            super().observe(observation, info)
+            self._camera.observe(observation)
+
+        def act(
+            self,
+            observation: Any,
+            info: dict[str, Any] | None = None,
+            deterministic: bool | None = None,
+        ) -> Any:
+            """Return turn and zoom in degrees; always greedy, whatever `deterministic` is."""
+            self.state, observation, _, _ = self.check_inputs(observation, info)
+            return self._camera.act(observation)
+
+    QPLEXHRLCameraAgent.__qualname__ = "QPLEXHRLCameraAgent"  # so that it can be pickled
+    return QPLEXHRLCameraAgent
+
+
+def __getattr__(name: str) -> Any:
+    """Make the agent class when it is first used: importing this module needs no upstream."""
+    if name != "QPLEXHRLCameraAgent":
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    globals()[name] = _make_agent_class()
+    return globals()[name]

@@ -1,0 +1,107 @@
+"""CameraMind: from raw observations alone it knows and does what SelectionEnv's cameras do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from camsim.envs.perception import CameraMind
+from camsim.envs.selection import SelectionEnv, SelectionOptions
+from camsim.layout import CameraObsLayout
+from camsim.scenario import load_scenario
+
+LIMIT = 40  # frames of an episode; one more is played
+OWN = SelectionOptions(fast_interval=1, memory_frames=20, max_episode_steps=LIMIT)
+REGIMES = {
+    "own": OWN,
+    "shared": replace(OWN, observation_mode="shared"),
+    "MATE's": replace(OWN, belief="none", executor="upstream", max_selected=9, look_options=0),
+}
+
+
+def sizes_of(env: SelectionEnv) -> CameraObsLayout:
+    return CameraObsLayout(env.n_agents, env.n_targets, len(env.sim.boxes.obstacles))
+
+
+def wrapped(degrees: np.ndarray) -> np.ndarray:
+    return (degrees + 180.0) % 360.0 - 180.0
+
+
+@pytest.mark.parametrize("name", ["MATE-4v4-9", "MATE-2v4-0"])
+@pytest.mark.parametrize("regime", REGIMES)
+def test_features_and_motion_are_those_of_the_training_world(regime: str, name: str) -> None:
+    """Two episodes: the mind gets raw observations, its features are the environment's."""
+    options = REGIMES[regime]
+    env = SelectionEnv(load_scenario(name), options, 1)
+    minds = [CameraMind(options, sizes_of(env)) for _ in range(env.n_agents)]
+    rng = np.random.default_rng(3)
+    output = env.reset(np.array([11], np.uint64))
+    for frame in range(2 * (LIMIT + 1)):
+        if frame % (LIMIT + 1) == 0:
+            for c, mind in enumerate(minds):
+                mind.begin(c)
+        chosen = np.where(output.avail_actions, rng.random(output.avail_actions.shape), -1.0)
+        actions = chosen.argmax(-1)
+        motions = []
+        for c, mind in enumerate(minds):
+            mind.perceive(env.sim.obs.camera_obs[0, c])
+            assert mind.clock == frame % (LIMIT + 1)
+            features, available = mind.features()
+            np.testing.assert_allclose(features, output.obs[0, c], rtol=0, atol=1e-6)
+            assert np.array_equal(available, output.avail_actions[0, c])
+            motions.append(mind.move(int(actions[0, c])))
+        view = env.sim.view.cameras
+        before = view.phi_deg[0].copy(), view.theta_deg[0].copy()
+        output = env.step(actions)
+        if not output.truncated[0]:
+            turn, zoom = np.array(motions).T
+            np.testing.assert_allclose(wrapped(view.phi_deg[0] - before[0] - turn), 0, atol=1e-9)
+            wanted = np.clip(before[1] + zoom, env.sim.params.theta_min_deg, 180.0)
+            np.testing.assert_allclose(view.theta_deg[0], wanted, rtol=0, atol=1e-9)
+
+
+def test_beginning_again_forgets_everything() -> None:
+    env = SelectionEnv(load_scenario("MATE-4v4-9"), OWN, 1)
+    env.reset(np.array([5], np.uint64))
+    rng = np.random.default_rng(0)
+    used, fresh = (CameraMind(OWN, sizes_of(env)) for _ in range(2))
+    used.begin(2)
+    for _ in range(15):
+        used.perceive(env.sim.obs.camera_obs[0, 2])
+        env.step(rng.integers(0, env.n_actions, (1, 4)))
+    for mind in (used, fresh):
+        mind.begin(1)
+        assert mind.clock == -1
+        mind.perceive(env.sim.obs.camera_obs[0, 1])
+    for a, b in zip(used.features(), fresh.features(), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_a_shared_view_shows_the_whole_team() -> None:
+    for mode, expected in (("own", False), ("shared", True)):
+        env = SelectionEnv(load_scenario("MATE-4v4-9"), replace(OWN, observation_mode=mode), 1)
+        env.reset(np.array([1], np.uint64))
+        shown = []
+        for c in range(4):
+            mind = CameraMind(OWN, sizes_of(env))
+            mind.begin(c)
+            mind.perceive(env.sim.obs.camera_obs[0, c])
+            shown.append(mind.knows_whole_team)
+        assert all(shown) == expected
+
+
+def test_what_does_not_fit_is_refused_in_one_line() -> None:
+    mind = CameraMind(OWN, CameraObsLayout(2, 3, 1))
+    with pytest.raises(ValueError, match=r"camera index 2; expected 0 to 1 in this team"):
+        mind.begin(2)
+    mind.begin(1)
+    with pytest.raises(ValueError, match=r"shape \(7,\); expected \(55,\)"):
+        mind.perceive(np.zeros(7))
+    with pytest.raises(ValueError, match=r"selection -1; expected 0 to 21"):
+        mind.move(-1)
+    with pytest.raises(ValueError, match=r"selection 22; expected 0 to 21"):
+        mind.move(22)
+    with pytest.raises(ValueError, match=r"2\^17 actions"):
+        CameraMind(replace(OWN, max_selected=17), CameraObsLayout(1, 17, 0))
