@@ -1,4 +1,4 @@
-"""Makes scenarios for teams of any size: cameras spread so that every point has one near (spec 8.3).
+"""Makes scenarios for teams of any size, with cameras spread over the terrain (spec 8.3).
 
 The places minimise the largest distance from any point of the terrain to its nearest camera, with
 small rewards for distance between cameras and from the border.
@@ -169,9 +169,7 @@ def _closest_pair(places: Floats) -> tuple[float, int, int]:
     return float(apart[a, b]), int(a), int(b)
 
 
-def _gradient(
-    grid: Floats, places: Floats, distance: Floats, nearest: NDArray[np.int64]
-) -> Floats:
+def _gradient(grid: Floats, places: Floats, distance: Floats, nearest: NDArray[np.int64]) -> Floats:
     """Return a sub-gradient [C, 2] of the objective."""
     gradient = np.zeros_like(places)
     worst = int(distance.argmax())

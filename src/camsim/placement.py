@@ -1,8 +1,8 @@
 """Layouts in which no draw of start places can succeed, told with the key that asks for it.
 
-MATE redraws an entity until it overlaps nothing placed before (spec 3.1 to 3.3), 500 times, and then
-keeps the overlap. Here a layout is refused only when every draw must fail; what is merely crowded
-loads, as in MATE.
+MATE redraws an entity until it overlaps nothing placed before (spec 3.1 to 3.3), 500 times, and
+then keeps the overlap. Here a layout is refused only when every draw must fail; what is merely
+crowded loads, as in MATE.
 """
 
 import math
@@ -58,6 +58,10 @@ def impossible_placement(cameras: Team, obstacles: Team, targets: Team) -> str |
             if reason:
                 return reason
     regions = {team.kind: _regions(team) for team in (cameras, obstacles, targets)}
+    for team in (cameras, obstacles):
+        reason = _too_many(team, regions[team.kind])
+        if reason:
+            return reason
     for new, earlier in (
         (cameras, (cameras,)),
         (obstacles, (cameras, obstacles)),
@@ -67,10 +71,6 @@ def impossible_placement(cameras: Team, obstacles: Team, targets: Team) -> str |
             reason = _no_room(new, i, earlier, regions)
             if reason:
                 return reason
-    for team in (cameras, obstacles):
-        reason = _too_many(team, regions[team.kind])
-        if reason:
-            return reason
     return None
 
 
@@ -127,7 +127,8 @@ def _no_room(
         told = f"distance {distances[first]:.6g}, needs at least {needs[first] * _SLACK:.6g}"
         most = "" if _is_point(region) and _is_point(boxes[first]) else "at most "
         return f"{new.key(i)} overlaps {names[first]}: {most}{told}"
-    if _covered(region, boxes, needs, _DEPTH):
+    firm = np.hypot(boxes[:, 1] - boxes[:, 0], boxes[:, 3] - boxes[:, 2]) < 2.0 * needs
+    if _covered(region, boxes[firm], needs[firm], _DEPTH):  # others may always make room
         return f"{new.key(i)} lies wholly within discs that must stay free: no place is left"
     return None
 
@@ -147,9 +148,7 @@ def _covered(box: Floats, rivals: Floats, needs: Floats, depth: int) -> bool:
     x_low, x_high, y_low, y_high = box.tolist()
     x, y = (x_low + x_high) / 2, (y_low + y_high) / 2
     quarters = [
-        np.array([*xs, *ys])
-        for xs in {(x_low, x), (x, x_high)}
-        for ys in {(y_low, y), (y, y_high)}
+        np.array([*xs, *ys]) for xs in ((x_low, x), (x, x_high)) for ys in ((y_low, y), (y, y_high))
     ]
     return all(_covered(quarter, rivals, needs, depth - 1) for quarter in quarters)
 
@@ -171,7 +170,9 @@ def _too_many(team: Team, regions: Floats) -> str | None:
     apart = team.need(team)
     if apart <= 0.0:
         return None
-    for i, (x_low, x_high, y_low, y_high) in enumerate(regions.tolist()):
+    _, firsts = np.unique(regions, axis=0, return_index=True)
+    for i in np.sort(firsts).tolist():
+        x_low, x_high, y_low, y_high = regions[i].tolist()
         inside = (regions[:, 0::2] >= (x_low, y_low)) & (regions[:, 1::2] <= (x_high, y_high))
         count = int(inside.all(-1).sum())
         width, height = x_high - x_low, y_high - y_low

@@ -160,9 +160,7 @@ class Scenario(_Section):
     reward_type: Literal["dense", "sparse"] = Field(
         default="dense", description="when rewards are paid"
     )
-    num_cargoes_per_target: Count = Field(
-        ge=4, description="cargo units in the world, per target"
-    )
+    num_cargoes_per_target: Count = Field(ge=4, description="cargo units in the world, per target")
     high_capacity_target_split: Number = Field(
         default=0.5,
         ge=0,

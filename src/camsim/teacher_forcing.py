@@ -183,7 +183,7 @@ def simulator_at(trace: Trace, times: Array, observation_mode: str = "own") -> B
     )
     freight, bounty = scales_of(trace)
     sim.params = sim.params._replace(freight_scale=freight, bounty_scale=bounty)
-    names = LAYOUT_FIELDS + POSE_FIELDS + ACCOUNT_FIELDS + VIEW_FIELDS
+    names: tuple[str, ...] = LAYOUT_FIELDS + POSE_FIELDS + ACCOUNT_FIELDS + VIEW_FIELDS
     if "target_orientation" in trace.arrays:
         names += ("target_orientation",)
     write(sim, trace, times, names)

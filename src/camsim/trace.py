@@ -1,7 +1,7 @@
 """Step traces, recorded from MATE as `.npz` files: loaded and checked before anyone replays them.
 
-C cameras, T targets, O obstacles, K steps. State arrays have K + 1 rows: row k stands before step k,
-row k + 1 after it. Everything a replay needs is in the file: arrays, and `meta`, a JSON object.
+C cameras, T targets, O obstacles, K steps. State arrays have K + 1 rows: row k stands before step
+k, row k + 1 after it. Everything a replay needs is in the file: arrays, and `meta`, a JSON object.
 """
 
 import json
@@ -100,7 +100,15 @@ TRIMMED_ARRAYS = frozenset(
 
 EDGE_MARGIN = 1e-6
 _COUNTS = {"C": "num_cameras", "T": "num_targets", "O": "num_obstacles", "K": "num_steps"}
-_READ_ERRORS = (ValueError, EOFError, KeyError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error)
+_READ_ERRORS = (
+    ValueError,
+    EOFError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 class TraceError(ValueError):
@@ -263,15 +271,15 @@ def _check_arrays(arrays: dict[str, Array], meta: dict[str, Any]) -> None:
         if key in meta and meta[key] != sizes[letter]:
             raise TraceError(f"meta.{key} = {meta[key]!r}; the arrays hold {sizes[letter]}")
     if sizes["T"] < 1 or sizes["K"] < 1:
-        raise TraceError(f"{sizes['T']} targets and {sizes['K']} steps; expected at least 1 of each")
+        raise TraceError(
+            f"{sizes['T']} targets and {sizes['K']} steps; expected at least 1 of each"
+        )
     for name, shape in _expected_shapes(sizes, arrays).items():
         if name in arrays:
             _check_array(name, arrays[name], shape)
 
 
-def _expected_shapes(
-    sizes: dict[str, int], arrays: dict[str, Array]
-) -> dict[str, tuple[int, ...]]:
+def _expected_shapes(sizes: dict[str, int], arrays: dict[str, Array]) -> dict[str, tuple[int, ...]]:
     counts = (sizes["C"], sizes["T"], sizes["O"])
     sizes = sizes | {
         "D": CameraObsLayout(*counts).size,
@@ -335,7 +343,7 @@ def _check_values(arrays: dict[str, Array], meta: dict[str, Any]) -> None:
 
 def _check_meta(arrays: dict[str, Array], meta: dict[str, Any]) -> None:
     steps, reward = meta.get("max_episode_steps"), meta.get("reward_type")
-    if not _is_number(steps) or steps < 1:
+    if not _is_number(steps) or not float(steps or 0) >= 1:
         raise TraceError(f"meta.max_episode_steps = {steps!r}; expected a positive number")
     if reward not in ("dense", "sparse"):
         raise TraceError(f"meta.reward_type = {reward!r}; expected 'dense' or 'sparse'")

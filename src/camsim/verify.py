@@ -363,7 +363,8 @@ def _check_cargo(report: Verification, trace: Trace, steps: Array) -> None:
     place = np.where(inside.any(-1), inside.argmax(-1), -1)
     free = (place >= 0) & ((had_goal < 0) | (had_goal == place))
     picked = free & (goal >= 0)
-    valid = ("target_goal", ~picked | (load > 0), np.ones(picked.shape, np.bool_))
+    has_cargo = np.asarray(~picked | (load > 0))
+    valid = ("target_goal", has_cargo, np.ones_like(has_cargo))
     report.compare("drawn goals have cargo", valid, steps, 0.0, ~picked)
     report.of("drawn goals have cargo").skipped = 0  # where nothing is drawn, nothing is allowed
     for name, computed in (

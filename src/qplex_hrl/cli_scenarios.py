@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from camsim.scenario import Scenario
@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
 __all__ = ["add_scenarios"]
 
+Parser = TypeVar("Parser", bound=argparse.ArgumentParser)
+
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
 # The class of what `add_subparsers` returns has no public name.
-def add_scenarios(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_scenarios(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add `scenarios` and its actions to the command line."""
     scenarios = commands.add_parser("scenarios", help="list, show, generate or verify scenarios")
     actions = scenarios.add_subparsers(required=True, metavar="action")
@@ -73,7 +75,7 @@ def _show(args: argparse.Namespace) -> int:
 
     scenario = load_scenario(args.name)
     if args.picture is not None:
-        from camsim.render import picture_of_scenario
+        from camsim.render import picture_of_scenario  # type: ignore[import-not-found, unused-ignore]
 
         picture_of_scenario(scenario, args.picture)
     else:
@@ -158,7 +160,7 @@ def _print_report(path: Path, trace: "Trace", report: "Verification") -> None:
         counts = f"{row.compared:>9} {row.skipped:>8} {row.largest_error:>14.3g}"
         verdict = "agrees" if row.agrees else f"DISAGREES ({row.failed}): {row.first_failure}"
         print(f"  {row.quantity:<24} {counts}  {verdict}")
-    if 0.0 < trace.transmittance:
+    if trace.transmittance > 0.0:
         seen = f"{report.hidden_seen} of {report.hidden_pairs}"
         print(f"  seen through obstacles: {seen}, transmittance {trace.transmittance:g}")
     print(f"  {'all agree' if report.agrees else 'DISAGREES'}\n")
