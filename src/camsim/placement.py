@@ -176,6 +176,8 @@ def _too_many(team: Team, regions: Floats) -> str | None:
         inside = (regions[:, 0::2] >= (x_low, y_low)) & (regions[:, 1::2] <= (x_high, y_high))
         count = int(inside.all(-1).sum())
         width, height = x_high - x_low, y_high - y_low
+        if width == height == 0.0:  # entities at one point overlap: told as such
+            continue
         room = 2.0 * width * height / (math.sqrt(3.0) * apart**2) + (width + height) / apart + 1.0
         if count > room * (1.0 + 1e-9):
             told = f"{count} {team.kind}s must start within it, at most {int(room)} fit"

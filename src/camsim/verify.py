@@ -256,12 +256,13 @@ def _check_masks(report: Verification, trace: Trace, steps: Array) -> None:
     for name in VIEW_FIELDS:  # so that a mask which is not computed cannot pass
         read(sim, name)[...] = False
     sim.see()
-    recorded = {name: trace.after(name)[steps] > 0 for name in VIEW_FIELDS}
-    tracked = recorded["camera_target_mask"].any(1)
-    report.compare("tracked", ("tracked_bits", tracked, recorded["tracked_bits"]), steps)
+    tracked: Array = np.asarray((trace.after("camera_target_mask")[steps] > 0).any(1))
+    recorded = trace.after("tracked_bits")[steps]
+    report.compare("tracked", ("tracked_bits", tracked, recorded), steps)
     _check_range_masks(report, trace, sim, steps)
-    _check_sight(report, trace, steps, "camera_camera_mask", _see_with(sim, trace.transmittance))
-    _check_sight(report, trace, steps, "camera_target_mask", _see_with(sim, trace.transmittance))
+    seen = _see_with(sim, trace.transmittance)
+    _check_sight(report, trace, steps, "camera_camera_mask", seen)
+    _check_sight(report, trace, steps, "camera_target_mask", seen)
 
 
 def _see_with(sim: BatchSim, transmittance: float) -> dict[str, tuple[Array, Array]]:

@@ -49,6 +49,10 @@ def test_presets_can_be_placed(name: str) -> None:
             "camera.location[1] overlaps camera.location[0]: distance 99, needs at least 100",
         ),
         (
+            {"camera": {"location": [[5, 5], [5, 5]]}},
+            "camera.location[1] overlaps camera.location[0]: distance 0, needs at least 100",
+        ),
+        (
             {"camera": {"location": [[0, 0], [0, 150]], "max_sight_range": 3000}},
             "camera.location[1] overlaps camera.location[0]: distance 150, needs at least 212.132",
         ),
@@ -78,7 +82,7 @@ def test_presets_can_be_placed(name: str) -> None:
             "obstacle.location_random_range[0] lies wholly within discs that must stay free",
         ),
         (
-            {"obstacle": {"location_random_range": [[0, 100, 0, 0]] * 2}},
+            {"obstacle": {"location_random_range": [[0, 60, 0, 0], [50, 100, 0, 0]]}},
             "obstacle.location_random_range[1] overlaps obstacle.location_random_range[0]: "
             "at most distance 100, needs at least 180",
         ),
