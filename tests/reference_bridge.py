@@ -3,101 +3,33 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from reference_world import State, World
 
 from camsim.sim import BatchSim
-
-Array = NDArray[Any]  # dtypes differ from field to field
-
-LAYOUT_FIELDS = (
-    "camera_xy",
-    "camera_radius",
-    "obstacle_xy",
-    "obstacle_radius",
-    "target_step_size",
-    "target_capacity",
+from camsim.teacher_forcing import (
+    ACCOUNT_FIELDS,
+    LAYOUT_FIELDS,
+    POSE_FIELDS,
+    RATE_FIELDS,
+    VIEW_FIELDS,
+    fields,
+    read,
 )
-POSE_FIELDS = ("camera_orientation", "camera_viewing_angle", "target_xy", "target_is_colliding")
-ACCOUNT_FIELDS = (
-    "target_goal",
-    "target_goal_bits",
-    "target_empty_bits",
-    "target_dones",
-    "target_steps",
-    "tracked_steps",
-    "freights",
-    "bounties",
-    "remaining_cargoes",
-    "awaiting_cargo_counts",
-    "num_delivered_cargoes",
-    "target_team_episode_reward",
-    "delayed_target_team_episode_reward",
-    "episode_step",
-)
-VIEW_FIELDS = (
-    "camera_target_mask",
-    "camera_camera_mask",
-    "target_camera_mask",
-    "target_target_mask",
-    "target_obstacle_mask",
-    "tracked_bits",
-)
-RATE_FIELDS = ("coverage_rate", "real_coverage_rate", "mean_transport_rate")
+from camsim.trace import Array
 
-
-def fields(sim: BatchSim) -> dict[str, Array]:
-    """The simulator's own arrays [N, ...], writable, under the names of the recordings."""
-    tables, view = sim.tables, sim.view
-    cameras, targets, world = view.cameras, view.targets, view.world
-    return {
-        "camera_xy": cameras.xy,
-        "camera_radius": cameras.radius,
-        "camera_orientation": cameras.phi_deg,
-        "camera_viewing_angle": cameras.theta_deg,
-        "camera_sight_range": cameras.sight_range,
-        "obstacle_xy": view.obstacle_xy,
-        "obstacle_radius": view.obstacle_radius,
-        "target_xy": targets.xy,
-        "target_step_size": targets.step_size,
-        "target_capacity": targets.capacity,
-        "target_is_colliding": targets.colliding,
-        "target_goal": targets.goal,
-        "target_empty_bits": targets.empty_bits,
-        "target_dones": targets.delivered_now,
-        "target_steps": targets.steps,
-        "tracked_steps": targets.tracked_steps,
-        "freights": targets.freight,
-        "bounties": targets.bounty,
-        "remaining_cargoes": world.remaining,
-        "awaiting_cargo_counts": world.awaiting,
-        "num_delivered_cargoes": world.delivered,
-        "target_team_episode_reward": world.sum_dense,
-        "delayed_target_team_episode_reward": world.sum_delayed,
-        "episode_step": world.step,
-        "camera_obstacle_mask": tables.camera_obstacle,
-        "camera_target_mask": tables.camera_target,
-        "camera_camera_mask": tables.camera_camera,
-        "target_camera_mask": tables.target_camera,
-        "target_target_mask": tables.target_target,
-        "target_obstacle_mask": tables.target_obstacle,
-        "tracked_bits": targets.tracked,
-        "coverage_rate": world.coverage_rate,
-        "real_coverage_rate": world.real_coverage_rate,
-        "mean_transport_rate": world.mean_transport_rate,
-    }
-
-
-def read(sim: BatchSim, name: str) -> Array:
-    """What the simulator holds under a recorded name [N, ...]."""
-    if name == "target_goal_bits":  # the simulator keeps destination and weight instead
-        targets = sim.view.targets
-        bits: Array = targets.load[..., None] * (targets.goal[..., None] == np.arange(4))
-        return bits
-    return fields(sim)[name]
+__all__ = [
+    "ACCOUNT_FIELDS",
+    "LAYOUT_FIELDS",
+    "POSE_FIELDS",
+    "RATE_FIELDS",
+    "VIEW_FIELDS",
+    "fields",
+    "read",
+    "state_of",
+    "world_of",
+]
 
 
 def world_of(sim: BatchSim, row: int) -> World:

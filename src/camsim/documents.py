@@ -15,6 +15,15 @@ __all__ = ["DocumentError", "parse_yaml", "read_mapping", "suggestion", "validat
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_LONGEST_VALUE = 80
+_PLAIN = {
+    "model_type": "expected a section of keys and values",
+    "tuple_type": "expected a list",
+    "list_type": "expected a list",
+    "invalid_key": "expected keys that are text",
+}
+"""What is expected, in words of YAML and JSON, by kind of error."""
+
 
 class DocumentError(ValueError):
     """A file that cannot be read, is not well formed or fails validation; the text is one line."""
@@ -75,16 +84,32 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
     except OSError as error:
         raise DocumentError(f"{path}: {(error.strerror or str(error)).lower()}") from error
     try:
-        value = json.loads(text) if path.suffix.lower() == ".json" else parse_yaml(text)
+        value = _parse_json(text) if path.suffix.lower() == ".json" else parse_yaml(text)
     except json.JSONDecodeError as error:
         raise DocumentError(
             f"{path}: JSON syntax error: line {error.lineno}, column {error.colno}: {error.msg}"
         ) from error
     except DocumentError as error:
         raise DocumentError(f"{path}: {error}") from error
+    except RecursionError:
+        raise DocumentError(f"{path}: sections are nested too deeply") from None
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise DocumentError(f"{path}: expected a mapping of keys to values at the top level")
     return value
+
+
+def _parse_json(text: str) -> object:
+    return json.loads(text, object_pairs_hook=_unique_keys)
+
+
+# Any: a JSON value.
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise DocumentError(f"JSON syntax error: key '{twice}' appears twice in one section")
+    return mapping
 
 
 def validate_mapping(
@@ -135,14 +160,19 @@ def _describe(model: type[BaseModel], detail: ErrorDetails) -> str:
     expected = message.replace("Input should be ", "expected ").replace(
         "String should", "expected to"
     )
-    if detail["type"] == "model_type":
-        expected = "expected a section of keys and values"
+    expected = _PLAIN.get(detail["type"], expected)
+    if detail["type"] in ("too_long", "too_short"):
+        expected = f"expected a list of {detail['ctx'].get('max_length', 'more')} values"
     if not location:
         return _one_line(expected)
+    if isinstance(detail["input"], dict) and detail["type"] == "value_error" and len(location) == 1:
+        return _one_line(f"{path}: {expected}")  # about several keys of a section
     hint = ""
     if detail["type"] == "literal_error" and isinstance(detail["input"], str):
         hint = suggestion(detail["input"], re.findall(r"'([^']*)'", message))
-    return _one_line(f"{path} = {detail['input']!r}; {expected}{hint}")
+    shown = _one_line(repr(detail["input"]))
+    shown = shown if len(shown) <= _LONGEST_VALUE else shown[: _LONGEST_VALUE - 3] + "..."
+    return _one_line(f"{path} = {shown}; {expected}{hint}")
 
 
 def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

@@ -1,5 +1,6 @@
 """Scenarios of the MATE world: presets, users' MATE-format YAML and JSON files, validation."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from typing_extensions import Self
 
 from camsim.documents import DocumentError, read_mapping, suggestion, validate_mapping
+from camsim.placement import Team, impossible_placement
 
 __all__ = [
     "CameraSpec",
@@ -42,6 +44,24 @@ def _as_box(value: object) -> object:
     return tuple(value)
 
 
+def _as_flag(value: object) -> object:
+    """Return 0 and 1 as booleans, as MATE does; text such as "no" would be true there."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float) and value in (0, 1):
+        return bool(value)
+    raise ValueError("expected true or false")
+
+
+def _as_whole(value: object) -> object:
+    """Return a number without a fraction, such as 1e4, as an integer."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+Flag = Annotated[bool, BeforeValidator(_as_flag)]
+Count = Annotated[int, BeforeValidator(_as_whole), Field(strict=True, lt=2**53)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
 Location = tuple[Number, Number]
@@ -95,7 +115,9 @@ class CameraSpec(_Placed):
     max_sight_range: Positive = Field(
         default=500.0, description="sight range at the narrowest view"
     )
-    rotation_step: Positive = Field(default=5.0, description="largest turn in a frame, degrees")
+    rotation_step: Positive = Field(
+        default=5.0, le=360, description="largest turn in a frame, degrees"
+    )
     zooming_step: Positive = Field(default=2.5, description="largest zoom in a frame, degrees")
 
 
@@ -132,31 +154,37 @@ class Scenario(_Section):
     """One world: teams, obstacles and rules, with MATE's key names."""
 
     name: str | None = Field(default=None, description="title, e.g. MultiAgentTracking(4v4, 9)")
-    max_episode_steps: int = Field(
-        default=10000, gt=0, strict=True, description="frames after which an episode ends"
+    max_episode_steps: Count = Field(
+        default=10000, gt=0, description="frames after which an episode ends"
     )
     reward_type: Literal["dense", "sparse"] = Field(
         default="dense", description="when rewards are paid"
     )
-    num_cargoes_per_target: int = Field(
-        ge=4, strict=True, description="cargo units in the world, per target"
-    )
+    num_cargoes_per_target: Count = Field(ge=4, description="cargo units in the world, per target")
     high_capacity_target_split: Number = Field(
         default=0.5,
         ge=0,
         le=1,
         description="share of the targets that carry two units at half speed",
     )
-    targets_start_with_cargoes: bool = Field(
+    targets_start_with_cargoes: Flag = Field(
         default=True, description="targets are loaded at the start"
     )
     bounty_factor: Number = Field(
         default=1.0, ge=0, description="a cargo's bounty relative to its freight"
     )
-    shuffle_entities: bool = Field(default=True, description="permute entities at every reset")
+    shuffle_entities: Flag = Field(default=True, description="permute entities at every reset")
     camera: CameraSpec | None = None
     target: TargetSpec
     obstacle: ObstacleSpec | None = None
+
+    @model_validator(mode="after")
+    def _exact_rewards(self) -> Self:
+        """Refuse rewards so large that they cannot be counted exactly."""
+        pay = 2000.0 / self.target.step_size * (1.0 + self.bounty_factor)
+        if pay * self.num_cargoes_per_target * self.n_targets >= 2.0**50:
+            raise ValueError("expected a larger target.step_size or a smaller bounty_factor")
+        return self
 
     @property
     def n_cameras(self) -> int:
@@ -188,6 +216,23 @@ class Scenario(_Section):
         """Start boxes [O, 4] as x_low, x_high, y_low, y_high, in config order."""
         return self.obstacle.boxes if self.obstacle else np.zeros((0, 4))
 
+    def impossible_placement(self) -> str | None:
+        """Return why no draw can place all entities (spec 3.1 to 3.3), or None if some may."""
+        step = self.target.step_size
+        low, high = self.obstacle.radius_bounds if self.obstacle else (0.0, 0.0)
+        radius = apart = 0.0
+        if self.camera is not None:
+            # Two cameras keep a tenth of the shorter sight range apart; it is shortest at 180.
+            radius = self.camera.radius
+            shortest = math.sqrt(self.camera.min_viewing_angle / 180.0)
+            apart = 0.1 * self.camera.max_sight_range * shortest
+        teams = (
+            Team("camera", _n_fixed(self.camera), self.camera_boxes, radius, radius, step, apart),
+            Team("obstacle", _n_fixed(self.obstacle), self.obstacle_boxes, low, high, step, 0.0),
+            Team("target", _n_fixed(self.target), self.target_boxes, 0.0, 0.0, 0.0, 0.0),
+        )
+        return impossible_placement(*teams)
+
     def to_mapping(self) -> dict[str, Any]:
         """Return the scenario in MATE's format, made of JSON types only."""
         return self.model_dump(mode="json", exclude_none=True)
@@ -196,6 +241,8 @@ class Scenario(_Section):
     def from_mapping(cls, value: dict[str, Any], source: str = "scenario") -> "Scenario":
         """Return the scenario that a MATE-format mapping describes.
 
+        Whether its entities can be placed is not looked at; see `impossible_placement`.
+
         Raises:
             ScenarioError: one line with source, key path, value and what is allowed.
         """
@@ -203,6 +250,10 @@ class Scenario(_Section):
             return validate_mapping(cls, value, source)
         except DocumentError as error:
             raise ScenarioError(str(error)) from error
+
+
+def _n_fixed(team: _Placed | None) -> int:
+    return len(team.location) if team else 0
 
 
 def preset_names() -> tuple[str, ...]:
@@ -222,7 +273,8 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
     An existing file wins over a preset. As in MATE, a preset's name may end in `.yaml`.
 
     Raises:
-        ScenarioError: neither exists, or the file is not a valid scenario; one line.
+        ScenarioError: neither exists, the file is not a valid scenario, or its entities cannot be
+            placed; one line.
     """
     path = Path(name_or_path)
     if not path.is_file():
@@ -235,7 +287,11 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
         value = read_mapping(path)
     except DocumentError as error:
         raise ScenarioError(str(error)) from error
-    return Scenario.from_mapping(value, source=str(path))
+    scenario = Scenario.from_mapping(value, source=str(path))
+    reason = scenario.impossible_placement()
+    if reason is not None:
+        raise ScenarioError(f"{path}: {reason}")
+    return scenario
 
 
 def _presets() -> Path:

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
-from camsim.generator import generate_scenario
 from rich.console import Console
 from rich.table import Table
 
 from camsim.envs.scripted import ScriptedEnv
 from camsim.envs.selection import SelectionEnv, SelectionOptions
+from camsim.generator import generate_scenario
 from camsim.scenario import load_scenario
 from camsim.state import ObsBuffers
 from qplex_hrl.config import load_config, parse_override

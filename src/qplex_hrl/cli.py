@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from qplex_hrl.cli_scenarios import add_scenarios
+
 if TYPE_CHECKING:
     from qplex_hrl.config import Override
 
@@ -60,12 +62,7 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_evaluate(commands.add_parser("evaluate", help="measure a checkpoint or scripted cameras"))
     _add_render(commands.add_parser("render", help="make a video of one episode"))
 
-    scenarios = commands.add_parser("scenarios", help="list or show the shipped scenarios")
-    actions = scenarios.add_subparsers(required=True, metavar="action")
-    actions.add_parser("list", help="names and sizes").set_defaults(command=_list_scenarios)
-    show = actions.add_parser("show", help="one scenario in full, as YAML")
-    show.add_argument("name", help="preset, or path of a MATE-format file")
-    show.set_defaults(command=_show_scenario)
+    add_scenarios(commands)
 
     benchmark = commands.add_parser("benchmark", help="measure speed; fails below the stated floor")
     actions = benchmark.add_subparsers(required=True, metavar="what")
@@ -238,26 +235,6 @@ def _print_evaluation(result: Mapping[str, Any]) -> None:
         if key.startswith("mean_") and mean is not None:
             low, high = result[key.replace("mean_", "ci95_", 1)]
             print(f"{key:<27} {mean:.4g}  (95 % interval {low:.4g} to {high:.4g})")
-
-
-def _list_scenarios(args: argparse.Namespace) -> int:
-    from camsim.scenario import load_scenario, preset_names
-
-    print(f"{'name':<16} {'cameras':>7} {'targets':>7} {'obstacles':>9}")
-    for name in preset_names():
-        world = load_scenario(name)
-        print(f"{name:<16} {world.n_cameras:>7} {world.n_targets:>7} {world.n_obstacles:>9}")
-    return DONE
-
-
-def _show_scenario(args: argparse.Namespace) -> int:
-    import yaml
-
-    from camsim.scenario import load_scenario
-
-    content = load_scenario(args.name).to_mapping()
-    print(yaml.safe_dump(content, sort_keys=False, default_flow_style=None), end="")
-    return DONE
 
 
 def _benchmark_simulator(args: argparse.Namespace) -> int:

@@ -236,18 +236,6 @@ def test_a_reader_may_leave_early() -> None:
     assert (result.stdout, result.stderr) == ("0\n", "")
 
 
-def test_scenarios(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["scenarios", "list"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 1 + 18
-    assert "MATE-4v4-9 4 4 9" in [" ".join(line.split()) for line in lines]
-    assert cli.main(["scenarios", "show", "MATE-8v8-9"]) == 0
-    shown = yaml.safe_load(capsys.readouterr().out)
-    assert shown == load_scenario("MATE-8v8-9").to_mapping()
-    assert cli.main(["scenarios", "show", "MATE-8v8"]) == 2
-    assert "did you mean" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("what", ["simulator", "training"])
 @pytest.mark.parametrize("code", [0, 1])
 def test_benchmarks_decide_the_exit_code(

@@ -8,16 +8,16 @@ error accumulates and one wrong frame cannot hide behind another.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from reference_world import State, World
 
-Array = NDArray[Any]  # dtypes differ from array to array; see tests/data/README.md
+from camsim import trace as traces
+from camsim.trace import Array
+
 DATA = Path(__file__).resolve().parent.parent / "data"
 
 WORLD_ARRAYS = (
@@ -81,53 +81,8 @@ TRACES = available("trace_*")
 HRL_TRACES = available("hrl_MATE*")
 
 
-@dataclass(frozen=True)
-class Trace:
-    """A recorded trace of K frames; C cameras, T targets, O obstacles."""
-
-    name: str
-    meta: dict[str, Any]  # decoded JSON
-    arrays: dict[str, Array]
-
-    @property
-    def n_frames(self) -> int:
-        """Number of recorded frames K."""
-        return len(self.arrays["camera_action"])
-
-    @property
-    def transmittance(self) -> float:
-        """Probability of seeing through an obstacle."""
-        return float(self.meta["transmittance"])
-
-    def before(self, name: str) -> Array:
-        """A state array before each frame [K, ...]."""
-        return self.arrays[name][:-1]
-
-    def after(self, name: str) -> Array:
-        """A state array after each frame [K, ...]."""
-        return self.arrays[name][1:]
-
-    def frame(self, name: str) -> Array:
-        """An array of the frames themselves (actions, rewards, ...) [K, ...]."""
-        return self.arrays[name]
-
-    def at(self, name: str, times: Array) -> Array:
-        """A state array at the given times 0..K [M, ...]."""
-        return self.arrays[name][times]
-
-    @property
-    def times_before(self) -> Array:
-        """The time before each frame: 0..K-1."""
-        return np.arange(self.n_frames)
-
-    @property
-    def times_after(self) -> Array:
-        """The time after each frame: 1..K."""
-        return np.arange(1, self.n_frames + 1)
-
-    def picked_destination(self) -> Array:
-        """The destination of each new cargo [K, T] int64, -1 where none was picked up."""
-        return np.where(self.frame("picked_up"), self.after("target_goal"), -1).astype(np.int64)
+class Trace(traces.Trace):
+    """A recorded trace that the oracle can take, too."""
 
     def world(self) -> World:
         """The constants, as the oracle takes them."""
@@ -161,13 +116,7 @@ class Trace:
         )
 
 
-def load_trace_file(path: Path) -> Trace:
-    """A trace from any folder of recordings, full or trimmed."""
-    arrays, meta = load_arrays(path)
-    return Trace(path.stem, meta, arrays)
-
-
 @cache
 def load_trace(name: str) -> Trace:
     """A trace of `tests/data`, read once per process; its arrays must not be written to."""
-    return load_trace_file(DATA / f"{name}.npz")
+    return Trace.from_file(DATA / f"{name}.npz")

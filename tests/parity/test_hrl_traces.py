@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import reference_hrl
 from parity.golden import HRL_TRACES, Array, Trace, load_trace
-from parity.replay import simulator_at, write
 from parity.selecting import see_and_act, selection_bits, upstream_catalogue
-from reference_bridge import POSE_FIELDS, VIEW_FIELDS, read
+
+from camsim.teacher_forcing import POSE_FIELDS, VIEW_FIELDS, read, simulator_at, write
 
 TOLERANCE = 1e-9
 
