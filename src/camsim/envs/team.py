@@ -1,146 +1,89 @@
 """TeamEnv: N worlds for callers who drive cameras, targets or both; rules drive the others."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
-from camsim.envs.teams import Actions, Teams, play_frame, start_teams
-from camsim.kernels._jit import batch_kernel, device_fn, row
-from camsim.kernels.observe import write_camera_obs, write_state, write_target_obs
+from camsim.envs import grids, observations
+from camsim.envs.frames import KEEP, START, STEP, run_batch
+from camsim.envs.observations import AnyFloats, Bounds, transform_batch
+from camsim.envs.teams import Teams
 from camsim.kernels.rng import streams_from_seeds
-from camsim.kernels.vision import see_cameras, see_from_targets
-from camsim.layout import W_AWAITING, W_DONE, W_REWARD_DELAYED, W_REWARD_DENSE
-from camsim.policies.cameras import CameraMemory, allocate_camera_memory
-from camsim.policies.rules import CameraRules, Link, TargetRules, camera_rules, target_rules
-from camsim.policies.targets import TargetMemory, allocate_target_memory
+from camsim.policies.cameras import allocate_camera_memory
+from camsim.policies.rules import EXTERNAL, Link, camera_rules, target_rules
+from camsim.policies.targets import allocate_target_memory
 from camsim.scenario import Scenario
-from camsim.sim import OBSERVATION_MODES, BatchSim, checked_seeds
-from camsim.state import (
-    Bools,
-    Floats,
-    Ints,
-    ObsBuffers,
-    SimParams,
-    StartBoxes,
-    Tables,
-    Words,
-    allocate_obs,
-)
+from camsim.sim import OBSERVATION_MODES, BatchSim, checked_seeds, load_arrays
+from camsim.state import Bools, Floats, Ints, ObsBuffers, SmallInts, Words, allocate_obs
 
 Policy = str | Mapping[str, float]
+Coefficients = Mapping[str, float | Callable[[int, int, int, float, float], float]]
+REDUCTIONS = ("none", "mean", "sum", "max", "min")
+DTYPES = ("float64", "float32")
 
 
 @dataclass(frozen=True)
 class TeamOptions:
-    """Who drives which team, and what it observes and earns."""
+    """Who drives which team, what it observes and what it earns."""
 
-    cameras: Policy = "external"  # external, a rule or a mixture (camsim.policies.rules)
+    cameras: Policy = EXTERNAL  # external, a rule or a mixture (camsim.policies.rules)
     targets: Policy = "greedy"
     camera_view: str = "own"  # own, shared or enhanced (camsim.sim.OBSERVATION_MODES)
     target_view: str = "own"
-    camera_link: Link = Link()
+    relative: bool = False  # places in observations relative to the observer
+    rescaled: bool = False  # observations in [-1, 1] where they are bounded; after `relative`
+    camera_action_levels: int | None = None  # discrete actions on a grid; None: continuous ones
+    target_action_levels: int | None = None
+    camera_rewards: Coefficients | None = None  # by term; None: the team's reward
+    camera_reduction: str = "none"  # of the members' rewards: none, mean, sum, max or min
+    target_rewards: Coefficients | None = None
+    target_reduction: str = "none"
+    target_done_at_destination: bool = False  # a target is done whenever it delivers
+    camera_link: Link = Link()  # limits of a scripted team's communication
     target_link: Link = Link()
     auto_reset: bool = True  # the step after an episode's end starts the next one
     max_episode_steps: int | None = None  # None: the scenario's
+    dtype: str = "float64"  # of observations and state: float64 or float32
+    with_camera_obs: bool = True  # what is not wanted comes with zero environments
+    with_target_obs: bool = True
+    with_state: bool = True
+
+    def check(self) -> None:
+        """Check the values that name a choice or a count.
+
+        Raises:
+            ValueError: one is unknown or out of range.
+        """
+        choices = {
+            "camera_view": tuple(OBSERVATION_MODES),
+            "target_view": tuple(OBSERVATION_MODES),
+            "camera_reduction": REDUCTIONS,
+            "target_reduction": REDUCTIONS,
+            "dtype": DTYPES,
+        }
+        for field in fields(self):
+            value, known = getattr(self, field.name), choices.get(field.name)
+            if known is not None and value not in known:
+                raise ValueError(f"{field.name} = {value!r}; expected one of {', '.join(known)}")
+        limit = self.max_episode_steps
+        if limit is not None and limit < 1:
+            raise ValueError(f"max_episode_steps = {limit}; expected at least 1")
 
 
 class TeamOutput(NamedTuple):
     """Result of a reset or a step; views of reused buffers: copy what you keep."""
 
-    camera_obs: Floats  # [N, C, D]
-    target_obs: Floats  # [N, T, D']
-    state: Floats  # [N, S]
+    camera_obs: AnyFloats  # [N, C, D]
+    target_obs: AnyFloats  # [N, T, D']
+    state: AnyFloats  # [N, S] global state, never relative or rescaled
     camera_reward: Floats  # [N, C]
     target_reward: Floats  # [N, T]
+    camera_done: Bools  # [N, C]
+    target_done: Bools  # [N, T]
     terminated: Bools  # [N] everything was delivered
     truncated: Bools  # [N] the time limit struck
-
-
-class _Ends(NamedTuple):
-    """How episodes stand after a step."""
-
-    terminated: Bools  # [N]
-    truncated: Bools  # [N]
-    restarted: Bools  # [N] this step started a new episode
-
-
-@device_fn
-def _observe_all(
-    i: int, params: SimParams, s: Tables, out: ObsBuffers, modes: tuple[int, int], first: bool
-) -> None:
-    """Recompute the masks that only observations need; write both teams' vectors and the state."""
-    see_cameras(i, s)
-    see_from_targets(i, params, s)
-    if len(out.camera_obs) > 0:
-        write_camera_obs(i, params, s, out.camera_obs, modes[0], first)
-    if len(out.target_obs) > 0:
-        write_target_obs(i, params, s, out.target_obs, modes[1])
-    if len(out.state) > 0:
-        write_state(i, params, s, out.state)
-
-
-@device_fn
-def _note_ends(i: int, s: Tables, ends: _Ends) -> None:
-    """Say whether and how the episode ended."""
-    waiting = False
-    for w in range(4):
-        waiting = waiting or s.world[i, W_AWAITING + w] > 0.0
-    done = s.world[i, W_DONE] > 0.0
-    ends.terminated[i] = done and not waiting
-    ends.truncated[i] = done and waiting
-
-
-@device_fn
-def _run_one(
-    i: int,
-    fresh: bool,
-    params: SimParams,
-    boxes: StartBoxes,
-    s: Tables,
-    teams: Teams,
-    actions: Actions,
-    order: Ints,
-    out: ObsBuffers,
-    modes: tuple[int, int],
-    ends: _Ends,
-) -> None:
-    if fresh:
-        start_teams(i, params, boxes, s, teams, order)
-        s.world[i, W_REWARD_DENSE] = 0.0
-        s.world[i, W_REWARD_DELAYED] = 0.0
-    else:
-        play_frame(i, params, s, teams, actions)
-    ends.restarted[i] = fresh
-    _note_ends(i, s, ends)
-    _observe_all(i, params, s, out, modes, fresh)
-
-
-@batch_kernel
-def _run_batch(
-    which: Bools,
-    params: SimParams,
-    boxes: StartBoxes,
-    s: Tables,
-    camera_rules: CameraRules,
-    target_rules: TargetRules,
-    camera_memory: CameraMemory,
-    target_memory: TargetMemory,
-    camera_action: Floats,
-    target_action: Floats,
-    no_goal: Ints,
-    order: Ints,
-    out: ObsBuffers,
-    modes: tuple[int, int],
-    ends: _Ends,
-) -> None:
-    """Start an episode where `which` [N] says so; advance all other environments by one frame."""
-    for i in numba.prange(len(s.rng)):
-        teams = (camera_rules, target_rules, camera_memory, target_memory)
-        actions = (camera_action, target_action, no_goal)
-        _run_one(row(i), which[i], params, boxes, s, teams, actions, order, out, modes, ends)
 
 
 class TeamEnv:
@@ -155,54 +98,223 @@ class TeamEnv:
         Raises:
             ValueError: an option is unknown or out of range.
         """
-        for key in ("camera_view", "target_view"):
-            if getattr(options, key) not in OBSERVATION_MODES:
-                known = ", ".join(OBSERVATION_MODES)
-                raise ValueError(f"{key} = {getattr(options, key)!r}; expected one of {known}")
+        options.check()
         self.scenario, self.options, self.num_envs = scenario, options, num_envs
         self.sim = BatchSim(scenario, num_envs, max_episode_steps=options.max_episode_steps)
-        self.sim.obs = allocate_obs(num_envs, self.sim.boxes, targets=True)
-        self.sim.flat_obs = ObsBuffers(*(buffer.reshape(-1) for buffer in self.sim.obs))
         self.n_cameras, self.n_targets = scenario.n_cameras, scenario.n_targets
+        self.sizes = (self.n_cameras, self.n_targets, scenario.n_obstacles)
         self._modes = (
             OBSERVATION_MODES[options.camera_view],
             OBSERVATION_MODES[options.target_view],
         )
-        sizes = (num_envs, self.n_cameras, self.n_targets)
         cameras = camera_rules(options.cameras, view=self._modes[0], link=options.camera_link)
         targets = target_rules(options.targets, view=self._modes[1], link=options.target_link)
         self.teams: Teams = (
             cameras,
             targets,
-            allocate_camera_memory(*sizes, cameras),
+            allocate_camera_memory(num_envs, self.n_cameras, self.n_targets, cameras),
             allocate_target_memory(num_envs, self.n_targets, targets),
         )
-        self._camera_action = np.zeros((num_envs, self.n_cameras, 2))
-        self._target_action = np.zeros((num_envs, self.n_targets, 2))
-        self._ends = _Ends(*(np.zeros(num_envs, np.bool_) for _ in _Ends._fields))
+        self.external = (len(cameras.cumulative) == 0, len(targets.cumulative) == 0)
+        self._allocate()
+
+    def _allocate(self) -> None:
+        n, c, t = self.num_envs, self.n_cameras, self.n_targets
+        options, sizes = self.options, self.sizes
+        self.sim.obs = allocate_obs(
+            n,
+            self.sim.boxes,
+            cameras=options.with_camera_obs,
+            targets=options.with_target_obs,
+            state=options.with_state,
+        )
+        self.sim.flat_obs = ObsBuffers(*(buffer.reshape(-1) for buffer in self.sim.obs))
+        how = {"relative": options.relative, "rescaled": options.rescaled}
+        self._transforms = (
+            observations.camera_transform(sizes, **how),
+            observations.target_transform(sizes, **how),
+        )
+        levels = (options.camera_action_levels, options.target_action_levels)
+        self._grids = (
+            None if levels[0] is None else grids.camera_grid(levels[0]),
+            None if levels[1] is None else grids.target_grid(levels[1]),
+        )
+        self._actions = (np.zeros((n, c, 2)), np.zeros((n, t, 2)))
+        self._jobs: SmallInts = np.zeros(n, np.int8)
+        self.episode_id: Ints = np.full(n, -1, np.int64)
+        """Episodes started in each environment, less one [N]."""
+        plain = options.dtype == "float64"
+        same = plain and not (options.relative or options.rescaled)
+        obs, dtype = self.sim.obs, np.dtype(options.dtype)
+        self.output = TeamOutput(
+            camera_obs=obs.camera_obs if same else np.zeros(obs.camera_obs.shape, dtype),
+            target_obs=obs.target_obs if same else np.zeros(obs.target_obs.shape, dtype),
+            state=obs.state if plain else np.zeros(obs.state.shape, dtype),
+            camera_reward=np.zeros((n, c)),
+            target_reward=np.zeros((n, t)),
+            camera_done=np.zeros((n, c), np.bool_),
+            target_done=np.zeros((n, t), np.bool_),
+            terminated=np.zeros(n, np.bool_),
+            truncated=np.zeros(n, np.bool_),
+        )
+
+    @property
+    def camera_obs_bounds(self) -> Bounds:
+        """Lowest and highest values [D] of a camera's observation, as the options make it."""
+        bounds = observations.camera_obs_bounds(self.sizes)
+        return observations.rescaled_bounds(bounds) if self.options.rescaled else bounds
+
+    @property
+    def target_obs_bounds(self) -> Bounds:
+        """Lowest and highest values [D'] of a target's observation, as the options make it."""
+        bounds = observations.target_obs_bounds(self.sizes)
+        return observations.rescaled_bounds(bounds) if self.options.rescaled else bounds
+
+    @property
+    def state_bounds(self) -> Bounds:
+        """Lowest and highest values [S] of the global state."""
+        return observations.state_bounds(self.sizes)
+
+    @property
+    def camera_action_bounds(self) -> Floats:
+        """Largest turn and zoom of a camera [2], in degrees."""
+        return np.array([self.sim.params.rotation_step_deg, self.sim.params.zooming_step_deg])
+
+    @property
+    def target_action_bounds(self) -> Floats:
+        """Largest displacement of a target along x and y [2]; heavy ones go half as far."""
+        return np.full(2, self.sim.params.target_step)
 
     def reset(self, seeds: Words) -> TeamOutput:
-        """Start an episode in every environment from its own seed [N]."""
+        """Start an episode in every environment from its own seed [N].
+
+        Raises:
+            ValueError: `seeds` is not one unsigned integer per environment.
+        """
         self.sim.tables.rng[:] = streams_from_seeds(checked_seeds(seeds, self.num_envs))
         return self.restart(np.ones(self.num_envs, np.bool_))
 
     def restart(self, which: Bools) -> TeamOutput:
         """Start a new episode in the marked environments [N], and only there.
 
-        The others keep their state; an episode continues the row's own random stream.
+        The others keep everything; a new episode continues the row's own random stream.
+
+        Raises:
+            ValueError: `which` is not one flag per environment.
         """
-        raise NotImplementedError  # to be completed: must not step the unmarked rows
+        which = np.asarray(which)
+        if which.shape != (self.num_envs,) or which.dtype != np.bool_:
+            wanted = f"{self.num_envs} flags"
+            raise ValueError(f"which is {which.dtype} of shape {which.shape}; expected {wanted}")
+        self._jobs[:] = np.where(which, START, KEEP)
+        return self._run()
 
     def step(
-        self, camera_action: Floats | None = None, target_action: Floats | None = None
+        self, camera_action: Floats | Ints | None = None, target_action: Floats | Ints | None = None
     ) -> TeamOutput:
         """Advance every world by one frame.
 
+        With `auto_reset` a world whose episode is over starts the next one instead: its actions
+        are ignored and its rewards are 0.
+
         Args:
-            camera_action: [N, C, 2] turn and zoom in degrees; None if a rule drives the cameras.
-            target_action: [N, T, 2] displacement; None if a rule drives the targets.
+            camera_action: [N, C, 2] turn and zoom in degrees, or with action levels the discrete
+                actions [N, C]; None if a rule drives the cameras.
+            target_action: [N, T, 2] displacement, or [N, T]; None if a rule drives the targets.
 
         Raises:
-            ValueError: an action is missing, superfluous, of a wrong shape or not finite.
+            ValueError: an action is missing, superfluous, of a wrong shape, not finite or out of
+                range.
         """
-        raise NotImplementedError  # to be completed
+        cameras = self._continuous(0, camera_action)
+        targets = self._continuous(1, target_action)
+        for buffer, action in zip(self._actions, (cameras, targets), strict=True):
+            if action is not None:
+                buffer[...] = action
+        self._jobs[:] = STEP
+        if self.options.auto_reset:
+            self._jobs[self.output.terminated | self.output.truncated] = START
+        return self._run()
+
+    def _continuous(self, team: int, action: Floats | Ints | None) -> Floats | None:
+        """Return the checked continuous action of a team: 0 cameras, 1 targets."""
+        name, count = ("camera_action", "target_action")[team], self.sizes[team]
+        if action is None or not self.external[team]:
+            if action is not None:
+                raise ValueError(f"{name} was given, but a rule drives this team; expected None")
+            if self.external[team] and count > 0:
+                raise ValueError(f"{name} is missing; the team is {EXTERNAL}")
+            return None
+        grid = self._grids[team]
+        if grid is None:
+            return self.sim._checked(np.asarray(action, np.float64), name, count)
+        levels = round(len(grid) ** 0.5)
+        ids = grids.checked_ids(name, np.asarray(action), (self.num_envs, count), levels)
+        if team == 0:
+            return grids.camera_actions(ids, grid, self.camera_action_bounds)
+        return grids.target_actions(ids, grid, self.sim.view.targets.step_size)
+
+    def _run(self) -> TeamOutput:
+        """Do what `_jobs` says and fill the output."""
+        sim = self.sim
+        run_batch(
+            self._jobs,
+            sim.params,
+            sim.boxes,
+            sim.tables,
+            *self.teams,
+            *self._actions,
+            sim.no_goal,
+            sim.order,
+            sim.flat_obs,
+            self._modes,
+        )
+        self.episode_id += self._jobs == START
+        self._finish()
+        return self.output
+
+    def _finish(self) -> None:
+        """Write everything in `output` that follows from the tables and the raw vectors."""
+        out, raw, world = self.output, self.sim.obs, self.sim.view.world
+        for team, name in enumerate(("camera_obs", "target_obs")):
+            mine, theirs = getattr(out, name), getattr(raw, name)
+            if mine is not theirs and mine.size > 0:
+                transform = self._transforms[team]
+                flat = theirs.reshape(-1), mine.reshape(-1)
+                transform_batch(self.num_envs, self.sizes[team], transform, *flat)
+        if out.state is not raw.state:
+            out.state[...] = raw.state
+        done = world.done > 0.0
+        waiting = (world.awaiting > 0.0).any(axis=1)
+        np.logical_and(done, ~waiting, out=out.terminated)
+        np.logical_and(done, waiting, out=out.truncated)
+        out.camera_done[...] = done[:, None]
+        out.target_done[...] = done[:, None]
+        if self.options.target_done_at_destination:
+            out.target_done[...] = self.sim.view.targets.delivered_now > 0.0
+        reward = world.reward_delayed if self.sim.params.sparse_reward else world.reward_dense
+        out.camera_reward[...] = 0.0 - reward[:, None]  # not -0.0
+        out.target_reward[...] = reward[:, None] + 0.0
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Return copies of all arrays that an exact continuation needs, by name."""
+        return {name: array.copy() for name, array in self._arrays().items()}
+
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> TeamOutput:
+        """Restore what `state_dict` returned; return the output of the last step.
+
+        Raises:
+            ValueError: an array is missing or has another shape.
+        """
+        load_arrays(self._arrays(), state)
+        return self.output
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        parts = {
+            "sim": self.sim._arrays(),
+            "cameras": self.teams[2]._asdict(),
+            "targets": self.teams[3]._asdict(),
+            "out": self.output._asdict(),
+            "env": {"episode_id": self.episode_id},
+        }
+        return {f"{part}.{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
