@@ -1,14 +1,17 @@
 """PettingZoo's view of the world: every camera, every target or all of them are agents."""
 
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, overload
 
 import numpy as np
 from gymnasium import logger, spaces
 from numpy.typing import ArrayLike, NDArray
 from pettingzoo import AECEnv, ParallelEnv
-from pettingzoo.utils import parallel_to_aec
+from pettingzoo.utils.conversions import parallel_to_aec
 
-from camsim.envs.infos import member_infos
+from camsim.envs.infos import side_information
+from camsim.envs.messages import CAMERA, TARGET, Mail, Message, MessageBoard
 from camsim.envs.screen import RENDER_FPS, RENDER_MODES, Screen
 from camsim.envs.seeds import start_episodes
 from camsim.envs.settings import ScenarioLike, resolve_settings
@@ -19,6 +22,7 @@ from camsim.state import Floats, Ints
 __all__ = ["MateParallelEnv", "env", "parallel_env"]
 
 Obs = NDArray[np.floating]
+_TEAMS = {"camera": CAMERA, "target": TARGET}
 Infos = dict[str, dict[str, Any]]  # values: numbers, arrays and lists of messages
 Step = tuple[dict[str, Obs], dict[str, float], dict[str, bool], dict[str, bool], Infos]
 
@@ -62,26 +66,27 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):
             ValueError: a setting is unknown or not allowed.
         """
         settings = resolve_settings(scenario, team, options, keywords)
-        self._env = TeamEnv(settings.scenario, settings.for_one_world(), 1)
-        self._sides = [Side(self._env, name) for name in settings.sides]
-        self.possible_agents = [f"{s.name}_{k}" for s in self._sides for k in range(s.count)]
+        self.team_env = TeamEnv(settings.scenario, replace(settings.options, auto_reset=False), 1)
+        self._sides = [Side(self.team_env, name) for name in settings.sides]
+        self.possible_agents = [agent for side in self._sides for agent in side.agents]
         self.agents: list[str] = []
         self.observation_spaces = {
-            agent: side.observation_space() for side in self._sides for agent in _names(side)
+            agent: side.observation_space() for side in self._sides for agent in side.agents
         }
         self.action_spaces = {
-            agent: side.action_space() for side in self._sides for agent in _names(side)
+            agent: side.action_space() for side in self._sides for agent in side.agents
         }
-        self.state_space = box(*self._env.state_bounds, np.dtype(settings.options.dtype))
+        self.state_space = box(*self.team_env.state_bounds, np.dtype(settings.options.dtype))
         self.more_information = more_information
         self.render_mode = render_mode
         self._screen = Screen(render_mode, settings.scenario.name or "MATE")
         self._started = False
-
-    @property
-    def team_env(self) -> TeamEnv:
-        """The batched environment of one row underneath."""
-        return self._env
+        options = settings.options
+        self.board = MessageBoard(
+            settings.scenario.n_cameras,
+            settings.scenario.n_targets,
+            links=(options.camera_link, options.target_link),
+        )
 
     def observation_space(self, agent: str) -> spaces.Box:
         """Return the agent's observation space, the same object at each call."""
@@ -108,11 +113,15 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):
         """
         if seed is None and not self._started:
             seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
-        out = start_episodes(self._env, [seed])
+        if seed is not None:
+            self.board.rng = np.random.default_rng(seed)
+        self.board.reset()
+        out = start_episodes(self.team_env, [seed])
         self._started = True
         self.agents = list(self.possible_agents)
         self._show()
-        return self._observations(out), self._infos()
+        self._place()
+        return self._observations(out), self._infos(None)
 
     def step(self, actions: dict[str, ArrayLike]) -> Step:
         """Advance the world by one frame.
@@ -128,21 +137,58 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):
             raise ValueError("step before the first reset")
         if not self.agents:
             return {}, {}, {}, {}, {}
-        out = self._env.step(**{f"{s.name}_action": self._joint(s, actions) for s in self._sides})
+        out = self.team_env.step(**{s.argument: self._joint(s, actions) for s in self._sides})
+        mail = self.board.end_frame()
+        self._place()
         live = set(self.agents)
         rewards = self._pick(live, [side.reward(out)[0].tolist() for side in self._sides])
         terminations = self._pick(live, [self._terminated(s, out) for s in self._sides])
         truncated = bool(out.truncated[0])
         truncations = {agent: truncated and not done for agent, done in terminations.items()}
         observations = {a: obs for a, obs in self._observations(out).items() if a in live}
-        infos = {agent: info for agent, info in self._infos().items() if agent in live}
+        infos = {agent: info for agent, info in self._infos(mail).items() if agent in live}
         self.agents = [a for a in self.agents if not (terminations[a] or truncations[a])]
         self._show()
         return observations, rewards, terminations, truncations, infos
 
+    def send_messages(self, messages: Message | Iterable[Message]) -> None:
+        """Send messages to teammates, who can receive them at once and until the next step.
+
+        Every message also stands in its recipient's `infos[...]["messages"]` after that step. The
+        options' `camera_link` and `target_link` limit what arrives.
+
+        Raises:
+            ValueError: messages of different teams, of a scripted team, or to nobody.
+        """
+        given = [messages] if isinstance(messages, Message) else list(messages)
+        driven = [_TEAMS[side.name] for side in self._sides]
+        for message in given:
+            if message.team not in driven:
+                raise ValueError(f"message of team {message.team}; expected one of {driven}")
+        self.board.send(given)
+
+    @overload
+    def receive_messages(self, agent: str) -> list[Message]: ...
+    @overload
+    def receive_messages(self, agent: None = None) -> dict[str, list[Message]]: ...
+    def receive_messages(
+        self, agent: str | None = None
+    ) -> list[Message] | dict[str, list[Message]]:
+        """Return what an agent has not received yet, in sending order.
+
+        Args:
+            agent: whose; None: everybody's, as a dictionary.
+
+        Raises:
+            ValueError: there is no such agent.
+        """
+        if agent is None:
+            return {name: self.receive_messages(name) for name in self.possible_agents}
+        return self.board.receive(*self._team_of(agent))
+
     def state(self) -> Obs:
         """Return a copy of the global state [S] (spec 7.4)."""
-        return self._env.output.state[0].copy()
+        return self.team_env.output.state[0].copy()
 
     def render(self) -> NDArray[np.uint8] | None:
         """Return a picture [H, W, 3] in mode rgb_array; show it in mode human."""
@@ -150,9 +196,9 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):
             logger.warn("render() without a render_mode; choose one when making the environment")
             return None
         if self.render_mode == "human":
-            self._screen.show(self._env.sim)
+            self._screen.show(self.team_env.sim)
             return None
-        return self._screen.draw(self._env.sim)
+        return self._screen.draw(self.team_env.sim)
 
     def close(self) -> None:
         """Close the window if there is one."""
@@ -160,12 +206,12 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):
 
     def _show(self) -> None:
         if self.render_mode == "human":
-            self._screen.show(self._env.sim)
+            self._screen.show(self.team_env.sim)
 
     def _joint(self, side: Side, actions: dict[str, ArrayLike]) -> Floats | Ints:
         """Return the joint action of a team; members that are not in play stand still."""
         joint = side.idle_actions()
-        for k, agent in enumerate(_names(side)):
+        for k, agent in enumerate(side.agents):
             if agent not in self.agents:
                 continue
             if actions.get(agent) is None:
@@ -175,7 +221,7 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):
 
     def _terminated(self, side: Side, out: TeamOutput) -> list[bool]:
         over = np.full(side.count, out.terminated[0])
-        if side.name == "target" and self._env.options.target_done_at_destination:
+        if side.name == "target" and self.team_env.options.target_done_at_destination:
             over |= out.target_done[0]
         done: list[bool] = over.tolist()
         return done
@@ -189,13 +235,48 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):
         rows = [row for side in self._sides for row in side.obs(out)[0].copy()]
         return dict(zip(self.possible_agents, rows, strict=True))
 
-    def _infos(self) -> Infos:
-        found = [
-            info
+    def _infos(self, mail: Mail | None) -> Infos:
+        return {
+            agent: info
             for side in self._sides
-            for info in member_infos(self._env, side.name, self.more_information)
+            for agent, info in zip(side.agents, self._team_infos(side, mail), strict=True)
+        }
+
+    def _team_infos(self, side: Side, mail: Mail | None) -> list[dict[str, Any]]:
+        """Return one info dictionary for each member; no two of them share an array or a list."""
+        shared, own = side_information(self.team_env, side.name, self.more_information)
+        return [
+            {key: _plain(value[0]) for key, value in shared.items()}
+            | {key: _plain(value[0, k]) for key, value in own.items()}
+            | _mail_of(mail, _TEAMS[side.name], k)
+            for k in range(side.count)
         ]
-        return dict(zip(self.possible_agents, found, strict=True))
+
+    def _place(self) -> None:
+        """Tell the board where everybody is."""
+        view = self.team_env.sim.view
+        self.board.place(view.cameras.xy[0], view.targets.xy[0])
+
+    def _team_of(self, agent: str) -> tuple[int, int]:
+        if agent not in self.possible_agents:
+            raise ValueError(f"agent = {agent!r}; expected one of possible_agents")
+        name, _, index = agent.rpartition("_")
+        return _TEAMS[name], int(index)
+
+
+def _mail_of(mail: Mail | None, team: int, index: int) -> dict[str, Any]:
+    """Return what an info says of messages; at a reset there are none yet."""
+    edges = None if mail is None else mail.edges[team]
+    return {
+        "messages": [] if mail is None else list(mail.messages[team][index]),
+        "out_communication_edges": 0 if edges is None else int(edges[index].sum()),
+        "in_communication_edges": 0 if edges is None else int(edges[:, index].sum()),
+    }
+
+
+def _plain(value: Any) -> Any:  # what indexing an array gives: a number or an array
+    """Return numbers as Python's own, arrays as copies."""
+    return value.copy() if isinstance(value, np.ndarray) else value.item()
 
 
 def parallel_env(*, max_cycles: int | None = None, **keywords: Any) -> MateParallelEnv:
@@ -206,7 +287,3 @@ def parallel_env(*, max_cycles: int | None = None, **keywords: Any) -> MateParal
 def env(*, max_cycles: int | None = None, **keywords: Any) -> AECEnv[str, Obs, ArrayLike | None]:
     """Return the same world with agents that act one after another within a frame."""
     return parallel_to_aec(parallel_env(max_cycles=max_cycles, **keywords))
-
-
-def _names(side: Side) -> list[str]:
-    return [f"{side.name}_{k}" for k in range(side.count)]

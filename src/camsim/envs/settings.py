@@ -105,4 +105,5 @@ def _driven(options: TeamOptions, sides: tuple[str, ...]) -> TeamOptions:
             policies[key] = EXTERNAL
         elif policies[key] == EXTERNAL:
             policies[key] = "greedy"
-    return replace(options, **policies)
+    seen = {f"with_{side}_obs": side in sides for side in TEAMS[:2]}
+    return replace(options, **policies, **seen)

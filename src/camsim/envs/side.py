@@ -2,7 +2,7 @@
 
 import numpy as np
 from gymnasium import spaces
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from camsim.envs.team import TeamEnv, TeamOutput
 from camsim.scenario import Scenario
@@ -22,6 +22,8 @@ class Side:
         """Work out sizes and bounds; name: camera or target."""
         cameras = name == "camera"
         self.name = name
+        self.argument = f"{name}_action"  # of TeamEnv.step
+        self.agents = [f"{name}_{k}" for k in range(env.sizes[0 if cameras else 1])]
         self.count = env.n_cameras if cameras else env.n_targets
         options = env.options
         self.levels = options.camera_action_levels if cameras else options.target_action_levels
@@ -57,6 +59,22 @@ class Side:
         if self.levels is not None:
             return np.full((1, self.count), (self.levels**2 - 1) // 2, np.int64)
         return np.zeros((1, self.count, 2))
+
+    def checked_action(self, agent: str, action: ArrayLike) -> Floats | Ints:
+        """Return one member's action as an array: numbers [2], or one integer [].
+
+        Raises:
+            ValueError: another shape, or no integer where integers are expected.
+        """
+        array = np.asarray(action)
+        shape = () if self.levels is not None else (2,)
+        kinds = "iu" if self.levels is not None else "iuf"
+        if array.shape != shape or array.dtype.kind not in kinds:
+            wanted = "an integer" if self.levels is not None else "2 numbers"
+            raise ValueError(
+                f"action of {agent} is {array.dtype} of shape {array.shape}; expected {wanted}"
+            )
+        return array
 
     def obs(self, out: TeamOutput) -> NDArray[np.floating]:
         """Return the team's observations [N, A, D]."""
