@@ -7,7 +7,14 @@ from typing import NamedTuple
 import numpy as np
 
 from camsim.envs import grids, observations
-from camsim.envs.frames import KEEP, START, STEP, run_batch
+from camsim.envs.frames import KEEP, LOOK, START, STEP, run_batch
+from camsim.envs.information import (
+    Information,
+    camera_information,
+    global_state,
+    target_information,
+    world_information,
+)
 from camsim.envs.observations import AnyFloats, Bounds, transform_batch
 from camsim.envs.teams import Teams
 from camsim.kernels.rng import streams_from_seeds
@@ -21,6 +28,7 @@ from camsim.state import Bools, Floats, Ints, ObsBuffers, SmallInts, Words, allo
 Policy = str | Mapping[str, float]
 Coefficients = Mapping[str, float | Callable[[int, int, int, float, float], float]]
 REDUCTIONS = ("none", "mean", "sum", "max", "min")
+_NO_LIMITS = Link()
 DTYPES = ("float64", "float32")
 
 
@@ -41,8 +49,8 @@ class TeamOptions:
     target_rewards: Coefficients | None = None
     target_reduction: str = "none"
     target_done_at_destination: bool = False  # a target is done whenever it delivers
-    camera_link: Link = Link()  # limits of a scripted team's communication
-    target_link: Link = Link()
+    camera_link: Link = _NO_LIMITS  # limits of a scripted team's communication
+    target_link: Link = _NO_LIMITS
     auto_reset: bool = True  # the step after an episode's end starts the next one
     max_episode_steps: int | None = None  # None: the scenario's
     dtype: str = "float64"  # of observations and state: float64 or float32
@@ -236,6 +244,14 @@ class TeamEnv:
             self._jobs[self.output.terminated | self.output.truncated] = START
         return self._run()
 
+    def observe(self) -> TeamOutput:
+        """Return the output of the tables as they stand, after they were written from outside.
+
+        Who sees which target is left as it is: `sim.see()` recomputes it.
+        """
+        self._jobs[:] = LOOK
+        return self._run()
+
     def _continuous(self, team: int, action: Floats | Ints | None) -> Floats | None:
         """Return the checked continuous action of a team: 0 cameras, 1 targets."""
         name, count = ("camera_action", "target_action")[team], self.sizes[team]
@@ -295,6 +311,20 @@ class TeamEnv:
         reward = world.reward_delayed if self.sim.params.sparse_reward else world.reward_dense
         out.camera_reward[...] = 0.0 - reward[:, None]  # not -0.0
         out.target_reward[...] = reward[:, None] + 0.0
+
+    def information(self) -> Information:
+        """Return copies of what MATE's info dicts hold, batched, of the last frame.
+
+        Keys: camsim.envs.information. Messages are those of scripted teams. Masks and states are
+        the true ones, whatever the options say of observations.
+        """
+        info = world_information(self.sim)
+        info |= camera_information(self.sim, self.teams[2].edges)
+        return info | target_information(self.sim, self.teams[3].edges)
+
+    def normalized_state(self) -> Floats:
+        """Return the global state [N, S] rescaled by its bounds (spec 9.4)."""
+        return observations.normalized_state(global_state(self.sim), self.sizes)
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return copies of all arrays that an exact continuation needs, by name."""
