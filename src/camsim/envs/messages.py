@@ -203,6 +203,7 @@ class MessageBoard:
             kept = self.message_filter(message)
             if kept is None:
                 return
+            self._check(kept, message.team)
             message = kept
         link = self.links[message.team]
         if link.silent or not self._within_reach(message, link):
@@ -228,7 +229,8 @@ class MessageBoard:
     def _deliver(self, message: Message) -> None:
         """Put a message into its recipient's queue and buffer, and count it."""
         recipient = message.recipient
-        assert recipient is not None  # broadcasts are expanded
+        if recipient is None:
+            raise ValueError("the filter returned a broadcast; expected a message to one agent")
         self._queues[message.team][recipient].append(message)
         self._buffers[message.team][recipient].append(message)
         self.edges[message.team][message.sender, recipient] += 1
