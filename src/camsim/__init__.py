@@ -9,25 +9,33 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from camsim.envs.scripted import ScriptedEnv
     from camsim.envs.selection import SelectionEnv, SelectionOptions
+    from camsim.envs.team import TeamEnv, TeamOptions
+    from camsim.policies.rules import Link
     from camsim.scenario import Scenario, load_scenario, preset_names
     from camsim.sim import BatchSim
 
 __all__ = [
     "BatchSim",
+    "Link",
     "Scenario",
     "ScriptedEnv",
     "SelectionEnv",
     "SelectionOptions",
+    "TeamEnv",
+    "TeamOptions",
     "load_scenario",
     "preset_names",
 ]
 
 _MODULES = {
     "BatchSim": "camsim.sim",
+    "Link": "camsim.policies.rules",
     "Scenario": "camsim.scenario",
     "ScriptedEnv": "camsim.envs.scripted",
     "SelectionEnv": "camsim.envs.selection",
     "SelectionOptions": "camsim.envs.selection",
+    "TeamEnv": "camsim.envs.team",
+    "TeamOptions": "camsim.envs.team",
     "load_scenario": "camsim.scenario",
     "preset_names": "camsim.scenario",
 }

@@ -44,6 +44,15 @@ KEPT_RESET_ARRAYS = (
     "obstacle_radius",
     "meta",
 )
+PATTERNS = (
+    "trace_*",
+    "hrl_*",
+    "wrappers_*",
+    "collision_cases",
+    "discrete_actions",
+    "perception_cases",
+    "resets_*",
+)
 Arrays = dict[str, NDArray[Any]]  # dtypes differ from array to array
 
 
@@ -67,6 +76,8 @@ def trim(name: str, full: Arrays) -> Arrays:
     """The arrays that the tests need of one recording."""
     if name.startswith(("trace_", "hrl_MATE")):
         return trim_trace(full)
+    if name.startswith("wrappers_"):
+        return {key: array for key, array in full.items() if key not in DROPPED_TRACE_ARRAYS}
     if name == "collision_cases":
         return trim_collision(full)
     if name.startswith("resets_"):
@@ -88,7 +99,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("golden", type=Path)
     parser.add_argument("output", type=Path, nargs="?", default=Path(__file__).parent)
     options = parser.parse_args(arguments)
-    for pattern in ("trace_*", "hrl_*", "collision_cases", "perception_cases", "resets_*"):
+    for pattern in PATTERNS:
         for path in sorted(options.golden.glob(pattern + ".npz")):
             with np.load(path, allow_pickle=False) as file:
                 kept = trim(path.stem, {name: file[name] for name in file.files})

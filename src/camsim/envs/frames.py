@@ -11,8 +11,8 @@ from camsim.policies.rules import CameraRules, TargetRules
 from camsim.policies.targets import TargetMemory
 from camsim.state import Floats, Ints, ObsBuffers, SimParams, SmallInts, StartBoxes, Tables
 
-KEEP, STEP, START = 0, 1, 2
-"""What happens to an environment: nothing, one frame, or a new episode."""
+KEEP, STEP, START, LOOK = 0, 1, 2, 3
+"""What happens to an environment: nothing, one frame, a new episode, or observing only."""
 
 
 @device_fn
@@ -45,9 +45,9 @@ def _run_one(
 ) -> None:
     if job == START:
         start_teams(i, params, boxes, s, teams, order)
-    else:
+    elif job == STEP:
         play_frame(i, params, s, teams, actions)
-    _observe_all(i, params, s, out, modes, job == START)
+    _observe_all(i, params, s, out, modes, job != STEP)
 
 
 @batch_kernel

@@ -30,7 +30,8 @@ def target_grid(levels: int) -> Floats:
     grid = unit_grid(levels)
     length = np.hypot(grid[:, 0], grid[:, 1])
     length[length == 0.0] = 1.0
-    return grid * (np.abs(grid).max(axis=1) / length)[:, None]
+    bent: Floats = grid * (np.abs(grid).max(axis=1) / length)[:, None]
+    return bent
 
 
 def checked_ids(name: str, ids: Ints, shape: tuple[int, ...], levels: int) -> Ints:

@@ -1,14 +1,22 @@
 """TeamEnv: N worlds for callers who drive cameras, targets or both; rules drive the others."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
 
 from camsim.envs import grids, observations
-from camsim.envs.frames import KEEP, START, STEP, run_batch
+from camsim.envs.frames import KEEP, LOOK, START, STEP, run_batch
+from camsim.envs.information import (
+    Information,
+    camera_information,
+    global_state,
+    target_information,
+    world_information,
+)
 from camsim.envs.observations import AnyFloats, Bounds, transform_batch
+from camsim.envs.team_rewards import Coefficients, TeamRewards
 from camsim.envs.teams import Teams
 from camsim.kernels.rng import streams_from_seeds
 from camsim.policies.cameras import allocate_camera_memory
@@ -19,8 +27,7 @@ from camsim.sim import OBSERVATION_MODES, BatchSim, checked_seeds, load_arrays
 from camsim.state import Bools, Floats, Ints, ObsBuffers, SmallInts, Words, allocate_obs
 
 Policy = str | Mapping[str, float]
-Coefficients = Mapping[str, float | Callable[[int, int, int, float, float], float]]
-REDUCTIONS = ("none", "mean", "sum", "max", "min")
+_NO_LIMITS = Link()
 DTYPES = ("float64", "float32")
 
 
@@ -41,8 +48,8 @@ class TeamOptions:
     target_rewards: Coefficients | None = None
     target_reduction: str = "none"
     target_done_at_destination: bool = False  # a target is done whenever it delivers
-    camera_link: Link = Link()  # limits of a scripted team's communication
-    target_link: Link = Link()
+    camera_link: Link = _NO_LIMITS  # limits of a scripted team's communication
+    target_link: Link = _NO_LIMITS
     auto_reset: bool = True  # the step after an episode's end starts the next one
     max_episode_steps: int | None = None  # None: the scenario's
     dtype: str = "float64"  # of observations and state: float64 or float32
@@ -59,14 +66,18 @@ class TeamOptions:
         choices = {
             "camera_view": tuple(OBSERVATION_MODES),
             "target_view": tuple(OBSERVATION_MODES),
-            "camera_reduction": REDUCTIONS,
-            "target_reduction": REDUCTIONS,
             "dtype": DTYPES,
         }
         for field in fields(self):
             value, known = getattr(self, field.name), choices.get(field.name)
             if known is not None and value not in known:
                 raise ValueError(f"{field.name} = {value!r}; expected one of {', '.join(known)}")
+        for team, policy, levels in (
+            ("camera", self.cameras, self.camera_action_levels),
+            ("target", self.targets, self.target_action_levels),
+        ):
+            if levels is not None and policy != EXTERNAL:
+                raise ValueError(f"{team}_action_levels = {levels}, but a rule drives the {team}s")
         limit = self.max_episode_steps
         if limit is not None and limit < 1:
             raise ValueError(f"max_episode_steps = {limit}; expected at least 1")
@@ -140,6 +151,11 @@ class TeamEnv:
             None if levels[1] is None else grids.target_grid(levels[1]),
         )
         self._actions = (np.zeros((n, c, 2)), np.zeros((n, t, 2)))
+        self._rewards = TeamRewards(
+            self.sim,
+            (options.camera_rewards, options.target_rewards),
+            (options.camera_reduction, options.target_reduction),
+        )
         self._jobs: SmallInts = np.zeros(n, np.int8)
         self.episode_id: Ints = np.full(n, -1, np.int64)
         """Episodes started in each environment, less one [N]."""
@@ -236,6 +252,14 @@ class TeamEnv:
             self._jobs[self.output.terminated | self.output.truncated] = START
         return self._run()
 
+    def observe(self) -> TeamOutput:
+        """Return the output of the tables as they stand, after they were written from outside.
+
+        Who sees which target is left as it is: `sim.see()` recomputes it.
+        """
+        self._jobs[:] = LOOK
+        return self._run()
+
     def _continuous(self, team: int, action: Floats | Ints | None) -> Floats | None:
         """Return the checked continuous action of a team: 0 cameras, 1 targets."""
         name, count = ("camera_action", "target_action")[team], self.sizes[team]
@@ -292,9 +316,23 @@ class TeamEnv:
         out.target_done[...] = done[:, None]
         if self.options.target_done_at_destination:
             out.target_done[...] = self.sim.view.targets.delivered_now > 0.0
-        reward = world.reward_delayed if self.sim.params.sparse_reward else world.reward_dense
-        out.camera_reward[...] = 0.0 - reward[:, None]  # not -0.0
-        out.target_reward[...] = reward[:, None] + 0.0
+        self._rewards.write(self._jobs, self.episode_id, out.camera_reward, out.target_reward)
+
+    def information(self) -> Information:
+        """Return copies of what MATE's info dicts hold, batched, of the last frame.
+
+        Keys: camsim.envs.information. Messages are those of scripted teams. Masks and states are
+        the true ones, whatever the options say of observations.
+        """
+        info = world_information(self.sim)
+        info |= camera_information(self.sim, self.teams[2].edges)
+        info |= target_information(self.sim, self.teams[3].edges)
+        self._rewards.add_information(info, self.episode_id)
+        return info
+
+    def normalized_state(self) -> Floats:
+        """Return the global state [N, S] rescaled by its bounds (spec 9.4)."""
+        return observations.normalized_state(global_state(self.sim), self.sizes)
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return copies of all arrays that an exact continuation needs, by name."""
@@ -307,6 +345,7 @@ class TeamEnv:
             ValueError: an array is missing or has another shape.
         """
         load_arrays(self._arrays(), state)
+        self._rewards.refresh(np.full(self.num_envs, LOOK, np.int8))
         return self.output
 
     def _arrays(self) -> dict[str, np.ndarray]:
