@@ -16,8 +16,13 @@ from camsim.envs.gymnasium_env import MateEnv, MateVectorEnv
 from camsim.registration import register_envs
 
 SCENARIOS = ["MATE-4v4-9", "MATE-8v8-9", "MATE-2v4-0", "MATE-Navigation"]
-DISCRETE = {"camera_action_levels": 5, "target_action_levels": 3}
+NAVIGATION = SCENARIOS[-1]
 TRANSFORMED = {"relative": True, "rescaled": True, "dtype": "float32"}
+
+
+def discrete(scenario: str) -> dict[str, int]:
+    """Action levels of the team that is driven."""
+    return {"target_action_levels": 3} if scenario == NAVIGATION else {"camera_action_levels": 5}
 
 
 @pytest.fixture(autouse=True)
@@ -29,8 +34,9 @@ def _warnings_are_errors():
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-@pytest.mark.parametrize("options", [{}, DISCRETE, TRANSFORMED])
-def test_stock_checker_passes_without_warnings(scenario: str, options: dict) -> None:
+@pytest.mark.parametrize("kind", ["continuous", "discrete", "transformed"])
+def test_stock_checker_passes_without_warnings(scenario: str, kind: str) -> None:
+    options = {"continuous": {}, "discrete": discrete(scenario), "transformed": TRANSFORMED}[kind]
     world = gymnasium.make(f"{scenario}-v0", **options)
     check_env(world.unwrapped, skip_render_check=True)
 
@@ -43,11 +49,11 @@ def test_spaces_have_one_row_per_member(scenario: str) -> None:
     world = MateEnv(scenario)
     assert world.observation_space.shape == (count, size)
     assert world.action_space.shape == (count, 2)
-    limit = [20.0, 20.0] if scenario == "MATE-Navigation" else [5.0, 2.5]
+    limit = [20.0, 20.0] if scenario == NAVIGATION else [5.0, 2.5]
     assert world.action_space.high.tolist() == [limit] * count
-    discrete = MateEnv(scenario, **DISCRETE)
-    levels = 3 if scenario == "MATE-Navigation" else 5
-    assert discrete.action_space.nvec.tolist() == [levels**2] * count
+    world = MateEnv(scenario, **discrete(scenario))
+    (levels,) = discrete(scenario).values()
+    assert world.action_space.nvec.tolist() == [levels**2] * count
 
 
 def test_results_are_those_of_team_env() -> None:
@@ -110,9 +116,9 @@ def assert_same(first: tuple, second: tuple) -> None:
     ("scenario", "settings"),
     [
         ("MATE-4v4-9", {"more_information": True}),
-        ("MATE-8v8-9", DISCRETE | TRANSFORMED),
+        ("MATE-8v8-9", {"camera_action_levels": 5, **TRANSFORMED}),
         ("MATE-2v4-0", {}),
-        ("MATE-Navigation", DISCRETE),
+        (NAVIGATION, {"target_action_levels": 3}),
     ],
 )
 def test_vector_rows_are_single_environments(scenario: str, settings: dict) -> None:

@@ -27,7 +27,11 @@ CASES = [
     ("MATE-2v4-0", "target"),
     ("MATE-Navigation", "target"),
 ]
-DISCRETE = {"camera_action_levels": 5, "target_action_levels": 3}
+DISCRETE = {
+    "camera": {"camera_action_levels": 5},
+    "target": {"target_action_levels": 3},
+    "both": {"camera_action_levels": 5, "target_action_levels": 3},
+}
 TRANSFORMED = {"relative": True, "rescaled": True, "dtype": "float32"}
 # What PettingZoo's checkers say of every environment whose teams differ.
 EXPECTED = "Agents have different observation space sizes|Observations are different shapes"
@@ -62,9 +66,10 @@ def same(a: object, b: object) -> bool:
 
 
 @pytest.mark.parametrize(("scenario", "team"), CASES)
-@pytest.mark.parametrize("options", [{}, DISCRETE], ids=["continuous", "discrete"])
-def test_stock_checkers_pass(scenario: str, team: str, options: dict) -> None:
-    settings = {"scenario": scenario, "team": team, "max_episode_steps": 12, **options}
+@pytest.mark.parametrize("discrete", [False, True])
+def test_stock_checkers_pass(scenario: str, team: str, discrete: bool) -> None:
+    settings = {"scenario": scenario, "team": team, "max_episode_steps": 12}
+    settings |= DISCRETE[team] if discrete else {}
     parallel_api_test(MateParallelEnv(**settings), num_cycles=15)
     parallel_seed_test(lambda: MateParallelEnv(**settings), num_cycles=15)
     settings["max_cycles"] = settings.pop("max_episode_steps")
@@ -273,6 +278,7 @@ BAD_SETTINGS = [
     ({"max_episode_steps": 1}, "max_episode_steps = 1; expected an integer of at least 2"),
     ({"render_mode": "ansi"}, "render_mode = 'ansi'; expected None or human, rgb_array"),
     ({"targets": "clever"}, "'clever'; expected one of"),
+    ({"target_action_levels": 3}, "target_action_levels = 3, but a rule drives the targets"),
     ({"camera_action_levels": 4}, "levels = 4; expected an odd number"),
 ]
 
@@ -299,7 +305,7 @@ def test_bad_calls_are_named() -> None:
         world.step(still | {"camera_1": np.array([np.nan, 0.0])})
     with pytest.raises(ValueError, match="agent = 'target_0'; expected one of possible_agents"):
         world.receive_messages("target_0")
-    discrete = MateParallelEnv(**DISCRETE)
+    discrete = MateParallelEnv(**DISCRETE["camera"])
     discrete.reset(seed=0)
     with pytest.raises(ValueError, match="expected an integer"):
         discrete.step(still)

@@ -113,10 +113,10 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):
         """
         if seed is None and not self._started:
             seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
+        out = start_episodes(self.team_env, [seed])
         if seed is not None:
             self.board.rng = np.random.default_rng(seed)
         self.board.reset()
-        out = start_episodes(self.team_env, [seed])
         self._started = True
         self.agents = list(self.possible_agents)
         self._show()
