@@ -58,6 +58,7 @@ def _build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_train(commands.add_parser("train", help="train a policy and evaluate it"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a checkpoint or scripted cameras"))
+    _add_render(commands.add_parser("render", help="make a video of one episode"))
 
     scenarios = commands.add_parser("scenarios", help="list or show the shipped scenarios")
     actions = scenarios.add_subparsers(required=True, metavar="action")
@@ -99,22 +100,38 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
+    _add_policy(parser)
+    add("--episodes", type=int, default=64, metavar="N", help="default: 64")
+    add("--output", type=Path, metavar="FILE.json", help="write the whole result there")
+    parser.set_defaults(command=_evaluate)
+
+
+def _add_render(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    _add_policy(parser)
+    add("--output", type=Path, required=True, metavar="FILE", help="the video: .mp4 or .gif")
+    add("--max-frames", type=int, metavar="N", help="stop after N frames; default: whole episode")
+    add("--size", type=int, default=640, metavar="PIXELS", help="width, even; default: 640")
+    add("--fps", type=float, default=30.0, help="frames per second; default: 30")
+    parser.set_defaults(command=_render)
+
+
+def _add_policy(parser: argparse.ArgumentParser) -> None:
+    """Add what says which cameras play, and where."""
+    add = parser.add_argument
     cameras = parser.add_mutually_exclusive_group(required=True)
     cameras.add_argument("--checkpoint", type=Path, metavar="CKPT", help="trained cameras")
     cameras.add_argument("--camera-agent", metavar="NAME", help="random, naive or greedy")
     add("--target-agent", metavar="NAME", help="greedy or random; default: as trained, or greedy")
     add("--scenario", metavar="S", help="preset or file; default: the checkpoint's, or MATE-4v4-9")
-    add("--episodes", type=int, default=64, metavar="N", help="default: 64")
     add("--seed", type=int, default=0, help="of the episodes; default: 0")
     add(
         "--shared-field-of-view",
         action=argparse.BooleanOptionalAction,
         help="every camera knows what any sees; default: as trained",
     )
-    add("--output", type=Path, metavar="FILE.json", help="write the whole result there")
     add("--device", default="auto", help="auto, cpu or cuda[:i]")
     _add_log_level(parser)
-    parser.set_defaults(command=_evaluate)
 
 
 def _add_log_level(parser: argparse.ArgumentParser) -> None:
@@ -174,6 +191,27 @@ def _evaluate(args: argparse.Namespace) -> int:
     _print_evaluation(result)
     if args.output is not None:
         atomic_write_json(args.output, result)
+    return DONE
+
+
+def _render(args: argparse.Namespace) -> int:
+    if args.seed < 0:
+        raise ValueError(f"--seed {args.seed}: expected at least 0")
+    from camsim.render import check_video_path
+    from qplex_hrl.evaluate import World
+    from qplex_hrl.resources import resolve_device
+    from qplex_hrl.watch import render_episode, watch_checkpoint, watch_scripted
+
+    check_video_path(args.output)
+    world = World(args.scenario, args.target_agent, args.shared_field_of_view)
+    if args.checkpoint is not None:
+        frames = watch_checkpoint(args.checkpoint, world, args.seed, resolve_device(args.device))
+    else:
+        frames = watch_scripted(args.camera_agent, world, args.seed)
+    n_frames = render_episode(
+        frames, args.output, size=args.size, fps=args.fps, max_frames=args.max_frames
+    )
+    print(f"{args.output}: {n_frames} frames")
     return DONE
 
 

@@ -22,6 +22,7 @@ from qplex_hrl.provenance import code_commit, package_versions
 from qplex_hrl.worlds import build_env, model_dims, observation_mode
 
 FORMAT_VERSION = 1
+DEFAULT_SCENARIO, DEFAULT_OPPONENT = "MATE-4v4-9", "greedy"  # of scripted cameras
 
 
 class World(NamedTuple):
@@ -38,6 +39,15 @@ class EpisodePlayer(Protocol):
 
     def run_episodes(self, seeds: NDArray[np.uint64]) -> NDArray[np.float64]:
         """Return the statistics [M, K] (EPISODE_COLUMNS) of one whole episode for each seed [M]."""
+
+
+class TrainedCameras(NamedTuple):
+    """A checkpoint's cameras, acting greedily, and the worlds they act in."""
+
+    config: RunConfig
+    timestep: int
+    env: SelectionEnv
+    agent: Agent
 
 
 class AgentPlayer:
@@ -133,6 +143,21 @@ def evaluate_checkpoint(
         CheckpointError: the file is missing, damaged or foreign.
         ValueError: the world does not exist.
     """
+    cameras = load_cameras(path, world, num_envs=min(num_envs, len(seeds)), device=device)
+    player = AgentPlayer(cameras.env, cameras.agent)
+    provenance = provenance_of(cameras.config, path.name)
+    return evaluate(player, seeds, timestep=cameras.timestep, provenance=provenance)
+
+
+def load_cameras(
+    path: Path, world: World, *, num_envs: int, device: torch.device
+) -> TrainedCameras:
+    """Return the cameras of a checkpoint in `num_envs` environments of `world`.
+
+    Raises:
+        CheckpointError: the file is missing, damaged or foreign.
+        ValueError: the world does not exist.
+    """
     content = load_checkpoint(path)
     try:
         config = config_from_mapping(content["config"], str(path))
@@ -142,7 +167,7 @@ def evaluate_checkpoint(
         raise CheckpointError(msg) from error
     changes = {key: value for key, value in world._asdict().items() if value is not None}
     config = config.model_copy(update={"env": config.env.model_copy(update=changes)})
-    env = build_env(config, min(num_envs, len(seeds)))
+    env = build_env(config, num_envs)
     network = CameraNetwork(
         model_dims(env),
         torch.from_numpy(env.selection_bits.copy()),
@@ -153,8 +178,7 @@ def evaluate_checkpoint(
     network.load_state_dict(
         {name[len(prefix) :]: w for name, w in weights.items() if name.startswith(prefix)}
     )
-    player = AgentPlayer(env, greedy_agent(network, env, device))
-    return evaluate(player, seeds, timestep=timestep, provenance=provenance_of(config, path.name))
+    return TrainedCameras(config, timestep, env, greedy_agent(network, env, device))
 
 
 def evaluate_scripted(
@@ -171,26 +195,34 @@ def evaluate_scripted(
     Raises:
         ValueError: a policy or the scenario does not exist, or a shared field of view is asked for.
     """
-    if world.shared_field_of_view:
-        msg = "scripted cameras cannot share their field of view"
-        raise ValueError(msg)
-    scenario, opponent = world.scenario or "MATE-4v4-9", world.opponent or "greedy"
-    player = ScriptedEnv(
-        load_scenario(scenario),
-        min(num_envs, len(seeds)),
-        camera_policy=camera_policy,
-        target_policy=opponent,
-        max_episode_steps=world.max_episode_steps,
-    )
+    player = scripted_cameras(camera_policy, world, num_envs=min(num_envs, len(seeds)))
     provenance = {
         "policy": camera_policy,
-        "scenario": scenario,
-        "opponent": opponent,
+        "scenario": world.scenario or DEFAULT_SCENARIO,
+        "opponent": world.opponent or DEFAULT_OPPONENT,
         "regime": "own",
         "max_episode_steps": world.max_episode_steps,
         "config_hash": None,
     }
     return evaluate(player, seeds, timestep=None, provenance=provenance)
+
+
+def scripted_cameras(camera_policy: str, world: World, *, num_envs: int) -> ScriptedEnv:
+    """Return `num_envs` environments of `world` with scripted cameras.
+
+    Raises:
+        ValueError: a policy or the scenario does not exist, or a shared field of view is asked for.
+    """
+    if world.shared_field_of_view:
+        msg = "scripted cameras cannot share their field of view"
+        raise ValueError(msg)
+    return ScriptedEnv(
+        load_scenario(world.scenario or DEFAULT_SCENARIO),
+        num_envs,
+        camera_policy=camera_policy,
+        target_policy=world.opponent or DEFAULT_OPPONENT,
+        max_episode_steps=world.max_episode_steps,
+    )
 
 
 def greedy_agent(network: CameraNetwork, env: SelectionEnv, device: torch.device) -> Agent:

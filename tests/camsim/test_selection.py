@@ -171,6 +171,34 @@ def test_decision_of_five_frames_is_five_decisions_of_one(regime: str) -> None:
 
 
 @pytest.mark.parametrize("regime", REGIMES)
+def test_frames_one_by_one_are_a_decision(regime: str) -> None:
+    """Bit for bit, through the end of an episode; only the reward of the decision is not given."""
+    options = replace(REGIMES[regime], max_episode_steps=23)
+    whole, single = (make(options, 1) for _ in range(2))
+    rng = np.random.default_rng(97)
+    output = whole.reset(seeds(1))
+    single.reset(seeds(1))
+    n_ends = 0
+    for _ in range(9):
+        actions = choose(whole, rng, output.avail_actions)
+        output = whole.step(actions)
+        for _ in range(int(output.frames[0])):
+            single.run_frames(actions, 1)
+        other = single.observe()
+        for name in ("obs", "state", "avail_actions", "coverage", "initial_coverage"):
+            np.testing.assert_array_equal(getattr(other, name), getattr(output, name), name)
+        np.testing.assert_array_equal(other.truncated, output.truncated)
+        n_ends += int(output.truncated[0])
+        if output.truncated[0]:
+            np.testing.assert_array_equal(other.episode, output.episode)
+        assert (other.reward, other.frames) == (0.0, 0)
+    assert n_ends == 1
+    mine, theirs = whole.state_dict(), single.state_dict()
+    for name in (name for name in mine if not name.startswith("out.")):
+        np.testing.assert_array_equal(mine[name], theirs[name], name)
+
+
+@pytest.mark.parametrize("regime", REGIMES)
 def test_environment_in_a_batch_equals_itself_alone(regime: str) -> None:
     options, n_envs = replace(REGIMES[regime], max_episode_steps=31), 4
     batch = make(options, n_envs)

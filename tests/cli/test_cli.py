@@ -193,6 +193,42 @@ def test_evaluate_tells_bad_input_in_one_line(
     assert content_of(folder) == before
 
 
+def test_render_scripted_cameras(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = "render --camera-agent naive --scenario MATE-4v2-9 --max-frames 4 --size 64"
+    for name in ("v.mp4", "v.gif"):
+        assert cli.main([*command.split(), "--output", name]) == 0
+        assert capsys.readouterr().out == f"{name}: 4 frames\n"
+        assert (folder / name).stat().st_size > 500
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("--camera-agent naive --output v.avi", "v.avi: unknown kind of video '.avi'; expected"),
+        ("--camera-agent naive --output none/v.mp4", "none/v.mp4: no such folder"),
+        ("--camera-agent naive --output v.mp4 --size 65", "size = 65; expected an even number"),
+        ("--camera-agent naive --output v.mp4 --fps 0", "fps = 0.0; expected 1 to 100"),
+        ("--camera-agent naive --output v.mp4 --max-frames 0", "max_frames = 0; expected at least"),
+        ("--camera-agent naive --output v.mp4 --seed -1", "--seed -1: expected at least 0"),
+        ("--camera-agent clever --output v.mp4", "'clever'; expected one of random"),
+        ("--checkpoint keep --output v.mp4", "keep: truncated, or not a checkpoint"),
+        ("--camera-agent naive", "the following arguments are required: --output"),
+    ],
+)
+def test_render_tells_bad_input_in_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: str, words: str
+) -> None:
+    before = content_of(folder)
+    try:
+        code = cli.main(["render", *arguments.split()])
+    except SystemExit as stop:
+        code = int(str(stop.code))
+    error = capsys.readouterr().err
+    assert (code, error.count("\n")) == (2, 1)
+    assert words in error
+    assert content_of(folder) == before
+
+
 def test_a_reader_may_leave_early() -> None:
     code = "import sys, qplex_hrl.cli as c; sys.exit(c.main(['scenarios', 'show', 'MATE-8v8-9']))"
     command = f'{sys.executable} -c "{code}" | true; echo ${{PIPESTATUS[0]}}'

@@ -196,9 +196,21 @@ class SelectionEnv:
         self._run(kernels.DECIDE, self._checked(actions))
         return self._result()
 
-    def run_frames(self, actions: NDArray[np.int64]) -> None:
-        """Run one decision's frames only: no features, no auto-reset (benchmarks and replays)."""
-        self._run(kernels.FRAMES, self._checked(actions))
+    def run_frames(self, actions: NDArray[np.int64], n_frames: int | None = None) -> None:
+        """Run one decision's frames only: no features, no auto-reset (benchmarks and replays).
+
+        With `n_frames`, run so many of them; an episode that has ended is not stopped. A decision's
+        frames one by one, then `observe`, lead to the same world and observations as `step`.
+        """
+        self._run(kernels.FRAMES, self._checked(actions), n_frames)
+
+    def observe(self) -> EnvOutput:
+        """Return what the cameras know after `run_frames`; reward, bonus and frames are 0.
+
+        Where the episode has ended, its end is reported and the next one has begun, as in `step`.
+        """
+        self._run(kernels.DECIDE, np.zeros((self.n_envs, self.n_agents), np.int64), 0)
+        return self._result()
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return copies of all arrays that an exact continuation needs, by name."""
@@ -213,11 +225,12 @@ class SelectionEnv:
         load_arrays(self._arrays(), state)
         return self._result()
 
-    def _run(self, job: int, actions: Ints) -> None:
+    def _run(self, job: int, actions: Ints, n_frames: int | None = None) -> None:
+        rules = self._rules
         kernels.run_batch(
             job,
             self.sim.params,
-            self._rules,
+            rules if n_frames is None else rules._replace(fast_interval=n_frames),
             self._catalogue,
             self.sim.boxes,
             self.sim.tables,

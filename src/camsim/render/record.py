@@ -1,0 +1,201 @@
+"""Records of frames and episodes: all that pictures, videos and replays are made from."""
+
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from camsim.files import atomic_writer
+from camsim.sim import BatchSim
+from camsim.state import Bools, Floats, Ints
+
+__all__ = ["EpisodeRecord", "FrameRecord", "record_frame"]
+
+FORMAT_VERSION = 1
+_FOREIGN = (KeyError, IndexError, TypeError, ValueError, EOFError, zipfile.BadZipFile)
+
+
+class FrameRecord(NamedTuple):
+    """One frame of one environment; the arrays are read-only copies. Angles in degrees."""
+
+    camera_xy: Floats  # [C, 2]
+    camera_radius: Floats  # [C] of the bodies
+    camera_phi_deg: Floats  # [C] orientation
+    camera_theta_deg: Floats  # [C] viewing angle
+    camera_range: Floats  # [C] sight range
+    obstacle_xy: Floats  # [O, 2]
+    obstacle_radius: Floats  # [O]
+    camera_obstacle: Bools  # [C, O] obstacles that a camera knows, which cut its view
+    target_xy: Floats  # [T, 2]
+    target_capacity: Ints  # [T] 1 or 2
+    target_goal: Ints  # [T] warehouse the cargo goes to, -1 = none
+    target_load: Ints  # [T] units carried
+    target_bounty: Floats  # [T]
+    target_tracked: Bools  # [T]
+    target_colliding: Bools  # [T]
+    target_empty_bits: Bools  # [T, 4] warehouses that the target has seen empty
+    camera_target: Bools  # [C, T] who sees whom
+    remaining: Ints  # [4, 4] units waiting, from -> to
+    awaiting: Ints  # [4] units not yet delivered, by destination
+    transmittance: float  # chance to see through an obstacle
+    step: int  # frames since the reset
+    done: bool  # the episode has ended
+    coverage_rate: float
+    real_coverage_rate: float
+    mean_transport_rate: float
+    delivered: int  # units
+    target_reward: float  # sum over the episode, of the scenario's reward type
+    selection: Bools | None = None  # [C, T] what each camera has selected
+    camera_messages: Ints | None = None  # [C, C] messages sent in this frame, from -> to
+    target_messages: Ints | None = None  # [T, T]
+
+
+def record_frame(
+    sim: BatchSim,
+    row: int,
+    *,
+    selection: ArrayLike | None = None,
+    camera_messages: ArrayLike | None = None,
+    target_messages: ArrayLike | None = None,
+) -> FrameRecord:
+    """Return what environment `row` of `sim` looks like now.
+
+    Args:
+        sim: the worlds.
+        row: one of them, 0 to N-1.
+        selection: [C, T] bool, targets that each camera has selected.
+        camera_messages: [C, C] numbers of messages sent between cameras in this frame, from -> to.
+        target_messages: [T, T] the same between targets.
+
+    Raises:
+        ValueError: there is no such row, or an overlay has the wrong shape.
+    """
+    if not 0 <= row < sim.num_envs:
+        raise ValueError(f"row = {row}; expected 0 to {sim.num_envs - 1}")
+    tables, params = sim.tables, sim.params
+    cameras, targets, obstacle_xy, obstacle_radius, world = sim.view
+    n_cameras, n_targets = tables.camera_target.shape[1:]
+    reward_sum = world.sum_delayed if params.sparse_reward else world.sum_dense
+    return FrameRecord(
+        camera_xy=_frozen(cameras.xy[row]),
+        camera_radius=_frozen(cameras.radius[row]),
+        camera_phi_deg=_frozen(cameras.phi_deg[row]),
+        camera_theta_deg=_frozen(cameras.theta_deg[row]),
+        camera_range=_frozen(cameras.sight_range[row]),
+        obstacle_xy=_frozen(obstacle_xy[row]),
+        obstacle_radius=_frozen(obstacle_radius[row]),
+        camera_obstacle=_frozen(tables.camera_obstacle[row], np.bool_),
+        target_xy=_frozen(targets.xy[row]),
+        target_capacity=_frozen(targets.capacity[row], np.int64),
+        target_goal=_frozen(targets.goal[row], np.int64),
+        target_load=_frozen(targets.load[row], np.int64),
+        target_bounty=_frozen(targets.bounty[row]),
+        target_tracked=_frozen(targets.tracked[row], np.bool_),
+        target_colliding=_frozen(targets.colliding[row], np.bool_),
+        target_empty_bits=_frozen(targets.empty_bits[row], np.bool_),
+        camera_target=_frozen(tables.camera_target[row], np.bool_),
+        remaining=_frozen(world.remaining[row], np.int64),
+        awaiting=_frozen(world.awaiting[row], np.int64),
+        transmittance=params.transmittance,
+        step=int(world.step[row]),
+        done=bool(world.done[row]),
+        coverage_rate=float(world.coverage_rate[row]),
+        real_coverage_rate=float(world.real_coverage_rate[row]),
+        mean_transport_rate=float(world.mean_transport_rate[row]),
+        delivered=int(world.delivered[row]),
+        target_reward=float(reward_sum[row]),
+        selection=_overlay("selection", selection, (n_cameras, n_targets), np.bool_),
+        camera_messages=_overlay(
+            "camera_messages", camera_messages, (n_cameras, n_cameras), np.int64
+        ),
+        target_messages=_overlay(
+            "target_messages", target_messages, (n_targets, n_targets), np.int64
+        ),
+    )
+
+
+_OVERLAYS = ("selection", "camera_messages", "target_messages")
+
+
+class EpisodeRecord(NamedTuple):
+    """The frames of one episode, the one after the reset first."""
+
+    scenario: str
+    frames: tuple[FrameRecord, ...]
+
+    def save(self, path: str | Path) -> None:
+        """Write the episode as a compressed .npz file: every field stacked over frames, no pickle.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        arrays: dict[str, np.ndarray] = {
+            "format_version": np.array(FORMAT_VERSION),
+            "scenario": np.array(self.scenario),
+        }
+        for name in FrameRecord._fields:
+            values = [getattr(frame, name) for frame in self.frames]
+            if name in _OVERLAYS:
+                present = [value is not None for value in values]
+                blank = np.zeros_like(values[present.index(True)]) if any(present) else np.zeros(0)
+                values = [blank if value is None else value for value in values]
+                arrays[f"{name}_present"] = np.array(present, np.bool_)
+            arrays[name] = np.array(values)
+        with atomic_writer(path) as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "EpisodeRecord":
+        """Return the episode that `save` wrote.
+
+        Raises:
+            ValueError: the file is no such record, or of another format version; one line.
+            OSError: the file cannot be read.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = dict(file)
+            version = int(arrays["format_version"])
+        except _FOREIGN as error:
+            raise ValueError(f"{path}: not the record of an episode") from error
+        if version != FORMAT_VERSION:
+            raise ValueError(f"{path}: format version {version}; expected {FORMAT_VERSION}")
+        try:
+            frames = tuple(_frame(arrays, k) for k in range(len(arrays["step"])))
+            return cls(str(arrays["scenario"]), frames)
+        except _FOREIGN as error:
+            raise ValueError(f"{path}: the record of an episode is incomplete") from error
+
+
+# Any: a field is an array or a number, as FrameRecord says.
+def _frame(arrays: dict[str, np.ndarray], k: int) -> FrameRecord:
+    """Return frame k of the stacked arrays."""
+    fields: dict[str, Any] = {}
+    for name in FrameRecord._fields:
+        value = arrays[name][k]
+        if name in _OVERLAYS and not arrays[f"{name}_present"][k]:
+            fields[name] = None
+        else:
+            fields[name] = _frozen(value, value.dtype) if value.ndim else value.item()
+    return FrameRecord(**fields)
+
+
+# Any: the element type is the caller's choice.
+def _frozen(values: ArrayLike, dtype: Any = np.float64) -> NDArray[Any]:
+    """Return a read-only copy."""
+    copy = np.array(values, dtype)
+    copy.flags.writeable = False
+    return copy
+
+
+def _overlay(
+    name: str, values: ArrayLike | None, shape: tuple[int, int], dtype: Any
+) -> NDArray[Any] | None:
+    if values is None:
+        return None
+    array = _frozen(values, dtype)
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}; expected {shape}")
+    return array

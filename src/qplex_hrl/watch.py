@@ -1,0 +1,102 @@
+"""One episode of trained or scripted cameras, frame by frame: for videos and replays."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from camsim.envs.scripted import ScriptedEnv
+from camsim.render.record import FrameRecord, record_frame
+from qplex_hrl.evaluate import TrainedCameras, World, load_cameras, scripted_cameras
+from qplex_hrl.seeding import episode_seeds
+
+__all__ = ["render_episode", "watch_checkpoint", "watch_scripted"]
+
+
+def watch_checkpoint(
+    path: Path, world: World, seed: int, device: torch.device
+) -> Iterator[FrameRecord]:
+    """Return the frames of the first episode that an evaluation with this seed plays.
+
+    Every frame shows what its cameras have selected; the one after the reset shows nothing.
+
+    Raises:
+        CheckpointError: the file is missing, damaged or foreign.
+        ValueError: the world does not exist.
+    """
+    return _frames_of_agent(load_cameras(path, world, num_envs=1, device=device), seed)
+
+
+def watch_scripted(camera_policy: str, world: World, seed: int) -> Iterator[FrameRecord]:
+    """Return the frames of the first episode that an evaluation with this seed plays.
+
+    The very last frame is missing: the environment starts the next episode inside it.
+
+    Raises:
+        ValueError: a policy or the scenario does not exist, or a shared field of view is asked for.
+    """
+    return _frames_of_script(scripted_cameras(camera_policy, world, num_envs=1), seed)
+
+
+def render_episode(
+    frames: Iterator[FrameRecord],
+    output: Path,
+    *,
+    size: int = 640,
+    fps: float = 30.0,
+    max_frames: int | None = None,
+    title: str = "",
+) -> int:
+    """Write the video of an episode as .mp4 or .gif; return the number of frames.
+
+    Args:
+        frames: of the episode, as they come.
+        output: the file.
+        size: width in pixels, even.
+        fps: frames per second.
+        max_frames: stop after so many; None: the whole episode.
+        title: written above the picture.
+
+    Raises:
+        ValueError: suffix, size, fps or max_frames is wrong, or the extra `viz` is missing.
+        OSError: the file cannot be written.
+    """
+    from camsim.render import draw_frames, write_video
+
+    if max_frames is not None and max_frames < 1:
+        raise ValueError(f"max_frames = {max_frames}; expected at least 1")
+    records = islice(frames, max_frames)
+    return write_video(draw_frames(records, size=size, title=title), output, fps)
+
+
+def _frames_of_agent(cameras: TrainedCameras, seed: int) -> Iterator[FrameRecord]:
+    """Yield one episode. A decision spans several frames, which are run one at a time."""
+    env, agent = cameras.env, cameras.agent
+    output = env.reset(episode_seeds(seed, 1))
+    agent.reset_rows(np.ones(1, np.bool_))
+    yield record_frame(env.sim, 0)
+    while True:
+        actions = agent.act(output.obs, output.avail_actions)
+        selection = env.selection_bits[actions[0]]
+        for _ in range(env.options.fast_interval):
+            env.run_frames(actions, 1)
+            record = record_frame(env.sim, 0, selection=selection)
+            yield record
+            if record.done:
+                return
+        output = env.observe()
+
+
+def _frames_of_script(env: ScriptedEnv, seed: int) -> Iterator[FrameRecord]:
+    """Yield one episode but for its last frame, after which the next one has begun."""
+    env.reset(episode_seeds(seed, 1))
+    record = record_frame(env.sim, 0)
+    while True:
+        yield record
+        last_step = record.step
+        env.run_frames(1)
+        record = record_frame(env.sim, 0)
+        if record.step <= last_step:
+            return
