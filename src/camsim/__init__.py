@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from camsim.envs.gymnasium_env import MateEnv, MateVectorEnv
+    from camsim.envs.pettingzoo_env import MateParallelEnv
     from camsim.envs.scripted import ScriptedEnv
     from camsim.envs.selection import SelectionEnv, SelectionOptions
     from camsim.envs.team import TeamEnv, TeamOptions
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = [
     "BatchSim",
     "Link",
+    "MateEnv",
+    "MateParallelEnv",
+    "MateVectorEnv",
     "Scenario",
     "ScriptedEnv",
     "SelectionEnv",
@@ -30,6 +35,9 @@ __all__ = [
 _MODULES = {
     "BatchSim": "camsim.sim",
     "Link": "camsim.policies.rules",
+    "MateEnv": "camsim.envs.gymnasium_env",
+    "MateParallelEnv": "camsim.envs.pettingzoo_env",
+    "MateVectorEnv": "camsim.envs.gymnasium_env",
     "Scenario": "camsim.scenario",
     "ScriptedEnv": "camsim.envs.scripted",
     "SelectionEnv": "camsim.envs.selection",

@@ -227,3 +227,22 @@ BAD_CALLS = [
 def test_bad_calls_are_named(call, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_stock_checker_passes_with_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    pygame = pytest.importorskip("pygame")
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    check_env(gymnasium.make("MATE-4v4-9-v0", render_mode="rgb_array").unwrapped)
+    pygame.display.quit()
+
+
+def test_a_vector_of_worlds_gives_a_picture_of_each() -> None:
+    batch = gymnasium.make_vec("MATE-4v4-9-v0", num_envs=2, render_mode="rgb_array")
+    batch.reset(seed=0)
+    pictures = batch.render()
+    assert pictures is not None
+    assert len(pictures) == 2
+    assert not np.array_equal(*pictures)
+    single = MateEnv(render_mode="rgb_array")
+    single.reset(seed=1)
+    assert np.array_equal(single.render(), pictures[1])

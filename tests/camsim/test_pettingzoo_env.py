@@ -11,6 +11,7 @@ from pettingzoo.test import (
     max_cycles_test,
     parallel_api_test,
     parallel_seed_test,
+    render_test,
     seed_test,
 )
 from pettingzoo.test.state_test import state_test
@@ -191,9 +192,7 @@ def test_targets_leave_at_their_destination_if_asked() -> None:
     world.reset(seed=0)
     targets = world.team_env.sim.view.targets
     targets.xy[0, 1] = WAREHOUSES[int(targets.goal[0, 1])]
-    _, rewards, terminations, truncations, infos = world.step(
-        {agent: np.zeros(2) for agent in world.agents}
-    )
+    _, _, terminations, truncations, _ = world.step({agent: np.zeros(2) for agent in world.agents})
     assert terminations == {f"target_{k}": k == 1 for k in range(4)}
     assert not any(truncations.values())
     assert world.agents == ["target_0", "target_2", "target_3"]
@@ -311,3 +310,37 @@ def test_bad_calls_are_named() -> None:
         discrete.step(still)
     with pytest.raises(ValueError, match="expected 0 to 24"):
         discrete.step(dict.fromkeys(still, 25))
+
+
+@pytest.fixture
+def _display(monkeypatch: pytest.MonkeyPatch):
+    pygame = pytest.importorskip("pygame")
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    yield
+    pygame.display.quit()
+
+
+@pytest.mark.usefixtures("_display")
+def test_stock_render_test_passes() -> None:
+    render_test(env)
+
+
+def test_pictures_follow_the_frames() -> None:
+    world = MateParallelEnv(render_mode="rgb_array")
+    with pytest.raises(ValueError, match="render before the first reset"):
+        world.render()
+    world.reset(seed=0)
+    first = world.render()
+    assert first is not None
+    assert first.dtype == np.uint8
+    assert first.ndim == 3
+    assert np.array_equal(world.render(), first)
+    world.send_messages(Message(0, None, None, CAMERA))
+    play(world, 5)
+    assert not np.array_equal(world.render(), first)
+    world.reset(seed=0)
+    assert np.array_equal(world.render(), first)
+    plain = MateParallelEnv()
+    plain.reset(seed=0)
+    with pytest.warns(UserWarning, match="without a render_mode"):
+        assert plain.render() is None

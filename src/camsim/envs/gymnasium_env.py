@@ -12,7 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
 from camsim.envs.infos import side_information
-from camsim.envs.screen import RENDER_FPS, RENDER_MODES, Screen
+from camsim.envs.screen import RENDER_FPS, RENDER_MODES, Screen, picture
 from camsim.envs.seeds import start_episodes
 from camsim.envs.settings import ScenarioLike, resolve_settings
 from camsim.envs.side import Side
@@ -21,7 +21,7 @@ from camsim.state import Bools, Floats
 
 __all__ = ["MateEnv", "MateVectorEnv"]
 
-Obs = NDArray[np.floating]
+Obs = NDArray[Any]  # float64 or float32, as the options say
 Infos = dict[str, Any]  # values: numbers and arrays
 _LARGEST_SEED = 2**63
 
@@ -86,7 +86,7 @@ class MateEnv(gymnasium.Env[Obs, NDArray[Any]]):
             seed = int(self.np_random.integers(_LARGEST_SEED))
         out = start_episodes(self.team_env, [seed])
         self._started = True
-        self._show()
+        self._screen.start(self.team_env.sim)
         return self._side.obs(out)[0].copy(), self._info()
 
     def step(self, action: ArrayLike) -> tuple[Obs, float, bool, bool, Infos]:
@@ -96,7 +96,7 @@ class MateEnv(gymnasium.Env[Obs, NDArray[Any]]):
             ValueError: the action has a wrong shape, is not finite or out of range.
         """
         out = self.team_env.step(**{self._side.argument: np.asarray(action)[None]})
-        self._show()
+        self._screen.follow(self.team_env.sim)
         return (
             self._side.obs(out)[0].copy(),
             float(self._side.reward(out)[0].mean()),
@@ -105,23 +105,13 @@ class MateEnv(gymnasium.Env[Obs, NDArray[Any]]):
             self._info(),
         )
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """Return a picture [H, W, 3] in mode rgb_array; show it in mode human."""
-        if self.render_mode is None:
-            logger.warn("render() without a render_mode; choose one when making the environment")
-            return None
-        if self.render_mode == "human":
-            self._screen.show(self.team_env.sim)
-            return None
-        return self._screen.draw(self.team_env.sim)
+        return self._screen.render()
 
     def close(self) -> None:
         """Close the window if there is one."""
         self._screen.close()
-
-    def _show(self) -> None:
-        if self.render_mode == "human":
-            self._screen.show(self.team_env.sim)
 
     def _info(self) -> Infos:
         shared, own = side_information(self.team_env, self._side.name, self.more_information)
@@ -179,10 +169,9 @@ class MateVectorEnv(VectorEnv[Obs, NDArray[Any], NDArray[Any]]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.more_information = more_information
         self.render_mode = render_mode
-        self._screen = Screen(render_mode, self.team_env.scenario.name or "MATE")
         self._started = False
 
-    def reset(  # type: ignore[override]  # as Gymnasium's own vector classes: one seed per world
+    def reset(  # as Gymnasium's own vector classes: one seed per world
         self,
         *,
         seed: int | Sequence[int | None] | None = None,
@@ -228,17 +217,16 @@ class MateVectorEnv(VectorEnv[Obs, NDArray[Any], NDArray[Any]]):
         if self.render_mode is None:
             logger.warn("render() without a render_mode; choose one when making the environment")
             return None
-        return tuple(self._screen.draw(self.team_env.sim, row) for row in range(self.num_envs))
-
-    def close_extras(self, **kwargs: object) -> None:
-        """Close what pictures need."""
-        self._screen.close()
+        title = self.team_env.scenario.name or "MATE"
+        return tuple(picture(self.team_env.sim, row, title) for row in range(self.num_envs))
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
         """Return a seed per row; None where the row's own stream goes on."""
         if isinstance(seed, int):
             return [seed + i for i in range(self.num_envs)]
-        seeds = [None] * self.num_envs if seed is None else list(seed)
+        seeds: list[int | None] = [None] * self.num_envs
+        if seed is not None:
+            seeds = list(seed)
         if len(seeds) != self.num_envs:
             raise ValueError(f"{len(seeds)} seeds; expected one for each of {self.num_envs} worlds")
         if self._started:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, overload
 
 import numpy as np
-from gymnasium import logger, spaces
+from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils.conversions import parallel_to_aec
@@ -27,7 +27,7 @@ Infos = dict[str, dict[str, Any]]  # values: numbers, arrays and lists of messag
 Step = tuple[dict[str, Obs], dict[str, float], dict[str, bool], dict[str, bool], Infos]
 
 
-class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):
+class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):  # type: ignore[misc, unused-ignore]
     """One world whose cameras, targets or both are agents: `camera_0`, ..., `target_0`, ...
 
     The order of agents is the order of entities in observations. Actions are arrays [2] (cameras:
@@ -119,7 +119,7 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):
         self.board.reset()
         self._started = True
         self.agents = list(self.possible_agents)
-        self._show()
+        self._screen.start(self.team_env.sim)
         self._place()
         return self._observations(out), self._infos(None)
 
@@ -139,6 +139,7 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):
             return {}, {}, {}, {}, {}
         out = self.team_env.step(**{s.argument: self._joint(s, actions) for s in self._sides})
         mail = self.board.end_frame()
+        self._screen.follow(self.team_env.sim, mail.edges)
         self._place()
         live = set(self.agents)
         rewards = self._pick(live, [side.reward(out)[0].tolist() for side in self._sides])
@@ -148,7 +149,6 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):
         observations = {a: obs for a, obs in self._observations(out).items() if a in live}
         infos = {agent: info for agent, info in self._infos(mail).items() if agent in live}
         self.agents = [a for a in self.agents if not (terminations[a] or truncations[a])]
-        self._show()
         return observations, rewards, terminations, truncations, infos
 
     def send_messages(self, messages: Message | Iterable[Message]) -> None:
@@ -188,25 +188,16 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):
 
     def state(self) -> Obs:
         """Return a copy of the global state [S] (spec 7.4)."""
-        return self.team_env.output.state[0].copy()
+        state: Obs = self.team_env.output.state[0].copy()
+        return state
 
     def render(self) -> NDArray[np.uint8] | None:
         """Return a picture [H, W, 3] in mode rgb_array; show it in mode human."""
-        if self.render_mode is None:
-            logger.warn("render() without a render_mode; choose one when making the environment")
-            return None
-        if self.render_mode == "human":
-            self._screen.show(self.team_env.sim)
-            return None
-        return self._screen.draw(self.team_env.sim)
+        return self._screen.render()
 
     def close(self) -> None:
         """Close the window if there is one."""
         self._screen.close()
-
-    def _show(self) -> None:
-        if self.render_mode == "human":
-            self._screen.show(self.team_env.sim)
 
     def _joint(self, side: Side, actions: dict[str, ArrayLike]) -> Floats | Ints:
         """Return the joint action of a team; members that are not in play stand still."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from camsim.documents import suggestion
-from camsim.envs.team import TeamOptions
+from camsim.envs.team import Policy, TeamOptions
 from camsim.policies.rules import EXTERNAL
 from camsim.scenario import Scenario, load_scenario
 
@@ -99,11 +99,17 @@ def _sides(world: Scenario, team: str | None) -> tuple[str, ...]:
 
 
 def _driven(options: TeamOptions, sides: tuple[str, ...]) -> TeamOptions:
-    policies = {"cameras": options.cameras, "targets": options.targets}
-    for side, key in (("camera", "cameras"), ("target", "targets")):
+    """Return `options` with the teams in `sides` driven from outside, and no other one."""
+
+    def policy(side: str, given: Policy) -> Policy:
         if side in sides:
-            policies[key] = EXTERNAL
-        elif policies[key] == EXTERNAL:
-            policies[key] = "greedy"
-    seen = {f"with_{side}_obs": side in sides for side in TEAMS[:2]}
-    return replace(options, **policies, **seen)
+            return EXTERNAL
+        return "greedy" if given == EXTERNAL else given
+
+    return replace(
+        options,
+        cameras=policy("camera", options.cameras),
+        targets=policy("target", options.targets),
+        with_camera_obs="camera" in sides,
+        with_target_obs="target" in sides,
+    )
