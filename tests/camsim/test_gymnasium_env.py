@@ -220,6 +220,12 @@ BAD_CALLS = [
         lambda: MateVectorEnv(num_envs=2).reset(options={"reset_mask": np.array([True, False])}),
         "rows that never started",
     ),
+    (
+        lambda: MateVectorEnv(num_envs=2).reset(options={"reset_mask": np.array([1, 0])}),
+        "reset_mask is int64 of shape .2,.; expected 2 flags",
+    ),
+    (lambda: MateEnv().step(np.zeros((4, 2))), "step before the first reset"),
+    (lambda: MateVectorEnv().step(np.zeros((1, 4, 2))), "step before the first reset"),
 ]
 
 

@@ -93,8 +93,11 @@ class MateEnv(gymnasium.Env[Obs, NDArray[Any]]):
         """Advance the world by one frame.
 
         Raises:
-            ValueError: the action has a wrong shape, is not finite or out of range.
+            ValueError: the action has a wrong shape, is not finite or out of range, or `reset` was
+                never called.
         """
+        if not self._started:
+            raise ValueError("step before the first reset")
         out = self.team_env.step(**{self._side.argument: np.asarray(action)[None]})
         self._screen.follow(self.team_env.sim)
         return (
@@ -187,12 +190,9 @@ class MateVectorEnv(VectorEnv[Obs, NDArray[Any], NDArray[Any]]):
         Raises:
             ValueError: seeds or mask are not allowed.
         """
-        first = seed if isinstance(seed, int) else None
+        first = int(seed) if isinstance(seed, int | np.integer) else None
         super().reset(seed=first)
-        mask = (options or {}).get("reset_mask")
-        which = np.ones(self.num_envs, np.bool_) if mask is None else np.asarray(mask)
-        if not self._started and not which.all():
-            raise ValueError("reset_mask leaves out rows that never started; expected all rows")
+        which = self._which((options or {}).get("reset_mask"))
         out = start_episodes(self.team_env, self._seeds(seed), which)
         self._started = True
         return self._side.obs(out).copy(), self._infos(which)
@@ -201,8 +201,11 @@ class MateVectorEnv(VectorEnv[Obs, NDArray[Any], NDArray[Any]]):
         """Advance every world by one frame, or start its next episode.
 
         Raises:
-            ValueError: the actions have a wrong shape, are not finite or out of range.
+            ValueError: the actions have a wrong shape, are not finite or out of range, or `reset`
+                was never called.
         """
+        if not self._started:
+            raise ValueError("step before the first reset")
         out = self.team_env.step(**{self._side.argument: np.asarray(actions)})
         return (
             self._side.obs(out).copy(),
@@ -220,10 +223,22 @@ class MateVectorEnv(VectorEnv[Obs, NDArray[Any], NDArray[Any]]):
         title = self.team_env.scenario.name or "MATE"
         return tuple(picture(self.team_env.sim, row, title) for row in range(self.num_envs))
 
+    def _which(self, mask: ArrayLike | None) -> Bools:
+        """Return the rows to reset [N]."""
+        which = np.ones(self.num_envs, np.bool_) if mask is None else np.asarray(mask)
+        if which.shape != (self.num_envs,) or which.dtype != np.bool_:
+            wanted = f"{self.num_envs} flags"
+            raise ValueError(
+                f"reset_mask is {which.dtype} of shape {which.shape}; expected {wanted}"
+            )
+        if not self._started and not which.all():
+            raise ValueError("reset_mask leaves out rows that never started; expected all rows")
+        return which
+
     def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
         """Return a seed per row; None where the row's own stream goes on."""
-        if isinstance(seed, int):
-            return [seed + i for i in range(self.num_envs)]
+        if isinstance(seed, int | np.integer):
+            return [int(seed) + i for i in range(self.num_envs)]
         seeds: list[int | None] = [None] * self.num_envs
         if seed is not None:
             seeds = list(seed)

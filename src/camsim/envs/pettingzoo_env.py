@@ -236,10 +236,14 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):  # type: ignore[misc, u
     def _team_infos(self, side: Side, mail: Mail | None) -> list[dict[str, Any]]:
         """Return one info dictionary for each member; no two of them share an array or a list."""
         shared, own = side_information(self.team_env, side.name, self.more_information)
+        numbers = {key: value.item() for key, value in shared.items() if value.ndim == 1}
+        arrays = {key: value[0] for key, value in shared.items() if value.ndim > 1}
+        mails = _mails(mail, _TEAMS[side.name], side.count)
         return [
-            {key: _plain(value[0]) for key, value in shared.items()}
+            numbers
+            | {key: value.copy() for key, value in arrays.items()}
             | {key: _plain(value[0, k]) for key, value in own.items()}
-            | _mail_of(mail, _TEAMS[side.name], k)
+            | mails[k]
             for k in range(side.count)
         ]
 
@@ -255,14 +259,22 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):  # type: ignore[misc, u
         return _TEAMS[name], int(index)
 
 
-def _mail_of(mail: Mail | None, team: int, index: int) -> dict[str, Any]:
-    """Return what an info says of messages; at a reset there are none yet."""
-    edges = None if mail is None else mail.edges[team]
-    return {
-        "messages": [] if mail is None else list(mail.messages[team][index]),
-        "out_communication_edges": 0 if edges is None else int(edges[index].sum()),
-        "in_communication_edges": 0 if edges is None else int(edges[:, index].sum()),
-    }
+def _mails(mail: Mail | None, team: int, count: int) -> list[dict[str, Any]]:
+    """Return what the infos of a team say of messages; at a reset there are none yet."""
+    if mail is None:
+        boxes: list[list[Message]] = [[] for _ in range(count)]
+        sent = received = [0] * count
+    else:
+        boxes = [list(messages) for messages in mail.messages[team]]
+        sent, received = (mail.edges[team].sum(axis=axis).tolist() for axis in (1, 0))
+    return [
+        {
+            "messages": boxes[k],
+            "out_communication_edges": sent[k],
+            "in_communication_edges": received[k],
+        }
+        for k in range(count)
+    ]
 
 
 def _plain(value: Any) -> Any:  # what indexing an array gives: a number or an array

@@ -30,9 +30,14 @@ def start_episodes(
         ValueError: a seed is negative, no integer or above 64 bits.
     """
     which = np.ones(env.num_envs, np.bool_) if which is None else which
-    for row, seed in enumerate(seeds):
-        if which[row] and seed is not None:
-            env.sim.tables.rng[row] = streams_from_seeds(np.array([_checked(seed)], np.uint64))[0]
+    given = {
+        row: _checked(seed)
+        for row, (seed, marked) in enumerate(zip(seeds, which, strict=True))
+        if marked and seed is not None
+    }
+    if given:
+        words = np.array(list(given.values()), np.uint64)
+        env.sim.tables.rng[list(given)] = streams_from_seeds(words)
     return env.restart(which)
 
 
