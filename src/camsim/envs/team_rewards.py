@@ -160,9 +160,7 @@ class TeamRewards:
             (self.cameras, camera_reward, 0.0 - raw),  # not -0.0
             (self.targets, target_reward, raw + 0.0),
         ):
-            out[...] = (
-                team.rewards(episode_id, world.step, team.reduction) if team.used else plain
-            )
+            out[...] = team.rewards(episode_id, world.step, team.reduction) if team.used else plain
 
     def refresh(self, jobs: SmallInts) -> None:
         """Recompute the terms, and where `jobs` [N] is no step also free ranges."""
