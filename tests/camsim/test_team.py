@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import contextlib
+import io
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -535,3 +538,23 @@ def test_world_without_cameras() -> None:
     env = make(2, cameras="greedy", name="MATE-Navigation")
     env.reset(seeds(2))
     assert env.step(None, np.zeros((2, 8, 2))).state.shape == (2, 253)
+
+
+def test_example_of_the_documentation_runs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "environments.md").read_text(encoding="utf-8")
+    example = page.split("```python\n")[1].split("```")[0].replace("256", "2")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(example, "environments.md", "exec"), {})
+    assert printed.getvalue().startswith("(2, 4, 106) ")
+
+
+def test_every_option_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "environments.md").read_text(encoding="utf-8")
+    for field in fields(TeamOptions):
+        assert f"`{field.name}`" in page, field.name
+    env = make(1, cameras="greedy", targets="greedy", camera_rewards={"baseline": 1.0})
+    env.reset(seeds(1))
+    for key in env.information():
+        if "_baseline" not in key and key != "camera.baseline":
+            assert f"`{key}`" in page or f"`{key.replace('target.', 'camera.')}`" in page, key
