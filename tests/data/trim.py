@@ -55,6 +55,14 @@ def trim_trace(full: Arrays) -> Arrays:
     return kept
 
 
+def trim_rewards(full: Arrays) -> Arrays:
+    """A step trace with auxiliary rewards, and with upstream's polylines, which these rest on."""
+    kept = trim_trace(full)
+    for name in ("boundary_angles", "camera_boundary_inner", "camera_boundary_outer"):
+        kept[name] = full[name]
+    return kept
+
+
 def trim_collision(full: Arrays) -> Arrays:
     """The collision cases, with the margin reduced to the one bit that tests read."""
     dropped = {"move_edge_margin", "move_num_obstructing", "move_starts_inside"}
@@ -67,6 +75,8 @@ def trim(name: str, full: Arrays) -> Arrays:
     """The arrays that the tests need of one recording."""
     if name.startswith(("trace_", "hrl_MATE")):
         return trim_trace(full)
+    if name.startswith("aux_"):
+        return trim_rewards(full)
     if name == "collision_cases":
         return trim_collision(full)
     if name.startswith("resets_"):
@@ -88,7 +98,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("golden", type=Path)
     parser.add_argument("output", type=Path, nargs="?", default=Path(__file__).parent)
     options = parser.parse_args(arguments)
-    for pattern in ("trace_*", "hrl_*", "collision_cases", "perception_cases", "resets_*"):
+    for pattern in ("trace_*", "hrl_*", "aux_*", "collision_cases", "perception_cases", "resets_*"):
         for path in sorted(options.golden.glob(pattern + ".npz")):
             with np.load(path, allow_pickle=False) as file:
                 kept = trim(path.stem, {name: file[name] for name in file.files})
