@@ -221,7 +221,8 @@ def test_restart_leaves_other_rows_alone() -> None:
     assert_equal_rows(new, out, ~which)
     after = env.state_dict()
     for name, array in before.items():
-        np.testing.assert_array_equal(after[name][~which], array[~which], name)
+        if len(array) == 4:  # not a table that all environments share
+            np.testing.assert_array_equal(after[name][~which], array[~which], name)
     for row in (1, 3):
         assert (after["sim.cameras"][row] != before["sim.cameras"][row]).any()
         assert (after["sim.world"][row, 28:30] == 0.0).all()
