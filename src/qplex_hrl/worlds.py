@@ -25,7 +25,7 @@ def build_env(config: RunConfig, num_envs: int) -> SelectionEnv:
         opponent=config.env.opponent,
         max_episode_steps=config.env.max_episode_steps,
         gamma=config.algorithm.gamma,
-        reward_coefficients=hrl.reward_coefficients.model_dump(exclude={"soft_coverage_score"}),
+        reward_coefficients=hrl.reward_coefficients.model_dump(),
     )
     return SelectionEnv(load_scenario(config.env.scenario), options, num_envs)
 

@@ -47,6 +47,7 @@ KEPT_RESET_ARRAYS = (
 PATTERNS = (
     "trace_*",
     "hrl_*",
+    "aux_*",
     "wrappers_*",
     "collision_cases",
     "discrete_actions",
@@ -64,6 +65,14 @@ def trim_trace(full: Arrays) -> Arrays:
     return kept
 
 
+def trim_rewards(full: Arrays) -> Arrays:
+    """A step trace with auxiliary rewards, and with upstream's polylines, which these rest on."""
+    kept = trim_trace(full)
+    for name in ("boundary_angles", "camera_boundary_inner", "camera_boundary_outer"):
+        kept[name] = full[name]
+    return kept
+
+
 def trim_collision(full: Arrays) -> Arrays:
     """The collision cases, with the margin reduced to the one bit that tests read."""
     dropped = {"move_edge_margin", "move_num_obstructing", "move_starts_inside"}
@@ -78,6 +87,8 @@ def trim(name: str, full: Arrays) -> Arrays:
         return trim_trace(full)
     if name.startswith("wrappers_"):
         return {key: array for key, array in full.items() if key not in DROPPED_TRACE_ARRAYS}
+    if name.startswith("aux_"):
+        return trim_rewards(full)
     if name == "collision_cases":
         return trim_collision(full)
     if name.startswith("resets_"):

@@ -166,26 +166,25 @@ def target_transform(sizes: Sizes, *, relative: bool, rescaled: bool) -> Transfo
 
 
 @device_fn
-def _transform_one(k: int, transform: Transform, raw: Floats, out: AnyFloats) -> None:
-    """Write the transformed vector that starts at offset k of both flat buffers."""
+def _transform_one(i: int, a: int, transform: Transform, raw: Floats, out: AnyFloats) -> None:
+    """Write the transformed vector of agent a."""
     scale, shift, places = transform.scale, transform.shift, transform.places
     for n in range(len(scale)):
-        out[k + n] = raw[k + n] * scale[n] + shift[n]
-    x, y = raw[k + PRESERVED], raw[k + PRESERVED + 1]
+        out[i, a, n] = raw[i, a, n] * scale[n] + shift[n]
+    x, y = raw[i, a, PRESERVED], raw[i, a, PRESERVED + 1]
     for e in range(len(places)):
         n, flag = places[e, 0], places[e, 1]
-        if flag < 0 or raw[k + flag] != 0.0:
-            out[k + n] = (raw[k + n] - x) * scale[n] + shift[n]
-            out[k + n + 1] = (raw[k + n + 1] - y) * scale[n + 1] + shift[n + 1]
+        if flag < 0 or raw[i, a, flag] != 0.0:
+            out[i, a, n] = (raw[i, a, n] - x) * scale[n] + shift[n]
+            out[i, a, n + 1] = (raw[i, a, n + 1] - y) * scale[n + 1] + shift[n + 1]
 
 
 @batch_kernel
-def transform_batch(
-    n_envs: int, n_agents: int, transform: Transform, raw: Floats, out: AnyFloats
-) -> None:
-    """Write one team's transformed observations; `raw` and `out` are flat [N, A, D]."""
-    size = len(transform.scale)
-    for i in numba.prange(n_envs):
-        first = row(i) * n_agents
-        for a in range(n_agents):
-            _transform_one((first + a) * size, transform, raw, out)
+def transform_batch(transform: Transform, raw: Floats, out: AnyFloats) -> None:
+    """Write one team's transformed observations; `raw` and `out` are [N, A, D].
+
+    Not flat as other vectors: indices that start at 0 let the compiler use vector instructions.
+    """
+    for i in numba.prange(len(raw)):
+        for a in range(raw.shape[1]):
+            _transform_one(row(i), a, transform, raw, out)

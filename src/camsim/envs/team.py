@@ -303,9 +303,7 @@ class TeamEnv:
         for team, name in enumerate(("camera_obs", "target_obs")):
             mine, theirs = getattr(out, name), getattr(raw, name)
             if mine is not theirs and mine.size > 0:
-                transform = self._transforms[team]
-                flat = theirs.reshape(-1), mine.reshape(-1)
-                transform_batch(self.num_envs, self.sizes[team], transform, *flat)
+                transform_batch(self._transforms[team], theirs, mine)
         if out.state is not raw.state:
             out.state[...] = raw.state
         done = world.done > 0.0

@@ -62,14 +62,14 @@ def _far_from(dx: float, dy: float, x: float, y: float, square: float, radius: f
 
 
 @device_fn
-def _cut(
-    i: int, c: int, s: Tables, x: float, y: float, length: float, angle_deg: float, far: bool
-) -> float:
-    """Return what the known obstacles leave of the ray to (x, y), one after the other.
+def _cut_ray(i: int, c: int, k: int, s: Tables, table: Floats, far: bool) -> None:
+    """Shorten ray k by the known obstacles, one after the other.
 
     Rays along an obstacle's tangent are decided by rounding, hence the literal formulas of the
     spec; the test before them only saves time.
     """
+    angle, length = table[i, c, ANGLE, k] * DEG, table[i, c, LENGTH, k]
+    x, y = length * math.cos(angle), length * math.sin(angle)
     for o in range(s.obstacles.shape[1]):
         radius = s.obstacles[i, o, O_RADIUS]
         if length <= 0.0 or radius <= 0.0 or not s.camera_obstacle[i, c, o]:
@@ -90,25 +90,21 @@ def _cut(
         left = max(0.0, distance * cosine + (half if far else -half))
         if left < length:
             length = left
-            x, y = length * math.cos(angle_deg * DEG), length * math.sin(angle_deg * DEG)
-    return length
+            x, y = length * math.cos(angle), length * math.sin(angle)
+    table[i, c, LENGTH, k] = length
 
 
-@outlined_fn
-def _add_ray(
-    i: int, c: int, s: Tables, table: Floats, n: int, angle_deg: float, length: float, far: bool
-) -> int:
-    """Append the ray that starts out with `length`, cut by obstacles; return the new count."""
-    angle_deg = wrap_deg(angle_deg)
-    x, y = length * math.cos(angle_deg * DEG), length * math.sin(angle_deg * DEG)
-    table[i, c, ANGLE, n] = angle_deg
-    table[i, c, LENGTH, n] = _cut(i, c, s, x, y, length, angle_deg, far)
+@device_fn
+def _put(i: int, c: int, n: int, table: Floats, angle_deg: float, length: float) -> int:
+    """Append a ray; return the new count."""
+    table[i, c, ANGLE, n] = wrap_deg(angle_deg)
+    table[i, c, LENGTH, n] = length
     return n + 1
 
 
 @outlined_fn
-def _add_side(
-    i: int, c: int, s: Tables, table: Floats, n: int, ends: tuple[float, float, float, float]
+def _put_side(
+    i: int, c: int, n: int, table: Floats, ends: tuple[float, float, float, float]
 ) -> int:
     """Append the rays to points along one side of a shadow; return the new count.
 
@@ -121,41 +117,38 @@ def _add_side(
         x, y = x0 + k * step_x, y0 + k * step_y
         if k == _SIDE_STEPS:
             x, y = x1, y1
-        angle_deg = math.atan2(y, x) * _TO_DEG
-        length = math.sqrt(x * x + y * y)
-        table[i, c, ANGLE, n] = angle_deg
-        table[i, c, LENGTH, n] = _cut(i, c, s, x, y, length, angle_deg, True)
-        n += 1
+        n = _put(i, c, n, table, math.atan2(y, x) * _TO_DEG, math.sqrt(x * x + y * y))
     return n
 
 
-@device_fn
-def _add_obstacle(
-    i: int, c: int, o: int, params: SimParams, s: Tables, table: Floats, n: int, far: bool
+@outlined_fn
+def _put_obstacle(
+    i: int, c: int, n: int, table: Floats, reach: float, disc: tuple[float, float, float], far: bool
 ) -> int:
-    """Append the rays that trace obstacle o; return the new count."""
-    dx = s.obstacles[i, o, O_X] - s.cameras[i, c, C_X]
-    dy = s.obstacles[i, o, O_Y] - s.cameras[i, c, C_Y]
-    radius, reach = s.obstacles[i, o, O_RADIUS], params.max_range
-    distance = math.sqrt(dx * dx + dy * dy)
+    """Append the rays that trace a disc, given as (x, y, radius) from the camera.
+
+    Returns the new count.
+    """
+    x, y, radius = disc
+    distance = math.sqrt(x * x + y * y)
     if distance <= 0.0:
         return n
-    centre = math.atan2(dy, dx) * _TO_DEG
+    centre = math.atan2(y, x) * _TO_DEG
     half = math.asin(min(1.0, radius / distance)) * _TO_DEG
     left, right = centre - half, centre + half
     if not far:
         for edge in (left, right):
-            n = _add_ray(i, c, s, table, n, edge - _EDGE_DEG, reach, far)
-            n = _add_ray(i, c, s, table, n, edge + _EDGE_DEG, reach, far)
+            n = _put(i, c, n, table, edge - _EDGE_DEG, reach)
+            n = _put(i, c, n, table, edge + _EDGE_DEG, reach)
     n_fan = max(_LEAST_FAN, int(2.0 * half))
     step = (right - left) / n_fan
     for k in range(n_fan + 1):
         angle = right if k == n_fan else left + k * step
-        n = _add_ray(i, c, s, table, n, angle, min(reach, distance + radius), far)
+        n = _put(i, c, n, table, angle, min(reach, distance + radius))
     if far:
         near = min(reach, math.sqrt(distance * distance + radius * radius))
-        n = _add_side(i, c, s, table, n, (left, near, left - _EDGE_DEG, reach))
-        n = _add_side(i, c, s, table, n, (right, near, right + _EDGE_DEG, reach))
+        n = _put_side(i, c, n, table, (left, near, left - _EDGE_DEG, reach))
+        n = _put_side(i, c, n, table, (right, near, right + _EDGE_DEG, reach))
     return n
 
 
@@ -209,10 +202,16 @@ def _trace(i: int, c: int, params: SimParams, s: Tables, table: Floats, far: boo
     """Write one table of camera c, as angles and lengths; return the number of knots."""
     n = 0
     for k in range(_WHOLE_DEGREES):
-        n = _add_ray(i, c, s, table, n, k - 180.0, params.max_range, far)
-    for o in range(s.obstacles.shape[1]):
-        if params.transmittance < 1.0 and s.camera_obstacle[i, c, o]:
-            n = _add_obstacle(i, c, o, params, s, table, n, far)
+        n = _put(i, c, n, table, k - 180.0, params.max_range)
+    if params.transmittance < 1.0:
+        for o in range(s.obstacles.shape[1]):
+            if s.camera_obstacle[i, c, o]:
+                x = s.obstacles[i, o, O_X] - s.cameras[i, c, C_X]
+                y = s.obstacles[i, o, O_Y] - s.cameras[i, c, C_Y]
+                disc = (x, y, s.obstacles[i, o, O_RADIUS])
+                n = _put_obstacle(i, c, n, table, params.max_range, disc, far)
+        for k in range(n):
+            _cut_ray(i, c, k, s, table, far)
     n = sort_rays(i, c, table, n)
     table[i, c, ANGLE, n] = table[i, c, ANGLE, 0] + 360.0
     table[i, c, LENGTH, n] = table[i, c, LENGTH, 0]
@@ -246,7 +245,10 @@ def trace_boundaries(i: int, params: SimParams, s: Tables, boundaries: BoundaryT
         _index_degrees(i, c, OUTER, outer, boundaries)
         for k in range(n):
             angle, length = outer[i, c, ANGLE, k] * DEG, outer[i, c, LENGTH, k]
-            outer[i, c, X, k], outer[i, c, Y, k] = length * math.cos(angle), length * math.sin(angle)
+            outer[i, c, X, k], outer[i, c, Y, k] = (
+                length * math.cos(angle),
+                length * math.sin(angle),
+            )
 
 
 @device_fn
@@ -261,7 +263,7 @@ def first_above(i: int, c: int, boundaries: BoundaryTables, which: int, angle_de
     if angle_deg >= 180.0:
         return n
     table = boundaries.inner if which == INNER else boundaries.outer
-    degree = int(math.floor(angle_deg + 180.0))
+    degree = math.floor(angle_deg + 180.0)
     low = int(boundaries.degree[i, c, which, degree])
     high = int(boundaries.degree[i, c, which, degree + 1])
     while low < high:

@@ -79,9 +79,7 @@ def _nearest_on_edge(ex: float, ey: float, x: float, y: float) -> float:
 
 
 @device_fn
-def _edge_end(
-    i: int, c: int, boundaries: BoundaryTables, angle_deg: float
-) -> tuple[float, float]:
+def _edge_end(i: int, c: int, boundaries: BoundaryTables, angle_deg: float) -> tuple[float, float]:
     """Return where the edge ray at an angle meets the inner boundary, from the camera."""
     length = free_range(i, c, boundaries, wrap_deg(angle_deg))
     return length * math.cos(angle_deg * DEG), length * math.sin(angle_deg * DEG)
@@ -122,8 +120,8 @@ def _nearest_ahead(
     for turn in range(-1, 2):  # the part beyond -180 or 180 degrees comes in at the other end
         a, b = max(low + 360.0 * turn, -180.0), min(high + 360.0 * turn, 180.0)
         if a < b:
-            k = degree[i, c, OUTER, int(math.floor(a + 180.0))]
-            end = degree[i, c, OUTER, int(math.ceil(b + 180.0))] + 1
+            k = degree[i, c, OUTER, math.floor(a + 180.0)]
+            end = degree[i, c, OUTER, math.ceil(b + 180.0)] + 1
             best = min(best, _nearest_knot(i, c, outer, max(k, first), min(end, last), x, y))
             best = min(best, _nearest_knot(i, c, outer, k, min(end, wrapped), x, y))
     return best
@@ -176,6 +174,16 @@ def camera_score(i: int, c: int, seen: Bools, scores: Floats) -> float:
             total += scores[i, c, t]
             n_seen += 1
     return total if n_seen > 0 else math.tanh(best)
+
+
+@outlined_fn
+def mean_camera_score(i: int, s: Tables, boundaries: BoundaryTables, scores: Floats) -> float:
+    """Score all pairs of environment i; return the mean of the cameras' scores."""
+    score_pairs(i, s, boundaries, scores)
+    total, n_cameras = 0.0, s.cameras.shape[1]
+    for c in range(n_cameras):
+        total += camera_score(i, c, s.camera_target, scores)
+    return total / n_cameras
 
 
 @device_fn
