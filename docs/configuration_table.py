@@ -15,7 +15,6 @@ PAGE = Path(__file__).with_name("configuration.md")
 _TABLE = re.compile(r"(<!-- keys of (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _HEAD = "| key | default | allowed | meaning |\n|---|---|---|---|\n"
 _BOUNDS = {"minimum": "≥ ", "exclusiveMinimum": "> ", "maximum": "≤ ", "exclusiveMaximum": "< "}
-_NOT_AVAILABLE = "not available yet"  # in the meaning of a number that must be 0
 
 Node = dict[str, Any]  # Any: of a JSON schema
 
@@ -57,9 +56,8 @@ def updated(page: str) -> str:
 def _row(key: str, node: Node) -> str:
     default = node["default"]
     default = default if isinstance(default, str) else json.dumps(default)
-    allowed = "0" if _NOT_AVAILABLE in node["description"] else _allowed(node)
     meaning = node["description"].replace("<", "&lt;")
-    return f"| `{key}` | `{default}` | {allowed} | {meaning} |\n"
+    return f"| `{key}` | `{default}` | {_allowed(node)} | {meaning} |\n"
 
 
 def _allowed(node: Node) -> str:

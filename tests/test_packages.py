@@ -8,7 +8,7 @@ import sys
 CHECK = """
 import sys
 import camsim
-assert not {"numba", "torch"} & set(sys.modules)
+assert not {"numba", "torch", "gymnasium", "pettingzoo"} & set(sys.modules)
 from camsim import *
 assert {name for name in camsim.__all__ if name in globals()} == set(camsim._MODULES)
 assert not {"torch", "ray", "qplex_hrl"} & set(sys.modules)

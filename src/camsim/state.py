@@ -19,6 +19,7 @@ Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Words = NDArray[np.uint64]
+SmallInts = NDArray[np.int8]
 
 
 class SimParams(NamedTuple):

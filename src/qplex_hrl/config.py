@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 from camsim.documents import DocumentError, parse_yaml, read_mapping, validate_mapping
@@ -59,12 +59,6 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-def _not_available_yet(value: float) -> float:
-    if value != 0:
-        raise ValueError("not available yet, expected 0")
-    return value
-
-
 class EnvConfig(_Section):
     """The world and how many of it run in parallel."""
 
@@ -99,8 +93,8 @@ class RewardCoefficients(_Section):
     mean_transport_rate: float = Field(
         default=0.0, description="what targets earned of what they could, 0 to 1; lower is better"
     )
-    soft_coverage_score: Annotated[float, AfterValidator(_not_available_yet)] = Field(
-        default=0.0, description="closeness of targets to the fields of view; not available yet"
+    soft_coverage_score: float = Field(
+        default=0.0, description="how deep targets stand in the fields of view, or how far outside"
     )
     num_tracked: float = Field(default=0.0, description="targets that the camera itself sees")
     baseline: float = Field(default=0.0, description="constant per frame")

@@ -30,7 +30,7 @@ def selection_options(config: RunConfig) -> SelectionOptions:
         opponent=config.env.opponent,
         max_episode_steps=config.env.max_episode_steps,
         gamma=config.algorithm.gamma,
-        reward_coefficients=hrl.reward_coefficients.model_dump(exclude={"soft_coverage_score"}),
+        reward_coefficients=hrl.reward_coefficients.model_dump(),
     )
 
 

@@ -44,6 +44,16 @@ KEPT_RESET_ARRAYS = (
     "obstacle_radius",
     "meta",
 )
+PATTERNS = (
+    "trace_*",
+    "hrl_*",
+    "aux_*",
+    "wrappers_*",
+    "collision_cases",
+    "discrete_actions",
+    "perception_cases",
+    "resets_*",
+)
 Arrays = dict[str, NDArray[Any]]  # dtypes differ from array to array
 
 
@@ -52,6 +62,14 @@ def trim_trace(full: Arrays) -> Arrays:
     kept = {name: array for name, array in full.items() if name not in DROPPED_TRACE_ARRAYS}
     kept["global_state"] = full["global_state"][full["obs_index"]]
     kept["move_starts_on_edge"] = full["move_edge_margin"] < EDGE_MARGIN
+    return kept
+
+
+def trim_rewards(full: Arrays) -> Arrays:
+    """A step trace with auxiliary rewards, and with upstream's polylines, which these rest on."""
+    kept = trim_trace(full)
+    for name in ("boundary_angles", "camera_boundary_inner", "camera_boundary_outer"):
+        kept[name] = full[name]
     return kept
 
 
@@ -67,6 +85,10 @@ def trim(name: str, full: Arrays) -> Arrays:
     """The arrays that the tests need of one recording."""
     if name.startswith(("trace_", "hrl_MATE")):
         return trim_trace(full)
+    if name.startswith("wrappers_"):
+        return {key: array for key, array in full.items() if key not in DROPPED_TRACE_ARRAYS}
+    if name.startswith("aux_"):
+        return trim_rewards(full)
     if name == "collision_cases":
         return trim_collision(full)
     if name.startswith("resets_"):
@@ -88,7 +110,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("golden", type=Path)
     parser.add_argument("output", type=Path, nargs="?", default=Path(__file__).parent)
     options = parser.parse_args(arguments)
-    for pattern in ("trace_*", "hrl_*", "collision_cases", "perception_cases", "resets_*"):
+    for pattern in PATTERNS:
         for path in sorted(options.golden.glob(pattern + ".npz")):
             with np.load(path, allow_pickle=False) as file:
                 kept = trim(path.stem, {name: file[name] for name in file.files})

@@ -56,8 +56,8 @@ def test_every_key_says_what_it_means() -> None:
             assert nested or field.description, f"{section.__name__}.{name}"
 
 
-# One value each, until there is a second: the discrete action grid, the soft coverage score.
-RESERVED = {"action_mode", "soft_coverage_score"}
+# One value, until there is a second: the discrete action grid.
+RESERVED = {"action_mode"}
 
 
 def test_every_key_is_read_by_some_module() -> None:
@@ -135,10 +135,6 @@ def test_a_configuration_cannot_be_changed() -> None:
             ],
         ),
         ("network.hrl.fast_interval=9", ["network.hrl", "fast_interval = 9", "frame_skip = 4"]),
-        (
-            "network.hrl.reward_coefficients.soft_coverage_score=1",
-            ["soft_coverage_score = 1; not available yet"],
-        ),
         ("network.q_network.n_heads=3", ["n_heads = 3", "hidden_size = 8"]),
         ("algorithm.epsilon_end=0.6", ["epsilon_end = 0.6", "epsilon_start = 0.5"]),
         ("algorithm.learning_rate=1e-9", ["learning_rate_end = 7e-05", "learning_rate = 1e-09"]),

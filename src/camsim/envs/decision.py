@@ -14,7 +14,10 @@ from camsim.envs.episode import (
     count_frame,
 )
 from camsim.envs.features import write_features
+from camsim.envs.rewards import CAMERA_TERMS
 from camsim.kernels._jit import batch_kernel, device_fn, outlined_fn, row
+from camsim.kernels.boundary import BoundaryTables, trace_boundaries
+from camsim.kernels.coverage import mean_camera_score
 from camsim.kernels.observe import write_state
 from camsim.kernels.reset import reset_one
 from camsim.kernels.step import observe_one, step_one
@@ -74,19 +77,17 @@ class Scratch(NamedTuple):
     target_action: Floats  # [N, T, 2]
     order: Ints  # [N, .] permutations at a reset
     no_goal: Ints  # [0, T]
-    coefficients: Floats  # [7] reward terms, in REWARD_TERMS order
+    coefficients: Floats  # [7] of the reward terms, in REWARD_TERMS order
     state_scale: Floats  # [S] factors of the rescaled global state
     state_shift: Floats  # [S] subtracted before
+    inner: Floats  # this and the next three: fields of `BoundaryTables`,
+    outer: Floats  # of no environments unless the soft coverage score is rewarded
+    knot_count: Ints
+    knot_at_degree: Ints
+    scores: Floats  # [N, C, T] soft coverage, or of no environments
 
 
-REWARD_TERMS = (
-    "raw_reward",
-    "coverage_rate",
-    "real_coverage_rate",
-    "mean_transport_rate",
-    "num_tracked",
-    "baseline",
-)
+REWARD_TERMS = CAMERA_TERMS
 """MATE's auxiliary camera reward terms (spec 9.8), reduced by mean over cameras."""
 
 # Columns of `Outputs.scalars`.
@@ -99,9 +100,15 @@ Opponent = tuple[TargetRules, TargetMemory]
 
 
 @device_fn
-def _frame_reward(i: int, params: SimParams, s: Tables, coefficients: Floats) -> float:
+def _boundaries(scratch: Scratch) -> BoundaryTables:
+    """Return the boundary tables as one record: kernels take no record within a record."""
+    return BoundaryTables(scratch.inner, scratch.outer, scratch.knot_count, scratch.knot_at_degree)
+
+
+@device_fn
+def _frame_reward(i: int, params: SimParams, s: Tables, scratch: Scratch) -> float:
     """Return the weighted reward terms of the frame, averaged over cameras."""
-    world = s.world
+    world, coefficients = s.world, scratch.coefficients
     n_seen = 0.0
     for c in range(s.cameras.shape[1]):
         for t in range(s.targets.shape[1]):
@@ -111,8 +118,10 @@ def _frame_reward(i: int, params: SimParams, s: Tables, coefficients: Floats) ->
     reward += coefficients[1] * world[i, W_COVERAGE]
     reward += coefficients[2] * world[i, W_REAL_COVERAGE]
     reward += coefficients[3] * world[i, W_TRANSPORT]
-    reward += coefficients[4] * n_seen / max(s.cameras.shape[1], 1)
-    return float(reward + coefficients[5])
+    if len(scratch.scores) > 0:
+        reward += coefficients[4] * mean_camera_score(i, s, _boundaries(scratch), scratch.scores)
+    reward += coefficients[5] * n_seen / max(s.cameras.shape[1], 1)
+    return float(reward + coefficients[6])
 
 
 @device_fn
@@ -191,6 +200,7 @@ def begin_one(
 ) -> None:
     """Start an episode: world, observations, and everybody's memory."""
     reset_one(i, params, boxes, s, scratch.order)
+    trace_boundaries(i, params, s, _boundaries(scratch))
     reset_targets(i, opponent[0], s, opponent[1])
     observe_one(i, params, s, buffers, rules.mode, True)
     for c in range(s.cameras.shape[1]):
@@ -258,7 +268,7 @@ def _run_frames(
     discount = 1.0
     for _ in range(rules.fast_interval):
         _frame(i, params, rules, catalogue, s, minds, opponent, scratch, buffers, actions)
-        reward = _frame_reward(i, params, s, scratch.coefficients)
+        reward = _frame_reward(i, params, s, scratch)
         scalars[i, X_REWARD] += discount * reward
         scalars[i, X_BONUS] += discount * _found(i, s, minds.gaps)
         scalars[i, X_FRAMES] += 1.0

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from camsim.envs import decision as kernels
 from camsim.envs.actions import EXECUTORS, make_catalogue
 from camsim.envs.belief import allocate_belief
+from camsim.kernels.boundary import BoundaryTables, allocate_boundaries, trace_batch
+from camsim.kernels.coverage import allocate_scores
 from camsim.kernels.rng import streams_from_seeds
 from camsim.layout import EPISODE_COLUMNS, FeatureLayout, StateLayout
 from camsim.policies.rules import target_rules
@@ -152,9 +154,11 @@ class SelectionEnv:
         self._allocate(sizes)
 
     def _allocate(self, sizes: tuple[int, int, int]) -> None:
-        n, (c, t, _) = self.n_envs, sizes
+        n, (c, t, o) = self.n_envs, sizes
         scale, shift = state_scaling(self.sim.params, sizes)
         weights = self.options.reward_coefficients
+        soft = weights.get("soft_coverage_score", 0.0) != 0.0
+        self._boundaries: BoundaryTables = allocate_boundaries(n * soft, c, o)
         self._minds = kernels.Minds(
             *allocate_belief(n, c, t),
             gaps=np.zeros((n, t)),
@@ -168,6 +172,11 @@ class SelectionEnv:
             coefficients=np.array([weights.get(term, 0.0) for term in kernels.REWARD_TERMS]),
             state_scale=scale,
             state_shift=shift,
+            inner=self._boundaries.inner,
+            outer=self._boundaries.outer,
+            knot_count=self._boundaries.count,
+            knot_at_degree=self._boundaries.degree,
+            scores=allocate_scores(n, c, t, used=soft),
         )
         self._out = kernels.Outputs(
             obs=np.zeros((n, c, self.obs_size), np.float32),
@@ -223,6 +232,8 @@ class SelectionEnv:
             ValueError: an array is missing or has another shape.
         """
         load_arrays(self._arrays(), state)
+        if len(self._boundaries.count) > 0:  # derived from the layout, so not stored
+            trace_batch(self.sim.params, self.sim.tables, self._boundaries)
         return self._result()
 
     def _run(self, job: int, actions: Ints, n_frames: int | None = None) -> None:

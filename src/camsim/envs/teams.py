@@ -17,10 +17,16 @@ Actions = tuple[Floats, Floats, Ints]
 def start_teams(
     i: int, params: SimParams, boxes: StartBoxes, s: Tables, teams: Teams, order: Ints
 ) -> None:
-    """Start an episode of environment i and let both teams forget the last one."""
+    """Start an episode of environment i and let both teams forget the last one.
+
+    A team that is driven from outside draws nothing: worlds are as if there were no rules.
+    """
     reset_one(i, params, boxes, s, order)
     reset_cameras(i, teams[0], s, teams[2])
-    reset_targets(i, teams[1], s, teams[3])
+    if len(teams[1].cumulative) > 0:
+        reset_targets(i, teams[1], s, teams[3])
+    else:
+        teams[3].rule[i] = -1
 
 
 @device_fn

@@ -1,0 +1,115 @@
+"""Scenario and options of an adapter, from what its caller names: presets, files, keywords."""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from camsim.documents import suggestion
+from camsim.envs.team import Policy, TeamOptions
+from camsim.policies.rules import EXTERNAL
+from camsim.scenario import Scenario, load_scenario
+
+__all__ = ["TEAMS", "Settings", "resolve_settings"]
+
+TEAMS = ("camera", "target", "both")
+"""Words for the teams that a caller can drive."""
+
+ScenarioLike = Scenario | str | Path
+
+_OPTIONS = frozenset(field.name for field in fields(TeamOptions))
+_TIME_LIMIT = "max_episode_steps"
+
+
+class Settings(NamedTuple):
+    """What an adapter builds its `TeamEnv` from."""
+
+    scenario: Scenario
+    options: TeamOptions
+    sides: tuple[str, ...]  # teams with members that the caller drives: camera, target
+
+
+def resolve_settings(
+    scenario: ScenarioLike,
+    team: str | None,
+    options: TeamOptions | None,
+    keywords: Mapping[str, Any],  # of the caller: values are checked where they arrive
+) -> Settings:
+    """Return the scenario and options that the caller described.
+
+    Args:
+        scenario: a scenario, a preset's name or a file's path.
+        team: camera, target or both; None: camera, or target where there are no cameras.
+        options: defaults if None. The caller drives `team`, whatever these say about it; the other
+            team plays `greedy` if they leave it external.
+        keywords: fields of `TeamOptions` and keys of the scenario, which replace those in `options`
+            and `scenario`; sections of the scenario are merged. `max_episode_steps` counts as
+            Gymnasium does: the episode is truncated with the step of that number.
+
+    Raises:
+        ValueError: a word is unknown, a value is not allowed, or a team has no members.
+    """
+    keys = set(Scenario.model_fields) | _OPTIONS
+    for key in keywords:
+        if key not in keys:
+            hint = suggestion(key, keys)
+            raise ValueError(f"{key}: neither an option nor a key of the scenario{hint}")
+    world = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    changes = {key: value for key, value in keywords.items() if key not in _OPTIONS}
+    if changes:
+        merged = _merged(world.to_mapping(), changes)
+        world = Scenario.from_mapping(merged, source="scenario with the given keywords")
+    chosen = replace(
+        options or TeamOptions(),
+        **{key: value for key, value in keywords.items() if key in _OPTIONS - {_TIME_LIMIT}},
+    )
+    if keywords.get(_TIME_LIMIT) is not None:
+        chosen = replace(chosen, max_episode_steps=_frames(keywords[_TIME_LIMIT]) - 1)
+    sides = _sides(world, team)
+    return Settings(world, _driven(chosen, sides), sides)
+
+
+def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with `changes` in place; sections are merged, all else is replaced."""
+    result = dict(base)
+    for key, value in changes.items():
+        old = result.get(key)
+        both = isinstance(old, dict) and isinstance(value, Mapping)
+        result[key] = _merged(old, value) if both and old is not None else value
+    return result
+
+
+def _frames(limit: object) -> int:
+    # The world's own limit strikes with the frame after it (spec 6.5), hence at least 2.
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 2:
+        raise ValueError(f"{_TIME_LIMIT} = {limit!r}; expected an integer of at least 2")
+    return limit
+
+
+def _sides(world: Scenario, team: str | None) -> tuple[str, ...]:
+    if team is None:
+        return ("camera",) if world.n_cameras else ("target",)
+    if team not in TEAMS:
+        raise ValueError(f"team = {team!r}; expected one of {', '.join(TEAMS)}")
+    if team == "camera" and not world.n_cameras:
+        raise ValueError("team = 'camera', but the scenario has no cameras; expected 'target'")
+    if team == "both":
+        return ("camera", "target") if world.n_cameras else ("target",)
+    return (team,)
+
+
+def _driven(options: TeamOptions, sides: tuple[str, ...]) -> TeamOptions:
+    """Return `options` with the teams in `sides` driven from outside, and no other one."""
+
+    def policy(side: str, given: Policy) -> Policy:
+        if side in sides:
+            return EXTERNAL
+        return "greedy" if given == EXTERNAL else given
+
+    return replace(
+        options,
+        cameras=policy("camera", options.cameras),
+        targets=policy("target", options.targets),
+        with_camera_obs="camera" in sides,
+        with_target_obs="target" in sides,
+    )
