@@ -157,7 +157,7 @@ class ScriptedEnv:
         self.teams: Teams = (
             camera_policy,
             target_policy,
-            allocate_camera_memory(num_envs, n_cameras, n_targets, camera_policy),
+            allocate_camera_memory(num_envs, n_cameras, n_targets, camera_policy, self.sim.params),
             allocate_target_memory(num_envs, n_targets, target_policy),
         )
         self._actions = (

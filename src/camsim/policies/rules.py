@@ -12,10 +12,10 @@ from camsim.state import Floats
 EXTERNAL = "external"
 """The name that says: nobody plays this team but the caller."""
 
-CAMERA_POLICIES = {"random": 0, "naive": 1, "greedy": 2}
+CAMERA_POLICIES = {"random": 0, "naive": 1, "greedy": 2, "heuristic": 3}
 """Rules a camera team can follow, by the name used on the command line."""
 
-TARGET_POLICIES = {"random": 0, "greedy": 1}
+TARGET_POLICIES = {"random": 0, "naive": 1, "greedy": 2, "heuristic": 3}
 """Rules a target team can follow, by the name used in configurations."""
 
 
@@ -33,7 +33,7 @@ class CameraRules(NamedTuple):
     """A scripted camera team, as kernels see it (spec 11.1, 11.2, 11.6, 11.7)."""
 
     cumulative: Floats  # [K] running sum of the rules' weights; length 0: driven from outside
-    view: int  # what the team observes: kernels.observe.RAW, SHARED or ENHANCED
+    observes: int  # what the team sees: kernels.observe.RAW, SHARED or ENHANCED
     random_hold: int  # frames between two draws of the random rule
     memory_period: int  # frames until the greedy rule forgets a target
     only_loaded: bool  # the greedy rule follows no target known to be unloaded
@@ -48,7 +48,7 @@ class TargetRules(NamedTuple):
     """A scripted target team, as kernels see it (spec 11.1 to 11.4)."""
 
     cumulative: Floats  # [K] running sum of the rules' weights; length 0: driven from outside
-    view: int  # what the team observes: kernels.observe.RAW, SHARED or ENHANCED
+    observes: int  # what the team sees: kernels.observe.RAW, SHARED or ENHANCED
     random_hold: int  # frames between two draws of the random rule
     noise_scale: float  # of the walk, relative to the action box
     silent: bool
@@ -80,6 +80,8 @@ def camera_rules(
         ValueError: a policy is unknown or a number is out of range.
     """
     weights = policy_weights("camera policy", policy, CAMERA_POLICIES)
+    if memory_period < 1:
+        raise ValueError(f"memory_period = {memory_period}; expected at least 1 frame")
     limits = _limits(link or Link())
     return CameraRules(weights, view, 20, memory_period, only_loaded, only_in_range, *limits)
 
@@ -94,6 +96,12 @@ def target_rules(
     """Return the rules of a target team; arguments and errors as in `camera_rules`."""
     weights = policy_weights("target policy", policy, TARGET_POLICIES)
     return TargetRules(weights, view, 20, noise_scale, *_limits(link or Link()))
+
+
+def plays(rules: CameraRules | TargetRules, rule: int) -> bool:
+    """Tell whether the team follows the rule of this number in some episodes."""
+    weights = np.diff(rules.cumulative, prepend=0.0)
+    return len(weights) > 0 and bool(weights[rule] > 0.0)
 
 
 def policy_weights(key: str, policy: str | Mapping[str, float], known: Mapping[str, int]) -> Floats:
