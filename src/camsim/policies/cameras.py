@@ -4,17 +4,12 @@ from camsim.kernels._jit import device_fn, outlined_fn
 from camsim.kernels.rng import uniform_between
 from camsim.layout import W_STEP
 from camsim.policies.draws import draw_rule
-from camsim.policies.greedy_cameras import act_greedily
-from camsim.policies.heuristic_cameras import act_heuristically
-from camsim.policies.memory import (
-    S_EVER_LOADED,
-    S_LEFT,
-    CameraMemory,
-    allocate_camera_memory,
-)
-from camsim.policies.messages import close_frame, forget_messages
+from camsim.policies.greedy_cameras import NEAR, exchange_sightings, follow, look
+from camsim.policies.heuristic_cameras import pursue
+from camsim.policies.memory import CameraMemory, allocate_camera_memory
+from camsim.policies.messages import clear_matrix, clear_post, close_frame
 from camsim.policies.rules import CAMERA_POLICIES, CameraRules
-from camsim.state import Floats, SimParams, Tables
+from camsim.state import Floats, Ints, SimParams, Tables, Words
 
 __all__ = [
     "GREEDY",
@@ -33,39 +28,61 @@ RANDOM, NAIVE, GREEDY, HEURISTIC = (
 
 
 @outlined_fn
-def reset_cameras(i: int, rules: CameraRules, s: Tables, memory: CameraMemory) -> None:
-    """Forget the last episode and draw the rule of the next one."""
-    memory.rule[i] = draw_rule(i, rules.cumulative, s.rng)
-    forget_messages(i, memory)
-    for c in range(s.cameras.shape[1]):
-        memory.last_action[i, c, 0] = 0.0
-        memory.last_action[i, c, 1] = 0.0
-    if memory.rule[i] == GREEDY:
-        for c in range(s.cameras.shape[1]):
-            for t in range(s.targets.shape[1]):
-                memory.seen[i, c, t, S_LEFT] = 0.0
-                memory.seen[i, c, t, S_EVER_LOADED] = 0.0
-            for j in range(s.cameras.shape[1]):
-                for k in range(memory.contact.shape[3]):
-                    memory.contact[i, c, j, k] = 0
+def _forget(
+    i: int, seen: Floats, last_action: Floats, edges: Ints, traffic: Ints, post: Ints
+) -> None:
+    for c in range(last_action.shape[1]):
+        last_action[i, c, 0] = 0.0
+        last_action[i, c, 1] = 0.0
+    clear_matrix(i, edges)
+    traffic[i, :] = 0
+    clear_post(i, 0, post.shape[1], post)
+    if seen.shape[0] > 0:
+        for c in range(seen.shape[1]):
+            for t in range(seen.shape[2]):
+                for k in range(seen.shape[3]):
+                    seen[i, c, t, k] = 0.0
 
 
 @device_fn
+def reset_cameras(i: int, rules: CameraRules, s: Tables, memory: CameraMemory) -> None:
+    """Forget the last episode and draw the rule of the next one."""
+    memory.rule[i] = draw_rule(i, rules.cumulative, s.rng)
+    _forget(i, memory.seen, memory.last_action, memory.edges, memory.traffic, memory.post)
+
+
+@outlined_fn
 def _act_blindly(
-    i: int, rules: CameraRules, params: SimParams, s: Tables, memory: CameraMemory
+    i: int, naive: bool, turn: float, zoom: float, last_action: Floats, rng: Words
 ) -> None:
-    """Set the last action of every camera by the random or the naive rule (spec 11.1, 11.2)."""
-    turn, zoom = params.rotation_step_deg, params.zooming_step_deg
-    naive = memory.rule[i] == NAIVE
-    fresh = int(s.world[i, W_STEP]) % rules.random_hold == 0
-    for c in range(s.cameras.shape[1]):
+    """Draw the last action of every camera by the naive or the random rule (spec 11.1, 11.2)."""
+    for c in range(last_action.shape[1]):
         if naive:
-            share = uniform_between(s.rng, i, 0.0, 0.4)
-            memory.last_action[i, c, 0] = share * turn
-            memory.last_action[i, c, 1] = share * zoom
-        elif fresh:
-            memory.last_action[i, c, 0] = uniform_between(s.rng, i, -turn, turn)
-            memory.last_action[i, c, 1] = uniform_between(s.rng, i, -zoom, zoom)
+            share = uniform_between(rng, i, 0.0, 0.4)
+            last_action[i, c, 0] = share * turn
+            last_action[i, c, 1] = share * zoom
+        else:
+            last_action[i, c, 0] = uniform_between(rng, i, -turn, turn)
+            last_action[i, c, 1] = uniform_between(rng, i, -zoom, zoom)
+
+
+@device_fn
+def _act_sighted(
+    i: int, step: int, rules: CameraRules, params: SimParams, s: Tables, m: CameraMemory
+) -> None:
+    """Set the last action of every camera by the greedy or the heuristic rule."""
+    look(i, rules.observes, rules.memory_period, s.targets, s.camera_target, m.seen)
+    if m.rule[i] == HEURISTIC:
+        pursue(i, step, rules, params, s.cameras, m, s.rng)
+        return
+    near = NEAR * params.max_range
+    if not rules.silent:
+        exchange_sightings(
+            i, step, rules, near, s.cameras, m.seen, m.post, m.mail, m.edges, m.traffic, s.rng
+        )
+    optics = (params.theta_min_deg, params.max_range)
+    limits = (params.rotation_step_deg, params.zooming_step_deg)
+    follow(i, rules.only_loaded, optics, limits, s.cameras, m.seen, m.last_action, s.rng)
 
 
 @device_fn
@@ -76,16 +93,15 @@ def act_cameras(
 
     A team that is driven from outside keeps the action that stands there.
     """
-    rule = memory.rule[i]
+    rule, step = memory.rule[i], int(s.world[i, W_STEP])
     if rule < 0:
         return
-    close_frame(i, memory)
-    if rule == GREEDY:
-        act_greedily(i, rules, params, s, memory)
-    elif rule == HEURISTIC:
-        act_heuristically(i, rules, params, s, memory)
-    else:
-        _act_blindly(i, rules, params, s, memory)
-    for c in range(s.cameras.shape[1]):
+    close_frame(i, memory.edges, memory.traffic)
+    if rule >= GREEDY:
+        _act_sighted(i, step, rules, params, s, memory)
+    elif rule == NAIVE or step % rules.random_hold == 0:
+        turn, zoom = params.rotation_step_deg, params.zooming_step_deg
+        _act_blindly(i, rule == NAIVE, turn, zoom, memory.last_action, s.rng)
+    for c in range(memory.last_action.shape[1]):
         action[i, c, 0] = memory.last_action[i, c, 0]
         action[i, c, 1] = memory.last_action[i, c, 1]

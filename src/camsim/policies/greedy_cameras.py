@@ -16,11 +16,11 @@ from camsim.layout import (
     T_TRACKED,
     T_X,
     T_Y,
-    W_STEP,
 )
 from camsim.policies.memory import (
     K_KNOWN,
     K_NEXT,
+    K_SLOTS,
     L_LOADED,
     L_VISIBLE,
     L_X,
@@ -28,13 +28,13 @@ from camsim.policies.memory import (
     S_EVER_LOADED,
     S_LEFT,
     S_LOADED,
+    S_VISIBLE,
     S_X,
     S_Y,
-    CameraMemory,
 )
-from camsim.policies.messages import clear_slot, count_message, gets_through, slot_due, slot_now
+from camsim.policies.messages import clear_post, count_messages, gets_through
 from camsim.policies.rules import CameraRules
-from camsim.state import Floats, SimParams, Tables
+from camsim.state import Bools, Floats, Ints, Words
 
 NEAR = 1.1
 """Targets farther away than this many largest sight ranges do not matter to a camera."""
@@ -43,101 +43,119 @@ HELLO, SIGHTINGS = 1, 2
 """What a message holds, as bits: the sender's own state; the targets that it sees."""
 
 
-@device_fn
-def sees_target(i: int, c: int, t: int, view: int, s: Tables) -> bool:
-    """Tell whether target t is in camera c's observation, under the team's view."""
-    if view == RAW:
-        return bool(s.camera_target[i, c, t])
-    return view == ENHANCED or s.targets[i, t, T_TRACKED] > 0.0
-
-
-@device_fn
-def try_something_new(i: int, c: int, params: SimParams, s: Tables, memory: CameraMemory) -> None:
-    """Draw camera c's action from its action box, seldom; else keep the last one."""
-    if uniform(s.rng, i) < 0.1:
-        turn, zoom = params.rotation_step_deg, params.zooming_step_deg
-        memory.last_action[i, c, 0] = uniform_between(s.rng, i, -turn, turn)
-        memory.last_action[i, c, 1] = uniform_between(s.rng, i, -zoom, zoom)
-
-
-@device_fn
-def _is_near(dx: float, dy: float, params: SimParams) -> bool:
-    return math.sqrt(dx * dx + dy * dy) < NEAR * params.max_range
-
-
-@device_fn
-def _look(i: int, c: int, rules: CameraRules, s: Tables, seen: Floats) -> None:
-    """Let camera c take in its observation; what it does not see fades."""
-    for t in range(s.targets.shape[1]):
-        if sees_target(i, c, t, rules.observes, s):
-            loaded = s.targets[i, t, T_LOAD] > 0.0
-            _remember(i, c, t, s.targets[i, t, T_X], s.targets[i, t, T_Y], loaded, rules, seen)
-        elif seen[i, c, t, S_LEFT] > 0.0:
-            seen[i, c, t, S_LEFT] -= 1.0
+@outlined_fn
+def look(
+    i: int, observes: int, period: int, targets: Floats, camera_target: Bools, seen: Floats
+) -> None:
+    """Let every camera take in its observation, under the team's view; what it misses fades."""
+    for t in range(seen.shape[2]):
+        x, y = targets[i, t, T_X], targets[i, t, T_Y]
+        loaded = 1.0 if targets[i, t, T_LOAD] > 0.0 else 0.0
+        shown = observes == ENHANCED or (observes != RAW and targets[i, t, T_TRACKED] > 0.0)
+        for c in range(seen.shape[1]):
+            if shown or camera_target[i, c, t]:
+                seen[i, c, t, S_VISIBLE] = 1.0
+                _remember(i, c, t, (x, y, loaded), period, seen)
+            else:
+                seen[i, c, t, S_VISIBLE] = 0.0
+                seen[i, c, t, S_LEFT] = max(seen[i, c, t, S_LEFT] - 1.0, 0.0)
 
 
 @device_fn
 def _remember(
-    i: int, c: int, t: int, x: float, y: float, loaded: bool, rules: CameraRules, seen: Floats
+    i: int, c: int, t: int, sighting: tuple[float, float, float], period: int, seen: Floats
 ) -> None:
-    seen[i, c, t, S_X] = x
-    seen[i, c, t, S_Y] = y
-    seen[i, c, t, S_LEFT] = rules.memory_period
-    seen[i, c, t, S_LOADED] = 1.0 if loaded else 0.0
-    if loaded:
-        seen[i, c, t, S_EVER_LOADED] = 1.0
+    seen[i, c, t, S_X] = sighting[0]
+    seen[i, c, t, S_Y] = sighting[1]
+    seen[i, c, t, S_LEFT] = period
+    seen[i, c, t, S_LOADED] = sighting[2]
+    seen[i, c, t, S_EVER_LOADED] = max(seen[i, c, t, S_EVER_LOADED], sighting[2])
 
 
 @device_fn
-def _has_news_for(i: int, c: int, j: int, view: int, params: SimParams, s: Tables) -> bool:
+def improvise(i: int, c: int, turn: float, zoom: float, last_action: Floats, rng: Words) -> None:
+    """Draw camera c's action from its action box, seldom; else keep the last one."""
+    if uniform(rng, i) < 0.1:
+        last_action[i, c, 0] = uniform_between(rng, i, -turn, turn)
+        last_action[i, c, 1] = uniform_between(rng, i, -zoom, zoom)
+
+
+@device_fn
+def aim(
+    i: int,
+    c: int,
+    goal: tuple[float, float],
+    limits: tuple[float, float],
+    cameras: Floats,
+    last_action: Floats,
+) -> None:
+    """Bring camera c nearer to a pose (orientation, viewing angle) within the limits per frame."""
+    turn = wrap_deg(goal[0] - cameras[i, c, C_PHI])
+    zoom = goal[1] - cameras[i, c, C_THETA]
+    last_action[i, c, 0] = min(max(turn, -limits[0]), limits[0])
+    last_action[i, c, 1] = min(max(zoom, -limits[1]), limits[1])
+
+
+@device_fn
+def offset_between(i: int, a: int, b: int, cameras: Floats) -> tuple[float, float]:
+    """Return the vector from camera a to camera b."""
+    dx = cameras[i, b, C_X] - cameras[i, a, C_X]
+    return dx, cameras[i, b, C_Y] - cameras[i, a, C_Y]
+
+
+@device_fn
+def _has_news_for(i: int, c: int, j: int, near: float, cameras: Floats, seen: Floats) -> bool:
     """Tell whether camera c sees a target near camera j."""
-    for t in range(s.targets.shape[1]):
-        if sees_target(i, c, t, view, s):
-            dx = s.targets[i, t, T_X] - s.cameras[i, j, C_X]
-            dy = s.targets[i, t, T_Y] - s.cameras[i, j, C_Y]
-            if _is_near(dx, dy, params):
-                return True
-    return False
+    x, y = cameras[i, j, C_X], cameras[i, j, C_Y]
+    news = False
+    for t in range(seen.shape[2]):
+        if seen[i, c, t, S_VISIBLE] > 0.0:
+            dx, dy = seen[i, c, t, S_X] - x, seen[i, c, t, S_Y] - y
+            news = news or math.sqrt(dx * dx + dy * dy) < near
+    return news
 
 
 @device_fn
-def _post_sightings(i: int, c: int, slot: int, view: int, s: Tables, memory: CameraMemory) -> None:
-    """Put down what camera c sees; recipients pick what is near them."""
-    for t in range(s.targets.shape[1]):
-        visible = sees_target(i, c, t, view, s)
-        memory.mail[i, slot, c, t, L_VISIBLE] = 1.0 if visible else 0.0
-        if visible:
-            memory.mail[i, slot, c, t, L_X] = s.targets[i, t, T_X]
-            memory.mail[i, slot, c, t, L_Y] = s.targets[i, t, T_Y]
-            memory.mail[i, slot, c, t, L_LOADED] = 1.0 if s.targets[i, t, T_LOAD] > 0.0 else 0.0
+def post_sightings(i: int, c: int, slot: int, seen: Floats, mail: Floats) -> None:
+    """Put down what camera c sees; recipients pick what they need."""
+    for t in range(seen.shape[2]):
+        mail[i, slot, c, t, L_X] = seen[i, c, t, S_X]
+        mail[i, slot, c, t, L_Y] = seen[i, c, t, S_Y]
+        mail[i, slot, c, t, L_LOADED] = seen[i, c, t, S_LOADED]
+        mail[i, slot, c, t, L_VISIBLE] = seen[i, c, t, S_VISIBLE]
 
 
 @device_fn
-def _write_to_teammates(
-    i: int, c: int, step: int, rules: CameraRules, params: SimParams, s: Tables, m: CameraMemory
-) -> None:
-    """Send what camera c has to tell to every teammate that it may write to again."""
-    slot = slot_now(step, m.posted)
+def _write(
+    i: int,
+    c: int,
+    step: int,
+    rules: CameraRules,
+    near: float,
+    cameras: Floats,
+    seen: Floats,
+    post: Ints,
+    rng: Words,
+) -> bool:
+    """Post what camera c has to tell to teammates that it may write to again; tell if any."""
+    slot = K_SLOTS + step % (rules.delay + 1)
+    shortest = rules.memory_period // 4
     told = False
-    for j in range(s.cameras.shape[1]):
-        if j == c or step < m.contact[i, c, j, K_NEXT]:
+    for j in range(cameras.shape[1]):
+        if j == c or step < post[i, K_NEXT, c, j]:
             continue
         kind = HELLO if step == 0 else 0
-        shares = rules.only_in_range and m.contact[i, c, j, K_KNOWN] > 0
-        if shares and _has_news_for(i, c, j, rules.observes, params, s):
+        shares = rules.only_in_range and post[i, K_KNOWN, c, j] > 0
+        if shares and _has_news_for(i, c, j, near, cameras, seen):
             kind += SIGHTINGS
-        if kind == 0:
-            continue
-        shortest = rules.memory_period // 4
-        pause = shortest + below(s.rng, i, 2 * rules.memory_period - shortest)
-        m.contact[i, c, j, K_NEXT] = step + pause
-        dx = s.cameras[i, j, C_X] - s.cameras[i, c, C_X]
-        dy = s.cameras[i, j, C_Y] - s.cameras[i, c, C_Y]
-        if gets_through(i, rules, s.rng, dx, dy):
-            m.posted[i, slot, c, j] = kind
-            told = True
-    if told:
-        _post_sightings(i, c, slot, rules.observes, s, m)
+        if kind > 0:
+            pause = shortest + below(rng, i, 2 * rules.memory_period - shortest)
+            post[i, K_NEXT, c, j] = step + pause
+            offset = offset_between(i, c, j, cameras)
+            if gets_through(i, rules.dropout, rules.reach, rng, offset):
+                post[i, slot, c, j] = kind
+                told = True
+    return told
 
 
 @device_fn
@@ -146,109 +164,96 @@ def _read(
     a: int,
     j: int,
     slot: int,
-    rules: CameraRules,
-    params: SimParams,
-    s: Tables,
-    m: CameraMemory,
+    near: float,
+    period: int,
+    cameras: Floats,
+    seen: Floats,
+    mail: Floats,
 ) -> None:
-    """Let camera j read the message of camera a that is due."""
-    kind = m.posted[i, slot, a, j]
-    count_message(i, a, j, m)
-    if kind & HELLO:
-        m.contact[i, j, a, K_KNOWN] = 1
-    if kind & SIGHTINGS:
-        for t in range(s.targets.shape[1]):
-            if m.mail[i, slot, a, t, L_VISIBLE] > 0.0:
-                x, y = m.mail[i, slot, a, t, L_X], m.mail[i, slot, a, t, L_Y]
-                if _is_near(x - s.cameras[i, j, C_X], y - s.cameras[i, j, C_Y], params):
-                    loaded = m.mail[i, slot, a, t, L_LOADED] > 0.0
-                    _remember(i, j, t, x, y, loaded, rules, m.seen)
-
-
-@device_fn
-def _nearest_remembered(
-    i: int, c: int, rules: CameraRules, params: SimParams, s: Tables, seen: Floats
-) -> int:
-    """Return the nearest target that camera c remembers and cares for, or -1."""
-    best, best_distance = -1, NEAR * params.max_range
-    for t in range(s.targets.shape[1]):
-        if seen[i, c, t, S_LEFT] > 0.0:
-            idle = seen[i, c, t, S_LOADED] == 0.0 and seen[i, c, t, S_EVER_LOADED] > 0.0
-            if rules.only_loaded and idle:
-                continue
-            dx = seen[i, c, t, S_X] - s.cameras[i, c, C_X]
-            dy = seen[i, c, t, S_Y] - s.cameras[i, c, C_Y]
-            distance = math.sqrt(dx * dx + dy * dy)
-            if distance < best_distance:
-                best, best_distance = t, distance
-    return best
-
-
-@device_fn
-def _follow(
-    i: int, c: int, rules: CameraRules, params: SimParams, s: Tables, memory: CameraMemory
-) -> None:
-    """Turn to the nearest remembered target and zoom to fit it; without one, improvise."""
-    t = _nearest_remembered(i, c, rules, params, s, memory.seen)
-    if t < 0:
-        try_something_new(i, c, params, s, memory)
-        return
-    dx = memory.seen[i, c, t, S_X] - s.cameras[i, c, C_X]
-    dy = memory.seen[i, c, t, S_Y] - s.cameras[i, c, C_Y]
-    theta, sight_range = s.cameras[i, c, C_THETA], s.cameras[i, c, C_RANGE]
-    goal_deg = zoom_for_distance_deg(
-        math.sqrt(dx * dx + dy * dy),
-        params.theta_min_deg,
-        params.max_range,
-        theta * sight_range * sight_range,
-    )
-    aim_at(i, c, bearing_deg(dx, dy), goal_deg, params, s, memory)
-
-
-@device_fn
-def aim_at(
-    i: int,
-    c: int,
-    phi_deg: float,
-    theta_deg: float,
-    params: SimParams,
-    s: Tables,
-    memory: CameraMemory,
-) -> None:
-    """Set the action that brings camera c nearer to a pose."""
-    turn = wrap_deg(phi_deg - s.cameras[i, c, C_PHI])
-    zoom = theta_deg - s.cameras[i, c, C_THETA]
-    turn_limit, zoom_limit = params.rotation_step_deg, params.zooming_step_deg
-    memory.last_action[i, c, 0] = min(max(turn, -turn_limit), turn_limit)
-    memory.last_action[i, c, 1] = min(max(zoom, -zoom_limit), zoom_limit)
+    """Let camera j note the targets in camera a's message that are near it."""
+    for t in range(seen.shape[2]):
+        if mail[i, slot, a, t, L_VISIBLE] > 0.0:
+            x, y = mail[i, slot, a, t, L_X], mail[i, slot, a, t, L_Y]
+            dx, dy = x - cameras[i, j, C_X], y - cameras[i, j, C_Y]
+            if math.sqrt(dx * dx + dy * dy) < near:
+                _remember(i, j, t, (x, y, mail[i, slot, a, t, L_LOADED]), period, seen)
 
 
 @outlined_fn
 def exchange_sightings(
-    i: int, rules: CameraRules, params: SimParams, s: Tables, memory: CameraMemory
+    i: int,
+    step: int,
+    rules: CameraRules,
+    near: float,
+    cameras: Floats,
+    seen: Floats,
+    post: Ints,
+    mail: Floats,
+    edges: Ints,
+    traffic: Ints,
+    rng: Words,
 ) -> None:
     """Let greedy cameras write to each other and read what is due in this frame."""
-    step = int(s.world[i, W_STEP])
-    n_cameras = s.cameras.shape[1]
-    clear_slot(i, slot_now(step, memory.posted), memory.posted)
+    n_cameras = cameras.shape[1]
+    now, due = step % (rules.delay + 1), (step + 1) % (rules.delay + 1)
+    clear_post(i, K_SLOTS + now, K_SLOTS + now + 1, post)
+    told = False
     for c in range(n_cameras):
-        _write_to_teammates(i, c, step, rules, params, s, memory)
-    due = slot_due(step, memory.posted)
+        if _write(i, c, step, rules, near, cameras, seen, post, rng):
+            post_sightings(i, c, now, seen, mail)
+            told = True
+    if rules.delay == 0 and not told:
+        return
+    count_messages(i, K_SLOTS + due, post, edges, traffic)
     for a in range(n_cameras):
         for j in range(n_cameras):
-            if memory.posted[i, due, a, j] > 0:
-                _read(i, a, j, due, rules, params, s, memory)
+            kind = post[i, K_SLOTS + due, a, j]
+            if kind & HELLO:
+                post[i, K_KNOWN, j, a] = 1
+            if kind & SIGHTINGS:
+                _read(i, a, j, due, near, rules.memory_period, cameras, seen, mail)
+
+
+@device_fn
+def _nearest(
+    i: int, c: int, near: float, only_loaded: bool, cameras: Floats, seen: Floats
+) -> tuple[int, float]:
+    """Return the nearest target that camera c remembers and cares for, or -1; its distance."""
+    x, y = cameras[i, c, C_X], cameras[i, c, C_Y]
+    best, best_distance = -1, near
+    for t in range(seen.shape[2]):
+        if seen[i, c, t, S_LEFT] > 0.0:
+            idle = seen[i, c, t, S_LOADED] == 0.0 and seen[i, c, t, S_EVER_LOADED] > 0.0
+            dx, dy = seen[i, c, t, S_X] - x, seen[i, c, t, S_Y] - y
+            distance = math.sqrt(dx * dx + dy * dy)
+            if distance < best_distance and not (only_loaded and idle):
+                best, best_distance = t, distance
+    return best, best_distance
 
 
 @outlined_fn
-def act_greedily(
-    i: int, rules: CameraRules, params: SimParams, s: Tables, memory: CameraMemory
+def follow(
+    i: int,
+    only_loaded: bool,
+    optics: tuple[float, float],
+    limits: tuple[float, float],
+    cameras: Floats,
+    seen: Floats,
+    last_action: Floats,
+    rng: Words,
 ) -> None:
-    """Set the last action of every camera by the greedy rule."""
-    n_cameras = s.cameras.shape[1]
-    for c in range(n_cameras):
-        _look(i, c, rules, s, memory.seen)
-    if not rules.silent:
-        exchange_sightings(i, rules, params, s, memory)
-    for c in range(n_cameras):
-        _follow(i, c, rules, params, s, memory)
+    """Turn every camera to its nearest remembered target and zoom to fit it.
+
+    A camera without one improvises. `optics`: smallest viewing angle, largest sight range;
+    `limits`: turn and zoom per frame; angles in degrees.
+    """
+    theta_min, max_range = optics
+    for c in range(cameras.shape[1]):
+        t, distance = _nearest(i, c, NEAR * max_range, only_loaded, cameras, seen)
+        if t < 0:
+            improvise(i, c, limits[0], limits[1], last_action, rng)
+            continue
+        dx, dy = seen[i, c, t, S_X] - cameras[i, c, C_X], seen[i, c, t, S_Y] - cameras[i, c, C_Y]
+        area = cameras[i, c, C_THETA] * cameras[i, c, C_RANGE] * cameras[i, c, C_RANGE]
+        zoom = zoom_for_distance_deg(distance, theta_min, max_range, area)
+        aim(i, c, (bearing_deg(dx, dy), zoom), limits, cameras, last_action)

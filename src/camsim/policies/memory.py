@@ -5,21 +5,26 @@ from typing import NamedTuple
 import numpy as np
 
 from camsim.policies.rules import CAMERA_POLICIES, TARGET_POLICIES, CameraRules, TargetRules, plays
-from camsim.policies.scores import NO_SCORES, ScoreTable, score_table
+from camsim.policies.scores import N_POSES, NO_SCORES, score_table
 from camsim.state import Floats, Ints, SimParams
 
-# Columns of CameraMemory.seen: place, frames until forgotten, loaded when last seen, ever loaded.
-S_X, S_Y, S_LEFT, S_LOADED, S_EVER_LOADED = 0, 1, 2, 3, 4
-SEEN_COLUMNS = 5
+# Columns of CameraMemory.seen: place, frames until forgotten, loaded when last seen, ever loaded;
+# in this frame's observation.
+S_X, S_Y, S_LEFT, S_LOADED, S_EVER_LOADED, S_VISIBLE = 0, 1, 2, 3, 4, 5
+SEEN_COLUMNS = 6
 
-# Columns of CameraMemory.contact: knows the teammate; first frame in which it may write to it.
-K_KNOWN, K_NEXT = 0, 1
-CONTACT_COLUMNS = 2
+# Rows of CameraMemory.post before the slots: knows the teammate; first frame to write to it again.
+K_KNOWN, K_NEXT, K_SLOTS = 0, 1, 2
 
 # Columns of CameraMemory.mail: a sighting [., t], and in row T what a request or an answer holds.
 L_X, L_Y, L_LOADED, L_VISIBLE = 0, 1, 2, 3
 L_PHI, L_THETA, L_GOAL_PHI, L_GOAL_THETA = 0, 1, 2, 3
 MAIL_COLUMNS = 4
+
+# Columns of CameraMemory.agenda: goals [., c], and members of a decision [., k].
+G_EXISTS, G_PHI, G_THETA = 0, 1, 2
+P_CAMERA, P_PHI, P_THETA, P_N_OPTIONS = 3, 4, 5, 6
+AGENDA_COLUMNS = 7
 
 # Columns of TargetMemory.table.
 M_OPEN, M_GOAL = 0, 4  # four flags: believed to hold cargo; current destination, -1 none
@@ -38,30 +43,32 @@ MAX_HEURISTIC_TARGETS = 62
 N_ORDERS = 32
 """Orders of the cameras that the heuristic decision tries."""
 
+# Columns of CameraMemory.options; rows: an option, then a choice made before, then one row more.
+O_POSE, O_BITS, O_PLACE = 0, 1, 2  # pose, bits of the targets it sees; 1 + option of a pose
+H_COVERED, H_OPTION = 0, 1  # rows from N_POSES on: covered bits, what was chosen
+R_N_CHOICES, R_TRIED, R_BEST = 0, 1, 2  # last row: their number; orders of the cameras
+OPTION_COLUMNS = 3
+
 
 class CameraMemory(NamedTuple):
-    """What scripted cameras remember. Arrays that the team's rules never use are empty."""
+    """What scripted cameras remember. Arrays that the team's rules never use are empty.
+
+    Few arrays, for each one costs compile time in every function it is passed to.
+    """
 
     rule: Ints  # [N] the episode's rule (rules.CAMERA_POLICIES), -1: driven from outside
     seen: Floats  # [N, C, T, SEEN_COLUMNS]
     last_action: Floats  # [N, C, 2] degrees
     edges: Ints  # [N, C, C] messages from -> to that arrived in this frame
     traffic: Ints  # [N, 2] messages that arrived: in this frame, in this episode
-    contact: Ints  # [N, C, C, CONTACT_COLUMNS]
-    posted: Ints  # [N, delay + 1, C, C] kind of message from -> to, 0 none, by frame of sending
+    post: Ints  # [N, K_SLOTS + delay + 1, C, C] from -> to; slots: kind of message, 0 none
     mail: Floats  # [N, delay + 1, C, T + 1, MAIL_COLUMNS] what its author saw in that frame
-    goal: Floats  # [N, C, 3] heuristic rule: has a goal; its orientation and viewing angle, degrees
-    poses: Floats  # [P, 2] poses to choose from: orientation and viewing angle, degrees
-    score_start: Ints  # [cells + 1] where each cell's row of the next two begins
-    score_pose: Ints  # [K] poses that see the cell
-    score_value: Floats  # [K] how well
-    party: Floats  # [N, C, 4] cameras in a decision: index, orientation, viewing angle, n entries
-    sighted: Floats  # [N, T, 3] targets known to them: index, x, y
-    entries: Ints  # [N, C, P, 2] poses worth considering: pose, bits of the targets it sees
-    sums: Floats  # [N, C, P] their scores
-    places: Ints  # [N, P] 1 + entry of a pose, 0 without: scratch
-    choices: Ints  # [N, C, 33, 2] decisions made before: covered bits, entry; last row: how many
-    orders: Ints  # [N, 2, C] order of the cameras: tried now, best so far
+    cells: Ints  # [cells + 1] where each cell's row of `scores` begins
+    scores: Floats  # [K, 2] poses that see the cell, and how well: camsim.policies.scores
+    agenda: Floats  # [N, C, AGENDA_COLUMNS] of the heuristic rule
+    sighted: Floats  # [N, T, 3] targets known in a decision: index, x, y
+    options: Ints  # [N, C, N_POSES + N_ORDERS + 1, OPTION_COLUMNS] of a decision
+    sums: Floats  # [N, C, N_POSES] scores of the options
 
 
 class TargetMemory(NamedTuple):
@@ -71,7 +78,7 @@ class TargetMemory(NamedTuple):
     table: Floats  # [N, T, MEMORY_COLUMNS]
     edges: Ints  # [N, T, T] messages from -> to that arrived in this frame
     traffic: Ints  # [N, 2] messages that arrived: in this frame, in this episode
-    posted: Ints  # [N, delay + 1, T, T] 16 + bits of the open warehouses, 0 none
+    post: Ints  # [N, delay + 1, T, T] 16 + bits of the open warehouses, 0 none
 
 
 def allocate_camera_memory(
@@ -93,9 +100,8 @@ def allocate_camera_memory(
     Raises:
         ValueError: the heuristic rule is asked for without `params`, or for too many targets.
     """
-    greedy = plays(rules, CAMERA_POLICIES["greedy"])
     heuristic = plays(rules, CAMERA_POLICIES["heuristic"])
-    scores: ScoreTable = NO_SCORES
+    scores = NO_SCORES
     if heuristic:
         if params is None:
             raise ValueError("heuristic cameras need the scenario's params")
@@ -105,29 +111,23 @@ def allocate_camera_memory(
             )
         scores = score_table(params.theta_min_deg, params.max_range)
     n, c, t = n_envs, n_cameras, n_targets
-    slots = rules.delay + 1 if (greedy or heuristic) and not rules.silent else 0
-    planned, n_poses = n * heuristic, len(scores.poses)
+    looks = n if heuristic or plays(rules, CAMERA_POLICIES["greedy"]) else 0
+    slots = rules.delay + 1 if looks and not rules.silent else 0
+    planned = n if heuristic else 0
     return CameraMemory(
         rule=np.zeros(n, np.int64),
-        seen=np.zeros((n * greedy, c, t, SEEN_COLUMNS)),
+        seen=np.zeros((looks, c, t, SEEN_COLUMNS)),
         last_action=np.zeros((n, c, 2)),
         edges=np.zeros((n, c, c), np.int64),
         traffic=np.zeros((n, 2), np.int64),
-        contact=np.zeros((n * greedy, c, c, CONTACT_COLUMNS), np.int64),
-        posted=np.zeros((n, slots, c, c), np.int64),
+        post=np.zeros((n, K_SLOTS + slots, c, c), np.int64),
         mail=np.zeros((n, slots, c, t + 1, MAIL_COLUMNS)),
-        goal=np.zeros((planned, c, 3)),
-        poses=scores.poses,
-        score_start=scores.start,
-        score_pose=scores.pose,
-        score_value=scores.value,
-        party=np.zeros((planned, c, 4)),
+        cells=scores.cells,
+        scores=scores.rows,
+        agenda=np.zeros((planned, c, AGENDA_COLUMNS)),
         sighted=np.zeros((planned, t, 3)),
-        entries=np.zeros((planned, c, n_poses, 2), np.int64),
-        sums=np.zeros((planned, c, n_poses)),
-        places=np.zeros((planned, n_poses), np.int64),
-        choices=np.zeros((planned, c, N_ORDERS + 1, 2), np.int64),
-        orders=np.zeros((planned, 2, c), np.int64),
+        options=np.zeros((planned, c, N_POSES + N_ORDERS + 1, OPTION_COLUMNS), np.int64),
+        sums=np.zeros((planned, c, N_POSES)),
     )
 
 
@@ -141,14 +141,11 @@ def allocate_target_memory(n_envs: int, n_targets: int, rules: TargetRules) -> T
         table=np.zeros((n_envs, n_targets, MEMORY_COLUMNS)),
         edges=np.zeros((n_envs, n_targets, n_targets), np.int64),
         traffic=np.zeros((n_envs, 2), np.int64),
-        posted=np.zeros((n_envs, slots, n_targets, n_targets), np.int64),
+        post=np.zeros((n_envs, slots, n_targets, n_targets), np.int64),
     )
 
 
-_NOT_STATE = (
-    *("poses", "score_start", "score_pose", "score_value"),
-    *("goal", "party", "sighted", "entries", "sums", "places", "choices", "orders"),
-)
+_NOT_STATE = ("cells", "scores", "agenda", "sighted", "options", "sums")
 
 
 def memory_state(memory: CameraMemory | TargetMemory) -> dict[str, np.ndarray]:

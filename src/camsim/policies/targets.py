@@ -17,17 +17,15 @@ from camsim.policies.memory import (
     allocate_target_memory,
 )
 from camsim.policies.messages import (
-    clear_slot,
+    clear_matrix,
+    clear_post,
     close_frame,
-    count_message,
-    forget_messages,
+    count_messages,
     gets_through,
-    slot_due,
-    slot_now,
 )
 from camsim.policies.rules import TARGET_POLICIES, TargetRules
 from camsim.policies.walking import drift, greedy_goal, knows_empty, naive_goal, noisy_walk
-from camsim.state import Floats, SimParams, Tables
+from camsim.state import Floats, Ints, SimParams, Tables, Words
 
 __all__ = [
     "GREEDY",
@@ -48,33 +46,45 @@ _TOLD = 16  # added to the four bits of open warehouses: a message is never 0
 
 
 @outlined_fn
-def reset_targets(i: int, rules: TargetRules, s: Tables, minds: TargetMemory) -> None:
-    """Forget the last episode; the first noise is half a draw from the action box."""
-    memory = minds.table
-    minds.rule[i] = draw_rule(i, rules.cumulative, s.rng)
-    forget_messages(i, minds)
-    for t in range(s.targets.shape[1]):
-        step = s.targets[i, t, T_STEP]
+def _forget(i: int, rule: int, targets: Floats, memory: Floats, rng: Words) -> None:
+    """Clear what targets remember; the first noise is half a draw from the action box."""
+    for t in range(targets.shape[1]):
+        step = targets[i, t, T_STEP]
         for w in range(4):
             memory[i, t, M_OPEN + w] = 1.0
         memory[i, t, M_GOAL] = -1.0
-        memory[i, t, M_X] = s.targets[i, t, T_X]
-        memory[i, t, M_Y] = s.targets[i, t, T_Y]
-        memory[i, t, M_NOISE_X] = 0.5 * uniform_between(s.rng, i, -step, step)
-        memory[i, t, M_NOISE_Y] = 0.5 * uniform_between(s.rng, i, -step, step)
-        if minds.rule[i] == NAIVE:
-            memory[i, t, M_GOAL] = below(s.rng, i, 4)
-            memory[i, t, M_TURN] = 1.0 if uniform(s.rng, i) < 0.5 else -1.0
+        memory[i, t, M_X] = targets[i, t, T_X]
+        memory[i, t, M_Y] = targets[i, t, T_Y]
+        memory[i, t, M_NOISE_X] = 0.5 * uniform_between(rng, i, -step, step)
+        memory[i, t, M_NOISE_Y] = 0.5 * uniform_between(rng, i, -step, step)
+        if rule == NAIVE:
+            memory[i, t, M_GOAL] = below(rng, i, 4)
+            memory[i, t, M_TURN] = 1.0 if uniform(rng, i) < 0.5 else -1.0
+
+
+@outlined_fn
+def _forget_messages(i: int, edges: Ints, traffic: Ints, post: Ints) -> None:
+    clear_matrix(i, edges)
+    traffic[i, :] = 0
+    clear_post(i, 0, post.shape[1], post)
 
 
 @device_fn
-def _notice_empty(i: int, view: int, s: Tables, memory: Floats) -> bool:
+def reset_targets(i: int, rules: TargetRules, s: Tables, minds: TargetMemory) -> None:
+    """Forget the last episode and draw the rule of the next one."""
+    minds.rule[i] = draw_rule(i, rules.cumulative, s.rng)
+    _forget(i, minds.rule[i], s.targets, minds.table, s.rng)
+    _forget_messages(i, minds.edges, minds.traffic, minds.post)
+
+
+@outlined_fn
+def _notice_empty(i: int, observes: int, targets: Floats, world: Floats, memory: Floats) -> bool:
     """Close warehouses seen to be empty (spec 11.3 observe); tell whether anybody has news."""
     anybody = False
-    for t in range(s.targets.shape[1]):
+    for t in range(targets.shape[1]):
         news = False
         for w in range(4):
-            if memory[i, t, M_OPEN + w] > 0 and knows_empty(i, t, w, view, s):
+            if memory[i, t, M_OPEN + w] > 0 and knows_empty(i, t, w, observes, targets, world):
                 memory[i, t, M_OPEN + w] = 0.0
                 news = True
         memory[i, t, M_NEWS] = 1.0 if news else 0.0
@@ -83,70 +93,80 @@ def _notice_empty(i: int, view: int, s: Tables, memory: Floats) -> bool:
 
 
 @device_fn
-def _broadcast(i: int, t: int, slot: int, rules: TargetRules, s: Tables, m: TargetMemory) -> None:
+def _broadcast(
+    i: int,
+    t: int,
+    slot: int,
+    rules: TargetRules,
+    targets: Floats,
+    memory: Floats,
+    post: Ints,
+    rng: Words,
+) -> None:
     """Send target t's open warehouses to everybody, itself included (spec 10)."""
     message = _TOLD
     for w in range(4):
-        if m.table[i, t, M_OPEN + w] > 0:
+        if memory[i, t, M_OPEN + w] > 0:
             message += 1 << w
-    for j in range(s.targets.shape[1]):
-        dx = s.targets[i, j, T_X] - s.targets[i, t, T_X]
-        dy = s.targets[i, j, T_Y] - s.targets[i, t, T_Y]
-        if gets_through(i, rules, s.rng, dx, dy):
-            m.posted[i, slot, t, j] = message
+    for j in range(targets.shape[1]):
+        dx = targets[i, j, T_X] - targets[i, t, T_X]
+        dy = targets[i, j, T_Y] - targets[i, t, T_Y]
+        if gets_through(i, rules.dropout, rules.reach, rng, (dx, dy)):
+            post[i, slot, t, j] = message
 
 
 @outlined_fn
-def _share_empty(i: int, rules: TargetRules, s: Tables, minds: TargetMemory) -> None:
-    """Let targets notice empty warehouses and tell each other (spec 11.3 observe, messages)."""
-    news = _notice_empty(i, rules.observes, s, minds.table)
-    if rules.silent or (rules.delay == 0 and not news):
-        return
-    n_targets = s.targets.shape[1]
-    step = int(s.world[i, W_STEP])
-    now, due = slot_now(step, minds.posted), slot_due(step, minds.posted)
-    clear_slot(i, now, minds.posted)
+def _exchange_news(
+    i: int, step: int, rules: TargetRules, targets: Floats, memory: Floats, post: Ints, rng: Words
+) -> int:
+    """Let targets tell each other and read what is due (spec 11.3); return the slot read."""
+    n_targets = targets.shape[1]
+    now, due = step % (rules.delay + 1), (step + 1) % (rules.delay + 1)
+    clear_post(i, now, now + 1, post)
     for t in range(n_targets):
-        if minds.table[i, t, M_NEWS] > 0:
-            _broadcast(i, t, now, rules, s, minds)
+        if memory[i, t, M_NEWS] > 0:
+            _broadcast(i, t, now, rules, targets, memory, post, rng)
     for t in range(n_targets):
         for j in range(n_targets):
-            message = minds.posted[i, due, t, j]
+            message = post[i, due, t, j]
             if message > 0:
-                count_message(i, t, j, minds)
                 for w in range(4):
-                    if not message & (1 << w):
-                        minds.table[i, j, M_OPEN + w] = 0.0
+                    if message & (1 << w) == 0:
+                        memory[i, j, M_OPEN + w] = 0.0
+    return due
 
 
-@device_fn
-def _act_randomly(i: int, hold: int, s: Tables, memory: Floats, action: Floats) -> None:
-    """Hold a draw from the action box for `hold` frames (spec 11.1)."""
-    fresh = int(s.world[i, W_STEP]) % hold == 0
-    for t in range(s.targets.shape[1]):
-        if fresh:
-            step = s.targets[i, t, T_STEP]
-            memory[i, t, M_NOISE_X] = uniform_between(s.rng, i, -step, step)
-            memory[i, t, M_NOISE_Y] = uniform_between(s.rng, i, -step, step)
-        action[i, t, 0] = memory[i, t, M_NOISE_X]
-        action[i, t, 1] = memory[i, t, M_NOISE_Y]
+@outlined_fn
+def _act_randomly(i: int, fresh: bool, targets: Floats, memory: Floats, rng: Words) -> None:
+    """Draw actions from the action box if they are to be fresh (spec 11.1)."""
+    if fresh:
+        for t in range(targets.shape[1]):
+            step = targets[i, t, T_STEP]
+            memory[i, t, M_NOISE_X] = uniform_between(rng, i, -step, step)
+            memory[i, t, M_NOISE_Y] = uniform_between(rng, i, -step, step)
 
 
 @outlined_fn
 def _walk(
-    i: int, rules: TargetRules, params: SimParams, s: Tables, minds: TargetMemory, action: Floats
+    i: int,
+    rule: int,
+    observes: int,
+    scale: float,
+    targets: Floats,
+    world: Floats,
+    memory: Floats,
+    action: Floats,
+    rng: Words,
 ) -> None:
-    """Write the actions of naive, greedy and heuristic targets."""
-    rule, memory, targets = minds.rule[i], minds.table, s.targets
-    scale = NAIVE_NOISE if rule == NAIVE else rules.noise_scale
+    """Write the actions of naive and greedy targets."""
     for t in range(targets.shape[1]):
         if rule == NAIVE:
-            goal = naive_goal(i, t, rules.observes, s, memory)
+            goal = naive_goal(i, t, observes, targets, world, memory)
         else:
-            goal = greedy_goal(i, t, targets, memory, s.rng)
-        action[i, t, 0], action[i, t, 1] = noisy_walk(i, t, goal, scale, targets, memory, s.rng)
-        if rule == HEURISTIC:
-            drift(i, t, rules, params, s, action)
+            goal = greedy_goal(i, t, targets, memory, rng)
+        ax, ay = noisy_walk(i, t, goal, scale, targets, memory, rng)
+        action[i, t, 0] = ax
+        action[i, t, 1] = ay
 
 
 @device_fn
@@ -157,13 +177,24 @@ def act_targets(
 
     A team that is driven from outside keeps the action that stands there.
     """
-    rule = minds.rule[i]
+    rule, memory, observes = minds.rule[i], minds.table, rules.observes
     if rule < 0:
         return
-    close_frame(i, minds)
+    step = int(s.world[i, W_STEP])
+    close_frame(i, minds.edges, minds.traffic)
     if rule == RANDOM:
-        _act_randomly(i, rules.random_hold, s, minds.table, action)
+        _act_randomly(i, step % rules.random_hold == 0, s.targets, memory, s.rng)
+        for t in range(s.targets.shape[1]):
+            action[i, t, 0] = memory[i, t, M_NOISE_X]
+            action[i, t, 1] = memory[i, t, M_NOISE_Y]
         return
     if rule != NAIVE:
-        _share_empty(i, rules, s, minds)
-    _walk(i, rules, params, s, minds, action)
+        news = _notice_empty(i, observes, s.targets, s.world, memory)
+        if not rules.silent and (news or rules.delay > 0):
+            due = _exchange_news(i, step, rules, s.targets, memory, minds.post, s.rng)
+            count_messages(i, due, minds.post, minds.edges, minds.traffic)
+    scale = NAIVE_NOISE if rule == NAIVE else rules.noise_scale
+    _walk(i, rule, observes, scale, s.targets, s.world, memory, action, s.rng)
+    if rule == HEURISTIC:
+        reach = params.target_range + params.camera_radius
+        drift(i, observes, reach, scale, s.cameras, s.targets, action)

@@ -2,7 +2,7 @@
 
 import math
 
-from camsim.kernels._jit import device_fn
+from camsim.kernels._jit import device_fn, outlined_fn
 from camsim.kernels.cargo import row_is_empty
 from camsim.kernels.geometry import DEG, bearing_deg, wrap_deg
 from camsim.kernels.observe import ENHANCED, RAW, SHARED
@@ -10,7 +10,6 @@ from camsim.kernels.rng import below, uniform, uniform_between
 from camsim.layout import (
     C_COS,
     C_PHI,
-    C_RADIUS,
     C_RANGE,
     C_SIN,
     C_THETA,
@@ -25,8 +24,7 @@ from camsim.layout import (
     WAREHOUSES,
 )
 from camsim.policies.memory import M_GOAL, M_NOISE_X, M_NOISE_Y, M_OPEN, M_TURN, M_X, M_Y
-from camsim.policies.rules import TargetRules
-from camsim.state import Floats, SimParams, Tables, Words
+from camsim.state import Floats, Words
 
 ARRIVED = 67.5
 """Distance to its warehouse at which a naive target turns to the next one."""
@@ -36,15 +34,15 @@ WIDER = 1.2
 
 
 @device_fn
-def knows_empty(i: int, t: int, w: int, view: int, s: Tables) -> bool:
+def knows_empty(i: int, t: int, w: int, observes: int, targets: Floats, world: Floats) -> bool:
     """Tell whether target t's observation says that warehouse w is empty."""
-    if view == RAW:
-        return bool(s.targets[i, t, T_EMPTY + w] > 0.0)
-    if view == ENHANCED:
-        return bool(row_is_empty(i, w, s.world))
+    if observes == RAW:
+        return bool(targets[i, t, T_EMPTY + w] > 0.0)
+    if observes == ENHANCED:
+        return bool(row_is_empty(i, w, world))
     known = False
-    for j in range(s.targets.shape[1]):
-        known = known or s.targets[i, j, T_EMPTY + w] > 0.0
+    for j in range(targets.shape[1]):
+        known = known or targets[i, j, T_EMPTY + w] > 0.0
     return known
 
 
@@ -79,20 +77,22 @@ def greedy_goal(i: int, t: int, targets: Floats, memory: Floats, rng: Words) -> 
 
 
 @device_fn
-def naive_goal(i: int, t: int, view: int, s: Tables, memory: Floats) -> int:
+def naive_goal(
+    i: int, t: int, observes: int, targets: Floats, world: Floats, memory: Floats
+) -> int:
     """Return the warehouse that target t walks to, the next one round if it has arrived (11.2)."""
     goal, turn = int(memory[i, t, M_GOAL]), int(memory[i, t, M_TURN])
-    dx = WAREHOUSES[goal, 0] - s.targets[i, t, T_X]
-    dy = WAREHOUSES[goal, 1] - s.targets[i, t, T_Y]
+    dx = WAREHOUSES[goal, 0] - targets[i, t, T_X]
+    dy = WAREHOUSES[goal, 1] - targets[i, t, T_Y]
     if math.sqrt(dx * dx + dy * dy) > ARRIVED:
         return goal
-    any_warehouse = s.targets[i, t, T_LOAD] > 0.0
+    any_warehouse = targets[i, t, T_LOAD] > 0.0
     if not any_warehouse:
         any_warehouse = True
         for w in range(4):
-            any_warehouse = any_warehouse and knows_empty(i, t, w, view, s)
+            any_warehouse = any_warehouse and knows_empty(i, t, w, observes, targets, world)
     goal = (goal + turn) % 4
-    while not any_warehouse and knows_empty(i, t, goal, view, s):
+    while not any_warehouse and knows_empty(i, t, goal, observes, targets, world):
         goal = (goal + turn) % 4
     memory[i, t, M_GOAL] = goal
     return goal
@@ -123,61 +123,72 @@ def noisy_walk(
 
 
 @device_fn
-def _in_reach(i: int, t: int, c: int, params: SimParams, s: Tables) -> bool:
+def _in_reach(i: int, t: int, c: int, reach: float, cameras: Floats, targets: Floats) -> bool:
     """Tell whether target t senses camera c itself (spec 5.4)."""
-    dx = s.cameras[i, c, C_X] - s.targets[i, t, T_X]
-    dy = s.cameras[i, c, C_Y] - s.targets[i, t, T_Y]
-    reach = params.target_range + s.cameras[i, c, C_RADIUS]
-    return bool(math.sqrt(dx * dx + dy * dy) <= reach)
+    dx = cameras[i, c, C_X] - targets[i, t, T_X]
+    dy = cameras[i, c, C_Y] - targets[i, t, T_Y]
+    return math.sqrt(dx * dx + dy * dy) <= reach
 
 
 @device_fn
-def sees_camera(i: int, t: int, c: int, view: int, params: SimParams, s: Tables) -> bool:
+def _sees_camera(
+    i: int, t: int, c: int, observes: int, reach: float, cameras: Floats, targets: Floats
+) -> bool:
     """Tell whether camera c is in target t's observation, under the team's view."""
-    if view == ENHANCED or _in_reach(i, t, c, params, s):
-        return True
-    if view == SHARED:
-        for j in range(s.targets.shape[1]):
-            if _in_reach(i, j, c, params, s):
-                return True
-    return False
+    first, last = t, t + 1
+    if observes == SHARED:
+        first, last = 0, targets.shape[1]
+    seen = observes == ENHANCED
+    for j in range(first, last):
+        seen = seen or _in_reach(i, j, c, reach, cameras, targets)
+    return seen
 
 
 @device_fn
-def _urge(i: int, t: int, c: int, s: Tables) -> tuple[float, float, float]:
-    """Return how deep target t stands in camera c's field, 0 to infinity, and the way out.
+def _urge(i: int, t: int, c: int, cameras: Floats, targets: Floats) -> tuple[float, float, float]:
+    """Return how far target t is from the middle of camera c's field, and the way out.
 
-    The depth is the distance to the centre of the largest disc in the field, in radii of that
-    disc; -1 if the camera is no threat. The angle is compared with its sign, as in MATE.
+    The middle is the centre of the largest disc in the field, the distance in radii of that disc;
+    infinite if the camera is no threat. The angle is compared with its sign, as in MATE.
     """
-    dx = s.targets[i, t, T_X] - s.cameras[i, c, C_X]
-    dy = s.targets[i, t, T_Y] - s.cameras[i, c, C_Y]
-    sight_range, theta = s.cameras[i, c, C_RANGE], s.cameras[i, c, C_THETA]
-    off = wrap_deg(bearing_deg(dx, dy) - s.cameras[i, c, C_PHI])
+    dx = targets[i, t, T_X] - cameras[i, c, C_X]
+    dy = targets[i, t, T_Y] - cameras[i, c, C_Y]
+    sight_range, theta = cameras[i, c, C_RANGE], cameras[i, c, C_THETA]
+    off = wrap_deg(bearing_deg(dx, dy) - cameras[i, c, C_PHI])
     if math.sqrt(dx * dx + dy * dy) > WIDER * sight_range or off > WIDER * 0.5 * theta:
-        return -1.0, 0.0, 0.0
+        return math.inf, 0.0, 0.0
     middle = sight_range / (1.0 + math.sin(min(0.5 * theta, 90.0) * DEG))
-    out_x, out_y = dx - middle * s.cameras[i, c, C_COS], dy - middle * s.cameras[i, c, C_SIN]
-    depth = math.sqrt(out_x * out_x + out_y * out_y) / (sight_range - middle)
-    return depth, out_x, out_y
+    out_x, out_y = dx - middle * cameras[i, c, C_COS], dy - middle * cameras[i, c, C_SIN]
+    distance = math.sqrt(out_x * out_x + out_y * out_y) / (sight_range - middle)
+    return distance, out_x, out_y
 
 
-@device_fn
-def drift(i: int, t: int, rules: TargetRules, params: SimParams, s: Tables, action: Floats) -> None:
-    """Add a step away from the camera that sees target t best, unless it leads back (11.4)."""
-    nearest, away_x, away_y = math.inf, 0.0, 0.0
-    for c in range(s.cameras.shape[1]):
-        if sees_camera(i, t, c, rules.observes, params, s):
-            depth, x, y = _urge(i, t, c, s)
-            if 0.0 <= depth < nearest:
-                nearest, away_x, away_y = depth, x, y
-    if nearest == math.inf:
-        return
-    step = s.targets[i, t, T_STEP]
-    norm = math.sqrt(away_x * away_x + away_y * away_y)
-    if norm > rules.noise_scale * step:
-        shorten = rules.noise_scale * step / norm
-        away_x, away_y = away_x * shorten, away_y * shorten
-    if action[i, t, 0] * away_x + action[i, t, 1] * away_y >= 0.0:
-        action[i, t, 0] = min(max(action[i, t, 0] + away_x, -step), step)
-        action[i, t, 1] = min(max(action[i, t, 1] + away_y, -step), step)
+@outlined_fn
+def drift(
+    i: int,
+    observes: int,
+    reach: float,
+    scale: float,
+    cameras: Floats,
+    targets: Floats,
+    action: Floats,
+) -> None:
+    """Add to every target's action a step away from the camera that holds it best (11.4).
+
+    It is added only if it does not lead back. `reach`: distance at which a target senses a camera;
+    `scale`: longest drift, in steps of the target.
+    """
+    for t in range(targets.shape[1]):
+        nearest, away_x, away_y = math.inf, 0.0, 0.0
+        for c in range(cameras.shape[1]):
+            if _sees_camera(i, t, c, observes, reach, cameras, targets):
+                distance, x, y = _urge(i, t, c, cameras, targets)
+                if distance < nearest:
+                    nearest, away_x, away_y = distance, x, y
+        step = targets[i, t, T_STEP]
+        norm = math.sqrt(away_x * away_x + away_y * away_y)
+        if norm > scale * step:
+            away_x, away_y = away_x * (scale * step / norm), away_y * (scale * step / norm)
+        if action[i, t, 0] * away_x + action[i, t, 1] * away_y >= 0.0:
+            action[i, t, 0] = min(max(action[i, t, 0] + away_x, -step), step)
+            action[i, t, 1] = min(max(action[i, t, 1] + away_y, -step), step)
