@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from camsim.envs.scripted import ScriptedEnv
 from camsim.envs.selection import SelectionEnv
 from camsim.layout import EPISODE_COLUMNS
+from camsim.policies.rules import EXTERNAL, camera_rules
 from camsim.scenario import load_scenario
+from camsim.sim import OBSERVATION_MODES
 from qplex_hrl.agent import Agent
 from qplex_hrl.checkpoint import CheckpointError, load_checkpoint
 from qplex_hrl.config import RunConfig, config_from_mapping, config_hash
@@ -160,25 +162,25 @@ def evaluate_checkpoint(
 def evaluate_scripted(
     camera_policy: str, world: World, seeds: NDArray[np.uint64], *, num_envs: int
 ) -> dict[str, Any]:
-    """Return the evaluation of scripted cameras, which see their own field of view only.
+    """Return the evaluation of scripted cameras.
 
     Args:
-        camera_policy: name of the rule.
+        camera_policy: name of the rule, or a mixture as `greedy=0.5,random=0.5`.
         world: MATE-4v4-9 with greedy targets unless it says otherwise.
         seeds: [M], one per episode.
         num_envs: episodes that run in parallel.
 
     Raises:
-        ValueError: a policy or the scenario does not exist, or a shared field of view is asked for.
+        ValueError: a policy or the scenario does not exist, or a team would have no player.
     """
-    if world.shared_field_of_view:
-        msg = "scripted cameras cannot share their field of view"
-        raise ValueError(msg)
     scenario, opponent = world.scenario or "MATE-4v4-9", world.opponent or "greedy"
+    if EXTERNAL in (camera_policy, opponent):
+        raise ValueError(f"policy {EXTERNAL!r} leaves a team without a player")
+    regime = "shared" if world.shared_field_of_view else "own"
     player = ScriptedEnv(
         load_scenario(scenario),
         min(num_envs, len(seeds)),
-        camera_policy=camera_policy,
+        camera_policy=camera_rules(camera_policy, view=OBSERVATION_MODES[regime]),
         target_policy=opponent,
         max_episode_steps=world.max_episode_steps,
     )
@@ -186,7 +188,7 @@ def evaluate_scripted(
         "policy": camera_policy,
         "scenario": scenario,
         "opponent": opponent,
-        "regime": "own",
+        "regime": regime,
         "max_episode_steps": world.max_episode_steps,
         "config_hash": None,
     }

@@ -23,6 +23,7 @@ def build_env(config: RunConfig, num_envs: int) -> SelectionEnv:
         executor=hrl.executor,
         observation_mode=observation_mode(config.env),
         opponent=config.env.opponent,
+        opponent_view=opponent_view(config.env),
         max_episode_steps=config.env.max_episode_steps,
         gamma=config.algorithm.gamma,
         reward_coefficients=hrl.reward_coefficients.model_dump(exclude={"soft_coverage_score"}),
@@ -35,6 +36,11 @@ def observation_mode(config: EnvConfig) -> str:
     if config.enhanced_observation in ("camera", "both"):
         return "enhanced"
     return "shared" if config.shared_field_of_view else "own"
+
+
+def opponent_view(config: EnvConfig) -> str:
+    """Return what the targets observe: own or enhanced."""
+    return "enhanced" if config.enhanced_observation in ("target", "both") else "own"
 
 
 def model_dims(env: SelectionEnv) -> ModelDims:

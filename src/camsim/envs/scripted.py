@@ -136,7 +136,7 @@ class ScriptedEnv:
             allocate_camera_memory(num_envs, n_cameras, n_targets, camera_policy, self.sim.params),
             allocate_target_memory(num_envs, n_targets, target_policy),
         )
-        self._actions = (
+        self.actions = (
             np.zeros((num_envs, n_cameras, 2)),
             np.zeros((num_envs, n_targets, 2)),
         )
@@ -181,7 +181,7 @@ class ScriptedEnv:
             sim.boxes,
             sim.tables,
             *self.teams,
-            *self._actions,
+            *self.actions,
             sim.no_goal,
             sim.order,
             ObsBuffers(np.zeros(0), np.zeros(0), np.zeros(0)) if out is None else out,
