@@ -42,7 +42,7 @@ from camsim.scenario import Scenario, load_scenario
 TOLERANCE = 1e-9
 NOISE = slice(memory.M_NOISE_X, memory.M_NOISE_Y + 1)
 OPEN = slice(memory.M_OPEN, memory.M_OPEN + 4)
-OPTICS = Optics(30.0, 1500.0, 5.0, 2.5)
+OPTICS = Optics(30.0, 1500.0, 5.0, 2.5)  # of the presets with 2 and 4 cameras
 
 
 def seeds(n: int) -> np.ndarray:
@@ -236,12 +236,12 @@ def test_greedy_target_takes_an_open_warehouse_at_random() -> None:
 @pytest.mark.parametrize("view", [RAW, SHARED, ENHANCED])
 def test_naive_targets(view: int) -> None:
     """Round and round, past warehouses known to be empty; goals and directions uniform."""
-    scenario = scenario_with("MATE-2v4-9", num_cargoes_per_target=3)
+    scenario = scenario_with("MATE-2v4-9", num_cargoes_per_target=4)
     n_envs = 4
     env = play(scenario, n_envs, "random", target_rules("naive", view=view))
     table = env.teams[3].table
     turned = skipped = 0
-    for _ in range(400):
+    for _ in range(600):
         before, places = table.copy(), read(env.sim, "target_xy").copy()
         loaded = read(env.sim, "target_goal") >= 0
         steps = read(env.sim, "target_step_size").copy()
@@ -314,7 +314,10 @@ class CamerasChecked:
 
     def __init__(self, env: ScriptedEnv, i: int, rules: CameraRules) -> None:
         self.env, self.i, self.rules = env, i, rules
-        minds = [GreedyCamera(xy, OPTICS) for xy in pairs(read(env.sim, "camera_xy")[i])]
+        p = env.sim.params
+        limits = p.rotation_step_deg, p.zooming_step_deg
+        optics = Optics(p.theta_min_deg, p.max_range, *limits)
+        minds = [GreedyCamera(xy, optics) for xy in pairs(read(env.sim, "camera_xy")[i])]
         self.team = GreedyTeam(minds, Radio(rules.silent, rules.reach, rules.delay))
         self.pauses: list[int] = []
         self.n_followed = self.n_idle = self.n_repeated = self.n_unseen = self.n_messages = 0
@@ -357,7 +360,7 @@ class CamerasChecked:
     [
         ("MATE-4v4-9", camera_rules("greedy")),
         ("MATE-4v4-9", camera_rules("greedy", link=Link(silent=True))),
-        ("MATE-4v4-9", camera_rules("greedy", link=Link(reach=900.0))),
+        ("MATE-4v4-9", camera_rules("greedy", link=Link(reach=1250.0))),
         ("MATE-8v8-9", camera_rules("greedy", link=Link(delay=5), only_loaded=True)),
         ("MATE-4v4-9", camera_rules("greedy", link=Link(delay=60), only_loaded=True)),
         ("MATE-4v4-9", camera_rules("greedy", view=SHARED)),
