@@ -21,6 +21,7 @@ __all__ = ["main"]
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 EVALUATION_ENVS = 32  # episodes that run in parallel
+_POLICIES = "random, naive, greedy, heuristic, or a mixture such as greedy=0.5,random=0.5"
 
 _LOG = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_simulator_benchmark(actions.add_parser("simulator", help="steps per second of the world"))
     training = actions.add_parser("training", help="frames per second of a training run")
     training.set_defaults(command=_benchmark_training)
+    _add_reference(actions.add_parser("reference", help="scripted teams against upstream's"))
 
     doctor = commands.add_parser("doctor", help="show versions and check that kernels compile")
     doctor.set_defaults(command=_doctor)
@@ -119,8 +121,8 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     cameras = parser.add_mutually_exclusive_group(required=True)
     cameras.add_argument("--checkpoint", type=Path, metavar="CKPT", help="trained cameras")
-    cameras.add_argument("--camera-agent", metavar="NAME", help="random, naive or greedy")
-    add("--target-agent", metavar="NAME", help="greedy or random; default: as trained, or greedy")
+    cameras.add_argument("--camera-agent", metavar="NAME", help=_POLICIES)
+    add("--target-agent", metavar="NAME", help=f"{_POLICIES}; default: as trained, or greedy")
     add("--scenario", metavar="S", help="preset or file; default: the checkpoint's, or MATE-4v4-9")
     add("--seed", type=int, default=0, help="of the episodes; default: 0")
     add(
@@ -143,6 +145,19 @@ def _add_simulator_benchmark(parser: argparse.ArgumentParser) -> None:
         help="interpreter that upstream runs in; default: this one",
     )
     parser.set_defaults(command=_benchmark_simulator)
+
+
+def _add_reference(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--episodes", type=int, default=512, metavar="N", help="of each row; default: 512")
+    add("--seed", type=int, default=0, help="of the episodes; default: 0")
+    add(
+        "--stats",
+        type=Path,
+        metavar="FILE.json",
+        help="upstream's means; default: the shipped ones",
+    )
+    parser.set_defaults(command=_reference)
 
 
 def _add_log_level(parser: argparse.ArgumentParser) -> None:
@@ -253,6 +268,18 @@ def _benchmark_training(args: argparse.Namespace) -> int:
     from qplex_hrl.benchmark import benchmark_training
 
     return benchmark_training()
+
+
+def _reference(args: argparse.Namespace) -> int:
+    from qplex_hrl.reference import compare_with_reference, load_reference
+    from qplex_hrl.seeding import episode_seeds
+
+    if args.episodes < 2:
+        raise ValueError(f"--episodes {args.episodes}: expected at least 2")
+    if args.seed < 0:
+        raise ValueError(f"--seed {args.seed}: expected at least 0")
+    reference = load_reference(args.stats)
+    return compare_with_reference(reference, episode_seeds(args.seed, args.episodes))
 
 
 def _doctor(args: argparse.Namespace) -> int:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 from camsim.documents import DocumentError, parse_yaml, read_mapping, validate_mapping
+from camsim.policies.rules import TARGET_POLICIES, policy_weights
 from camsim.scenario import ScenarioError, load_scenario
 
 __all__ = [
@@ -59,12 +60,19 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+def _target_policy(value: str) -> str:
+    policy_weights(value, TARGET_POLICIES)  # raises what is expected instead
+    return value
+
+
 class EnvConfig(_Section):
     """The world and how many of it run in parallel."""
 
     scenario: str = Field(default="MATE-4v4-9", description="preset, or path of a MATE-format file")
-    opponent: Literal["greedy", "random"] = Field(
-        default="greedy", description="policy of the targets"
+    opponent: Annotated[str, AfterValidator(_target_policy)] = Field(
+        default="greedy",
+        description="policy of the targets: random, naive, greedy, heuristic, or a mixture such as "
+        "greedy=0.5,random=0.5",
     )
     num_envs: Count = Field(default=64, description="parallel environments, N")
     max_episode_steps: Count | None = Field(

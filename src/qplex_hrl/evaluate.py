@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from camsim.envs.scripted import ScriptedEnv
 from camsim.envs.selection import SelectionEnv
 from camsim.layout import EPISODE_COLUMNS
+from camsim.policies.rules import EXTERNAL, camera_rules
 from camsim.scenario import load_scenario
+from camsim.sim import OBSERVATION_MODES
 from qplex_hrl.agent import Agent
 from qplex_hrl.checkpoint import CheckpointError, load_checkpoint
 from qplex_hrl.config import RunConfig, config_from_mapping, config_hash
@@ -184,23 +186,23 @@ def load_cameras(
 def evaluate_scripted(
     camera_policy: str, world: World, seeds: NDArray[np.uint64], *, num_envs: int
 ) -> dict[str, Any]:
-    """Return the evaluation of scripted cameras, which see their own field of view only.
+    """Return the evaluation of scripted cameras.
 
     Args:
-        camera_policy: name of the rule.
+        camera_policy: name of the rule, or a mixture as `greedy=0.5,random=0.5`.
         world: MATE-4v4-9 with greedy targets unless it says otherwise.
         seeds: [M], one per episode.
         num_envs: episodes that run in parallel.
 
     Raises:
-        ValueError: a policy or the scenario does not exist, or a shared field of view is asked for.
+        ValueError: a policy or the scenario does not exist, or a team would have no player.
     """
     player = scripted_cameras(camera_policy, world, num_envs=min(num_envs, len(seeds)))
     provenance = {
         "policy": camera_policy,
         "scenario": world.scenario or DEFAULT_SCENARIO,
         "opponent": world.opponent or DEFAULT_OPPONENT,
-        "regime": "own",
+        "regime": "shared" if world.shared_field_of_view else "own",
         "max_episode_steps": world.max_episode_steps,
         "config_hash": None,
     }
@@ -211,16 +213,17 @@ def scripted_cameras(camera_policy: str, world: World, *, num_envs: int) -> Scri
     """Return `num_envs` environments of `world` with scripted cameras.
 
     Raises:
-        ValueError: a policy or the scenario does not exist, or a shared field of view is asked for.
+        ValueError: a policy or the scenario does not exist, or a team would have no player.
     """
-    if world.shared_field_of_view:
-        msg = "scripted cameras cannot share their field of view"
-        raise ValueError(msg)
+    opponent = world.opponent or DEFAULT_OPPONENT
+    if EXTERNAL in (camera_policy, opponent):
+        raise ValueError(f"policy {EXTERNAL!r} leaves a team without a player")
+    view = OBSERVATION_MODES["shared" if world.shared_field_of_view else "own"]
     return ScriptedEnv(
         load_scenario(world.scenario or DEFAULT_SCENARIO),
         num_envs,
-        camera_policy=camera_policy,
-        target_policy=world.opponent or DEFAULT_OPPONENT,
+        camera_policy=camera_rules(camera_policy, view=view),
+        target_policy=opponent,
         max_episode_steps=world.max_episode_steps,
     )
 

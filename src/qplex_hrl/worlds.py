@@ -28,6 +28,7 @@ def selection_options(config: RunConfig) -> SelectionOptions:
         executor=hrl.executor,
         observation_mode=observation_mode(config.env),
         opponent=config.env.opponent,
+        opponent_view=opponent_view(config.env),
         max_episode_steps=config.env.max_episode_steps,
         gamma=config.algorithm.gamma,
         reward_coefficients=hrl.reward_coefficients.model_dump(),
@@ -39,6 +40,11 @@ def observation_mode(config: EnvConfig) -> str:
     if config.enhanced_observation in ("camera", "both"):
         return "enhanced"
     return "shared" if config.shared_field_of_view else "own"
+
+
+def opponent_view(config: EnvConfig) -> str:
+    """Return what the targets observe: own or enhanced."""
+    return "enhanced" if config.enhanced_observation in ("target", "both") else "own"
 
 
 def model_dims(env: SelectionEnv) -> ModelDims:

@@ -110,9 +110,19 @@ def test_scripted_cameras_go_the_same_way() -> None:
     assert again["episodes"] == result["episodes"]
 
 
-def test_scripted_cameras_cannot_share_their_view() -> None:
-    with pytest.raises(ValueError, match="cannot share"):
-        evaluate_scripted("naive", World(shared_field_of_view=True), SEEDS, num_envs=2)
+@pytest.mark.slow
+def test_scripted_cameras_may_share_their_view() -> None:
+    """Greedy cameras that see with all eyes from the start hold more targets."""
+    own = World(scenario="MATE-4v4-9", max_episode_steps=150)
+    shared = own._replace(shared_field_of_view=True)
+    results = [evaluate_scripted("greedy", world, SEEDS, num_envs=6) for world in (own, shared)]
+    assert [result["provenance"]["regime"] for result in results] == ["own", "shared"]
+    assert results[0]["episodes"] != results[1]["episodes"]
+
+
+def test_a_team_needs_a_player() -> None:
+    with pytest.raises(ValueError, match="'external' leaves a team without a player"):
+        evaluate_scripted("greedy", World(opponent="external"), SEEDS, num_envs=2)
 
 
 def test_a_checkpoint_that_is_not_of_a_training_run_is_refused(tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -4,7 +4,7 @@ import pytest
 
 from camsim.envs.selection import SelectionOptions
 from qplex_hrl.config import EnvConfig, RunConfig
-from qplex_hrl.worlds import build_env, model_dims, observation_mode
+from qplex_hrl.worlds import build_env, model_dims, observation_mode, opponent_view
 
 
 def config(**hrl: object) -> RunConfig:
@@ -40,20 +40,21 @@ def test_options_are_those_of_the_configuration() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shared", "enhanced", "mode"),
+    ("shared", "enhanced", "mode", "targets"),
     [
-        (False, "none", "own"),
-        (False, "target", "own"),
-        (True, "none", "shared"),
-        (False, "camera", "enhanced"),
-        (True, "both", "enhanced"),
+        (False, "none", "own", "own"),
+        (False, "target", "own", "enhanced"),
+        (True, "none", "shared", "own"),
+        (False, "camera", "enhanced", "own"),
+        (True, "both", "enhanced", "enhanced"),
     ],
 )
-def test_what_cameras_observe(shared: bool, enhanced: str, mode: str) -> None:
+def test_what_teams_observe(shared: bool, enhanced: str, mode: str, targets: str) -> None:
     env = EnvConfig.model_validate(
         {"shared_field_of_view": shared, "enhanced_observation": enhanced}
     )
     assert observation_mode(env) == mode
+    assert opponent_view(env) == targets
 
 
 def test_dims_fit_the_observations() -> None:

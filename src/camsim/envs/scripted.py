@@ -37,46 +37,6 @@ def _start_batch(
 
 
 @device_fn
-def _play_episode(
-    i: int,
-    params: SimParams,
-    boxes: StartBoxes,
-    s: Tables,
-    teams: Teams,
-    actions: Actions,
-    order: Ints,
-    episode: Floats,
-) -> None:
-    start_teams(i, params, boxes, s, teams, order)
-    clear_episode(i, episode)
-    while s.world[i, W_DONE] == 0:
-        play_frame(i, params, s, teams, actions)
-        count_frame(i, s.world, params.sparse_reward, episode)
-
-
-@device_fn
-def _run_frames(
-    i: int,
-    n_frames: int,
-    params: SimParams,
-    boxes: StartBoxes,
-    s: Tables,
-    teams: Teams,
-    actions: Actions,
-    order: Ints,
-    out: ObsBuffers,
-    mode: int,
-) -> None:
-    """Run frames, starting a new episode whenever one ends."""
-    for _ in range(n_frames):
-        play_frame(i, params, s, teams, actions)
-        done = s.world[i, W_DONE] > 0
-        if done:
-            start_teams(i, params, boxes, s, teams, order)
-        observe_one(i, params, s, out, mode, done)
-
-
-@device_fn
 def _run_one(
     i: int,
     n_frames: int,
@@ -90,10 +50,26 @@ def _run_one(
     mode: int,
     episode: Floats,
 ) -> None:
-    if n_frames < 0:
-        _play_episode(i, params, boxes, s, teams, actions, order, episode)
-    else:
-        _run_frames(i, n_frames, params, boxes, s, teams, actions, order, out, mode)
+    """Run frames with auto-reset and observations, or one counted episode if n_frames < 0.
+
+    One loop for both: what happens in a frame is compiled into it once.
+    """
+    whole, n = n_frames < 0, 0
+    if whole:
+        start_teams(i, params, boxes, s, teams, order)
+        clear_episode(i, episode)
+    while whole or n < n_frames:
+        play_frame(i, params, s, teams, actions)
+        n += 1
+        done = s.world[i, W_DONE] > 0
+        if whole:
+            count_frame(i, s.world, params.sparse_reward, episode)
+            if done:
+                break
+        else:
+            if done:
+                start_teams(i, params, boxes, s, teams, order)
+            observe_one(i, params, s, out, mode, done)
 
 
 @batch_kernel
@@ -157,10 +133,10 @@ class ScriptedEnv:
         self.teams: Teams = (
             camera_policy,
             target_policy,
-            allocate_camera_memory(num_envs, n_cameras, n_targets, camera_policy),
+            allocate_camera_memory(num_envs, n_cameras, n_targets, camera_policy, self.sim.params),
             allocate_target_memory(num_envs, n_targets, target_policy),
         )
-        self._actions = (
+        self.actions = (
             np.zeros((num_envs, n_cameras, 2)),
             np.zeros((num_envs, n_targets, 2)),
         )
@@ -205,7 +181,7 @@ class ScriptedEnv:
             sim.boxes,
             sim.tables,
             *self.teams,
-            *self._actions,
+            *self.actions,
             sim.no_goal,
             sim.order,
             ObsBuffers(np.zeros(0), np.zeros(0), np.zeros(0)) if out is None else out,

@@ -16,7 +16,7 @@ from camsim.layout import EPISODE_COLUMNS, FeatureLayout, StateLayout
 from camsim.policies.rules import target_rules
 from camsim.policies.targets import allocate_target_memory
 from camsim.scenario import Scenario
-from camsim.sim import BatchSim, checked_seeds, load_arrays
+from camsim.sim import OBSERVATION_MODES, BatchSim, checked_seeds, load_arrays
 from camsim.state import Bools, Floats, Ints, SimParams, Singles, Words
 
 BELIEFS = ("none", "last_seen")
@@ -35,6 +35,7 @@ class SelectionOptions:
     executor: str = "lead"  # upstream: MATE's rule
     observation_mode: str = "own"  # own, shared or enhanced (camsim.sim.OBSERVATION_MODES)
     opponent: str = "greedy"  # rule of the targets, or a mixture: camsim.policies.rules
+    opponent_view: str = "own"  # what targets observe: own, shared or enhanced
     max_episode_steps: int | None = None  # None: the scenario's
     gamma: float = 1.0  # discount per frame inside a decision
     reward_coefficients: dict[str, float] = field(default_factory=lambda: {"coverage_rate": 1.0})
@@ -61,6 +62,7 @@ def _check(options: SelectionOptions) -> None:
     for key, value, known in (
         ("belief", options.belief, BELIEFS),
         ("executor", options.executor, tuple(EXECUTORS)),
+        ("opponent_view", options.opponent_view, tuple(OBSERVATION_MODES)),
     ):
         if value not in known:
             raise ValueError(f"{key} = {value!r}; expected one of {', '.join(known)}")
@@ -149,7 +151,9 @@ class SelectionEnv:
             mode=self.sim.mode,
             gamma=options.gamma,
         )
-        self._opponent = target_rules(options.opponent)
+        self._opponent = target_rules(
+            options.opponent, view=OBSERVATION_MODES[options.opponent_view], key="opponent"
+        )
         self._opponent_memory = allocate_target_memory(num_envs, self.n_targets, self._opponent)
         self._allocate(sizes)
 

@@ -17,6 +17,10 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": F
 _PRIVATE = _OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
+# Sources of records and constants that compiled code uses, without a compiled function.
+_NAMED_CONSTANTS = ("layout", "state", "_jit", "memory", "rules", "scores")
+
+
 @lru_cache(maxsize=1)
 def source_digest() -> str:
     """Return a digest of all sources that end up in compiled code: part of every cache key.
@@ -28,7 +32,7 @@ def source_digest() -> str:
     root = Path(__file__).resolve().parent.parent
     for path in sorted(root.rglob("*.py")):
         source = path.read_bytes()
-        if b"kernels._jit" in source or path.stem in ("layout", "state", "_jit"):
+        if b"kernels._jit" in source or path.stem in _NAMED_CONSTANTS:
             digest.update(path.relative_to(root).as_posix().encode() + b"\0" + source)
     return digest.hexdigest()
 

@@ -1,6 +1,6 @@
 """How far a camera could see in every direction: MATE's two tables of free range (spec 5.6).
 
-Only the soft coverage score reads them; who sees whom is decided without them (`vision`). A table is
+Only the soft coverage score reads them; who sees whom is decided without them. A table is
 a polyline around the camera: knots sorted by angle, from -180 to 180 degrees. The inner one ends
 where an obstacle begins, the outer one where it ends. As in MATE an obstacle of radius 0 adds rays.
 """

@@ -12,10 +12,10 @@ from camsim.state import Floats
 EXTERNAL = "external"
 """The name that says: nobody plays this team but the caller."""
 
-CAMERA_POLICIES = {"random": 0, "naive": 1, "greedy": 2}
+CAMERA_POLICIES = {"random": 0, "naive": 1, "greedy": 2, "heuristic": 3}
 """Rules a camera team can follow, by the name used on the command line."""
 
-TARGET_POLICIES = {"random": 0, "greedy": 1}
+TARGET_POLICIES = {"random": 0, "naive": 1, "greedy": 2, "heuristic": 3}
 """Rules a target team can follow, by the name used in configurations."""
 
 
@@ -33,7 +33,7 @@ class CameraRules(NamedTuple):
     """A scripted camera team, as kernels see it (spec 11.1, 11.2, 11.6, 11.7)."""
 
     cumulative: Floats  # [K] running sum of the rules' weights; length 0: driven from outside
-    view: int  # what the team observes: kernels.observe.RAW, SHARED or ENHANCED
+    observes: int  # what the team sees: kernels.observe.RAW, SHARED or ENHANCED
     random_hold: int  # frames between two draws of the random rule
     memory_period: int  # frames until the greedy rule forgets a target
     only_loaded: bool  # the greedy rule follows no target known to be unloaded
@@ -48,7 +48,7 @@ class TargetRules(NamedTuple):
     """A scripted target team, as kernels see it (spec 11.1 to 11.4)."""
 
     cumulative: Floats  # [K] running sum of the rules' weights; length 0: driven from outside
-    view: int  # what the team observes: kernels.observe.RAW, SHARED or ENHANCED
+    observes: int  # what the team sees: kernels.observe.RAW, SHARED or ENHANCED
     random_hold: int  # frames between two draws of the random rule
     noise_scale: float  # of the walk, relative to the action box
     silent: bool
@@ -79,7 +79,9 @@ def camera_rules(
     Raises:
         ValueError: a policy is unknown or a number is out of range.
     """
-    weights = policy_weights("camera policy", policy, CAMERA_POLICIES)
+    weights = _team_weights("camera_policy", policy, CAMERA_POLICIES)
+    if memory_period < 1:
+        raise ValueError(f"memory_period = {memory_period}; expected at least 1 frame")
     limits = _limits(link or Link())
     return CameraRules(weights, view, 20, memory_period, only_loaded, only_in_range, *limits)
 
@@ -90,39 +92,61 @@ def target_rules(
     view: int = 0,
     link: Link | None = None,
     noise_scale: float = 0.5,
+    key: str = "target_policy",
 ) -> TargetRules:
-    """Return the rules of a target team; arguments and errors as in `camera_rules`."""
-    weights = policy_weights("target policy", policy, TARGET_POLICIES)
+    """Return the rules of a target team; arguments and errors as in `camera_rules`.
+
+    `noise_scale` is relative to the action box; `key` names the policy in messages.
+    """
+    weights = _team_weights(key, policy, TARGET_POLICIES)
     return TargetRules(weights, view, 20, noise_scale, *_limits(link or Link()))
 
 
-def policy_weights(key: str, policy: str | Mapping[str, float], known: Mapping[str, int]) -> Floats:
+def plays(rules: CameraRules | TargetRules, rule: int) -> bool:
+    """Tell whether the team follows the rule of this number in some episodes."""
+    weights = np.diff(rules.cumulative, prepend=0.0)
+    return len(weights) > 0 and bool(weights[rule] > 0.0)
+
+
+def policy_weights(policy: str | Mapping[str, float], known: Mapping[str, int]) -> Floats:
     """Return the running sum [K] of normalised weights in the order of `known`.
 
-    The array has length 0 if the team is driven from outside.
+    Args:
+        policy: a name, a mixture as `greedy=0.5,random=0.5`, or names with weights.
+        known: numbers of the rules, by name.
 
     Raises:
-        ValueError: a policy is unknown, a weight is negative or none is positive.
+        ValueError: a policy is unknown, a weight is negative or none is positive; the text says
+            what is expected.
     """
-    if policy == EXTERNAL:
-        return np.zeros(0)
-    given = _parsed(key, policy) if isinstance(policy, str) else dict(policy)
+    given = _parsed(policy) if isinstance(policy, str) else dict(policy)
     weights = np.zeros(len(known))
     for name, weight in given.items():
         if name not in known:
-            names = ", ".join(known)
-            hint = suggestion(name, known)
-            raise ValueError(f"{key} = {name!r}; expected one of {names}{hint}")
+            subject = "" if name == policy else f"{name!r} is unknown, "
+            raise ValueError(
+                f"{subject}expected one of {', '.join(known)}{suggestion(name, known)}"
+            )
         if not 0.0 <= weight < float("inf"):
-            raise ValueError(f"{key}: weight of {name} = {weight}; expected 0 or more")
+            raise ValueError(f"weight of {name} = {weight}, expected 0 or more")
         weights[known[name]] = weight
     if not weights.sum() > 0.0:
-        raise ValueError(f"{key} = {policy!r}; expected at least one positive weight")
+        raise ValueError("expected at least one positive weight")
     cumulative: Floats = np.cumsum(weights / weights.sum())
     return cumulative
 
 
-def _parsed(key: str, text: str) -> dict[str, float]:
+def _team_weights(key: str, policy: str | Mapping[str, float], known: Mapping[str, int]) -> Floats:
+    """Return `policy_weights`, of length 0 for a team driven from outside."""
+    if policy == EXTERNAL:
+        return np.zeros(0)
+    try:
+        return policy_weights(policy, known)
+    except ValueError as error:
+        raise ValueError(f"{key} = {policy!r}; {error}") from None
+
+
+def _parsed(text: str) -> dict[str, float]:
     """Return the names and weights in `name` or `name=weight,name=weight`."""
     if "=" not in text:
         return {text: 1.0}
@@ -132,7 +156,7 @@ def _parsed(key: str, text: str) -> dict[str, float]:
         try:
             weights[name.strip()] = float(number)
         except ValueError:
-            raise ValueError(f"{key}: {part!r}; expected NAME=WEIGHT") from None
+            raise ValueError(f"expected NAME=WEIGHT instead of {part!r}") from None
     return weights
 
 
