@@ -40,10 +40,7 @@ class BoundaryTables(NamedTuple):
 
 
 def allocate_boundaries(n_envs: int, n_cameras: int, n_obstacles: int) -> BoundaryTables:
-    """Return zeroed tables, wide enough for any obstacles; no environments make an empty record.
-
-    Half of the width is never touched, and so takes no memory, where obstacles keep their distance.
-    """
+    """Return zeroed tables, wide enough for discs that touch the camera; N = 0: an empty record."""
     fan = _WIDEST_FAN + 1
     inner = _WHOLE_DEGREES + n_obstacles * (_N_EDGE_RAYS + fan) + 1
     outer = _WHOLE_DEGREES + n_obstacles * (fan + 2 * (_SIDE_STEPS + 1)) + 1
