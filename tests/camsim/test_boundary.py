@@ -27,7 +27,7 @@ def traced(sim: BatchSim) -> BoundaryTables:
 
 def knots_of(boundaries: BoundaryTables, i: int, c: int, which: int) -> Knots:
     """One table as the oracle has it: angles, lengths."""
-    n = boundaries.count[i, c, which]
+    n = boundaries.n_knots[i, c, which]
     if which == INNER:
         return boundaries.inner[i, c, 0, :n], boundaries.inner[i, c, 1, :n]
     angle, x, y = boundaries.outer[i, c, :, :n]
@@ -98,7 +98,7 @@ def test_one_disc() -> None:
 def test_what_hides_nothing_leaves_a_circle(x: float, radius: float, transmittance: float) -> None:
     sim = one_disc(x, 0.0, radius, transmittance)
     boundaries = traced(sim)
-    assert (boundaries.count == 361).all()
+    assert (boundaries.n_knots == 361).all()
     for which in (INNER, OUTER):
         angle, length = knots_of(boundaries, 0, 0, which)
         np.testing.assert_array_equal(angle, np.arange(-180.0, 181.0))

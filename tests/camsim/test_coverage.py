@@ -31,8 +31,8 @@ def scored(sim: BatchSim) -> tuple[Any, BoundaryTables]:  # Any: an array of sco
 def tables_of(boundaries: BoundaryTables, i: int) -> list[Any]:
     """Both tables of every camera of environment i, as the oracle takes them."""
     tables = []
-    for c in range(boundaries.count.shape[1]):
-        n, m = boundaries.count[i, c]
+    for c in range(boundaries.n_knots.shape[1]):
+        n, m = boundaries.n_knots[i, c]
         angle, x, y = boundaries.outer[i, c, :, :m]
         inner = boundaries.inner[i, c, :, :n]
         tables.append(((inner[0], inner[1]), (angle, np.hypot(x, y))))

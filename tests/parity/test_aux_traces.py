@@ -56,11 +56,11 @@ def upstream_tables() -> BoundaryTables:
     """The recorded knots in our record."""
     trace = load_trace(NAME)
     boundaries = allocate_boundaries(1, *trace.arrays["camera_obstacle_mask"].shape)
-    for c in range(boundaries.count.shape[1]):
+    for c in range(boundaries.n_knots.shape[1]):
         for name, which in TABLES:
             angle, length = recorded_knots(trace, c, name)
             n = len(angle)
-            boundaries.count[0, c, which] = n
+            boundaries.n_knots[0, c, which] = n
             at = [np.flatnonzero(angle == degree)[0] for degree in range(-180, 181)]
             boundaries.degree[0, c, which] = at
             if which == INNER:
@@ -87,7 +87,7 @@ def test_knots(name: str, which: int) -> None:
     sim, boundaries = own_tables()
     world, trace = world_of(sim, 0), load_trace(NAME)
     for c in range(world.n_cameras):
-        n = boundaries.count[0, c, which]
+        n = boundaries.n_knots[0, c, which]
         if which == INNER:
             angle, length = boundaries.inner[0, c, :, :n]
         else:
@@ -126,7 +126,7 @@ def test_samples_of_the_outer_boundary() -> None:
     trace, world = load_trace(NAME), world_of(sim, 0)
     angles = trace.arrays["boundary_angles"]
     for c in range(world.n_cameras):
-        n = boundaries.count[0, c, OUTER]
+        n = boundaries.n_knots[0, c, OUTER]
         angle, x, y = boundaries.outer[0, c, :, :n]
         found = np.interp(angles, angle, np.hypot(x, y))
         clear = np.abs(angles[:, None] - np.array(tangents_of(world, c))).min(1) > 1.0

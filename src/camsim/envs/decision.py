@@ -80,11 +80,11 @@ class Scratch(NamedTuple):
     coefficients: Floats  # [7] of the reward terms, in REWARD_TERMS order
     state_scale: Floats  # [S] factors of the rescaled global state
     state_shift: Floats  # [S] subtracted before
-    inner: Floats  # this and the next three: fields of `BoundaryTables`,
-    outer: Floats  # of no environments unless the soft coverage score is rewarded
-    knot_count: Ints
+    inner: Floats  # this and the next three: fields of `BoundaryTables`
+    outer: Floats
+    n_knots: Ints
     knot_at_degree: Ints
-    scores: Floats  # [N, C, T] soft coverage, or of no environments
+    scores: Floats  # [N, C, T] soft coverage; these five have one axis only if it earns nothing
 
 
 REWARD_TERMS = CAMERA_TERMS
@@ -102,7 +102,24 @@ Opponent = tuple[TargetRules, TargetMemory]
 @device_fn
 def _boundaries(scratch: Scratch) -> BoundaryTables:
     """Return the boundary tables as one record: kernels take no record within a record."""
-    return BoundaryTables(scratch.inner, scratch.outer, scratch.knot_count, scratch.knot_at_degree)
+    return BoundaryTables(scratch.inner, scratch.outer, scratch.n_knots, scratch.knot_at_degree)
+
+
+@device_fn
+def _trace(
+    i: int, params: SimParams, s: Tables, boundaries: BoundaryTables, scores: Floats
+) -> None:
+    """Trace the cameras' boundaries if soft coverage earns something."""
+    if scores.ndim == 3:  # decided when compiling: without it the kernel is as if it did not exist
+        trace_boundaries(i, params, s, boundaries)
+
+
+@device_fn
+def _soft_coverage(i: int, s: Tables, boundaries: BoundaryTables, scores: Floats) -> float:
+    """Return the mean soft coverage score of the cameras, 0 if it earns nothing."""
+    if scores.ndim == 3:  # decided when compiling
+        return mean_camera_score(i, s, boundaries, scores)
+    return 0.0
 
 
 @device_fn
@@ -118,8 +135,7 @@ def _frame_reward(i: int, params: SimParams, s: Tables, scratch: Scratch) -> flo
     reward += coefficients[1] * world[i, W_COVERAGE]
     reward += coefficients[2] * world[i, W_REAL_COVERAGE]
     reward += coefficients[3] * world[i, W_TRANSPORT]
-    if len(scratch.scores) > 0:
-        reward += coefficients[4] * mean_camera_score(i, s, _boundaries(scratch), scratch.scores)
+    reward += coefficients[4] * _soft_coverage(i, s, _boundaries(scratch), scratch.scores)
     reward += coefficients[5] * n_seen / max(s.cameras.shape[1], 1)
     return float(reward + coefficients[6])
 
@@ -200,7 +216,7 @@ def begin_one(
 ) -> None:
     """Start an episode: world, observations, and everybody's memory."""
     reset_one(i, params, boxes, s, scratch.order)
-    trace_boundaries(i, params, s, _boundaries(scratch))
+    _trace(i, params, s, _boundaries(scratch), scratch.scores)
     reset_targets(i, opponent[0], s, opponent[1])
     observe_one(i, params, s, buffers, rules.mode, True)
     for c in range(s.cameras.shape[1]):

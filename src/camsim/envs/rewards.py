@@ -182,10 +182,11 @@ def weights(
     raw = terms[..., columns.index("raw_reward")]
     found: dict[str, Floats] = {}
     for name, coefficient in coefficients.items():
-        value = coefficient
         if callable(coefficient):
-            value = coefficient(agents, *clocks, raw, terms[..., columns.index(name)])
-        weight = np.asarray(value, np.float64)
+            value = terms[..., columns.index(name)]
+            weight = np.asarray(coefficient(agents, *clocks, raw, value), np.float64)
+        else:
+            weight = np.asarray(coefficient, np.float64)
         if weight.shape not in ((), shape):
             raise ValueError(f"coefficient of {name!r} has shape {weight.shape}; expected {shape}")
         found[name] = np.broadcast_to(weight, shape)
@@ -216,11 +217,16 @@ def combine(
     if columns is None:
         columns = CAMERA_TERMS if terms.shape[2] == len(CAMERA_TERMS) else TARGET_TERMS
     check_rewards(coefficients, reduction, columns)
-    rewards = np.zeros(terms.shape[:2])
+    rewards: Floats = np.zeros(terms.shape[:2])
     for name, weight in weights(terms, coefficients, columns, episode_id, episode_step).items():
         rewards += weight * terms[..., columns.index(name)]
     if reduction == "none" or rewards.shape[1] == 0:
         return rewards
-    reduce = {"mean": np.mean, "sum": np.sum, "max": np.max, "min": np.min}[reduction]
-    rewards[:] = reduce(rewards, axis=1, keepdims=True)
+    shared = {
+        "mean": rewards.mean(axis=1),
+        "sum": rewards.sum(axis=1),
+        "max": rewards.max(axis=1),
+        "min": rewards.min(axis=1),
+    }[reduction]
+    rewards[:] = shared[:, None]
     return rewards

@@ -161,8 +161,13 @@ class SelectionEnv:
         n, (c, t, o) = self.n_envs, sizes
         scale, shift = state_scaling(self.sim.params, sizes)
         weights = self.options.reward_coefficients
-        soft = weights.get("soft_coverage_score", 0.0) != 0.0
-        self._boundaries: BoundaryTables = allocate_boundaries(n * soft, c, o)
+        self._scores_pairs = weights.get("soft_coverage_score", 0.0) != 0.0
+        if self._scores_pairs:
+            self._boundaries, scores = allocate_boundaries(n, c, o), allocate_scores(n, c, t)
+        else:  # another number of axes: the kernel is compiled without the score
+            nothing, no_index = np.zeros(0), np.zeros(0, np.int64)
+            self._boundaries = BoundaryTables(nothing, nothing, no_index, no_index)
+            scores = nothing
         self._minds = kernels.Minds(
             *allocate_belief(n, c, t),
             gaps=np.zeros((n, t)),
@@ -178,9 +183,9 @@ class SelectionEnv:
             state_shift=shift,
             inner=self._boundaries.inner,
             outer=self._boundaries.outer,
-            knot_count=self._boundaries.count,
+            n_knots=self._boundaries.n_knots,
             knot_at_degree=self._boundaries.degree,
-            scores=allocate_scores(n, c, t, used=soft),
+            scores=scores,
         )
         self._out = kernels.Outputs(
             obs=np.zeros((n, c, self.obs_size), np.float32),
@@ -236,7 +241,7 @@ class SelectionEnv:
             ValueError: an array is missing or has another shape.
         """
         load_arrays(self._arrays(), state)
-        if len(self._boundaries.count) > 0:  # derived from the layout, so not stored
+        if self._scores_pairs:  # derived from the layout, so not stored
             trace_batch(self.sim.params, self.sim.tables, self._boundaries)
         return self._result()
 

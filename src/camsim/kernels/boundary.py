@@ -1,8 +1,9 @@
 """How far a camera could see in every direction: MATE's two tables of free range (spec 5.6).
 
-Only the soft coverage score reads them; who sees whom is decided without them. A table is
-a polyline around the camera: knots sorted by angle, from -180 to 180 degrees. The inner one ends
-where an obstacle begins, the outer one where it ends. As in MATE an obstacle of radius 0 adds rays.
+Only the soft coverage score reads them; who sees whom is decided without them (`vision`). A table
+is a polyline around the camera: knots sorted by angle, from -180 to 180 degrees. The inner one ends
+where an obstacle begins, the outer one where it ends. As in MATE, an obstacle of radius 0 adds
+rays: it leaves a spike in the tables, although it hides nothing.
 """
 
 import math
@@ -16,7 +17,7 @@ from camsim.kernels.geometry import DEG, wrap_deg
 from camsim.layout import C_X, C_Y, O_RADIUS, O_X, O_Y
 from camsim.state import Floats, Ints, SimParams, Tables
 
-INNER, OUTER = 0, 1  # columns of `BoundaryTables.count`
+INNER, OUTER = 0, 1  # columns of `BoundaryTables.n_knots`
 ANGLE, LENGTH = 0, 1  # rows of `BoundaryTables.inner`
 X, Y = 1, 2  # rows of `BoundaryTables.outer`, after ANGLE
 
@@ -30,19 +31,16 @@ _SIDE_STEPS = 20  # points along each side of a shadow in the outer table, less 
 
 
 class BoundaryTables(NamedTuple):
-    """Both polylines of every camera; rows are used up to `count`, the last knot closes them."""
+    """Both polylines of every camera; rows are used up to `n_knots`, the last knot closes them."""
 
     inner: Floats  # [N, C, 2, P] angle in degrees, free range
     outer: Floats  # [N, C, 3, P'] angle in degrees, x and y from the camera
-    count: Ints  # [N, C, 2] knots in use: inner, outer
+    n_knots: Ints  # [N, C, 2] knots in use: inner, outer
     degree: Ints  # [N, C, 2, 361] index of the knot at -180, -179, ... 180 degrees
 
 
 def allocate_boundaries(n_envs: int, n_cameras: int, n_obstacles: int) -> BoundaryTables:
-    """Return zeroed tables, wide enough for any obstacles; no environments make an empty record.
-
-    Half of the width is never touched, and so takes no memory, where obstacles keep their distance.
-    """
+    """Return zeroed tables, wide enough for discs that touch the camera; N = 0: an empty record."""
     fan = _WIDEST_FAN + 1
     inner = _WHOLE_DEGREES + n_obstacles * (_N_EDGE_RAYS + fan) + 1
     outer = _WHOLE_DEGREES + n_obstacles * (fan + 2 * (_SIDE_STEPS + 1)) + 1
@@ -222,7 +220,7 @@ def _trace(i: int, c: int, params: SimParams, s: Tables, table: Floats, far: boo
 def _index_degrees(i: int, c: int, which: int, table: Floats, boundaries: BoundaryTables) -> None:
     """Note where the knots at whole degrees stand, so that searches begin close by."""
     degree = 0
-    for k in range(boundaries.count[i, c, which]):
+    for k in range(boundaries.n_knots[i, c, which]):
         if table[i, c, ANGLE, k] == degree - 180.0:
             boundaries.degree[i, c, which, degree] = k
             degree += 1
@@ -234,13 +232,13 @@ def trace_boundaries(i: int, params: SimParams, s: Tables, boundaries: BoundaryT
 
     Needs the layout and `camera_obstacle` (`vision.see_fixed`). Empty tables stay empty.
     """
-    if len(boundaries.count) == 0:
+    if len(boundaries.n_knots) == 0:
         return
     inner, outer = boundaries.inner, boundaries.outer
     for c in range(s.cameras.shape[1]):
-        boundaries.count[i, c, INNER] = _trace(i, c, params, s, inner, False)
+        boundaries.n_knots[i, c, INNER] = _trace(i, c, params, s, inner, False)
         n = _trace(i, c, params, s, outer, True)
-        boundaries.count[i, c, OUTER] = n
+        boundaries.n_knots[i, c, OUTER] = n
         _index_degrees(i, c, INNER, inner, boundaries)
         _index_degrees(i, c, OUTER, outer, boundaries)
         for k in range(n):
@@ -259,7 +257,7 @@ def first_above(i: int, c: int, boundaries: BoundaryTables, which: int, angle_de
     """
     if angle_deg < -180.0:
         return 0
-    n = int(boundaries.count[i, c, which])
+    n = int(boundaries.n_knots[i, c, which])
     if angle_deg >= 180.0:
         return n
     table = boundaries.inner if which == INNER else boundaries.outer

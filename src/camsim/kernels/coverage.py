@@ -183,7 +183,7 @@ def mean_camera_score(i: int, s: Tables, boundaries: BoundaryTables, scores: Flo
     total, n_cameras = 0.0, s.cameras.shape[1]
     for c in range(n_cameras):
         total += camera_score(i, c, s.camera_target, scores)
-    return total / n_cameras
+    return float(total / n_cameras)
 
 
 @device_fn
