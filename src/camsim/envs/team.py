@@ -19,9 +19,9 @@ from camsim.envs.observations import AnyFloats, Bounds, transform_batch
 from camsim.envs.team_rewards import Coefficients, TeamRewards
 from camsim.envs.teams import Teams
 from camsim.kernels.rng import streams_from_seeds
-from camsim.policies.cameras import allocate_camera_memory
+from camsim.policies.cameras import CameraMemory, allocate_camera_memory
 from camsim.policies.rules import EXTERNAL, Link, camera_rules, target_rules
-from camsim.policies.targets import allocate_target_memory
+from camsim.policies.targets import TargetMemory, allocate_target_memory
 from camsim.scenario import Scenario
 from camsim.sim import OBSERVATION_MODES, BatchSim, checked_seeds, load_arrays
 from camsim.state import Bools, Floats, Ints, ObsBuffers, SmallInts, Words, allocate_obs
@@ -126,6 +126,7 @@ class TeamEnv:
             allocate_camera_memory(num_envs, self.n_cameras, self.n_targets, cameras),
             allocate_target_memory(num_envs, self.n_targets, targets),
         )
+        self._started = False
         self.external = (len(cameras.cumulative) == 0, len(targets.cumulative) == 0)
         self._allocate()
 
@@ -240,8 +241,10 @@ class TeamEnv:
 
         Raises:
             ValueError: an action is missing, superfluous, of a wrong shape, not finite or out of
-                range.
+                range, or no episode was started.
         """
+        if not self._started:
+            raise ValueError("step before the first episode; expected reset")
         cameras = self._continuous(0, camera_action)
         targets = self._continuous(1, target_action)
         for buffer, action in zip(self._actions, (cameras, targets), strict=True):
@@ -280,6 +283,7 @@ class TeamEnv:
 
     def _run(self) -> TeamOutput:
         """Do what `_jobs` says and fill the output."""
+        self._started = True
         sim = self.sim
         run_batch(
             self._jobs,
@@ -343,15 +347,21 @@ class TeamEnv:
             ValueError: an array is missing or has another shape.
         """
         load_arrays(self._arrays(), state)
+        self._started = True
         self._rewards.refresh(np.full(self.num_envs, LOOK, np.int8))
         return self.output
 
     def _arrays(self) -> dict[str, np.ndarray]:
         parts = {
             "sim": self.sim._arrays(),
-            "cameras": self.teams[2]._asdict(),
-            "targets": self.teams[3]._asdict(),
+            "cameras": self._rows_of(self.teams[2]),
+            "targets": self._rows_of(self.teams[3]),
             "out": self.output._asdict(),
             "env": {"episode_id": self.episode_id},
         }
         return {f"{part}.{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
+
+    def _rows_of(self, memory: CameraMemory | TargetMemory) -> dict[str, np.ndarray]:
+        """Return the arrays of a memory, without tables that all environments share."""
+        arrays: dict[str, np.ndarray] = memory._asdict()
+        return {name: array for name, array in arrays.items() if len(array) == self.num_envs}
