@@ -16,10 +16,10 @@ from camsim.policies.rules import EXTERNAL, camera_rules
 from camsim.scenario import load_scenario
 from camsim.sim import OBSERVATION_MODES
 from qplex_hrl.agent import Agent
-from qplex_hrl.checkpoint import CheckpointError, load_checkpoint
-from qplex_hrl.config import RunConfig, config_from_mapping, config_hash
+from qplex_hrl.config import RunConfig, config_hash
 from qplex_hrl.metrics import episode_metrics, finite_or_none, summary
 from qplex_hrl.model import CameraNetwork, slow_interval
+from qplex_hrl.policy import load_policy
 from qplex_hrl.provenance import code_commit, package_versions
 from qplex_hrl.worlds import build_env, model_dims, observation_mode
 
@@ -160,15 +160,10 @@ def load_cameras(
         CheckpointError: the file is missing, damaged or foreign.
         ValueError: the world does not exist.
     """
-    content = load_checkpoint(path)
-    try:
-        config = config_from_mapping(content["config"], str(path))
-        timestep, weights = content["timestep"], content["training"]["learner"]["model"]
-    except (KeyError, TypeError) as error:
-        msg = f"{path}: not a checkpoint of a training run ({error} is missing)"
-        raise CheckpointError(msg) from error
+    policy = load_policy(path)
     changes = {key: value for key, value in world._asdict().items() if value is not None}
-    config = config.model_copy(update={"env": config.env.model_copy(update=changes)})
+    env_config = policy.config.env.model_copy(update=changes)
+    config = policy.config.model_copy(update={"env": env_config})
     env = build_env(config, num_envs)
     network = CameraNetwork(
         model_dims(env),
@@ -176,11 +171,8 @@ def load_cameras(
         config.network.q_network,
         slow_interval(config.network.hrl),
     )
-    prefix = "agent."
-    network.load_state_dict(
-        {name[len(prefix) :]: w for name, w in weights.items() if name.startswith(prefix)}
-    )
-    return TrainedCameras(config, timestep, env, greedy_agent(network, env, device))
+    network.load_state_dict(policy.weights)
+    return TrainedCameras(config, policy.timestep, env, greedy_agent(network, env, device))
 
 
 def evaluate_scripted(

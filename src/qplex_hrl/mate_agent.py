@@ -12,39 +12,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
 from camsim.envs.perception import CameraMind
 from camsim.layout import PRESERVED, CameraObsLayout
 from qplex_hrl.agent import Agent
-from qplex_hrl.checkpoint import CheckpointError, load_checkpoint
-from qplex_hrl.config import RunConfig, config_from_mapping
+from qplex_hrl.checkpoint import CheckpointError
 from qplex_hrl.model import CameraNetwork, slow_interval
+from qplex_hrl.policy import load_policy
 from qplex_hrl.types import ModelDims
 from qplex_hrl.worlds import observation_mode, selection_options
 
 _LOG = logging.getLogger(__name__)
 _CPU = torch.device("cpu")
-
-
-def load_cameras(path: Path) -> tuple[RunConfig, dict[str, Tensor]]:
-    """Return configuration and camera weights of a training run's checkpoint.
-
-    Raises:
-        CheckpointError: the file is missing, damaged or foreign.
-        ValueError: its configuration is not valid.
-    """
-    content = load_checkpoint(path)
-    try:
-        config = config_from_mapping(content["config"], str(path))
-        weights = content["training"]["learner"]["model"]
-    except (KeyError, TypeError) as error:
-        msg = f"{path}: not a checkpoint of a training run ({error} is missing)"
-        raise CheckpointError(msg) from error
-    prefix = "agent."
-    return config, {
-        name[len(prefix) :]: value for name, value in weights.items() if name.startswith(prefix)
-    }
 
 
 class TrainedCamera:
@@ -62,7 +41,7 @@ class TrainedCamera:
             CheckpointError: the file is missing, damaged or foreign.
         """
         self._path = Path(checkpoint_path)
-        self._config, self._weights = load_cameras(self._path)
+        self._config, _, self._weights = load_policy(self._path)
         self._options = selection_options(self._config)
         self._mind: CameraMind | None = None
         self._chooser: Agent | None = None

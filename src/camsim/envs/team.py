@@ -123,7 +123,9 @@ class TeamEnv:
         self.teams: Teams = (
             cameras,
             targets,
-            allocate_camera_memory(num_envs, self.n_cameras, self.n_targets, cameras),
+            allocate_camera_memory(
+                num_envs, self.n_cameras, self.n_targets, cameras, self.sim.params
+            ),
             allocate_target_memory(num_envs, self.n_targets, targets),
         )
         self._started = False
