@@ -319,6 +319,12 @@ def test_discrete_actions_are_points_of_the_grid() -> None:
         discrete.step(cameras, np.full((3, 4), 9))
 
 
+def test_step_needs_an_episode() -> None:
+    env = make(2)
+    with pytest.raises(ValueError, match="step before the first episode; expected reset"):
+        env.step(*nothing(env))
+
+
 def test_action_bounds() -> None:
     env = make(1)
     assert env.camera_action_bounds.tolist() == [5.0, 2.5]
@@ -341,7 +347,12 @@ def test_target_done_at_destination() -> None:
 
 
 def test_rewards_are_weighted_terms() -> None:
-    weights = {"coverage_rate": 2.0, "num_tracked": 0.5, "raw_reward": 0.25, "baseline": -1.0}
+    weights = {
+        "coverage_rate": 2.0,
+        "num_tracked": 0.5,
+        "raw_reward": np.float32(0.25),
+        "baseline": -1,
+    }
     plain = make(6, targets="greedy")
     shaped = make(6, targets="greedy", camera_rewards=weights)
     shared = make(6, targets="greedy", camera_rewards=weights, camera_reduction="max")

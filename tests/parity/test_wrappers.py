@@ -94,9 +94,6 @@ def test_normalized_state() -> None:
     np.testing.assert_allclose(computed, wanted, rtol=0.0, atol=TOLERANCE)
 
 
-@pytest.mark.skipif(
-    not (DATA / "aux_MATE-4v4-9_s4128.npz").exists(), reason="the recording is not here"
-)
 def test_single_team_stack() -> None:
     """What upstream's stack of MultiCamera, relative, rescaled and reward wrappers returned."""
     trace = load_trace_file(DATA / "aux_MATE-4v4-9_s4128.npz")

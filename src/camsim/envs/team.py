@@ -126,6 +126,7 @@ class TeamEnv:
             allocate_camera_memory(num_envs, self.n_cameras, self.n_targets, cameras),
             allocate_target_memory(num_envs, self.n_targets, targets),
         )
+        self._started = False
         self.external = (len(cameras.cumulative) == 0, len(targets.cumulative) == 0)
         self._allocate()
 
@@ -240,8 +241,10 @@ class TeamEnv:
 
         Raises:
             ValueError: an action is missing, superfluous, of a wrong shape, not finite or out of
-                range.
+                range, or no episode was started.
         """
+        if not self._started:
+            raise ValueError("step before the first episode; expected reset")
         cameras = self._continuous(0, camera_action)
         targets = self._continuous(1, target_action)
         for buffer, action in zip(self._actions, (cameras, targets), strict=True):
@@ -280,6 +283,7 @@ class TeamEnv:
 
     def _run(self) -> TeamOutput:
         """Do what `_jobs` says and fill the output."""
+        self._started = True
         sim = self.sim
         run_batch(
             self._jobs,
@@ -343,6 +347,7 @@ class TeamEnv:
             ValueError: an array is missing or has another shape.
         """
         load_arrays(self._arrays(), state)
+        self._started = True
         self._rewards.refresh(np.full(self.num_envs, LOOK, np.int8))
         return self.output
 

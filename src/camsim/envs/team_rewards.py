@@ -1,6 +1,7 @@
 """Rewards of TeamEnv: the team's raw reward, or a weighted sum of auxiliary terms (spec 9.8)."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 
 import numba
 import numpy as np
@@ -117,7 +118,7 @@ def _check(
     except ValueError as error:
         raise ValueError(f"{team}s: {error}") from None
     for name, value in coefficients.items():
-        number = isinstance(value, int | float) and np.isfinite(value)
+        number = isinstance(value, Real) and np.isfinite(float(value))
         if not callable(value) and not number:
             expected = "expected a finite number or a function"
             raise ValueError(f"{team}_rewards: {name} = {value!r}; {expected}")
