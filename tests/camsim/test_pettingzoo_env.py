@@ -43,7 +43,7 @@ EXPECTED = "Agents have different observation space sizes|Observations are diffe
 @pytest.fixture(autouse=True)
 def _warnings_are_errors():
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         warnings.filterwarnings("ignore", EXPECTED)
         yield
 
