@@ -19,9 +19,9 @@ from camsim.envs.observations import AnyFloats, Bounds, transform_batch
 from camsim.envs.team_rewards import Coefficients, TeamRewards
 from camsim.envs.teams import Teams
 from camsim.kernels.rng import streams_from_seeds
-from camsim.policies.cameras import allocate_camera_memory
+from camsim.policies.cameras import CameraMemory, allocate_camera_memory
 from camsim.policies.rules import EXTERNAL, Link, camera_rules, target_rules
-from camsim.policies.targets import allocate_target_memory
+from camsim.policies.targets import TargetMemory, allocate_target_memory
 from camsim.scenario import Scenario
 from camsim.sim import OBSERVATION_MODES, BatchSim, checked_seeds, load_arrays
 from camsim.state import Bools, Floats, Ints, ObsBuffers, SmallInts, Words, allocate_obs
@@ -354,9 +354,14 @@ class TeamEnv:
     def _arrays(self) -> dict[str, np.ndarray]:
         parts = {
             "sim": self.sim._arrays(),
-            "cameras": self.teams[2]._asdict(),
-            "targets": self.teams[3]._asdict(),
+            "cameras": self._rows_of(self.teams[2]),
+            "targets": self._rows_of(self.teams[3]),
             "out": self.output._asdict(),
             "env": {"episode_id": self.episode_id},
         }
         return {f"{part}.{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
+
+    def _rows_of(self, memory: CameraMemory | TargetMemory) -> dict[str, np.ndarray]:
+        """Return the arrays of a memory, without tables that all environments share."""
+        arrays: dict[str, np.ndarray] = memory._asdict()
+        return {name: array for name, array in arrays.items() if len(array) == self.num_envs}
