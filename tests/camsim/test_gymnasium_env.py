@@ -29,7 +29,7 @@ def discrete(scenario: str) -> dict[str, int]:
 def _warnings_are_errors():
     register_envs()
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         yield
 
 

@@ -24,7 +24,9 @@ from camsim.layout import WAREHOUSES
 
 CASES = [
     ("MATE-4v4-9", "both"),
-    ("MATE-8v8-9", "camera"),
+    ("MATE-4v4-9", "camera"),
+    ("MATE-8v8-9", "both"),
+    ("MATE-2v4-0", "both"),
     ("MATE-2v4-0", "target"),
     ("MATE-Navigation", "target"),
 ]
@@ -41,7 +43,7 @@ EXPECTED = "Agents have different observation space sizes|Observations are diffe
 @pytest.fixture(autouse=True)
 def _warnings_are_errors():
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         warnings.filterwarnings("ignore", EXPECTED)
         yield
 
@@ -272,7 +274,7 @@ BAD_SETTINGS = [
     ({"team": "cameras"}, "team = 'cameras'; expected one of camera, target, both"),
     ({"scenario": "MATE-Navigation"}, "the scenario has no cameras"),
     ({"scenario": "MATE-4v4"}, "no such preset or file"),
-    ({"relativ": True}, "relativ: neither an option nor a key.*relative"),
+    ({"rescale": True}, "rescale: neither an option nor a key.*rescaled"),
     ({"camera": {"radius": "big"}}, "camera.radius"),
     ({"max_episode_steps": 1}, "max_episode_steps = 1; expected an integer of at least 2"),
     ({"render_mode": "ansi"}, "render_mode = 'ansi'; expected None or human, rgb_array"),
