@@ -135,5 +135,5 @@ def compare_with_reference(reference: dict[str, Any], seeds: NDArray[np.uint64])
             verdict,
             end_section=row.metric == _METRICS[-1],
         )
-    Console(width=120).print(table)
+    Console(width=130).print(table)
     return int(failed)

@@ -239,6 +239,8 @@ def test_naive_targets(view: int) -> None:
     scenario = scenario_with("MATE-2v4-9", num_cargoes_per_target=4)
     n_envs = 4
     env = play(scenario, n_envs, "random", target_rules("naive", view=view))
+    read(env.sim, "remaining_cargoes")[:, 1] = 0.0
+    read(env.sim, "target_empty_bits")[:, ::2, 1] = True
     table = env.teams[3].table
     turned = skipped = 0
     for _ in range(600):

@@ -125,7 +125,8 @@ def test_larger_team(
     assert_same_mean(samples["mean_transport_rate"], *transport)
     assert_same_mean(samples["target_return"], *reward)
     assert samples["camera_edges"].mean() == pytest.approx(edges[0], rel=0.05)
-    assert samples["target_edges"].mean() == pytest.approx(edges[1], rel=0.15, abs=0.002)
+    # a broadcast is 8 messages, and upstream's frames hold 1 to 40 of them
+    assert samples["target_edges"].mean() == pytest.approx(edges[1], abs=0.005)
 
 
 def test_navigation() -> None:
