@@ -117,6 +117,13 @@ class Trace(traces.Trace):
 
 
 @cache
+def load_recording(name: str) -> Trace:
+    """A recording of states of `tests/data` that is no step trace; must not be written to."""
+    arrays, meta = load_arrays(DATA / f"{name}.npz")
+    return Trace(name, meta, arrays)
+
+
+@cache
 def load_trace(name: str) -> Trace:
     """A trace of `tests/data`, read once per process; its arrays must not be written to."""
     return Trace.from_file(DATA / f"{name}.npz")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 import pytest
-from parity.golden import DATA, Array, Trace, load_trace_file
-from parity.replay import scenario_of, write
-from reference_bridge import ACCOUNT_FIELDS, LAYOUT_FIELDS, POSE_FIELDS, VIEW_FIELDS
+from parity.golden import Array, Trace, load_recording
 
 from camsim.envs.observations import normalized_state
 from camsim.envs.team import TeamEnv, TeamOptions
+from camsim.teacher_forcing import (
+    ACCOUNT_FIELDS,
+    LAYOUT_FIELDS,
+    POSE_FIELDS,
+    VIEW_FIELDS,
+    scenario_of,
+    write,
+)
 
 TOLERANCE = 1e-9
 OPTIONS: dict[str, dict[str, object]] = {
@@ -37,9 +41,8 @@ OPTIONS: dict[str, dict[str, object]] = {
 }
 
 
-@cache
 def recording() -> Trace:
-    return load_trace_file(DATA / "wrappers_MATE-4v4-9_s4132.npz")
+    return load_recording("wrappers_MATE-4v4-9_s4132")
 
 
 def env_at(trace: Trace, times: Array, options: TeamOptions) -> TeamEnv:
@@ -96,7 +99,7 @@ def test_normalized_state() -> None:
 
 def test_single_team_stack() -> None:
     """What upstream's stack of MultiCamera, relative, rescaled and reward wrappers returned."""
-    trace = load_trace_file(DATA / "aux_MATE-4v4-9_s4128.npz")
+    trace = load_recording("aux_MATE-4v4-9_s4128")
     options = TeamOptions(relative=True, rescaled=True)
     out = env_at(trace, trace.arrays["stack_obs_index"], options).output
     wanted = trace.arrays["stack_camera_obs"]
