@@ -35,7 +35,8 @@ def _forget(
         last_action[i, c, 0] = 0.0
         last_action[i, c, 1] = 0.0
     clear_matrix(i, edges)
-    traffic[i, :] = 0
+    traffic[i, 0] = 0
+    traffic[i, 1] = 0
     clear_post(i, 0, post.shape[1], post)
     if seen.shape[0] > 0:
         for c in range(seen.shape[1]):

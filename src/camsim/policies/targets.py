@@ -65,7 +65,8 @@ def _forget(i: int, rule: int, targets: Floats, memory: Floats, rng: Words) -> N
 @outlined_fn
 def _forget_messages(i: int, edges: Ints, traffic: Ints, post: Ints) -> None:
     clear_matrix(i, edges)
-    traffic[i, :] = 0
+    traffic[i, 0] = 0
+    traffic[i, 1] = 0
     clear_post(i, 0, post.shape[1], post)
 
 
