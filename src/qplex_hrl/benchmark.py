@@ -94,7 +94,14 @@ def _most_threads() -> int:
 
 
 def benchmark_simulator() -> int:
-    """Print env-steps per second for 1 and 2 threads; return 1 if a floor is missed, else 0."""
+    """Print rates on 1 and 2 threads, and growth with the teams; return 1 below a floor, else 0."""
+    missed = _print_rates()
+    _print_growth()
+    return int(missed)
+
+
+def _print_rates() -> bool:
+    """Print env-steps per second on 1 and 2 threads; return whether a floor is missed."""
     table = Table(title=f"{SCENARIO}, greedy targets, N = {N_ENVS}: env-steps/s")
     for name in ("what", "threads", "median", "slowest", "fastest", "floor", "x upstream"):
         table.add_column(name, justify="left" if name == "what" else "right")
@@ -113,7 +120,7 @@ def benchmark_simulator() -> int:
                 f"{rate.median / UPSTREAM_STEPS_PER_SECOND:,.0f}",
             )
     Console(width=120).print(table)
-    return int(missed)
+    return missed
 
 
 def bytes_per_env(env: ScriptedEnv) -> int:
@@ -122,7 +129,7 @@ def bytes_per_env(env: ScriptedEnv) -> int:
     return sum(part.nbytes for part in parts) // env.sim.num_envs
 
 
-def benchmark_scaling() -> int:
+def _print_growth() -> None:
     """Print how speed and memory change with the sizes of the teams, greedy against greedy."""
     table = Table(title=f"greedy against greedy, one thread, N = {N_ENVS}")
     for name in ("cameras", "targets", "obstacles", "env-steps/s", "us per step", "kB per env"):
@@ -143,7 +150,6 @@ def benchmark_scaling() -> int:
         figures = (f"{rate:,.0f}", f"{1e6 / rate:.2f}", f"{bytes_per_env(env) / 1000:,.1f}")
         table.add_row(*(str(size) for size in sizes), *figures)
     Console(width=100).print(table)
-    return 0
 
 
 def _training_rate(config_path: Path, fast_interval: int, timesteps: int) -> float:

@@ -257,11 +257,9 @@ def _benchmark_simulator(args: argparse.Namespace) -> int:
         from qplex_hrl.benchmark_upstream import compare_with_upstream
 
         return compare_with_upstream(args.upstream, args.upstream_python)
-    from qplex_hrl.benchmark import benchmark_scaling, benchmark_simulator
+    from qplex_hrl.benchmark import benchmark_simulator
 
-    code = benchmark_simulator()
-    benchmark_scaling()
-    return code
+    return benchmark_simulator()
 
 
 def _benchmark_training(args: argparse.Namespace) -> int:
