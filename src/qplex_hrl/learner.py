@@ -158,7 +158,7 @@ class Learner:
             )
             raise TrainingDiverged(msg)
         for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = learning_rate * group.get("scale", 1.0)  # none in older files
         self._optimizer.step()
         self.n_updates += 1
         self._follow()
@@ -198,8 +198,18 @@ def _without_burn_in(batch: SequenceBatch, burn_in: int) -> SequenceBatch:
     return batch._replace(**in_time)
 
 
-def _build_optimizer(model: nn.Module, config: AlgorithmConfig) -> torch.optim.Optimizer:
-    """Return the configured optimiser of the model's parameters."""
+def _build_optimizer(model: QPLEXHRLModel, config: AlgorithmConfig) -> torch.optim.Optimizer:
+    """Return the configured optimiser; the mixer is a group of its own only if scaled."""
+    groups: list[dict[str, Any]] = [{"params": list(model.parameters()), "scale": 1.0}]
+    if config.mixer_learning_rate_scale != 1.0:
+        mixer = list(model.mixer.parameters())
+        others = [*model.agent.parameters(), *model.state_encoder.parameters()]
+        groups = [
+            {"params": others, "scale": 1.0},
+            {"params": mixer, "scale": config.mixer_learning_rate_scale},
+        ]
+    groups = [group for group in groups if group["params"]]
     if config.optimizer == "adam":
-        return torch.optim.Adam(model.parameters(), lr=config.learning_rate, eps=1e-5, fused=True)
-    return torch.optim.RMSprop(model.parameters(), lr=config.learning_rate, alpha=0.99, eps=1e-5)
+        return torch.optim.Adam(groups, lr=config.learning_rate, eps=1e-5, fused=True)
+    alpha = config.rmsprop_alpha
+    return torch.optim.RMSprop(groups, lr=config.learning_rate, alpha=alpha, eps=1e-5, foreach=True)

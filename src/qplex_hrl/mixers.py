@@ -5,6 +5,8 @@ individual argmaxes. Where a weight is ``|x(s)|``, its last layer starts with bi
 weighted mixer starts out close to VDN.
 """
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -14,18 +16,29 @@ from qplex_hrl.types import MixerOutput
 POSITIVE = 1e-6  # keeps weights above zero: a weight of zero would make all actions equally good
 
 
-def hypernet(input_size: int, hidden_size: int, output_size: int) -> nn.Sequential:
-    """Return a network [.., input_size] -> [.., output_size] with one hidden layer."""
+def hidden_layers(size: int, n_layers: int) -> nn.Sequential:
+    """Return ``n_layers`` layers of the same width with ReLU; with none of them the identity."""
+    layers = [[nn.Linear(size, size), nn.ReLU(inplace=True)] for _ in range(n_layers)]
+    return nn.Sequential(*itertools.chain.from_iterable(layers))
+
+
+def hypernet(
+    input_size: int, hidden_size: int, output_size: int, n_layers: int = 2
+) -> nn.Sequential:
+    """Return a network [.., input_size] -> [.., output_size] of at least two linear layers."""
     return nn.Sequential(
         nn.Linear(input_size, hidden_size),
         nn.ReLU(inplace=True),
+        *hidden_layers(hidden_size, n_layers - 2),
         nn.Linear(hidden_size, output_size),
     )
 
 
-def weight_hypernet(input_size: int, hidden_size: int, output_size: int) -> nn.Sequential:
+def weight_hypernet(
+    input_size: int, hidden_size: int, output_size: int, n_layers: int = 2
+) -> nn.Sequential:
     """Return a hypernet whose output starts around 1, to be used through ``positive``."""
-    network = hypernet(input_size, hidden_size, output_size)
+    network = hypernet(input_size, hidden_size, output_size, n_layers)
     nn.init.ones_(network[-1].bias)  # type: ignore[arg-type]
     return network
 
@@ -154,7 +167,8 @@ class QPLEXMixer(Mixer):
 
     As in the authors' implementation the gradient is that of
     ``sum_i Q_i' + sum_i (lambda_i - 1) sg(A_i')`` (sg: stop-gradient), whose value is the same: an
-    action whose lambda has become small can still rise.
+    action whose lambda has become small can still rise. The authors' heads are networks of three
+    layers each; here ``attention_layers`` (2 or 3) counts them, and all heads share the hidden ones.
     """
 
     def __init__(
@@ -166,12 +180,14 @@ class QPLEXMixer(Mixer):
         self.n_actions = n_actions
         self.weight = weight_hypernet(state_size, hidden, n_agents)
         self.bias = hypernet(state_size, hidden, n_agents)
-        self.key = weight_hypernet(state_size, hidden, n_heads)
-        self.agent = hypernet(state_size, hidden, n_heads * n_agents)
+        depth = config.attention_layers
+        self.key = weight_hypernet(state_size, hidden, n_heads, depth)
+        self.agent = hypernet(state_size, hidden, n_heads * n_agents, depth)
         # A linear layer on the state and one-hot actions of all cameras, as a table of its columns.
         self.action_state = nn.Linear(state_size, hidden)
         self.action_table = nn.Embedding(n_agents * n_actions, hidden)
         nn.init.normal_(self.action_table.weight, std=n_agents**-0.5)
+        self.action_hidden = hidden_layers(hidden, depth - 2)
         self.action_heads = nn.Linear(hidden, n_heads * n_agents)
         # Both sigmoids start near 1/2: lambda starts near |key| n_heads / 4.
         nn.init.constant_(self.key[-1].bias, 4.0 / n_heads)  # type: ignore[arg-type]
@@ -181,7 +197,9 @@ class QPLEXMixer(Mixer):
         heads = (-1, self.n_agents)
         offsets = torch.arange(self.n_agents, device=actions.device) * self.n_actions
         chosen = self.action_table(actions + offsets).sum(dim=-2)
-        action_hidden = torch.relu(self.action_state(state_embedding) + chosen)
+        action_hidden = self.action_hidden(
+            torch.relu(self.action_state(state_embedding) + chosen)
+        )
         by_action = torch.unflatten(self.action_heads(action_hidden), -1, heads).sigmoid()
         by_agent = torch.unflatten(self.agent(state_embedding), -1, heads).sigmoid()
         keys = positive(self.key(state_embedding)).unsqueeze(-1)
