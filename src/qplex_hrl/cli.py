@@ -70,6 +70,7 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_simulator_benchmark(actions.add_parser("simulator", help="steps per second of the world"))
     training = actions.add_parser("training", help="frames per second of a training run")
     training.set_defaults(command=_benchmark_training)
+    _add_didactic(actions.add_parser("didactic", help="games with known values, mixer by mixer"))
     _add_reference(actions.add_parser("reference", help="scripted teams against upstream's"))
 
     doctor = commands.add_parser("doctor", help="show versions and check that kernels compile")
@@ -145,6 +146,19 @@ def _add_simulator_benchmark(parser: argparse.ArgumentParser) -> None:
         help="interpreter that upstream runs in; default: this one",
     )
     parser.set_defaults(command=_benchmark_simulator)
+
+
+def _add_didactic(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--seeds", type=int, default=10, metavar="N", help="runs of each; default: 10")
+    add(
+        "--mixers",
+        nargs="+",
+        default=["vdn", "qmix", "qplex", "adaptive"],
+        metavar="NAME",
+        help="default: vdn qmix qplex adaptive",
+    )
+    parser.set_defaults(command=_benchmark_didactic)
 
 
 def _add_reference(parser: argparse.ArgumentParser) -> None:
@@ -266,6 +280,12 @@ def _benchmark_training(args: argparse.Namespace) -> int:
     from qplex_hrl.benchmark import benchmark_training
 
     return benchmark_training()
+
+
+def _benchmark_didactic(args: argparse.Namespace) -> int:
+    from qplex_hrl.didactic import benchmark_didactic
+
+    return benchmark_didactic(args.seeds, tuple(args.mixers))
 
 
 def _reference(args: argparse.Namespace) -> int:

@@ -168,7 +168,7 @@ class QPLEXMixer(Mixer):
     As in the authors' implementation the gradient is that of
     ``sum_i Q_i' + sum_i (lambda_i - 1) sg(A_i')`` (sg: stop-gradient), whose value is the same: an
     action whose lambda has become small can still rise. The authors' heads are networks of three
-    layers each; here ``attention_layers`` (2 or 3) counts them, and all heads share the hidden ones.
+    layers each; ``attention_layers`` (2 or 3) counts ours, whose heads share the hidden ones.
     """
 
     def __init__(
@@ -197,9 +197,7 @@ class QPLEXMixer(Mixer):
         heads = (-1, self.n_agents)
         offsets = torch.arange(self.n_agents, device=actions.device) * self.n_actions
         chosen = self.action_table(actions + offsets).sum(dim=-2)
-        action_hidden = self.action_hidden(
-            torch.relu(self.action_state(state_embedding) + chosen)
-        )
+        action_hidden = self.action_hidden(torch.relu(self.action_state(state_embedding) + chosen))
         by_action = torch.unflatten(self.action_heads(action_hidden), -1, heads).sigmoid()
         by_agent = torch.unflatten(self.agent(state_embedding), -1, heads).sigmoid()
         keys = positive(self.key(state_embedding)).unsqueeze(-1)
