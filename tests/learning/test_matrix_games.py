@@ -33,7 +33,7 @@ def test_vdn_and_qmix_miss_the_optimum_of_the_first_game(mixer: str) -> None:
 
 
 def test_qplex_finds_the_optimum_of_the_first_game() -> None:
-    outcome = learn(GAMES["matrix 1"], "qplex", seed=0, n_updates=500)
+    outcome = learn(GAMES["matrix 1"], "qplex", seed=0, n_updates=1500)
     assert outcome.optimal
     assert outcome.table_error < 0.5
 
