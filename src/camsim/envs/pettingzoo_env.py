@@ -119,7 +119,7 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):  # type: ignore[misc, u
         self.board.reset()
         self._started = True
         self.agents = list(self.possible_agents)
-        self._screen.start(self.team_env.sim)
+        self._screen.start(self.team_env)
         self._place()
         return self._observations(out), self._infos(None)
 
@@ -139,7 +139,7 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):  # type: ignore[misc, u
             return {}, {}, {}, {}, {}
         out = self.team_env.step(**{s.argument: self._joint(s, actions) for s in self._sides})
         mail = self.board.end_frame()
-        self._screen.follow(self.team_env.sim, mail.edges)
+        self._screen.follow(self.team_env, mail.edges)
         self._place()
         live = set(self.agents)
         rewards = self._pick(live, [side.reward(out)[0].tolist() for side in self._sides])

@@ -204,6 +204,15 @@ class TeamEnv:
         """Largest displacement of a target along x and y [2]; heavy ones go half as far."""
         return np.full(2, self.sim.params.target_step)
 
+    @property
+    def message_edges(self) -> tuple[Ints, Ints]:
+        """Messages of scripted teams that arrived in the last frame, from -> to.
+
+        Among cameras [N, C, C] and among targets [N, T, T]; 0 in a team that the caller drives.
+        Views of the teams' own memories: copy what you keep.
+        """
+        return self.teams[2].edges, self.teams[3].edges
+
     def reset(self, seeds: Words) -> TeamOutput:
         """Start an episode in every environment from its own seed [N].
 
@@ -329,8 +338,8 @@ class TeamEnv:
         the true ones, whatever the options say of observations.
         """
         info = world_information(self.sim)
-        info |= camera_information(self.sim, self.teams[2].edges)
-        info |= target_information(self.sim, self.teams[3].edges)
+        info |= camera_information(self.sim, self.message_edges[0])
+        info |= target_information(self.sim, self.message_edges[1])
         self._rewards.add_information(info, self.episode_id)
         return info
 
