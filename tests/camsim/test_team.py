@@ -231,6 +231,26 @@ def test_restart_leaves_other_rows_alone() -> None:
     assert_equal_rows(env.restart(np.zeros(4, np.bool_)), unchanged)
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "allowed"),
+    [
+        ("cameras", None, "a rule's name or a mixture"),
+        ("camera_action_levels", "5", "an odd integer or None"),
+        ("max_episode_steps", 10.5, "an integer or None"),
+        ("target_link", {"delay": 3}, "a Link"),
+        ("relative", "no", "True or False"),
+    ],
+)
+def test_options_of_a_wrong_kind(option: str, value: object, allowed: str) -> None:
+    with pytest.raises(ValueError, match=f"{option} = .*; expected {allowed}"):
+        make(1, **{option: value})
+
+
+def test_a_delay_is_a_whole_number() -> None:
+    with pytest.raises(ValueError, match=r"delay = 1.5; expected 0 or more frames"):
+        make(1, target_link=Link(delay=1.5))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("which", [np.zeros(3), np.zeros(4, np.bool_)])
 def test_bad_restart(which: NDArray[np.float64]) -> None:
     env = make(3)

@@ -15,7 +15,7 @@ from camsim.envs.messages import CAMERA, TARGET, Mail, Message, MessageBoard
 from camsim.envs.screen import RENDER_FPS, RENDER_MODES, Screen
 from camsim.envs.seeds import start_episodes
 from camsim.envs.settings import ScenarioLike, resolve_settings
-from camsim.envs.side import ActionSpace, Side, box
+from camsim.envs.side import ActionSpace, Side, state_space
 from camsim.envs.team import TeamEnv, TeamOptions, TeamOutput
 from camsim.state import Floats, Ints
 
@@ -76,7 +76,7 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):  # type: ignore[misc, u
         self.action_spaces = {
             agent: side.action_space() for side in self._sides for agent in side.agents
         }
-        self.state_space = box(*self.team_env.state_bounds, np.dtype(settings.options.dtype))
+        self.state_space = state_space(self.team_env)
         self.more_information = more_information
         self.render_mode = render_mode
         self._screen = Screen(render_mode, settings.scenario.name or "MATE")

@@ -29,6 +29,16 @@ from camsim.state import Bools, Floats, Ints, ObsBuffers, SmallInts, Words, allo
 Policy = str | Mapping[str, float]
 _NO_LIMITS = Link()
 DTYPES = ("float64", "float32")
+_WHOLE = (int, np.integer, type(None))
+_FLAGS = (
+    "relative",
+    "rescaled",
+    "target_done_at_destination",
+    "auto_reset",
+    "with_camera_obs",
+    "with_target_obs",
+    "with_state",
+)
 
 
 @dataclass(frozen=True)
@@ -61,8 +71,9 @@ class TeamOptions:
         """Check the values that name a choice or a count.
 
         Raises:
-            ValueError: one is unknown or out of range.
+            ValueError: one is unknown, out of range or of a wrong kind.
         """
+        self._check_kinds()
         choices = {
             "camera_view": tuple(OBSERVATION_MODES),
             "target_view": tuple(OBSERVATION_MODES),
@@ -81,6 +92,21 @@ class TeamOptions:
         limit = self.max_episode_steps
         if limit is not None and limit < 1:
             raise ValueError(f"max_episode_steps = {limit}; expected at least 1")
+
+    def _check_kinds(self) -> None:
+        """Refuse values whose mistake would show late or not at all, such as "no" for False."""
+        kinds = (
+            (("cameras", "targets"), (str, Mapping), "a rule's name or a mixture"),
+            (("camera_action_levels", "target_action_levels"), _WHOLE, "an odd integer or None"),
+            (("camera_link", "target_link"), (Link,), "a Link"),
+            (("max_episode_steps",), _WHOLE, "an integer or None"),
+            (_FLAGS, (bool, np.bool_), "True or False"),
+        )
+        for names, allowed, words in kinds:
+            for name in names:
+                value = getattr(self, name)
+                if not isinstance(value, allowed):
+                    raise ValueError(f"{name} = {value!r}; expected {words}")
 
 
 class TeamOutput(NamedTuple):
