@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -244,6 +245,14 @@ def test_restart_leaves_other_rows_alone() -> None:
 def test_options_of_a_wrong_kind(option: str, value: object, allowed: str) -> None:
     with pytest.raises(ValueError, match=f"{option} = .*; expected {allowed}"):
         make(1, **{option: value})
+
+
+def test_a_single_world_leaves_the_threads_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(numba, "get_num_threads", lambda: 4)
+    monkeypatch.setattr(numba, "set_num_threads", asked.append)
+    make(1).reset(seeds(1))
+    assert asked == [1, 4]
 
 
 def test_a_delay_is_a_whole_number() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
+import numba
 import numpy as np
 
 from camsim.envs import grids, observations
@@ -322,6 +323,9 @@ class TeamEnv:
         """Do what `_jobs` says and fill the output."""
         self._started = True
         sim = self.sim
+        threads = numba.get_num_threads()
+        if threads > self.num_envs:  # waking threads that find no world costs more than the frame
+            numba.set_num_threads(self.num_envs)
         run_batch(
             self._jobs,
             sim.params,
@@ -336,6 +340,7 @@ class TeamEnv:
         )
         self.episode_id += self._jobs == START
         self._finish()
+        numba.set_num_threads(threads)
         return self.output
 
     def _finish(self) -> None:
