@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -229,6 +230,34 @@ def test_restart_leaves_other_rows_alone() -> None:
     assert (new.camera_reward[which] == 0.0).all()
     unchanged = copied(new)
     assert_equal_rows(env.restart(np.zeros(4, np.bool_)), unchanged)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "allowed"),
+    [
+        ("cameras", None, "a rule's name or a mixture"),
+        ("camera_action_levels", "5", "an odd integer or None"),
+        ("max_episode_steps", 10.5, "an integer or None"),
+        ("target_link", {"delay": 3}, "a Link"),
+        ("relative", "no", "True or False"),
+    ],
+)
+def test_options_of_a_wrong_kind(option: str, value: object, allowed: str) -> None:
+    with pytest.raises(ValueError, match=f"{option} = .*; expected {allowed}"):
+        make(1, **{option: value})
+
+
+def test_a_single_world_leaves_the_threads_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(numba, "get_num_threads", lambda: 4)
+    monkeypatch.setattr(numba, "set_num_threads", asked.append)
+    make(1).reset(seeds(1))
+    assert asked == [1, 4]
+
+
+def test_a_delay_is_a_whole_number() -> None:
+    with pytest.raises(ValueError, match=r"delay = 1.5; expected 0 or more frames"):
+        make(1, target_link=Link(delay=1.5))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("which", [np.zeros(3), np.zeros(4, np.bool_)])

@@ -52,13 +52,17 @@ def resolve_settings(
     keys = set(Scenario.model_fields) | _OPTIONS
     for key in keywords:
         if key not in keys:
-            hint = suggestion(key, keys)
+            hint = " (did you mean 'scenario'?)" if key == "config" else suggestion(key, keys)
             raise ValueError(f"{key}: neither an option nor a key of the scenario{hint}")
     world = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
     changes = {key: value for key, value in keywords.items() if key not in _OPTIONS}
     if changes:
         merged = _merged(world.to_mapping(), changes)
-        world = Scenario.from_mapping(merged, source="scenario with the given keywords")
+        source = "scenario with the given keywords"
+        world = Scenario.from_mapping(merged, source=source)
+        reason = world.impossible_placement()
+        if reason is not None:
+            raise ValueError(f"{source}: {reason}")
     chosen = replace(
         options or TeamOptions(),
         **{key: value for key, value in keywords.items() if key in _OPTIONS - {_TIME_LIMIT}},
