@@ -22,6 +22,8 @@ from camsim.envs.grids import camera_grid, target_grid
 from camsim.envs.scripted import ScriptedEnv
 from camsim.envs.team import TeamOutput
 from camsim.envs.team_rewards import CAMERA_TERMS, TARGET_TERMS
+from camsim.policies.rules import camera_rules
+from camsim.sim import OBSERVATION_MODES
 
 BOTH = TeamOptions(targets="external")
 TEAMS = ("cameras", "targets")
@@ -598,3 +600,15 @@ def test_every_option_is_documented() -> None:
     for key in env.information():
         if "_baseline" not in key and key != "camera.baseline":
             assert f"`{key}`" in page or f"`{key.replace('target.', 'camera.')}`" in page, key
+
+
+def test_full_rules_drive_a_team() -> None:
+    """Parameters of the rules count; the view is the option's."""
+    rules = camera_rules("greedy", memory_period=2, link=Link(silent=True))
+    options = TeamOptions(cameras=rules, camera_view="shared")
+    env = TeamEnv(load_scenario("MATE-4v4-9"), options, 2)
+    assert env.teams[0].memory_period == 2
+    assert env.teams[0].silent
+    assert env.teams[0].observes == OBSERVATION_MODES["shared"]
+    with pytest.raises(ValueError, match="camera_link was given beside full rules"):
+        TeamEnv(load_scenario("MATE-4v4-9"), replace(options, camera_link=Link(delay=1)), 2)

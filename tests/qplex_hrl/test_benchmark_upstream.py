@@ -10,7 +10,7 @@ import pytest
 from qplex_hrl import benchmark_upstream
 from qplex_hrl.benchmark_upstream import Upstream, compare_with_upstream
 
-STAND_IN = '''
+STAND_IN = """
 class Env:
     num_cameras = num_targets = 2
     frame = 0
@@ -46,7 +46,7 @@ def group_reset(agents, observations):
 
 def group_step(env, agents, observations, infos):
     return ["act"] * len(agents)
-'''
+"""
 
 
 @pytest.fixture
@@ -78,8 +78,8 @@ def test_the_floor_decides(
 def test_wrong_places(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(ValueError, match="holds no package 'mate'"):
         Upstream(tmp_path / "nowhere", Path(sys.executable))
-    with pytest.raises(ValueError, match="--upstream-python .*: No such file"):
+    with pytest.raises(ValueError, match=r"--upstream-python .*: No such file"):
         Upstream(folder, tmp_path / "python")
     (folder / "mate" / "__init__.py").write_text("import nothing_of_this_name")
-    with pytest.raises(ValueError, match="upstream stopped: .*nothing_of_this_name"):
+    with pytest.raises(ValueError, match=r"upstream stopped: .*nothing_of_this_name"):
         Upstream(folder, Path(sys.executable))

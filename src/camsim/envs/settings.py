@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from camsim.documents import suggestion
-from camsim.envs.team import Policy, TeamOptions
+from camsim.envs.team import TeamOptions
 from camsim.policies.rules import EXTERNAL
 from camsim.scenario import Scenario, load_scenario
 
@@ -104,16 +104,12 @@ def _sides(world: Scenario, team: str | None) -> tuple[str, ...]:
 
 def _driven(options: TeamOptions, sides: tuple[str, ...]) -> TeamOptions:
     """Return `options` with the teams in `sides` driven from outside, and no other one."""
-
-    def policy(side: str, given: Policy) -> Policy:
-        if side in sides:
-            return EXTERNAL
-        return "greedy" if given == EXTERNAL else given
-
+    cameras = "greedy" if options.cameras == EXTERNAL else options.cameras
+    targets = "greedy" if options.targets == EXTERNAL else options.targets
     return replace(
         options,
-        cameras=policy("camera", options.cameras),
-        targets=policy("target", options.targets),
+        cameras=EXTERNAL if "camera" in sides else cameras,
+        targets=EXTERNAL if "target" in sides else targets,
         with_camera_obs="camera" in sides,
         with_target_obs="target" in sides,
     )

@@ -21,7 +21,14 @@ from camsim.envs.team_rewards import Coefficients, TeamRewards
 from camsim.envs.teams import Teams
 from camsim.kernels.rng import streams_from_seeds
 from camsim.policies.cameras import CameraMemory, allocate_camera_memory
-from camsim.policies.rules import EXTERNAL, Link, camera_rules, target_rules
+from camsim.policies.rules import (
+    EXTERNAL,
+    CameraRules,
+    Link,
+    TargetRules,
+    camera_rules,
+    target_rules,
+)
 from camsim.policies.targets import TargetMemory, allocate_target_memory
 from camsim.scenario import Scenario
 from camsim.sim import OBSERVATION_MODES, BatchSim, checked_seeds, load_arrays
@@ -46,8 +53,8 @@ _FLAGS = (
 class TeamOptions:
     """Who drives which team, what it observes and what it earns."""
 
-    cameras: Policy = EXTERNAL  # external, a rule or a mixture (camsim.policies.rules)
-    targets: Policy = "greedy"
+    cameras: Policy | CameraRules = EXTERNAL  # external, a rule, a mixture, or full rules
+    targets: Policy | TargetRules = "greedy"  # (camsim.policies.rules)
     camera_view: str = "own"  # own, shared or enhanced (camsim.sim.OBSERVATION_MODES)
     target_view: str = "own"
     relative: bool = False  # places in observations relative to the observer
@@ -90,6 +97,9 @@ class TeamOptions:
         ):
             if levels is not None and policy != EXTERNAL:
                 raise ValueError(f"{team}_action_levels = {levels}, but a rule drives the {team}s")
+        for link, rules in (("camera_link", self.cameras), ("target_link", self.targets)):
+            if isinstance(rules, CameraRules | TargetRules) and getattr(self, link) != _NO_LIMITS:
+                raise ValueError(f"{link} was given beside full rules, which hold their own link")
         limit = self.max_episode_steps
         if limit is not None and limit < 1:
             raise ValueError(f"max_episode_steps = {limit}; expected at least 1")
@@ -97,7 +107,8 @@ class TeamOptions:
     def _check_kinds(self) -> None:
         """Refuse values whose mistake would show late or not at all, such as "no" for False."""
         kinds = (
-            (("cameras", "targets"), (str, Mapping), "a rule's name or a mixture"),
+            (("cameras",), (str, Mapping, CameraRules), "a rule's name, a mixture or CameraRules"),
+            (("targets",), (str, Mapping, TargetRules), "a rule's name, a mixture or TargetRules"),
             (("camera_action_levels", "target_action_levels"), _WHOLE, "an odd integer or None"),
             (("camera_link", "target_link"), (Link,), "a Link"),
             (("max_episode_steps",), _WHOLE, "an integer or None"),
@@ -145,8 +156,13 @@ class TeamEnv:
             OBSERVATION_MODES[options.camera_view],
             OBSERVATION_MODES[options.target_view],
         )
-        cameras = camera_rules(options.cameras, view=self._modes[0], link=options.camera_link)
-        targets = target_rules(options.targets, view=self._modes[1], link=options.target_link)
+        cameras, targets = options.cameras, options.targets
+        if not isinstance(cameras, CameraRules):
+            cameras = camera_rules(cameras, link=options.camera_link)
+        if not isinstance(targets, TargetRules):
+            targets = target_rules(targets, link=options.target_link)
+        cameras = cameras._replace(observes=self._modes[0])
+        targets = targets._replace(observes=self._modes[1])
         self.teams: Teams = (
             cameras,
             targets,
