@@ -237,7 +237,7 @@ def test_restart_leaves_other_rows_alone() -> None:
 @pytest.mark.parametrize(
     ("option", "value", "allowed"),
     [
-        ("cameras", None, "a rule's name or a mixture"),
+        ("cameras", None, "a rule's name, a mixture"),
         ("camera_action_levels", "5", "an odd integer or None"),
         ("max_episode_steps", 10.5, "an integer or None"),
         ("target_link", {"delay": 3}, "a Link"),
