@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from reference_bridge import read
 
 from camsim.envs.scripted import ScriptedEnv
 from camsim.layout import EPISODE_COLUMNS
 from camsim.scenario import load_scenario
 from camsim.state import ObsBuffers
+from camsim.teacher_forcing import read
 
 
 def make(n_envs: int, limit: int, cameras: str = "greedy", name: str = "MATE-4v4-9") -> ScriptedEnv:
