@@ -8,28 +8,8 @@ import numpy as np
 from reference_world import State, World
 
 from camsim.sim import BatchSim
-from camsim.teacher_forcing import (
-    ACCOUNT_FIELDS,
-    LAYOUT_FIELDS,
-    POSE_FIELDS,
-    RATE_FIELDS,
-    VIEW_FIELDS,
-    fields,
-    read,
-)
+from camsim.teacher_forcing import VIEW_FIELDS, fields, read
 from camsim.trace import Array
-
-__all__ = [
-    "ACCOUNT_FIELDS",
-    "LAYOUT_FIELDS",
-    "POSE_FIELDS",
-    "RATE_FIELDS",
-    "VIEW_FIELDS",
-    "fields",
-    "read",
-    "state_of",
-    "world_of",
-]
 
 
 def world_of(sim: BatchSim, row: int) -> World:

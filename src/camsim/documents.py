@@ -76,7 +76,7 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise DocumentError(f"{path}: no such file") from None
     except UnicodeDecodeError:

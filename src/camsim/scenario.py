@@ -122,7 +122,7 @@ class CameraSpec(_Placed):
 
 
 class ObstacleSpec(_Placed):
-    """The discs that block sight and movement; exactly one of the two radius keys is set."""
+    """The discs that block sight and movement; exactly one radius key is set if there are any."""
 
     radius: Positive | None = Field(default=None, description="radius of every obstacle")
     radius_random_range: tuple[Number, Number] | None = Field(
@@ -134,7 +134,9 @@ class ObstacleSpec(_Placed):
 
     @model_validator(mode="after")
     def _one_radius(self) -> Self:
-        if (self.radius is None) == (self.radius_random_range is None):
+        # As in MATE, a section without obstacles needs no radius.
+        keys = (self.radius, self.radius_random_range)
+        if keys.count(None) != 1 and not (self.count == 0 and keys.count(None) == 2):
             raise ValueError("expected exactly one of radius and radius_random_range")
         low, high = self.radius_bounds
         if not 0 <= low <= high:
@@ -143,11 +145,11 @@ class ObstacleSpec(_Placed):
 
     @property
     def radius_bounds(self) -> tuple[float, float]:
-        """Smallest and largest radius."""
+        """Smallest and largest radius; 0 if a section without obstacles names none."""
         if self.radius_random_range is not None:
             return self.radius_random_range
-        assert self.radius is not None
-        return self.radius, self.radius
+        radius = self.radius or 0.0
+        return radius, radius
 
 
 class Scenario(_Section):

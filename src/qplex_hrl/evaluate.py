@@ -201,15 +201,25 @@ def evaluate_scripted(
     return evaluate(player, seeds, timestep=None, provenance=provenance)
 
 
+def scripted_opponent(camera_policy: str, world: World) -> str:
+    """Return the targets' policy in a world whose cameras are scripted.
+
+    Raises:
+        ValueError: a team would have no player.
+    """
+    opponent = world.opponent or DEFAULT_OPPONENT
+    if EXTERNAL in (camera_policy, opponent):
+        raise ValueError(f"policy {EXTERNAL!r} leaves a team without a player")
+    return opponent
+
+
 def scripted_cameras(camera_policy: str, world: World, *, num_envs: int) -> ScriptedEnv:
     """Return `num_envs` environments of `world` with scripted cameras.
 
     Raises:
         ValueError: a policy or the scenario does not exist, or a team would have no player.
     """
-    opponent = world.opponent or DEFAULT_OPPONENT
-    if EXTERNAL in (camera_policy, opponent):
-        raise ValueError(f"policy {EXTERNAL!r} leaves a team without a player")
+    opponent = scripted_opponent(camera_policy, world)
     view = OBSERVATION_MODES["shared" if world.shared_field_of_view else "own"]
     return ScriptedEnv(
         load_scenario(world.scenario or DEFAULT_SCENARIO),

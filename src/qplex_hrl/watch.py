@@ -7,9 +7,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from camsim.envs.scripted import ScriptedEnv
+from camsim.envs.team import TeamEnv, TeamOptions
 from camsim.render.record import FrameRecord, record_frame
-from qplex_hrl.evaluate import TrainedCameras, World, load_cameras, scripted_cameras
+from camsim.scenario import load_scenario
+from qplex_hrl.evaluate import (
+    DEFAULT_SCENARIO,
+    TrainedCameras,
+    World,
+    load_cameras,
+    scripted_opponent,
+)
 from qplex_hrl.seeding import episode_seeds
 
 __all__ = ["render_episode", "watch_checkpoint", "watch_scripted"]
@@ -32,12 +39,12 @@ def watch_checkpoint(
 def watch_scripted(camera_policy: str, world: World, seed: int) -> Iterator[FrameRecord]:
     """Return the frames of the first episode that an evaluation with this seed plays.
 
-    The very last frame is missing: the environment starts the next episode inside it.
+    Every frame shows the messages that arrived in it.
 
     Raises:
-        ValueError: a policy or the scenario does not exist, or a shared field of view is asked for.
+        ValueError: a policy or the scenario does not exist, or a team would have no player.
     """
-    return _frames_of_script(scripted_cameras(camera_policy, world, num_envs=1), seed)
+    return _frames_of_script(_scripted_team(camera_policy, world), seed)
 
 
 def render_episode(
@@ -89,14 +96,28 @@ def _frames_of_agent(cameras: TrainedCameras, seed: int) -> Iterator[FrameRecord
         output = env.observe()
 
 
-def _frames_of_script(env: ScriptedEnv, seed: int) -> Iterator[FrameRecord]:
-    """Yield one episode but for its last frame, after which the next one has begun."""
+def _scripted_team(camera_policy: str, world: World) -> TeamEnv:
+    """Return one environment, in which nothing starts the next episode by itself."""
+    options = TeamOptions(
+        cameras=camera_policy,
+        targets=scripted_opponent(camera_policy, world),
+        camera_view="shared" if world.shared_field_of_view else "own",
+        max_episode_steps=world.max_episode_steps,
+        auto_reset=False,
+        with_camera_obs=False,
+        with_target_obs=False,
+        with_state=False,
+    )
+    return TeamEnv(load_scenario(world.scenario or DEFAULT_SCENARIO), options, 1)
+
+
+def _frames_of_script(env: TeamEnv, seed: int) -> Iterator[FrameRecord]:
+    """Yield one episode, with the messages of both teams."""
     env.reset(episode_seeds(seed, 1))
     record = record_frame(env.sim, 0)
-    while True:
+    yield record
+    while not record.done:
+        env.step()
+        cameras, targets = env.message_edges
+        record = record_frame(env.sim, 0, camera_messages=cameras[0], target_messages=targets[0])
         yield record
-        last_step = record.step
-        env.run_frames(1)
-        record = record_frame(env.sim, 0)
-        if record.step <= last_step:
-            return

@@ -8,12 +8,13 @@ from compiled import from_python
 from hypothesis import given
 from hypothesis import strategies as st
 from random_worlds import random_simulator, scenario_with
-from reference_bridge import fields, world_of
+from reference_bridge import world_of
 from reference_rewards import Knots, knots, tangents_of
 
 from camsim.kernels import boundary as tables
 from camsim.kernels.boundary import INNER, OUTER, BoundaryTables, allocate_boundaries
 from camsim.sim import BatchSim
+from camsim.teacher_forcing import fields
 
 SAME_ANGLE, SAME_LENGTH = 1e-9, 1e-6
 

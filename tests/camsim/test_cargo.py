@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import reference_sim
 from random_worlds import SCENARIOS, Floats, random_simulator, scenario_with
-from reference_bridge import ACCOUNT_FIELDS, RATE_FIELDS, fields, read, state_of, world_of
+from reference_bridge import state_of, world_of
 from scipy import stats
 
 from camsim.sim import BatchSim
+from camsim.teacher_forcing import ACCOUNT_FIELDS, RATE_FIELDS, fields, read
 
 N_ENVS = 150
 

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_worlds import random_simulator, scenario_with
-from reference_bridge import fields, state_of, world_of
+from reference_bridge import state_of, world_of
 from reference_rewards import soft_coverage
 
 from camsim.kernels.boundary import BoundaryTables, allocate_boundaries, trace_batch
 from camsim.kernels.coverage import allocate_scores, score_batch
 from camsim.sim import BatchSim
+from camsim.teacher_forcing import fields
 
 
 def scored(sim: BatchSim) -> tuple[Any, BoundaryTables]:  # Any: an array of scores

@@ -35,6 +35,12 @@ def test_malformed_files(tmp_path: Path, name: str, text: str, words: str) -> No
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("name", "text"), [("a.json", '{"b": 1}'), ("a.yaml", "b: 1")])
+def test_a_byte_order_mark_is_no_content(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8-sig")
+    assert read_mapping(tmp_path / name) == {"b": 1}
+
+
 def test_unreadable_files(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match=r"none\.yaml: no such file"):
         read_mapping(tmp_path / "none.yaml")

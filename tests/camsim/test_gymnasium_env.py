@@ -252,3 +252,31 @@ def test_a_vector_of_worlds_gives_a_picture_of_each() -> None:
     single = MateEnv(render_mode="rgb_array")
     single.reset(seed=1)
     assert np.array_equal(single.render(), pictures[1])
+
+
+def messages_drawn(monkeypatch: pytest.MonkeyPatch) -> list:
+    """Return a list that fills with the cameras' messages in every picture, [C, C] each."""
+    import camsim.render
+
+    drawn, draw = [], camsim.render.draw_frame
+
+    def spy(record, **keywords):
+        drawn.append(record.camera_messages.tolist())
+        return draw(record, **keywords)
+
+    monkeypatch.setattr(camsim.render, "draw_frame", spy)
+    return drawn
+
+
+def test_pictures_show_what_scripted_teams_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = messages_drawn(monkeypatch)
+    settings = {"team": "target", "cameras": "greedy", "render_mode": "rgb_array"}
+    single = MateEnv(**settings)
+    batch = MateVectorEnv(num_envs=2, **settings)
+    for world in (single, batch):
+        world.reset(seed=0)
+        world.render()
+        world.step(np.zeros(world.action_space.shape))
+        world.render()
+    silent, greetings = np.zeros((4, 4)).tolist(), (1 - np.eye(4)).tolist()
+    assert drawn == [silent, greetings, silent, silent, greetings, greetings]

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from random_worlds import random_actions
-from reference_bridge import fields, read
 
 from camsim.generator import generate_scenario
 from camsim.scenario import Scenario
 from camsim.sim import BatchSim
+from camsim.teacher_forcing import fields, read
 
 Floats = np.ndarray
 

@@ -11,9 +11,10 @@ from compiled import from_python
 from hypothesis import example, given
 from hypothesis import strategies as st
 from random_worlds import SCENARIOS, random_actions, random_simulator, scenario_with
-from reference_bridge import fields, read, state_of, world_of
+from reference_bridge import state_of, world_of
 
 from camsim.kernels import motion
+from camsim.teacher_forcing import fields, read
 
 obstruct = from_python(motion.obstruct)
 N_ENVS = 60

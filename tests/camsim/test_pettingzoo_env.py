@@ -261,6 +261,13 @@ def test_messages_arrive_at_once_and_stand_in_infos() -> None:
         world.send_messages(Message(0, 1, None, TARGET))
 
 
+@pytest.mark.parametrize("sight", [500.0, 2600.0])
+def test_states_are_in_their_space(sight: float) -> None:
+    world = MateParallelEnv(team="both", camera={"max_sight_range": sight}, dtype="float32")
+    world.reset(seed=0)
+    assert world.state_space.contains(world.state())
+
+
 def test_links_limit_messages_of_driven_teams() -> None:
     from camsim import Link
 
@@ -281,6 +288,8 @@ BAD_SETTINGS = [
     ({"targets": "clever"}, "'clever'; expected one of"),
     ({"target_action_levels": 3}, "target_action_levels = 3, but a rule drives the targets"),
     ({"camera_action_levels": 4}, "levels = 4; expected an odd number"),
+    ({"config": "MATE-4v4-9.yaml"}, "config: neither.*did you mean 'scenario'"),
+    ({"camera": {"location": [[0, 0], [5, 5]]}}, r"camera.location\[1\] overlaps camera.loc"),
 ]
 
 

@@ -10,10 +10,10 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from reference_bridge import read
 
 from camsim.scenario import Scenario, ScenarioError, load_scenario, preset_names
 from camsim.sim import BatchSim
+from camsim.teacher_forcing import read
 
 ANYWHERE = [-1000, 1000, -1000, 1000]
 

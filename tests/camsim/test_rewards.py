@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 from random_worlds import random_simulator, scenario_with
-from reference_bridge import read, state_of
+from reference_bridge import state_of
 from reference_rewards import goal_distance, own_score
 
 from camsim.envs import rewards
@@ -18,6 +18,7 @@ from camsim.kernels.boundary import allocate_boundaries, trace_batch
 from camsim.kernels.coverage import allocate_scores, score_batch
 from camsim.scenario import load_scenario
 from camsim.sim import BatchSim
+from camsim.teacher_forcing import read
 
 
 @numba.njit

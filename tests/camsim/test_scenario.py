@@ -161,6 +161,13 @@ def test_invalid_values_are_told_in_one_line(
         assert word in message
 
 
+@pytest.mark.parametrize("section", [{}, {"location": []}, {"transmittance": 0.1}])
+def test_no_obstacles_need_no_radius(section: dict[str, object]) -> None:
+    scenario = Scenario.from_mapping(_with("obstacle", section))
+    assert scenario.n_obstacles == 0
+    assert scenario.impossible_placement() is None
+
+
 @pytest.mark.parametrize("key", ["num_cargoes_per_target", "target"])
 def test_required_keys(key: str) -> None:
     content = {name: value for name, value in MINIMAL.items() if name != key}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from reference_bridge import read
 
 from camsim.envs.scripted import ScriptedEnv
 from camsim.layout import EPISODE_COLUMNS
 from camsim.scenario import load_scenario
 from camsim.state import ObsBuffers
+from camsim.teacher_forcing import read
 
 
 def make(n_envs: int, limit: int, cameras: str = "greedy", name: str = "MATE-4v4-9") -> ScriptedEnv:
@@ -86,3 +86,7 @@ def test_scenario_without_cameras() -> None:
 def test_unknown_rule(key: str) -> None:
     with pytest.raises(ValueError, match=f"{key} = 'clever'; expected one of"):
         ScriptedEnv(load_scenario("MATE-4v4-9"), 1, **{key: "clever"})
+
+
+def test_no_seeds_no_episodes() -> None:
+    assert make(2, 5).run_episodes(seeds(0)).shape == (0, len(EPISODE_COLUMNS))

@@ -12,11 +12,12 @@ import pytest
 import reference_hrl
 import reference_sim
 from random_worlds import scenario_with
-from reference_bridge import read, state_of, world_of
+from reference_bridge import state_of, world_of
 
 from camsim.envs.selection import EnvOutput, SelectionEnv, SelectionOptions
 from camsim.layout import EPISODE_COLUMNS, StateLayout
 from camsim.scenario import load_scenario
+from camsim.teacher_forcing import read
 
 UPSTREAM = SelectionOptions(
     fast_interval=1,

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import reference_sim
 from random_worlds import SCENARIOS, random_actions, random_simulator, scenario_with
-from reference_bridge import fields, read
 
 from camsim.scenario import load_scenario
 from camsim.sim import BatchSim
+from camsim.teacher_forcing import fields, read
 
 PLAY = """
 import hashlib, numpy as np

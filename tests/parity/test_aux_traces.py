@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from compiled import from_python
 from parity.golden import DATA, Array, Trace, load_trace
-from reference_bridge import VIEW_FIELDS, fields, read, world_of
+from reference_bridge import world_of
 from reference_rewards import tangents_of
 
 from camsim.envs.rewards import CAMERA_TERMS, combine, write_camera_terms
@@ -24,7 +24,7 @@ from camsim.kernels.boundary import (
 )
 from camsim.kernels.coverage import allocate_scores, score_batch
 from camsim.sim import BatchSim
-from camsim.teacher_forcing import simulator_at
+from camsim.teacher_forcing import VIEW_FIELDS, fields, read, simulator_at
 
 NAME = "aux_MATE-4v4-9_s4128"
 TABLES = (("inner", INNER), ("outer", OUTER))

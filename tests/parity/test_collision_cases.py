@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from parity.golden import DATA, load_arrays
-from reference_bridge import fields
 
 from camsim.scenario import Scenario
 from camsim.sim import BatchSim
+from camsim.teacher_forcing import fields
 
 TOLERANCE = 1e-9
 

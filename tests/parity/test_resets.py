@@ -11,11 +11,11 @@ from functools import cache
 import numpy as np
 import pytest
 from parity.golden import DATA, Array, load_arrays
-from reference_bridge import read
 from scipy import stats
 
 from camsim.scenario import load_scenario
 from camsim.sim import BatchSim
+from camsim.teacher_forcing import read
 
 SIGNIFICANCE = 1e-4
 N_RESETS = 2000

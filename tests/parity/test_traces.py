@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from parity.golden import HRL_TRACES, TRACES, Array, load_trace
 from parity.replay import replay_views
-from reference_bridge import ACCOUNT_FIELDS, read
 
-from camsim.teacher_forcing import simulator_at
+from camsim.teacher_forcing import ACCOUNT_FIELDS, read, simulator_at
 from camsim.verify import Verification, sight_share_allowed, verify_trace
 
 POSITION_TOLERANCE = 1e-9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -72,15 +73,37 @@ def test_selections_are_held_for_a_decision(checkpoint: Path) -> None:
 
 
 @pytest.mark.slow
-def test_scripted_cameras_lack_the_last_frame_only() -> None:
-    world = World(scenario="MATE-4v2-9", max_episode_steps=30)
-    frames = list(watch_scripted("naive", world, 2))
-    assert [frame.step for frame in frames] == list(range(31))
-    longer = watch_scripted("naive", world._replace(max_episode_steps=31), 2)
-    last = list(longer)[-1]
-    coverage = np.mean([frame.coverage_rate for frame in [*frames[1:], last]])
-    result = evaluate_scripted("naive", world, episode_seeds(2, 1), num_envs=1)
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_watched_scripted_episode_is_the_evaluated_one(shared: bool) -> None:
+    world = World(scenario="MATE-4v2-9", max_episode_steps=30, shared_field_of_view=shared)
+    frames = list(watch_scripted("greedy", world, 2))
+    assert [frame.step for frame in frames] == list(range(32))
+    assert [frame.done for frame in frames] == [False] * 31 + [True]
+    result = evaluate_scripted("greedy", world, episode_seeds(2, 1), num_envs=1)
+    coverage = np.mean([frame.coverage_rate for frame in frames[1:]])
     assert coverage == pytest.approx(result["mean_coverage_rate"], rel=1e-12)
+    assert frames[-1].mean_transport_rate == result["mean_transport_rate"]
+
+
+@pytest.mark.slow
+def test_messages_of_scripted_cameras_are_watched() -> None:
+    start, first, second = islice(watch_scripted("greedy", World(), 0), 3)
+    assert start.camera_messages is None
+    np.testing.assert_array_equal(first.camera_messages, 1 - np.eye(4))  # they greet each other
+    assert second.camera_messages is not None
+    assert (second.camera_messages == 0).any()
+
+
+@pytest.mark.slow
+def test_a_world_without_cameras_is_watched() -> None:
+    frames = list(islice(watch_scripted("greedy", World(scenario="MATE-Navigation"), 0), 3))
+    assert [frame.step for frame in frames] == [0, 1, 2]
+    assert len(frames[-1].camera_xy) == 0
+
+
+def test_every_team_needs_a_player() -> None:
+    with pytest.raises(ValueError, match="'external' leaves a team without a player"):
+        watch_scripted("external", World(), 0)
 
 
 def moving() -> Iterator[FrameRecord]:

@@ -86,7 +86,7 @@ class MateEnv(gymnasium.Env[Obs, NDArray[Any]]):
             seed = int(self.np_random.integers(_LARGEST_SEED))
         out = start_episodes(self.team_env, [seed])
         self._started = True
-        self._screen.start(self.team_env.sim)
+        self._screen.start(self.team_env)
         return self._side.obs(out)[0].copy(), self._info()
 
     def step(self, action: ArrayLike) -> tuple[Obs, float, bool, bool, Infos]:
@@ -99,7 +99,7 @@ class MateEnv(gymnasium.Env[Obs, NDArray[Any]]):
         if not self._started:
             raise ValueError("step before the first reset")
         out = self.team_env.step(**{self._side.argument: np.asarray(action)[None]})
-        self._screen.follow(self.team_env.sim)
+        self._screen.follow(self.team_env)
         return (
             self._side.obs(out)[0].copy(),
             float(self._side.reward(out)[0].mean()),
@@ -221,7 +221,7 @@ class MateVectorEnv(VectorEnv[Obs, NDArray[Any], NDArray[Any]]):
             logger.warn("render() without a render_mode; choose one when making the environment")
             return None
         title = self.team_env.scenario.name or "MATE"
-        return tuple(picture(self.team_env.sim, row, title) for row in range(self.num_envs))
+        return tuple(picture(self.team_env, row, title) for row in range(self.num_envs))
 
     def _which(self, mask: ArrayLike | None) -> Bools:
         """Return the rows to reset [N]."""

@@ -15,7 +15,7 @@ from camsim.envs.messages import CAMERA, TARGET, Mail, Message, MessageBoard
 from camsim.envs.screen import RENDER_FPS, RENDER_MODES, Screen
 from camsim.envs.seeds import start_episodes
 from camsim.envs.settings import ScenarioLike, resolve_settings
-from camsim.envs.side import ActionSpace, Side, box
+from camsim.envs.side import ActionSpace, Side, state_space
 from camsim.envs.team import TeamEnv, TeamOptions, TeamOutput
 from camsim.state import Floats, Ints
 
@@ -76,7 +76,7 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):  # type: ignore[misc, u
         self.action_spaces = {
             agent: side.action_space() for side in self._sides for agent in side.agents
         }
-        self.state_space = box(*self.team_env.state_bounds, np.dtype(settings.options.dtype))
+        self.state_space = state_space(self.team_env)
         self.more_information = more_information
         self.render_mode = render_mode
         self._screen = Screen(render_mode, settings.scenario.name or "MATE")
@@ -119,7 +119,7 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):  # type: ignore[misc, u
         self.board.reset()
         self._started = True
         self.agents = list(self.possible_agents)
-        self._screen.start(self.team_env.sim)
+        self._screen.start(self.team_env)
         self._place()
         return self._observations(out), self._infos(None)
 
@@ -139,7 +139,7 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):  # type: ignore[misc, u
             return {}, {}, {}, {}, {}
         out = self.team_env.step(**{s.argument: self._joint(s, actions) for s in self._sides})
         mail = self.board.end_frame()
-        self._screen.follow(self.team_env.sim, mail.edges)
+        self._screen.follow(self.team_env, mail.edges)
         self._place()
         live = set(self.agents)
         rewards = self._pick(live, [side.reward(out)[0].tolist() for side in self._sides])

@@ -8,7 +8,7 @@ from gymnasium import logger
 from numpy.typing import NDArray
 
 from camsim.envs.messages import Edges
-from camsim.sim import BatchSim
+from camsim.envs.team import TeamEnv
 
 if TYPE_CHECKING:
     from camsim.render import FrameRecord, Window
@@ -41,25 +41,21 @@ class Screen:
         self._frames: deque[FrameRecord] = deque(maxlen=_FRAMES)
         self._window: Window | None = None
 
-    def start(self, sim: BatchSim) -> None:
+    def start(self, env: TeamEnv) -> None:
         """Take up the first frame of an episode."""
         self._frames.clear()
-        self.follow(sim)
+        self.follow(env)
 
-    def follow(self, sim: BatchSim, messages: Edges | None = None) -> None:
+    def follow(self, env: TeamEnv, messages: Edges | None = None) -> None:
         """Take up a frame and, in mode `human`, show it.
 
         Args:
-            sim: the worlds.
-            messages: numbers of messages sent in the frame.
+            env: the worlds.
+            messages: numbers of the driven teams' messages that arrived in the frame.
         """
         if self._mode is None:
             return
-        from camsim.render import record_frame
-
-        cameras, targets = (None, None) if messages is None else messages
-        record = record_frame(sim, 0, camera_messages=cameras, target_messages=targets)
-        self._frames.append(record)
+        self._frames.append(_record(env, 0, messages))
         if self._mode == "human":
             self._show()
 
@@ -97,8 +93,18 @@ class Screen:
             self._window.show(self._draw())
 
 
-def picture(sim: BatchSim, row: int, title: str) -> Pixels:
-    """Return a picture [H, W, 3] of environment `row`."""
-    from camsim.render import draw_frame, record_frame
+def picture(env: TeamEnv, row: int, title: str) -> Pixels:
+    """Return a picture [H, W, 3] of environment `row`, with scripted teams' messages."""
+    from camsim.render import draw_frame
 
-    return draw_frame(record_frame(sim, row), title=title)
+    return draw_frame(_record(env, row), title=title)
+
+
+def _record(env: TeamEnv, row: int, messages: Edges | None = None) -> "FrameRecord":
+    """Return what environment `row` looks like; `messages` are those of driven teams."""
+    from camsim.render import record_frame
+
+    cameras, targets = (edges[row] for edges in env.message_edges)
+    if messages is not None:
+        cameras, targets = cameras + messages[0], targets + messages[1]
+    return record_frame(env.sim, row, camera_messages=cameras, target_messages=targets)

@@ -164,7 +164,7 @@ class ScriptedEnv:
         """Play exactly one episode per seed; return statistics [M, len(EPISODE_COLUMNS)]."""
         seeds = checked_seeds(seeds, len(seeds))
         n_envs = self.sim.num_envs
-        rows = []
+        rows = [self.episode[:0].copy()]
         for start in range(0, len(seeds), n_envs):
             part = seeds[start : start + n_envs]
             padded = np.resize(part, n_envs)  # a short last batch repeats seeds; those rows go

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from camsim.documents import suggestion
-from camsim.envs.team import Policy, TeamOptions
+from camsim.envs.team import TeamOptions
 from camsim.policies.rules import EXTERNAL
 from camsim.scenario import Scenario, load_scenario
 
@@ -52,13 +52,17 @@ def resolve_settings(
     keys = set(Scenario.model_fields) | _OPTIONS
     for key in keywords:
         if key not in keys:
-            hint = suggestion(key, keys)
+            hint = " (did you mean 'scenario'?)" if key == "config" else suggestion(key, keys)
             raise ValueError(f"{key}: neither an option nor a key of the scenario{hint}")
     world = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
     changes = {key: value for key, value in keywords.items() if key not in _OPTIONS}
     if changes:
         merged = _merged(world.to_mapping(), changes)
-        world = Scenario.from_mapping(merged, source="scenario with the given keywords")
+        source = "scenario with the given keywords"
+        world = Scenario.from_mapping(merged, source=source)
+        reason = world.impossible_placement()
+        if reason is not None:
+            raise ValueError(f"{source}: {reason}")
     chosen = replace(
         options or TeamOptions(),
         **{key: value for key, value in keywords.items() if key in _OPTIONS - {_TIME_LIMIT}},
@@ -100,16 +104,12 @@ def _sides(world: Scenario, team: str | None) -> tuple[str, ...]:
 
 def _driven(options: TeamOptions, sides: tuple[str, ...]) -> TeamOptions:
     """Return `options` with the teams in `sides` driven from outside, and no other one."""
-
-    def policy(side: str, given: Policy) -> Policy:
-        if side in sides:
-            return EXTERNAL
-        return "greedy" if given == EXTERNAL else given
-
+    cameras = "greedy" if options.cameras == EXTERNAL else options.cameras
+    targets = "greedy" if options.targets == EXTERNAL else options.targets
     return replace(
         options,
-        cameras=policy("camera", options.cameras),
-        targets=policy("target", options.targets),
+        cameras=EXTERNAL if "camera" in sides else cameras,
+        targets=EXTERNAL if "target" in sides else targets,
         with_camera_obs="camera" in sides,
         with_target_obs="target" in sides,
     )

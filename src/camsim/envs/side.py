@@ -8,7 +8,7 @@ from camsim.envs.team import TeamEnv, TeamOutput
 from camsim.scenario import Scenario
 from camsim.state import Bools, Floats, Ints
 
-__all__ = ["Side", "box"]
+__all__ = ["Side", "box", "state_space"]
 
 ActionSpace = spaces.Box | spaces.Discrete
 JointActionSpace = spaces.Box | spaces.MultiDiscrete
@@ -95,22 +95,35 @@ def box(low: Floats, high: Floats, dtype: np.dtype) -> spaces.Box:
     return spaces.Box(low.astype(dtype), high.astype(dtype), dtype=dtype.type)
 
 
+def state_space(env: TeamEnv) -> spaces.Box:
+    """Return a new space of the global state [S]; what waits has no largest number there."""
+    bounds = _widened(*env.state_bounds, env.scenario)
+    return box(*bounds, np.dtype(env.options.dtype))
+
+
 def _actual_bounds(low: Floats, high: Floats, scenario: Scenario) -> tuple[Floats, Floats]:
     """Return finite bounds that every observation of the scenario keeps.
 
-    MATE declares no upper bound for counts and goal weights; the scenario gives them. It also
-    declares fixed bounds for lengths and angles; where the scenario has larger ones, all bounded
-    entries get as much more room.
+    MATE declares no upper bound for counts and goal weights; the scenario gives them.
     """
-    low, high = low.copy(), high.copy()
-    excess = _excess(scenario)
-    bounded = np.isfinite(high)
-    room = (high[bounded] - low[bounded]) * excess
-    low[bounded] -= room
-    high[bounded] += room
+    low, high = _widened(low, high, scenario)
     sizes = scenario.n_cameras, scenario.n_targets, scenario.n_obstacles
     high[:4] = [max(1, size) for size in (*sizes, max(sizes[:2]))]
     high[np.isinf(high)] = _CAPACITY
+    return low, high
+
+
+def _widened(low: Floats, high: Floats, scenario: Scenario) -> tuple[Floats, Floats]:
+    """Return copies of bounds with room for the scenario's lengths and angles.
+
+    MATE declares fixed bounds for them; where the scenario has larger ones, all bounded entries
+    get as much more room.
+    """
+    low, high = low.copy(), high.copy()
+    bounded = np.isfinite(high)
+    room = (high[bounded] - low[bounded]) * _excess(scenario)
+    low[bounded] -= room
+    high[bounded] += room
     return low, high
 
 

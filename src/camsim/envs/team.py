@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
+import numba
 import numpy as np
 
 from camsim.envs import grids, observations
@@ -20,7 +21,14 @@ from camsim.envs.team_rewards import Coefficients, TeamRewards
 from camsim.envs.teams import Teams
 from camsim.kernels.rng import streams_from_seeds
 from camsim.policies.cameras import CameraMemory, allocate_camera_memory
-from camsim.policies.rules import EXTERNAL, Link, camera_rules, target_rules
+from camsim.policies.rules import (
+    EXTERNAL,
+    CameraRules,
+    Link,
+    TargetRules,
+    camera_rules,
+    target_rules,
+)
 from camsim.policies.targets import TargetMemory, allocate_target_memory
 from camsim.scenario import Scenario
 from camsim.sim import OBSERVATION_MODES, BatchSim, checked_seeds, load_arrays
@@ -29,14 +37,24 @@ from camsim.state import Bools, Floats, Ints, ObsBuffers, SmallInts, Words, allo
 Policy = str | Mapping[str, float]
 _NO_LIMITS = Link()
 DTYPES = ("float64", "float32")
+_WHOLE = (int, np.integer, type(None))
+_FLAGS = (
+    "relative",
+    "rescaled",
+    "target_done_at_destination",
+    "auto_reset",
+    "with_camera_obs",
+    "with_target_obs",
+    "with_state",
+)
 
 
 @dataclass(frozen=True)
 class TeamOptions:
     """Who drives which team, what it observes and what it earns."""
 
-    cameras: Policy = EXTERNAL  # external, a rule or a mixture (camsim.policies.rules)
-    targets: Policy = "greedy"
+    cameras: Policy | CameraRules = EXTERNAL  # external, a rule, a mixture, or full rules
+    targets: Policy | TargetRules = "greedy"  # (camsim.policies.rules)
     camera_view: str = "own"  # own, shared or enhanced (camsim.sim.OBSERVATION_MODES)
     target_view: str = "own"
     relative: bool = False  # places in observations relative to the observer
@@ -61,8 +79,9 @@ class TeamOptions:
         """Check the values that name a choice or a count.
 
         Raises:
-            ValueError: one is unknown or out of range.
+            ValueError: one is unknown, out of range or of a wrong kind.
         """
+        self._check_kinds()
         choices = {
             "camera_view": tuple(OBSERVATION_MODES),
             "target_view": tuple(OBSERVATION_MODES),
@@ -78,9 +97,28 @@ class TeamOptions:
         ):
             if levels is not None and policy != EXTERNAL:
                 raise ValueError(f"{team}_action_levels = {levels}, but a rule drives the {team}s")
+        for link, rules in (("camera_link", self.cameras), ("target_link", self.targets)):
+            if isinstance(rules, CameraRules | TargetRules) and getattr(self, link) != _NO_LIMITS:
+                raise ValueError(f"{link} was given beside full rules, which hold their own link")
         limit = self.max_episode_steps
         if limit is not None and limit < 1:
             raise ValueError(f"max_episode_steps = {limit}; expected at least 1")
+
+    def _check_kinds(self) -> None:
+        """Refuse values whose mistake would show late or not at all, such as "no" for False."""
+        kinds = (
+            (("cameras",), (str, Mapping, CameraRules), "a rule's name, a mixture or CameraRules"),
+            (("targets",), (str, Mapping, TargetRules), "a rule's name, a mixture or TargetRules"),
+            (("camera_action_levels", "target_action_levels"), _WHOLE, "an odd integer or None"),
+            (("camera_link", "target_link"), (Link,), "a Link"),
+            (("max_episode_steps",), _WHOLE, "an integer or None"),
+            (_FLAGS, (bool, np.bool_), "True or False"),
+        )
+        for names, allowed, words in kinds:
+            for name in names:
+                value = getattr(self, name)
+                if not isinstance(value, allowed):
+                    raise ValueError(f"{name} = {value!r}; expected {words}")
 
 
 class TeamOutput(NamedTuple):
@@ -118,8 +156,13 @@ class TeamEnv:
             OBSERVATION_MODES[options.camera_view],
             OBSERVATION_MODES[options.target_view],
         )
-        cameras = camera_rules(options.cameras, view=self._modes[0], link=options.camera_link)
-        targets = target_rules(options.targets, view=self._modes[1], link=options.target_link)
+        cameras, targets = options.cameras, options.targets
+        if not isinstance(cameras, CameraRules):
+            cameras = camera_rules(cameras, link=options.camera_link)
+        if not isinstance(targets, TargetRules):
+            targets = target_rules(targets, link=options.target_link)
+        cameras = cameras._replace(observes=self._modes[0])
+        targets = targets._replace(observes=self._modes[1])
         self.teams: Teams = (
             cameras,
             targets,
@@ -204,6 +247,15 @@ class TeamEnv:
         """Largest displacement of a target along x and y [2]; heavy ones go half as far."""
         return np.full(2, self.sim.params.target_step)
 
+    @property
+    def message_edges(self) -> tuple[Ints, Ints]:
+        """Messages of scripted teams that arrived in the last frame, from -> to.
+
+        Among cameras [N, C, C] and among targets [N, T, T]; 0 in a team that the caller drives.
+        Views of the teams' own memories: copy what you keep.
+        """
+        return self.teams[2].edges, self.teams[3].edges
+
     def reset(self, seeds: Words) -> TeamOutput:
         """Start an episode in every environment from its own seed [N].
 
@@ -287,6 +339,9 @@ class TeamEnv:
         """Do what `_jobs` says and fill the output."""
         self._started = True
         sim = self.sim
+        threads = numba.get_num_threads()
+        if threads > self.num_envs:  # waking threads that find no world costs more than the frame
+            numba.set_num_threads(self.num_envs)
         run_batch(
             self._jobs,
             sim.params,
@@ -301,6 +356,7 @@ class TeamEnv:
         )
         self.episode_id += self._jobs == START
         self._finish()
+        numba.set_num_threads(threads)
         return self.output
 
     def _finish(self) -> None:
@@ -329,8 +385,8 @@ class TeamEnv:
         the true ones, whatever the options say of observations.
         """
         info = world_information(self.sim)
-        info |= camera_information(self.sim, self.teams[2].edges)
-        info |= target_information(self.sim, self.teams[3].edges)
+        info |= camera_information(self.sim, self.message_edges[0])
+        info |= target_information(self.sim, self.message_edges[1])
         self._rewards.add_information(info, self.episode_id)
         return info
 

@@ -165,6 +165,6 @@ def _limits(link: Link) -> tuple[bool, float, float, int]:
         raise ValueError(f"dropout = {link.dropout}; expected 0 to 1")
     if not link.reach >= 0.0:
         raise ValueError(f"reach = {link.reach}; expected 0 or more")
-    if link.delay < 0:
+    if not isinstance(link.delay, int | np.integer) or link.delay < 0:
         raise ValueError(f"delay = {link.delay}; expected 0 or more frames")
     return link.silent, float(link.dropout), float(link.reach), int(link.delay)

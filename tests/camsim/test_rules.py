@@ -1,0 +1,128 @@
+"""Rules of scripted teams: mixtures, random draws, memories, numbers and names."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy import stats
+from scripted_play import (
+    play,
+    seeds,
+)
+
+from camsim.envs.scripted import ScriptedEnv
+from camsim.policies import cameras, targets
+from camsim.policies.rules import (
+    CAMERA_POLICIES,
+    Link,
+    camera_rules,
+    target_rules,
+)
+from camsim.scenario import load_scenario
+from camsim.teacher_forcing import read
+
+
+def test_random_teams_hold_a_uniform_action() -> None:
+    n_envs = 200
+    env = play("MATE-4v4-9", n_envs, "random", "random")
+    frames: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+    for _ in range(41):
+        steps = read(env.sim, "target_step_size").copy()
+        env.run_frames(1)
+        frames[0].append(env.actions[0] / [5.0, 2.5])
+        frames[1].append(env.actions[1] / steps[..., None])
+    for history in frames:
+        changed = [bool((a != b).any()) for a, b in pairwise(history)]
+        assert np.flatnonzero(changed).tolist() == [19, 39]  # frames 20 and 40 draw anew
+        sample = np.concatenate([history[k].reshape(-1, 2) for k in (0, 20, 40)])
+        for component in sample.T:
+            assert stats.kstest(component, "uniform", (-1.0, 2.0)).pvalue > 1e-4
+
+
+def test_mixtures_are_drawn_per_episode_for_the_whole_team() -> None:
+    n_envs = 3000
+    env = ScriptedEnv(
+        load_scenario("MATE-2v2-0"),
+        n_envs,
+        camera_policy="greedy=1,random=2,naive=1,heuristic=0",
+        target_policy={"heuristic": 3.0, "random": 1.0},
+        max_episode_steps=1,
+    )
+    env.reset(seeds(n_envs))
+    assert len(env.teams[2].scores) == 0  # no table for a weight of 0
+    for team, shares in ((2, [2, 1, 1, 0]), (3, [1, 0, 0, 3])):
+        env.reset(seeds(n_envs))
+        first = env.teams[team].rule.copy()
+        env.run_frames(2)  # every episode ends: the next one draws anew
+        second = env.teams[team].rule
+        drawn = np.array(shares) > 0
+        for rule in (first, second):
+            counts = np.bincount(rule, minlength=4)
+            assert (counts[~drawn] == 0).all()
+            wanted = n_envs * np.array(shares)[drawn] / 4
+            assert stats.chisquare(counts[drawn], wanted).pvalue > 1e-4
+        same = math.fsum((k / 4) ** 2 for k in shares)
+        assert abs((first == second).mean() - same) < 4 * math.sqrt(0.25 / n_envs)
+
+
+def test_a_team_driven_from_outside_keeps_the_action_that_stands_there() -> None:
+    env = play("MATE-2v2-0", 2, "external", "external")
+    env.actions[0][...] = 1.5
+    env.run_frames(3)
+    assert (env.teams[2].rule == -1).all()
+    assert (env.actions[0] == 1.5).all()
+    assert (env.actions[1] == 0.0).all()
+
+
+def test_next_episode_starts_with_a_clean_memory() -> None:
+    """An episode after another equals the same episode from a fresh start, messages included."""
+    rules = camera_rules("greedy=0.5,heuristic=0.5", link=Link(delay=2, dropout=0.2))
+    env = play("MATE-4v4-9", 6, rules, target_rules("greedy=0.5,naive=0.5", link=Link(delay=2)))
+    env.run_frames(150)
+    for array in (*env.teams[2][:7], *env.teams[3]):
+        assert array.size > 0
+    used = env.run_episodes(seeds(6)[:3])
+    fresh = play("MATE-4v4-9", 6, rules, env.teams[1]).run_episodes(seeds(6)[:3])
+    np.testing.assert_array_equal(used, fresh)
+
+
+def test_streams_advance_only_in_their_row() -> None:
+    """Fewer environments play the same episodes."""
+    few, many = (
+        play("MATE-4v4-9", 2, "heuristic", "greedy"),
+        play("MATE-4v4-9", 5, "heuristic", "greedy"),
+    )
+    few.run_frames(30)
+    many.run_frames(30)
+    np.testing.assert_array_equal(few.sim.tables.rng, many.sim.tables.rng[:2])
+    np.testing.assert_array_equal(few.actions[0], many.actions[0][:2])
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ({"policy": "greddy"}, "'greddy'; expected one of .*did you mean 'greedy'"),
+        ({"policy": "greedy=x"}, "expected NAME=WEIGHT"),
+        ({"policy": "greedy=-1"}, "weight of greedy = -1.0, expected 0 or more"),
+        ({"policy": "greedy=0"}, "at least one positive weight"),
+        ({"memory_period": 0}, "memory_period = 0; expected at least 1"),
+        ({"link": Link(dropout=1.5)}, "dropout = 1.5; expected 0 to 1"),
+        ({"link": Link(reach=-1.0)}, "reach = -1.0; expected 0 or more"),
+        ({"link": Link(delay=-1)}, "delay = -1; expected 0 or more frames"),
+    ],
+)
+def test_wrong_rules(options: dict[str, object], fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        camera_rules(**options)  # type: ignore[arg-type]
+
+
+def test_rule_numbers() -> None:
+    """What kernels compare with is what rules hold."""
+    assert CAMERA_POLICIES["random"] == cameras.RANDOM
+    assert CAMERA_POLICIES["naive"] == cameras.NAIVE
+    assert cameras.GREEDY < cameras.HEURISTIC  # act_cameras asks for `at least greedy`
+    assert cameras.NAIVE < cameras.GREEDY
+    assert len({targets.RANDOM, targets.NAIVE, targets.GREEDY, targets.HEURISTIC}) == 4
