@@ -238,8 +238,15 @@ class AlgorithmConfig(_Section):
     )
     grad_clip: float = Field(default=10.0, gt=0, description="largest gradient norm")
     optimizer: Literal["adam", "rmsprop"] = Field(default="adam", description="gradient method")
+    optimizer_eps: float = Field(
+        default=1e-5, gt=0, description="least root mean square that a gradient is divided by"
+    )
     rmsprop_alpha: float = Field(
         default=0.99, ge=0, lt=1, description="memory of RMSprop's mean square of gradients"
+    )
+    mixer_weight_decay: Weight = Field(
+        default=0.0,
+        description="rate at which weights of mixer and state encoder shrink, times the step size",
     )
     mixer_learning_rate_scale: float = Field(
         default=1.0, gt=0, description="the mixer's step size over that of all other parts"
