@@ -26,9 +26,7 @@ SEEDS = episode_seeds(0, 2)
 
 def make_checkpoint(folder: Path, mode: str, **q_network: object) -> Path:
     """Random weights for MATE-4v4-9, as a training run would store them; episodes of 13 frames."""
-    content = tiny_config(
-        folder, env={"action_mode": mode, "max_episode_steps": 12}
-    ).model_dump()
+    content = tiny_config(folder, env={"action_mode": mode, "max_episode_steps": 12}).model_dump()
     content["network"]["q_network"] |= q_network
     config = RunConfig.model_validate(content)
     env = build_env(config, 1)
