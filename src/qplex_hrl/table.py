@@ -257,7 +257,8 @@ class _Scheduler:
                 active.process.wait()
 
     def _say(self, run: Run, what: str) -> None:
-        self._console.print(f"{run.name}: {what}", highlight=False, markup=False)
+        line = f"{run.name}: {what}"
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _ending(code: int, after: Stand) -> str:

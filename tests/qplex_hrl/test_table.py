@@ -329,7 +329,6 @@ def test_a_whole_tiny_table_and_one_result_lost(tmp_path: Path) -> None:
     for row in [*rows, *scripted]:
         assert 0 <= row["mean_coverage_rate"] <= 1
     assert rows[0]["mean_selection_efficiency"] is None, "the grid selects no target"
-    assert rows[1]["mean_selection_efficiency"] is not None
     runs = plan_runs(wanted)
     evaluations = [json.loads(run.evaluation.read_text()) for run in runs]
     assert evaluations[0]["seeds"] == evaluations[1]["seeds"]
