@@ -65,6 +65,12 @@ def _target_policy(value: str) -> str:
     return value
 
 
+def _odd(value: int) -> int:
+    if value % 2 == 0:
+        raise ValueError("expected an odd number")
+    return value
+
+
 class EnvConfig(_Section):
     """The world and how many of it run in parallel."""
 
@@ -85,8 +91,12 @@ class EnvConfig(_Section):
     enhanced_observation: Literal["none", "camera", "both", "target"] = Field(
         default="none", description="team that observes everything, seen or not"
     )
-    action_mode: Literal["selection"] = Field(
-        default="selection", description="what an action is: the targets to track"
+    action_mode: Literal["selection", "discrete"] = Field(
+        default="selection",
+        description="what an action is: the targets to track, or a turn and a zoom of MATE's grid",
+    )
+    action_levels: Annotated[int, AfterValidator(_odd)] = Field(
+        default=5, ge=3, le=255, description="turns and zooms of the grid (discrete), each; odd"
     )
 
 
@@ -169,6 +179,10 @@ class QNetworkConfig(_Section):
     hidden_size: Count = Field(default=64, description="width of every layer, H")
     n_heads: Count = Field(
         default=1, description="attention heads of the selectors; divides hidden_size"
+    )
+    camera_identity: Literal["pose", "index"] = Field(
+        default="pose",
+        description="what tells cameras apart; index binds the weights to the number of cameras",
     )
 
     @model_validator(mode="after")

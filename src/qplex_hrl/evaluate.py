@@ -158,13 +158,15 @@ def load_cameras(
 
     Raises:
         CheckpointError: the file is missing, damaged or foreign.
-        ValueError: the world does not exist.
+        ValueError: the world does not exist, or has another number of cameras than the weights can
+            play.
     """
     policy = load_policy(path)
     changes = {key: value for key, value in world._asdict().items() if value is not None}
     env_config = policy.config.env.model_copy(update=changes)
     config = policy.config.model_copy(update={"env": env_config})
     env = build_env(config, num_envs)
+    policy.check_team(path, env.n_agents)
     network = CameraNetwork(
         model_dims(env),
         torch.from_numpy(env.selection_bits.copy()),

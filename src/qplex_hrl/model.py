@@ -43,6 +43,8 @@ class Unrolled(NamedTuple):
 class CameraNetwork(nn.Module):
     """Q-network of a camera, shared by all; one weight set runs on any C, T and U.
 
+    Only the camera identity ``index`` binds the weights to the number of cameras.
+
     A camera's hidden state is ``[fast core | slow core | held slow selection H + T + 1]``. The
     first two parts (``recurrent_size``) are what a training window needs, because windows start
     at slow ticks; acting carries all (``hidden_size``). Both are zero at an episode's start.
@@ -76,7 +78,8 @@ class CameraNetwork(nn.Module):
         self.dims = dims
         self.slow_interval = slow_interval
         width = config.hidden_size
-        self.encoder = TargetEncoder(dims, width)
+        by_index = config.camera_identity == "index"
+        self.encoder = TargetEncoder(dims, width, by_index=by_index)
         self.selector: HierarchicalSelector | None = None
         self.core: FeedForwardCore | RecurrentCore
         match config.type:

@@ -74,8 +74,13 @@ class TargetEncoder(nn.Module):
     zero, has the embedding zero and needs no mask; feature 0, ``known``, serves as their bias.
     """
 
-    def __init__(self, dims: ModelDims, hidden_size: int) -> None:
-        """Create the layers for the feature sizes in ``dims``."""
+    identity: nn.Parameter | None
+
+    def __init__(self, dims: ModelDims, hidden_size: int, *, by_index: bool = False) -> None:
+        """Create the layers for the feature sizes in ``dims``.
+
+        ``by_index`` adds a learned vector of each camera's index, at first zero, to the context.
+        """
         super().__init__()
         self.target_mlp = nn.Sequential(
             nn.Linear(dims.target_size, hidden_size, bias=False),
@@ -84,6 +89,8 @@ class TargetEncoder(nn.Module):
             nn.ReLU(inplace=True),
         )
         self.context_layer = nn.Linear(dims.context_size + 2 * hidden_size, hidden_size)
+        identity = nn.Parameter(torch.zeros(dims.n_agents, hidden_size)) if by_index else None
+        self.register_parameter("identity", identity)  # [C, H]
 
     def forward(self, context: Tensor, targets: Tensor) -> Encoding:
         """Return embeddings and pooled context.
@@ -98,7 +105,10 @@ class TargetEncoder(nn.Module):
         n_known = known.sum(dim=0).clamp_min(1).unsqueeze(-1)
         # Embeddings are not negative, so zeros of unknown targets cannot win the maximum.
         pooled = torch.cat([context, embeddings.sum(dim=0) / n_known, embeddings.amax(dim=0)], -1)
-        return Encoding(torch.relu(self.context_layer(pooled)), embeddings, known)
+        hidden = self.context_layer(pooled)
+        if self.identity is not None:  # cameras vary faster than batch rows
+            hidden = hidden + self.identity.repeat(hidden.shape[1] // len(self.identity), 1)
+        return Encoding(torch.relu(hidden), embeddings, known)
 
 
 class FeedForwardCore(nn.Module):

@@ -90,18 +90,6 @@ def test_metrics_are_numbers_of_this_batch() -> None:
     torch.testing.assert_close(metrics["loss"], metrics["td_loss"] - 0.01 * entropy)
 
 
-def test_the_entropy_weight_raises_the_entropy() -> None:
-    entropies = []
-    for weight in (0.0, 10.0):
-        one = learner(entropy_weight=weight)
-        with torch.no_grad():  # selections that are not uniform to begin with
-            one.model.agent.selector.fast_attention.query.weight.mul_(5)
-            one.model.agent.selector.slow_attention.query.weight.mul_(5)
-        data = windows(one)
-        entropies.append([one.update(data, RATE)["selection_entropy"] for _ in range(20)][-1])
-    assert entropies[1] > entropies[0]
-
-
 def test_padding_changes_nothing() -> None:
     """A window cut by a termination, once with padding and once without, gives the same update."""
     one, other = learner(), learner()
