@@ -260,7 +260,7 @@ class AlgorithmConfig(_Section):
     )
     mixer_weight_decay: Weight = Field(
         default=0.0,
-        description="rate at which weights of mixer and state encoder shrink, times the step size",
+        description="rate at which the mixer's weights shrink, times its step size",
     )
     mixer_learning_rate_scale: float = Field(
         default=1.0, gt=0, description="the mixer's step size over that of all other parts"
