@@ -17,6 +17,16 @@ class TrainingDiverged(RuntimeError):
     """Loss or gradient is not finite; the weights are those before the update."""
 
 
+class Execution(NamedTuple):
+    """How an update is computed; what is computed does not depend on it."""
+
+    compile: bool = False  # by torch.compile
+    mixed_precision: bool = False  # bfloat16 where it is safe, on CUDA
+
+
+EAGER = Execution()
+
+
 class _Online(NamedTuple):
     """The online network's view of a batch, without the burn-in."""
 
@@ -35,7 +45,12 @@ class Learner:
     """
 
     def __init__(
-        self, model: QPLEXHRLModel, algorithm: AlgorithmConfig, hrl: HRLConfig, burn_in: int
+        self,
+        model: QPLEXHRLModel,
+        algorithm: AlgorithmConfig,
+        hrl: HRLConfig,
+        burn_in: int,
+        execution: Execution = EAGER,
     ) -> None:
         """Create target model and optimiser.
 
@@ -53,6 +68,7 @@ class Learner:
         self._entropy_weight = hrl.selection_entropy_weight
         self._burn_in = burn_in
         self._optimizer = _build_optimizer(model, algorithm)
+        self._run = torch.compile(self._loss, dynamic=False) if execution.compile else self._loss
 
     def update(self, batch: SequenceBatch, learning_rate: float) -> dict[str, Tensor]:
         """Do one gradient step; return metrics as tensors without axes, on the model's device.
@@ -64,6 +80,12 @@ class Learner:
         Raises:
             TrainingDiverged: loss or gradient is not finite; no weight has changed.
         """
+        loss, metrics = self._run(batch)
+        metrics["grad_norm"] = self._descend(loss, learning_rate)
+        return {name: value.detach() for name, value in metrics.items()}
+
+    def _loss(self, batch: SequenceBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss and all metrics but the gradient's norm; changes nothing."""
         features = split_features(batch.obs, self.model.agent.dims, self._burn_in)
         online = self._evaluate(batch, features)
         trained = _without_burn_in(batch, self._burn_in)
@@ -76,15 +98,12 @@ class Learner:
         fast_entropy, slow_entropy = (weight * online.entropy).sum(dim=(1, 2, 3)) / n_agents
         entropy = (fast_entropy + slow_entropy) / 2
         loss = td_loss - self._entropy_weight * entropy
-        grad_norm = self._descend(loss, learning_rate)
-
         metrics = {
             "loss": loss,
             "td_loss": td_loss,
             "td_error": (weight * (q_tot - td_target).abs()).sum() / q_tot.shape[-1],
             "q_tot": (weight * q_tot).sum() / q_tot.shape[-1],
             "td_target": (weight * td_target).sum() / q_tot.shape[-1],
-            "grad_norm": grad_norm,
             "selection_entropy": entropy,
             "fast_entropy": fast_entropy,
             "slow_entropy": slow_entropy,
@@ -93,7 +112,7 @@ class Learner:
             values = getattr(online.mixed, name)
             if values is not None:
                 metrics[name] = (weight.squeeze(-1) * values).sum()
-        return {name: value.detach() for name, value in metrics.items()}
+        return loss, metrics
 
     def _evaluate(self, batch: SequenceBatch, features: Features) -> _Online:
         """Return mixed values of the actions taken, greedy actions and entropies."""
@@ -168,9 +187,8 @@ class Learner:
     def _follow(self) -> None:
         """Move the target model towards the model."""
         if self._config.tau > 0:
-            pairs = zip(self.target_model.parameters(), self.model.parameters(), strict=True)
-            for followed, leading in pairs:
-                followed.lerp_(leading, self._config.tau)
+            followed = list(self.target_model.parameters())
+            torch._foreach_lerp_(followed, list(self.model.parameters()), self._config.tau)
         elif self.n_updates % self._config.target_update_interval == 0:
             self.target_model.load_state_dict(self.model.state_dict())
 

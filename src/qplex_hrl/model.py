@@ -21,6 +21,7 @@ from qplex_hrl.networks import (
     Features,
     FeedForwardCore,
     HeadInputs,
+    HeadTerms,
     OptionHead,
     RecurrentCore,
     StateEncoder,
@@ -35,7 +36,7 @@ from qplex_hrl.types import AgentOutput, MixerOutput, ModelDims
 class Unrolled(NamedTuple):
     """A pass of the cameras' network over L frames up to its option head, time before rows."""
 
-    head: HeadInputs
+    head: HeadTerms
     probs: Tensor  # [2, T+1, L, n], fast and slow selection
     hidden_state: Tensor  # [n, R] after the last frame
 
@@ -189,14 +190,14 @@ class CameraNetwork(nn.Module):
 
     def q_values(self, unrolled: Unrolled) -> Tensor:
         """Return the Q-values of all actions, [B, L, C, U]."""
-        return self._by_camera(self.head(unrolled.head).movedim(0, -1))
+        return self._by_camera(self.head.values(unrolled.head).movedim(0, -1))
 
     def q_values_of(self, unrolled: Unrolled, actions: Tensor) -> Tensor:
         """Return the Q-values [K, B, L, C] of K actions per camera, [K, B, L, C] int64.
 
         The gradient costs K / U of what it costs through ``q_values``.
         """
-        values = self.head.evaluate(unrolled.head, actions.transpose(1, 2).flatten(2))
+        values = self.head.values_of(unrolled.head, actions.transpose(1, 2).flatten(2))
         return self._by_camera(values.unsqueeze(-1)).squeeze(-1)
 
     def probs(self, unrolled: Unrolled) -> Tensor:
@@ -231,7 +232,7 @@ class CameraNetwork(nn.Module):
             priorities=priorities,
             options=features.options,
         )
-        return Unrolled(head, probs, torch.cat([fast_hidden, hidden[1]], dim=-1))
+        return Unrolled(self.head.terms(head), probs, torch.cat([fast_hidden, hidden[1]], dim=-1))
 
     def _by_camera(self, values: Tensor) -> Tensor:
         """Return [.., L, n, X] as [.., B, L, C, X]."""

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from qplex_hrl.pooling import pool
+from qplex_hrl.recurrence import GRUWeights, gru
 from qplex_hrl.types import ModelDims
 
 
@@ -51,14 +53,14 @@ def split_features(obs: Tensor, dims: ModelDims, burn_in: int = 0) -> Features:
     n = batch * n_agents
     n_target_values = dims.n_targets * dims.target_size
     context, targets, options = torch.split(
-        obs.transpose(0, 1),
+        obs.transpose(0, 1).contiguous(),  # one copy of long rows makes those of short ones cheap
         [dims.context_size, n_target_values, dims.n_actions * dims.option_size],
         dim=-1,
     )
 
     def entities_first(part: Tensor, count: int, size: int) -> Tensor:
         entities = torch.unflatten(part, -1, (count, size)).permute(3, 0, 1, 2, 4)
-        return entities.reshape(count, -1, n, size)
+        return entities.reshape(count, -1, n, size).contiguous()
 
     return Features(
         context=context.reshape(length, n, dims.context_size),
@@ -97,7 +99,8 @@ class TargetEncoder(nn.Module):
         embeddings = self.target_mlp(targets)
         n_known = known.sum(dim=0).clamp_min(1).unsqueeze(-1)
         # Embeddings are not negative, so zeros of unknown targets cannot win the maximum.
-        pooled = torch.cat([context, embeddings.sum(dim=0) / n_known, embeddings.amax(dim=0)], -1)
+        total, largest = pool(embeddings)
+        pooled = torch.cat([context, total / n_known, largest], dim=-1)
         return Encoding(torch.relu(self.context_layer(pooled)), embeddings, known)
 
 
@@ -132,8 +135,15 @@ class RecurrentCore(nn.Module):
             inputs: [L, n, X].
             hidden_state: [n, H] before the first frame.
         """
-        outputs, last = self.gru(inputs, hidden_state.unsqueeze(0))
-        return outputs, last.squeeze(0)
+        if inputs.is_cuda:
+            outputs, last = self.gru(inputs, hidden_state.unsqueeze(0))
+            return outputs, last.squeeze(0)
+        layer = self.gru
+        weights = GRUWeights(
+            layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0
+        )
+        outputs = gru(inputs, hidden_state, weights)
+        return outputs, outputs[-1]
 
 
 class HeadInputs(NamedTuple):
@@ -145,14 +155,23 @@ class HeadInputs(NamedTuple):
     options: Tensor  # [U, L, n, Fo]
 
 
+class HeadTerms(NamedTuple):
+    """What the options' values are made of, shared by all options."""
+
+    targets: Tensor  # [T, L, n, W] what each target adds to the hidden layer, W its width
+    state: Tensor  # [L, n, W] what the camera's state adds
+    value: Tensor  # [L, n] the camera's own value
+    options: Tensor  # [U, L, n, Fo]
+
+
 class OptionHead(nn.Module):
     """Q-value of every option from the targets it selects, its own features and the camera's state.
 
     ``x_u = relu(sum_{t in u} (W_e e_t + W_p p_t) + W_o o_u + W_h h)``, ``Q_u = w . x_u + v(h)``.
 
     The hidden layers of all options are by far the largest tensors of the model, but a loss needs
-    gradients of two options per camera only: ``forward`` gives all values, ``evaluate`` the values
-    of given actions.
+    gradients of two options per camera only: ``values`` gives all values, ``values_of`` the values
+    of given actions; both from the same ``terms``.
     """
 
     selection: Tensor
@@ -183,36 +202,38 @@ class OptionHead(nn.Module):
         self.state_layer = nn.Linear(state_size, width)
         self.value_layer = nn.Linear(state_size, 1)
         self.output = nn.Linear(width, 1, bias=False)
-        # A last column of ones adds the camera's state to all options within the same product.
-        ones = torch.ones_like(selection_bits[:, :1])
-        selection = torch.cat([selection_bits, ones], dim=1).to(torch.get_default_dtype())
+        selection = selection_bits.to(torch.get_default_dtype())
         self.register_buffer("selection", selection, persistent=False)
 
     def forward(self, inputs: HeadInputs) -> Tensor:
         """Return the Q-values of all options, [U, L, n]."""
-        terms = self._terms(inputs)
-        hidden = self.option_layer(inputs.options)
-        hidden.flatten(1).addmm_(self.selection, terms.flatten(1))
-        advantages: Tensor = self.output(hidden.relu_()).squeeze(-1)
-        values: Tensor = self.value_layer(inputs.state).squeeze(-1)
-        return advantages + values
+        return self.values(self.terms(inputs))
 
-    def evaluate(self, inputs: HeadInputs, actions: Tensor) -> Tensor:
-        """Return the Q-values [K, L, n] of K actions per camera, [K, L, n] int64."""
-        selected = self.selection[actions].movedim(-1, 0).unsqueeze(-1)  # [T+1, K, L, n, 1]
-        terms = (selected * self._terms(inputs).unsqueeze(1)).sum(dim=0)
-        index = actions.unsqueeze(-1).expand(*actions.shape, inputs.options.shape[-1])
-        hidden = terms + self.option_layer(inputs.options.gather(0, index))
-        advantages: Tensor = self.output(hidden.relu_()).squeeze(-1)
-        values: Tensor = self.value_layer(inputs.state).squeeze(-1)
-        return advantages + values
-
-    def _terms(self, inputs: HeadInputs) -> Tensor:
-        """Return what each target and, last, the camera's state add, [T+1, L, n, width]."""
-        selected = self.target_layer(inputs.targets)
+    def terms(self, inputs: HeadInputs) -> HeadTerms:
+        """Return what all options share."""
+        targets = self.target_layer(inputs.targets)
         if self.priority_layer is not None and inputs.priorities is not None:
-            selected = selected + self.priority_layer(inputs.priorities)
-        return torch.cat([selected, self.state_layer(inputs.state).unsqueeze(0)])
+            targets = targets + self.priority_layer(inputs.priorities)
+        value = self.value_layer(inputs.state).squeeze(-1)
+        return HeadTerms(targets, self.state_layer(inputs.state), value, inputs.options)
+
+    def values(self, terms: HeadTerms) -> Tensor:
+        """Return the Q-values of all options, [U, L, n]."""
+        hidden = self.option_layer(terms.options)
+        hidden.flatten(1).addmm_(self.selection, terms.targets.flatten(1))
+        hidden = hidden.add_(terms.state).relu_()
+        advantages: Tensor = self.output(hidden).squeeze(-1)
+        return advantages + terms.value
+
+    def values_of(self, terms: HeadTerms, actions: Tensor) -> Tensor:
+        """Return the Q-values [K, L, n] of K actions per camera, [K, L, n] int64."""
+        # Whole rows in memory: a product of strided tensors would be several times slower.
+        selected = self.selection.T.contiguous()[:, actions].unsqueeze(-1)  # [T, K, L, n, 1]
+        hidden = (selected * terms.targets.unsqueeze(1)).sum(dim=0) + terms.state
+        index = actions.unsqueeze(-1).expand(*actions.shape, terms.options.shape[-1])
+        hidden = hidden + self.option_layer(terms.options.gather(0, index))
+        advantages: Tensor = self.output(hidden.relu_()).squeeze(-1)
+        return advantages + terms.value
 
 
 class StateEncoder(nn.Sequential):
