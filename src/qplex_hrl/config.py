@@ -283,6 +283,12 @@ class TrainingConfig(_Section):
         default=True, description="store the replay buffer beside checkpoints"
     )
     overlap: bool = Field(default=True, description="collect in a thread while the learner updates")
+    compile: bool = Field(
+        default=False, description="compile the update with torch.compile; needs a C++ compiler"
+    )
+    mixed_precision: bool = Field(
+        default=False, description="bfloat16 in the cameras' networks, on CUDA only"
+    )
     num_threads: Count = Field(
         default=1, description="threads of the simulator and of the learner, each"
     )

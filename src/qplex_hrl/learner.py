@@ -1,10 +1,12 @@
 """One learning update: a batch of windows in, new weights and metrics out."""
 
 import copy
+import logging
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch._dynamo.exc import TorchDynamoException
 
 from qplex_hrl.config import AlgorithmConfig, HRLConfig
 from qplex_hrl.model import QPLEXHRLModel
@@ -25,6 +27,13 @@ class Execution(NamedTuple):
 
 
 EAGER = Execution()
+MIXED_PRECISION_DEVICES = ("cuda",)
+
+_LOG = logging.getLogger(__name__)
+
+
+class CompilationFailed(ValueError):
+    """PyTorch cannot compile the update on this machine."""
 
 
 class _Online(NamedTuple):
@@ -59,6 +68,7 @@ class Learner:
             algorithm: the configuration's section ``algorithm``.
             hrl: gives the frames per decision and the weight of the entropy.
             burn_in: first decisions of a window that only warm the recurrent state.
+            execution: compiled or not, and in which precision.
         """
         self.model = model
         self.target_model = copy.deepcopy(model).requires_grad_(False)
@@ -68,7 +78,11 @@ class Learner:
         self._entropy_weight = hrl.selection_entropy_weight
         self._burn_in = burn_in
         self._optimizer = _build_optimizer(model, algorithm)
-        self._run = torch.compile(self._loss, dynamic=False) if execution.compile else self._loss
+        self._compiled = torch.compile(self._loss, dynamic=False) if execution.compile else None
+        device = next(model.parameters()).device.type
+        self._mixed_precision = execution.mixed_precision and device in MIXED_PRECISION_DEVICES
+        if execution.mixed_precision and not self._mixed_precision:
+            _LOG.warning("training.mixed_precision needs CUDA; on %s all is float32", device)
 
     def update(self, batch: SequenceBatch, learning_rate: float) -> dict[str, Tensor]:
         """Do one gradient step; return metrics as tensors without axes, on the model's device.
@@ -79,10 +93,28 @@ class Learner:
 
         Raises:
             TrainingDiverged: loss or gradient is not finite; no weight has changed.
+            CompilationFailed: the update is to be compiled, and cannot be.
         """
-        loss, metrics = self._run(batch)
+        loss, metrics = self._loss(batch) if self._compiled is None else self._run_compiled(batch)
         metrics["grad_norm"] = self._descend(loss, learning_rate)
         return {name: value.detach() for name, value in metrics.items()}
+
+    def _run_compiled(self, batch: SequenceBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return what ``_loss`` returns; the first call compiles."""
+        assert self._compiled is not None
+        try:
+            return self._compiled(batch)
+        except (TorchDynamoException, OSError) as error:
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            raise CompilationFailed(
+                f"training.compile = true, but PyTorch cannot compile here ({reason[0]}); "
+                "install a C++ compiler or set training.compile: false"
+            ) from error
+
+    def _autocast(self) -> torch.autocast:
+        """Return the region of the cameras' networks; mixers and targets are always float32."""
+        device = next(self.model.parameters()).device.type
+        return torch.autocast(device, dtype=torch.bfloat16, enabled=self._mixed_precision)
 
     def _loss(self, batch: SequenceBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss and all metrics but the gradient's norm; changes nothing."""
@@ -118,17 +150,18 @@ class Learner:
         """Return mixed values of the actions taken, greedy actions and entropies."""
         start = self._burn_in
         agent = self.model.agent
-        unrolled = agent.unroll(features, batch.hidden_state)
-        with torch.no_grad():
-            greedy = greedy_actions(agent.q_values(unrolled), batch.avail_actions[:, start:])
         actions = batch.actions[:, start:]
-        # One frame more than there are decisions: any action will do there, it is cut off.
-        padded = torch.cat([actions, greedy[:, -1:]], dim=1)
-        agent_qs, max_agent_qs = agent.q_values_of(unrolled, torch.stack([padded, greedy]))[
-            :, :, :-1
-        ]
+        with self._autocast():
+            unrolled = agent.unroll(features, batch.hidden_state)
+            with torch.no_grad():
+                greedy = greedy_actions(agent.q_values(unrolled), batch.avail_actions[:, start:])
+            # One frame more than there are decisions: any action will do there, it is cut off.
+            padded = torch.cat([actions, greedy[:, -1:]], dim=1)
+            chosen_qs = agent.q_values_of(unrolled, torch.stack([padded, greedy]))
+            entropies = agent.entropies(unrolled)[:, :, :-1]
+        agent_qs, max_agent_qs = chosen_qs.float()[:, :, :-1]
         mixed = self.model.mix(agent_qs, max_agent_qs, batch.state[:, start:-1], actions)
-        return _Online(mixed, greedy, agent.entropies(unrolled)[:, :, :-1])
+        return _Online(mixed, greedy, entropies.float())
 
     @torch.no_grad()
     def _td_target(
@@ -140,7 +173,8 @@ class Learner:
         [B, L+1, C], valued by the target network.
         """
         agent = self.target_model.agent
-        q_values = agent.q_values(agent.unroll(features, hidden_state))
+        with self._autocast():
+            q_values = agent.q_values(agent.unroll(features, hidden_state)).float()
         target_greedy = greedy_actions(q_values, trained.avail_actions)
         chosen = greedy if self._config.double_q else target_greedy
         agent_qs, max_agent_qs = (

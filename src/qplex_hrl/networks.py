@@ -220,7 +220,8 @@ class OptionHead(nn.Module):
     def values(self, terms: HeadTerms) -> Tensor:
         """Return the Q-values of all options, [U, L, n]."""
         hidden = self.option_layer(terms.options)
-        hidden.flatten(1).addmm_(self.selection, terms.targets.flatten(1))
+        targets = terms.targets.flatten(1).to(hidden.dtype)
+        hidden.flatten(1).addmm_(self.selection.to(hidden.dtype), targets)
         hidden = hidden.add_(terms.state).relu_()
         advantages: Tensor = self.output(hidden).squeeze(-1)
         return advantages + terms.value
