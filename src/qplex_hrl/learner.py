@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch._dynamo.exc import TorchDynamoException
 
 from qplex_hrl.config import AlgorithmConfig, HRLConfig
 from qplex_hrl.model import QPLEXHRLModel
@@ -101,6 +100,8 @@ class Learner:
 
     def _run_compiled(self, batch: SequenceBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return what ``_loss`` returns; the first call compiles."""
+        from torch._dynamo.exc import TorchDynamoException  # slow to import, wanted by few
+
         assert self._compiled is not None
         try:
             return self._compiled(batch)
@@ -221,8 +222,9 @@ class Learner:
     def _follow(self) -> None:
         """Move the target model towards the model."""
         if self._config.tau > 0:
-            followed = list(self.target_model.parameters())
-            torch._foreach_lerp_(followed, list(self.model.parameters()), self._config.tau)
+            followed: list[Tensor] = list(self.target_model.parameters())
+            leading: list[Tensor] = list(self.model.parameters())
+            torch._foreach_lerp_(followed, leading, self._config.tau)
         elif self.n_updates % self._config.target_update_interval == 0:
             self.target_model.load_state_dict(self.model.state_dict())
 

@@ -138,10 +138,7 @@ class RecurrentCore(nn.Module):
         if inputs.is_cuda:
             outputs, last = self.gru(inputs, hidden_state.unsqueeze(0))
             return outputs, last.squeeze(0)
-        layer = self.gru
-        weights = GRUWeights(
-            layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0
-        )
+        weights = GRUWeights(*self.gru.parameters())  # in the order of their registration
         outputs = gru(inputs, hidden_state, weights)
         return outputs, outputs[-1]
 

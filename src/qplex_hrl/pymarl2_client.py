@@ -12,6 +12,7 @@ import logging
 import sys
 import time
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import torch
 
@@ -22,7 +23,7 @@ def main() -> None:
     torch.set_num_threads(shapes["n_threads"])
     torch.manual_seed(0)
     # Its QPLEX learner moves a tensor to the GPU whatever the configuration says.
-    torch.Tensor.cuda = lambda self, *_args, **_kwargs: self
+    setattr(torch.Tensor, "cuda", lambda tensor: tensor)  # noqa: B010  # mypy
     with contextlib.redirect_stdout(sys.stderr):  # it prints its sizes
         learner, batch = build(shapes)
         learner.train(batch, 0, 0)
@@ -35,12 +36,13 @@ def main() -> None:
         sys.stdout.flush()
 
 
-def build(shapes):
+# Any: PyMARL2 has no types.
+def build(shapes: dict[str, int]) -> tuple[Any, Any]:
     """Return the learner and a batch of random episodes."""
     # Its package of learners imports its environments, and those StarCraft: no learner needs them.
     games = ModuleType("envs.matrix_game")
-    games.print_matrix_status = None
-    sys.modules |= {"envs": ModuleType("envs"), "envs.matrix_game": games}
+    games.__dict__["print_matrix_status"] = None
+    sys.modules.update({"envs": ModuleType("envs"), "envs.matrix_game": games})
     from components.episode_buffer import EpisodeBatch
     from components.transforms import OneHot
     from controllers.basic_controller import BasicMAC

@@ -32,8 +32,7 @@ def gru(inputs: Tensor, hidden_state: Tensor, weights: GRUWeights) -> Tensor:
         weights: of one layer.
     """
     with torch.autocast(inputs.device.type, enabled=False):
-        outputs, *_ = _forward(inputs.float(), hidden_state.float(), *weights)
-    return outputs
+        return cast("Tensor", _forward(inputs.float(), hidden_state.float(), *weights)[0])
 
 
 @torch.library.custom_op("qplex_hrl::gru", mutates_args=())

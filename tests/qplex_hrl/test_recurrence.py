@@ -23,9 +23,7 @@ def test_it_equals_pytorchs_gru_in_values_and_all_gradients(
     outputs = gru(frames, hidden, weights)
     torch.testing.assert_close(outputs, expected.float(), atol=1e-6, rtol=1e-5)
     factor = torch.randn_like(outputs)
-    theirs = torch.autograd.grad(
-        expected, [frames, hidden, *layer.parameters()], factor.double()
-    )
+    theirs = torch.autograd.grad(expected, [frames, hidden, *layer.parameters()], factor.double())
     ours = torch.autograd.grad(outputs, [frames, hidden, *weights], factor)
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other.float(), atol=1e-5, rtol=1e-5)
@@ -33,7 +31,9 @@ def test_it_equals_pytorchs_gru_in_values_and_all_gradients(
 
 def test_it_is_a_well_formed_operator() -> None:
     """PyTorch's own check: schema, shapes without data, gradients when compiled."""
-    arguments = [torch.randn(*shape) for shape in ((3, 2, 4), (2, 5), (15, 4), (15, 5), (15,), (15,))]
+    arguments = [
+        torch.randn(*shape) for shape in ((3, 2, 4), (2, 5), (15, 4), (15, 5), (15,), (15,))
+    ]
     torch.library.opcheck(
         torch.ops.qplex_hrl.gru.default,
         arguments,
