@@ -278,7 +278,8 @@ def test_mixed_precision_is_for_the_cameras_networks_alone(
 
 @pytest.mark.slow
 def test_compiled_equals_eager() -> None:
-    one, other = learner(), learner(execution=Execution(compile=True))
+    one = learner("rnn", "qplex")
+    other = learner("rnn", "qplex", execution=Execution(compile=True))
     for seed in range(2):
         data = windows(one, seed=seed)
         expected = one.update(data, RATE)
