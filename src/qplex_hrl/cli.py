@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from qplex_hrl.cli_scenarios import add_scenarios
+from qplex_hrl.cli_table import add_table
 
 if TYPE_CHECKING:
     from qplex_hrl.config import Override
@@ -72,6 +73,7 @@ def _build_parser() -> argparse.ArgumentParser:
     training = actions.add_parser("training", help="frames per second of a training run")
     training.set_defaults(command=_benchmark_training)
     _add_reference(actions.add_parser("reference", help="scripted teams against upstream's"))
+    add_table(actions.add_parser("table", help="train and compare systems; can be stopped"))
 
     doctor = commands.add_parser("doctor", help="show versions and check that kernels compile")
     doctor.set_defaults(command=_doctor)

@@ -65,6 +65,12 @@ def _target_policy(value: str) -> str:
     return value
 
 
+def _odd(value: int) -> int:
+    if value % 2 == 0:
+        raise ValueError("expected an odd number")
+    return value
+
+
 class EnvConfig(_Section):
     """The world and how many of it run in parallel."""
 
@@ -85,8 +91,12 @@ class EnvConfig(_Section):
     enhanced_observation: Literal["none", "camera", "both", "target"] = Field(
         default="none", description="team that observes everything, seen or not"
     )
-    action_mode: Literal["selection"] = Field(
-        default="selection", description="what an action is: the targets to track"
+    action_mode: Literal["selection", "discrete"] = Field(
+        default="selection",
+        description="what an action is: the targets to track, or a turn and a zoom of MATE's grid",
+    )
+    action_levels: Annotated[int, AfterValidator(_odd)] = Field(
+        default=5, ge=3, le=255, description="turns and zooms of the grid (discrete), each; odd"
     )
 
 
@@ -167,9 +177,27 @@ class QNetworkConfig(_Section):
         default="hierarchical_rnn", description="what it remembers and whether it has selectors"
     )
     hidden_size: Count = Field(default=64, description="width of every layer, H")
+    encoding: Literal["entities", "flat"] = Field(
+        default="entities",
+        description="layers per target and per action, or one layer over the whole observation; "
+        "flat binds the weights to the numbers of targets and actions",
+    )
     n_heads: Count = Field(
         default=1, description="attention heads of the selectors; divides hidden_size"
     )
+    camera_identity: Literal["pose", "index"] = Field(
+        default="pose",
+        description="what tells cameras apart; index binds the weights to the number of cameras",
+    )
+
+    @model_validator(mode="after")
+    def _selectors_need_entities(self) -> Self:
+        if self.encoding == "flat" and self.type not in ("mlp", "rnn"):
+            raise ValueError(
+                f"encoding = 'flat' with type = {self.type!r}, whose selectors need entities; "
+                "expected type 'mlp' or 'rnn', or encoding 'entities'"
+            )
+        return self
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> Self:

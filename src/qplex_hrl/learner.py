@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from qplex_hrl.config import AlgorithmConfig, HRLConfig
 from qplex_hrl.model import QPLEXHRLModel
-from qplex_hrl.networks import Features, split_features
+from qplex_hrl.networks import Features
 from qplex_hrl.targets import greedy_actions, lambda_returns
 from qplex_hrl.types import MixerOutput, SequenceBatch
 
@@ -119,7 +119,7 @@ class Learner:
 
     def _loss(self, batch: SequenceBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss and all metrics but the gradient's norm; changes nothing."""
-        features = split_features(batch.obs, self.model.agent.dims, self._burn_in)
+        features = self.model.agent.features(batch.obs, self._burn_in)
         online = self._evaluate(batch, features)
         trained = _without_burn_in(batch, self._burn_in)
         td_target = self._td_target(trained, features, batch.hidden_state, online.greedy)

@@ -16,7 +16,8 @@ from qplex_hrl.collector import Collector
 from qplex_hrl.config import RunConfig
 from qplex_hrl.learner import Execution, Learner
 from qplex_hrl.model import build_model, slow_interval
-from qplex_hrl.replay import ReplayBuffer, ReplaySizes
+from qplex_hrl.replay import ReplayBuffer, ReplaySizes, decision_bytes
+from qplex_hrl.resources import available_memory
 from qplex_hrl.rollout import Rollout
 from qplex_hrl.seeding import Generators, make_generators
 from qplex_hrl.shaping import Shaping
@@ -59,6 +60,9 @@ class TrainingLoop:
             config: of the whole run.
             env: training environments, ``config.env.num_envs`` of them.
             device: of the networks.
+
+        Raises:
+            ValueError: the replay would not fit into memory.
         """
         self._config = config
         self._device = device
@@ -75,6 +79,7 @@ class TrainingLoop:
             state_size=env.state_size,
             recurrent_size=network.recurrent_size,
         )
+        _check_memory(sizes, training.buffer_size)
         self.replay = ReplayBuffer(
             sizes,
             capacity=training.buffer_size,
@@ -230,6 +235,19 @@ class TrainingLoop:
         else:
             self.counters.replay_timesteps = 0
             self.counters.update_credit = 0.0
+
+
+def _check_memory(sizes: ReplaySizes, buffer_size: int) -> None:
+    """Check that a full replay fits: its memory is only taken as it fills, hours later."""
+    each, available = decision_bytes(sizes), available_memory()
+    if buffer_size * each > available:
+        msg = (
+            f"training.buffer_size = {buffer_size} takes {buffer_size * each / 1e9:.1f} GB "
+            f"({each / 1e3:.0f} kB for {sizes.n_agents} cameras with {sizes.n_actions} actions), "
+            f"but {available / 1e9:.1f} GB of memory are free; expected at most "
+            f"{available // each}, or fewer actions (network.hrl.max_selected)"
+        )
+        raise ValueError(msg)
 
 
 def _draw_seeds(generator: np.random.Generator, n: int) -> NDArray[np.uint64]:

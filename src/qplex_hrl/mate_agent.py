@@ -41,7 +41,8 @@ class TrainedCamera:
             CheckpointError: the file is missing, damaged or foreign.
         """
         self._path = Path(checkpoint_path)
-        self._config, _, self._weights = load_policy(self._path)
+        self._policy = load_policy(self._path)
+        self._config = self._policy.config
         self._options = selection_options(self._config)
         self._mind: CameraMind | None = None
         self._chooser: Agent | None = None
@@ -67,9 +68,11 @@ class TrainedCamera:
                 f"observation has {len(observation)} numbers; expected {sizes.size} for"
                 f" {n_cameras} cameras, {n_targets} targets and {n_obstacles} obstacles"
             )
+        self._policy.check_team(self._path, n_cameras)
         mind, chooser = self._mind, self._chooser
-        if mind is None or chooser is None or mind.sizes != sizes:
+        if mind is None or chooser is None or mind.sizes != sizes or mind.index != index:
             mind = self._make_mind(sizes)
+            mind.begin(index)
             chooser = self._make_chooser(mind)
             self._mind, self._chooser = mind, chooser
         mind.begin(index)
@@ -126,7 +129,7 @@ class TrainedCamera:
         """Return the network with fresh memory, for one camera in one environment."""
         layout = mind.feature_layout
         dims = ModelDims(
-            n_agents=1,
+            n_agents=1,  # this camera
             n_targets=layout.n_targets,
             n_actions=layout.n_actions,
             context_size=layout.context_size,
@@ -134,6 +137,7 @@ class TrainedCamera:
             option_size=layout.option_size,
             state_size=0,  # of the mixer, which is not used in play
         )
+        self._policy.check_sizes(self._path, dims)
         network = self._config.network
         cameras = CameraNetwork(
             dims,
@@ -142,7 +146,7 @@ class TrainedCamera:
             slow_interval(network.hrl),
         )
         try:
-            cameras.load_state_dict(self._weights)
+            cameras.load_state_dict(self._policy.weights_of(mind.index))
         except RuntimeError as error:
             msg = f"{self._path}: the weights do not fit the configuration stored with them"
             raise CheckpointError(msg) from error

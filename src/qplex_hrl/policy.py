@@ -7,8 +7,10 @@ from torch import Tensor
 
 from qplex_hrl.checkpoint import CheckpointError, load_checkpoint
 from qplex_hrl.config import RunConfig, config_from_mapping
+from qplex_hrl.types import ModelDims
 
 _PREFIX = "agent."  # of the cameras' weights among those of the whole model
+_IDENTITY = "encoder.identity"  # [C, H], if the weights know cameras by their index
 
 
 class TrainedPolicy(NamedTuple):
@@ -17,6 +19,45 @@ class TrainedPolicy(NamedTuple):
     config: RunConfig  # of the training run
     timestep: int  # frames of training
     weights: dict[str, Tensor]  # of `CameraNetwork`
+
+    def check_team(self, path: Path, n_cameras: int) -> None:
+        """Check that the weights, which come from `path`, can play in a team of `n_cameras`.
+
+        Raises:
+            ValueError: they are bound to another number of cameras.
+        """
+        identity = self.weights.get(_IDENTITY)
+        if identity is not None and len(identity) != n_cameras:
+            msg = (
+                f"{path}: trained with network.q_network.camera_identity = 'index' and "
+                f"{len(identity)} cameras; cannot play with {n_cameras}"
+            )
+            raise ValueError(msg)
+
+    def check_sizes(self, path: Path, dims: ModelDims) -> None:
+        """Check that the weights, which come from `path`, can play with sizes `dims`.
+
+        Raises:
+            ValueError: they are bound to another observation or to other actions.
+        """
+        if self.config.network.q_network.encoding != "flat":
+            return
+        obs_size = self.weights["encoder.context_layer.weight"].shape[1]
+        n_actions = self.weights["head.layer.weight"].shape[0]
+        if (obs_size, n_actions) != (dims.obs_size, dims.n_actions):
+            msg = (
+                f"{path}: trained with network.q_network.encoding = 'flat', observations of "
+                f"{obs_size} numbers and {n_actions} actions; cannot play with {dims.obs_size} "
+                f"and {dims.n_actions}"
+            )
+            raise ValueError(msg)
+
+    def weights_of(self, camera: int) -> dict[str, Tensor]:
+        """Return weights for a network of this one camera of the team."""
+        identity = self.weights.get(_IDENTITY)
+        if identity is None:
+            return self.weights
+        return self.weights | {_IDENTITY: identity[camera : camera + 1]}
 
 
 def load_policy(path: Path) -> TrainedPolicy:

@@ -62,6 +62,12 @@ def allocate_chunk(n_decisions: int, sizes: ReplaySizes) -> DecisionChunk:
     )
 
 
+def decision_bytes(sizes: ReplaySizes) -> int:
+    """Return the memory that one stored decision of one environment takes."""
+    one = allocate_chunk(1, sizes._replace(n_envs=1))
+    return sum(array.nbytes for array in one)
+
+
 class ReplayBuffer:
     """Ring over [time, environment] that samples windows of W decisions and a bootstrap frame.
 

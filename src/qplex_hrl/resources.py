@@ -1,6 +1,7 @@
 """The machine's processors: the one place where thread counts and devices are chosen."""
 
 import os
+from pathlib import Path
 
 import numba
 import torch
@@ -15,6 +16,17 @@ def limit_threads(n_threads: int) -> None:
     n_useful = min(n_threads, os.cpu_count() or 1)
     if torch.get_num_threads() != n_useful:
         torch.set_num_threads(n_useful)
+
+
+def available_memory() -> int:
+    """Return the bytes of memory that new arrays can use without swapping."""
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass  # another system than Linux: count all memory there is
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def resolve_device(name: str) -> torch.device:

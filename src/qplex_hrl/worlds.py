@@ -16,9 +16,11 @@ def build_env(config: RunConfig, num_envs: int) -> SelectionEnv:
 
 
 def selection_options(config: RunConfig) -> SelectionOptions:
-    """Return how cameras select, remember and aim, and what the team earns."""
+    """Return what cameras choose from, how they remember and aim, and what the team earns."""
     hrl = config.network.hrl
     return SelectionOptions(
+        action_mode=config.env.action_mode,
+        action_levels=config.env.action_levels,
         fast_interval=hrl.fast_interval,
         belief=hrl.belief,
         memory_frames=hrl.memory_frames,

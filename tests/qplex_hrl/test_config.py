@@ -56,10 +56,6 @@ def test_every_key_says_what_it_means() -> None:
             assert nested or field.description, f"{section.__name__}.{name}"
 
 
-# One value, until there is a second: the discrete action grid.
-RESERVED = {"action_mode"}
-
-
 def test_every_key_is_read_by_some_module() -> None:
     package = Path(qplex_hrl.__file__).parent
     read = {
@@ -72,7 +68,7 @@ def test_every_key_is_read_by_some_module() -> None:
     # The reward coefficients are handed over together; the simulator knows their names.
     read |= set(REWARD_TERMS)
     keys = {name for section in sections(RunConfig) for name in section.model_fields}
-    assert keys - read == RESERVED
+    assert not keys - read
 
 
 def test_overrides_are_typed_and_the_last_one_wins() -> None:
@@ -135,6 +131,15 @@ def test_a_configuration_cannot_be_changed() -> None:
             ],
         ),
         ("network.hrl.fast_interval=9", ["network.hrl", "fast_interval = 9", "frame_skip = 4"]),
+        ("env.action_mode=grid", ["env.action_mode = 'grid'; expected 'selection' or 'discrete'"]),
+        ("env.action_levels=4", ["env.action_levels = 4; expected an odd number"]),
+        ("env.action_levels=1", ["env.action_levels = 1; expected greater than or equal to 3"]),
+        ("env.action_levels=257", ["env.action_levels = 257; expected less than or equal to 255"]),
+        ("network.q_network.camera_identity=id", ["camera_identity = 'id'; expected 'pose' or"]),
+        (
+            "network.q_network.encoding=flat",
+            ["network.q_network", "encoding = 'flat'", "type = 'hierarchical_rnn'", "'rnn'"],
+        ),
         ("network.q_network.n_heads=3", ["n_heads = 3", "hidden_size = 8"]),
         ("algorithm.epsilon_end=0.6", ["epsilon_end = 0.6", "epsilon_start = 0.5"]),
         ("algorithm.learning_rate=1e-9", ["learning_rate_end = 7e-05", "learning_rate = 1e-09"]),

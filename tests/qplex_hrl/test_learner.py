@@ -5,7 +5,7 @@ import io
 
 import pytest
 import torch
-from small_model import MIXERS, Q_TYPES, SLOW_INTERVAL, batch, model, observations, world
+from small_model import MIXERS, NETWORKS, SLOW_INTERVAL, batch, model, observations, world
 
 from qplex_hrl import learner as learner_module
 from qplex_hrl.config import AlgorithmConfig, HRLConfig
@@ -56,7 +56,7 @@ def end(full: SequenceBatch, row: int, decision: int) -> SequenceBatch:
 
 
 @pytest.mark.parametrize("mixer", MIXERS)
-@pytest.mark.parametrize("q_type", Q_TYPES)
+@pytest.mark.parametrize("q_type", NETWORKS)
 def test_the_team_value_teaches_every_part(q_type: str, mixer: str) -> None:
     one = learner(q_type, mixer, entropy_weight=0.0)
     one.update(windows(one, n_windows=8), RATE)
@@ -90,18 +90,6 @@ def test_metrics_are_numbers_of_this_batch() -> None:
     entropy = (metrics["fast_entropy"] + metrics["slow_entropy"]) / 2
     torch.testing.assert_close(metrics["selection_entropy"], entropy)
     torch.testing.assert_close(metrics["loss"], metrics["td_loss"] - 0.01 * entropy)
-
-
-def test_the_entropy_weight_raises_the_entropy() -> None:
-    entropies = []
-    for weight in (0.0, 10.0):
-        one = learner(entropy_weight=weight)
-        with torch.no_grad():  # selections that are not uniform to begin with
-            one.model.agent.selector.fast_attention.query.weight.mul_(5)
-            one.model.agent.selector.slow_attention.query.weight.mul_(5)
-        data = windows(one)
-        entropies.append([one.update(data, RATE)["selection_entropy"] for _ in range(20)][-1])
-    assert entropies[1] > entropies[0]
 
 
 def test_padding_changes_nothing() -> None:
@@ -256,7 +244,7 @@ def test_mixed_precision_changes_nothing_on_a_cpu_but_warns(
         assert torch.equal(a, b)
 
 
-@pytest.mark.parametrize("q_type", Q_TYPES)
+@pytest.mark.parametrize("q_type", NETWORKS)
 def test_mixed_precision_is_for_the_cameras_networks_alone(
     monkeypatch: pytest.MonkeyPatch, q_type: str
 ) -> None:
@@ -265,7 +253,7 @@ def test_mixed_precision_is_for_the_cameras_networks_alone(
     one, other = learner(q_type), learner(q_type, execution=Execution(mixed_precision=True))
     seen: dict[str, torch.dtype] = {}
     head, mixer = other.model.agent.head, other.model.mixer
-    head.output.register_forward_hook(lambda *call: seen.update(head=call[2].dtype))
+    list(head.children())[-1].register_forward_hook(lambda *call: seen.update(head=call[2].dtype))
     mixer.register_forward_hook(lambda *call: seen.update(mixer=call[2].q_tot.dtype))
     data = windows(one)
     exact, mixed = one.update(data, RATE), other.update(data, RATE)

@@ -37,12 +37,25 @@ from qplex_hrl.worlds import build_env, model_dims
 LIMIT = 63  # frames of an episode, so that it ends within a decision
 
 
-def make_config(folder: Path, shared: bool = False, **hrl: object) -> RunConfig:
-    config = tiny_config(
-        folder, env={"shared_field_of_view": shared, "max_episode_steps": LIMIT}
-    ).model_dump()
+def make_config(
+    folder: Path, shared: bool = False, mode: str = "selection", **hrl: object
+) -> RunConfig:
+    env = {"shared_field_of_view": shared, "max_episode_steps": LIMIT, "action_mode": mode}
+    config = tiny_config(folder, env=env).model_dump()
     config["network"]["hrl"] |= hrl
     return RunConfig.model_validate(config)
+
+
+def with_network(config: RunConfig, **q_network: object) -> RunConfig:
+    """The same with other networks."""
+    content = config.model_dump()
+    content["network"]["q_network"] |= q_network
+    return RunConfig.model_validate(content)
+
+
+def by_index(config: RunConfig) -> RunConfig:
+    """The same, with cameras that know their index."""
+    return with_network(config, camera_identity="index")
 
 
 def make_model(env: SelectionEnv, config: RunConfig) -> QPLEXHRLModel:
@@ -53,6 +66,8 @@ def make_model(env: SelectionEnv, config: RunConfig) -> QPLEXHRLModel:
     with torch.no_grad():
         for weight in model.agent.parameters():
             weight *= 2.0
+        if model.agent.encoder.identity is not None:  # zero until it has learned
+            model.agent.encoder.identity.normal_()
     return model
 
 
@@ -74,17 +89,20 @@ def raw_observations(scenario: str = "MATE-4v4-9", mode: str = "own") -> np.ndar
     return sim.reset(np.array([2], np.uint64)).camera_obs[0]
 
 
-@pytest.mark.parametrize("shared", [False, True], ids=["own", "shared"])
-def test_frame_by_frame_the_choices_of_the_evaluation(tmp_path: Path, shared: bool) -> None:
+@pytest.mark.parametrize("case", ["own", "shared", "moves", "index", "flat"])
+def test_frame_by_frame_the_choices_of_the_evaluation(tmp_path: Path, case: str) -> None:
     """Cameras with raw observations choose as the agent in the environment it was trained in.
 
     One environment runs decisions, as in training; the other single frames under the cameras'
     selections. Three episodes.
     """
-    config = make_config(tmp_path, shared)
+    shared, mode = case == "shared", "discrete" if case == "moves" else "selection"
+    config = make_config(tmp_path, shared, mode)
+    config = by_index(config) if case == "index" else config
+    config = with_network(config, type="rnn", encoding="flat") if case == "flat" else config
     decisions = build_env(config, 1)
     reference = greedy_agent(make_model(decisions, config).agent, decisions, CPU)
-    frames = build_env(make_config(tmp_path, shared, fast_interval=1), 1)
+    frames = build_env(make_config(tmp_path, shared, mode, fast_interval=1), 1)
     prototype = TrainedCamera(make_checkpoint(tmp_path, config))
     cameras = [copy.deepcopy(prototype) for _ in range(4)]
     expected, seed = decisions.reset(np.array([9], np.uint64)), np.array([9], np.uint64)
@@ -117,7 +135,7 @@ def test_frame_by_frame_the_choices_of_the_evaluation(tmp_path: Path, shared: bo
             for camera, obs in zip(cameras, raw, strict=True):
                 camera.reset(obs)
     n_sets = 10  # of one or two targets; looks follow
-    assert min(taken) < n_sets
+    assert min(taken) < n_sets or case == "moves"
     assert len(taken) > 3
 
 
@@ -147,6 +165,13 @@ def test_the_network_plays_other_team_sizes(tmp_path: Path, scenario: str) -> No
         turn, zoom = camera.act(obs)
         assert abs(turn) <= 5.0
         assert abs(zoom) <= 2.5
+
+
+def test_weights_bound_to_the_index_play_in_their_team_only(tmp_path: Path) -> None:
+    camera = TrainedCamera(make_checkpoint(tmp_path, by_index(make_config(tmp_path))))
+    camera.reset(raw_observations("MATE-4v8-9")[3])
+    with pytest.raises(ValueError, match=r"'index' and 4 cameras; cannot play with 8"):
+        camera.reset(raw_observations("MATE-8v8-9")[3])
 
 
 def test_a_team_too_large_for_the_selection_is_refused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numba
 import pytest
 import torch
 
-from qplex_hrl.resources import limit_threads, resolve_device
+from qplex_hrl.resources import available_memory, limit_threads, resolve_device
 
 
 def test_threads_are_limited_in_the_calling_thread() -> None:
@@ -29,6 +29,11 @@ def test_threads_are_limited_in_the_calling_thread() -> None:
     finally:
         torch.set_num_threads(before[0])
         numba.set_num_threads(before[1])
+
+
+def test_free_memory_is_part_of_all_memory() -> None:
+    everything = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert 10**7 < available_memory() <= everything
 
 
 def test_devices_by_name() -> None:

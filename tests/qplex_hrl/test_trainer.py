@@ -97,23 +97,60 @@ def test_a_run_leaves_all_its_files(whole: RunConfig) -> None:
     assert not list(models.glob(".*.tmp"))
 
 
-def test_metrics_have_the_names_of_the_contract(whole: RunConfig) -> None:
+TRAINING_METRICS = (
+    *("mean_loss", "td_error", "q_tot", "grad_norm", "epsilon", "frames_per_second"),
+    *("selection_entropy", "fast_entropy", "slow_entropy", "learning_rate"),
+)
+EVALUATION_METRICS = (
+    *("mean_coverage_rate", "mean_real_coverage_rate", "mean_transport_rate"),
+    *("mean_selection_efficiency", "mean_episode_reward", "mean_episode_length"),
+)
+
+
+@pytest.mark.parametrize("name", [*TRAINING_METRICS, *EVALUATION_METRICS, "best_coverage"])
+def test_a_run_logs_every_metric_of_the_contract_under_its_name(
+    whole: RunConfig, tags: set[str], name: str
+) -> None:
+    logged = [row for row in rows(whole) if name in row]
+    assert logged, "metrics.jsonl"
+    assert all(np.isfinite(row[name]) for row in logged)
+    assert name in tags, "TensorBoard"
+    if name in EVALUATION_METRICS:
+        assert len(logged) == 3
+        logs = Path(whole.logging.log_dir)
+        for path in (*logs.glob("eval_results_*.json"), logs / "final_eval_results.json"):
+            content = read(path)
+            assert isinstance(content[name], float), path.name
+            assert f"std_{name[5:]}" in content
+            assert f"ci95_{name[5:]}" in content
+
+
+@pytest.fixture(scope="module")
+def tags(whole: RunConfig) -> set[str]:
+    """The curves that TensorBoard has of the run."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(whole.logging.log_dir)
+    events.Reload()
+    return set(events.Tags()["scalars"])
+
+
+def test_the_summary_agrees_with_the_rows(whole: RunConfig) -> None:
     training = [row for row in rows(whole) if "epsilon" in row]
     evaluations = [row for row in rows(whole) if "mean_coverage_rate" in row]
-    names = {"mean_loss", "td_error", "q_tot", "grad_norm", "epsilon", "frames_per_second"}
-    names |= {"selection_entropy", "fast_entropy", "slow_entropy", "learning_rate"}
-    assert names <= training[-1].keys()
-    names = {"mean_real_coverage_rate", "mean_transport_rate", "mean_selection_efficiency"}
-    names |= {"mean_episode_reward", "mean_episode_length", "best_coverage"}
-    assert names <= evaluations[-1].keys()
-    assert len(evaluations) == 3
     best = max(row["mean_coverage_rate"] for row in evaluations)
     assert evaluations[-1]["best_coverage"] == best
     stats = read(Path(whole.logging.log_dir) / "training_stats.json")
     assert stats["status"] == "done"
     assert stats["best_coverage"] == best
-    assert stats["timestep"] == training[-1]["timestep"]
-    assert stats["n_episodes"] == training[-1]["n_episodes"]
+    for name in ("timestep", "n_episodes"):
+        assert stats[name] == training[-1][name]
+    assert isinstance(stats["frames_per_second"], float)
+    in_stats = stats["evaluations"]
+    assert isinstance(in_stats, list)
+    assert [e["mean_coverage_rate"] for e in in_stats] == [
+        row["mean_coverage_rate"] for row in evaluations
+    ]
 
 
 def test_the_best_checkpoint_is_that_of_the_best_evaluation(whole: RunConfig) -> None:

@@ -1,7 +1,7 @@
-"""What a camera can select, when it may, and how a selection becomes pan and zoom (spec 12).
+"""What a camera can do, when it may, and how an action becomes pan and zoom (spec 12 and 9.6).
 
-A catalogue lists the U selectable actions: sets of targets, and directions to look in. One rule
-turns an action into a wanted pose (aim), and the pose into one frame's camera action (execute).
+A catalogue lists the U actions: sets of targets and directions to look in, or a grid of moves. One
+rule turns an action into a wanted pose (aim) and into one frame's camera action (execute).
 """
 
 import math
@@ -28,13 +28,18 @@ from camsim.envs.belief import (
     P_Y,
     P_ZOOM,
 )
+from camsim.envs.grids import camera_grid
 from camsim.kernels._jit import device_fn, outlined_fn
 from camsim.kernels.geometry import bearing_deg, wrap_deg, zoom_for_distance_deg
-from camsim.state import Floats, Ints
+from camsim.state import Bools, Floats, Ints
 
 UPSTREAM, LEAD = 0, 1
 EXECUTORS = {"upstream": UPSTREAM, "lead": LEAD}
 """How a camera aims: MATE's rule (centroid, incentre zoom), or ahead with the widest view."""
+GRID = 2
+"""Executor of a catalogue of moves, which aims at nothing."""
+
+MAX_ACTIONS = 65536
 
 LOOK_BEARINGS = 8  # directions of look actions, counted from the camera's own forward
 LOOK_VIEWS_DEG = (55.0, 110.0)  # viewing angles of look actions
@@ -44,10 +49,12 @@ _FIT_MARGIN_DEG = 2.0
 
 
 class Catalogue(NamedTuple):
-    """The selectable actions of a camera."""
+    """The actions of a camera."""
 
     members: Ints  # [U, M] selected targets, padded with -1
     look: Ints  # [U] -1, or the number of a look action
+    moves: Floats  # [U, 2] shares of the largest turn and zoom, zero unless the executor is GRID
+    move_frames: int  # how long a move is held
 
 
 def make_catalogue(
@@ -84,14 +91,33 @@ def make_catalogue(
         if look_options == 0:
             sets.append(())
     n_actions = len(sets) + look_options
-    if n_actions > 65536:
-        raise ValueError(f"{n_actions} selectable actions; expected at most 65536")
+    if n_actions > MAX_ACTIONS:
+        raise ValueError(f"{n_actions} selectable actions; expected at most {MAX_ACTIONS}")
     members = np.full((n_actions, max(1, *(len(chosen) for chosen in sets))), -1, np.int64)
     for u, chosen in enumerate(sets):
         members[u, : len(chosen)] = chosen
     look = np.full(n_actions, -1, np.int64)
     look[len(sets) :] = np.arange(look_options)
-    return Catalogue(members, look)
+    return Catalogue(members, look, np.zeros((n_actions, 2)), 0)
+
+
+def make_moves(levels: int, move_frames: int) -> Catalogue:
+    """Return the levels**2 moves of MATE's discrete camera (spec 9.6), held for `move_frames`.
+
+    Raises:
+        ValueError: levels is even, below 3, or gives more than 65,536 moves.
+    """
+    if levels * levels > MAX_ACTIONS:
+        raise ValueError(f"action levels = {levels}; expected at most {math.isqrt(MAX_ACTIONS)}")
+    moves = camera_grid(levels)
+    members = np.full((len(moves), 1), -1, np.int64)
+    return Catalogue(members, members[:, 0].copy(), moves, move_frames)
+
+
+def selection_bits(catalogue: Catalogue, n_targets: int) -> Bools:
+    """Return the targets that each action selects, [U, T]."""
+    bits: Bools = (catalogue.members[:, :, None] == np.arange(n_targets)).any(axis=1)
+    return bits
 
 
 @outlined_fn
@@ -144,6 +170,19 @@ def _aim_lead(
 
 
 @outlined_fn
+def _pose_after(
+    catalogue: Catalogue, pose: Floats, where: tuple[int, int], u: int
+) -> tuple[float, float]:
+    """Return orientation and viewing angle (degrees) after move u has been held (spec 4.1)."""
+    i, c = where
+    turn = catalogue.moves[u, 0] * pose[i, c, P_TURN] * catalogue.move_frames
+    zoom = catalogue.moves[u, 1] * pose[i, c, P_ZOOM] * catalogue.move_frames
+    theta_min = pose[i, c, P_AREA] / (pose[i, c, P_MAX_RANGE] * pose[i, c, P_MAX_RANGE])
+    theta = min(max(pose[i, c, P_THETA] + zoom, theta_min), 180.0)
+    return wrap_deg(pose[i, c, P_PHI] + turn), theta
+
+
+@outlined_fn
 def aim(
     executor: int,
     catalogue: Catalogue,
@@ -154,9 +193,13 @@ def aim(
 ) -> tuple[float, float, float]:
     """Return what action u wants: angular spread of its targets, orientation, viewing angle.
 
-    All in degrees. The spread is -1 where there is nothing to aim at.
+    All in degrees. The spread is -1 where there is nothing to aim at. A move wants the pose that it
+    leads to.
     """
     i, c = where
+    if executor == GRID:
+        phi, theta = _pose_after(catalogue, pose, where, u)
+        return 0.0, phi, theta
     look = catalogue.look[u]
     if look >= 0:
         bearing = pose[i, c, P_INWARD] + (look % LOOK_BEARINGS) * (360.0 / LOOK_BEARINGS)
@@ -177,13 +220,17 @@ def execute(
     u: int,
     action: Floats,
 ) -> None:
-    """Write camera c's action [N, C, 2] (degrees) for one frame of selection u (spec 12.2).
+    """Write camera c's action [N, C, 2] (degrees) for one frame of action u (spec 12.2, 9.6).
 
     With nothing to aim at the camera scans clockwise and zooms in.
     """
     i, c = where
-    spread, phi, theta = aim(executor, catalogue, pose, belief, where, u)
     turn_limit, zoom_limit = pose[i, c, P_TURN], pose[i, c, P_ZOOM]
+    if executor == GRID:
+        action[i, c, 0] = catalogue.moves[u, 0] * turn_limit
+        action[i, c, 1] = catalogue.moves[u, 1] * zoom_limit
+        return
+    spread, phi, theta = aim(executor, catalogue, pose, belief, where, u)
     turn, zoom = -turn_limit, -zoom_limit
     if spread >= 0.0:
         turn = min(max(wrap_deg(phi - pose[i, c, P_PHI]), -turn_limit), turn_limit)
@@ -203,7 +250,7 @@ def available(
 ) -> bool:
     """Tell whether action u may be selected: all its targets known, and together in one view.
 
-    MATE's executor has no second condition (spec 12.1). "Nothing" and looks always may.
+    MATE's executor has no second condition (spec 12.1). "Nothing", looks and moves always may.
     """
     i, c = where
     n = 0

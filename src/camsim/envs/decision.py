@@ -44,7 +44,7 @@ class Rules(NamedTuple):
     """Constants of a selection environment."""
 
     fast_interval: int  # frames under one selection
-    executor: int  # camsim.envs.actions.EXECUTORS
+    executor: int  # camsim.envs.actions.EXECUTORS, or GRID
     memory_frames: int  # how long an unseen target stays known
     mode: int  # camsim.sim.OBSERVATION_MODES
     gamma: float  # discount per frame inside a decision

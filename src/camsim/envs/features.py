@@ -230,7 +230,10 @@ def _option(
     u: int,
     out: Singles,
 ) -> None:
-    """Write action u's features: kind, where it points, how soon, what it would show."""
+    """Write action u's features: kind, where it points, how soon, what it would show.
+
+    A move has no targets: its shares of the largest turn and zoom stand in the place of the kind.
+    """
     i, c = where
     start = CONTEXT_FEATURES + TARGET_FEATURES * belief.shape[2]
     n = start + OPTION_FEATURES * u
@@ -244,8 +247,8 @@ def _option(
     n_members = 0
     for m in range(catalogue.members.shape[1]):
         n_members += catalogue.members[u, m] >= 0
-    out[i, c, n] = 1.0 if n_members == 1 else 0.0
-    out[i, c, n + 1] = 1.0 if n_members > 1 else 0.0
+    out[i, c, n] = 1.0 if n_members == 1 else catalogue.moves[u, 0]
+    out[i, c, n + 1] = 1.0 if n_members > 1 else catalogue.moves[u, 1]
     out[i, c, n + 2] = 1.0 if catalogue.look[u] >= 0 else 0.0
     out[i, c, n + 3] = turn / 180.0
     out[i, c, n + 4] = zoom / 90.0
@@ -272,7 +275,7 @@ def write_features(
     """Write camera c's features out[i, c] and which actions it may select avail[i, c].
 
     Args:
-        executor: camsim.envs.actions.EXECUTORS.
+        executor: camsim.envs.actions.EXECUTORS, or GRID.
         catalogue: the U selectable actions.
         obs: flat buffer of observations.
         k: offset of this camera's.

@@ -4,7 +4,8 @@ import numba
 
 from camsim.envs.teams import Actions, Teams, play_frame, start_teams
 from camsim.kernels._jit import batch_kernel, device_fn, row
-from camsim.kernels.step import observe_one, observe_targets_one
+from camsim.kernels.observe import write_camera_obs, write_state, write_target_obs
+from camsim.kernels.vision import see_cameras, see_from_targets
 from camsim.policies.cameras import CameraMemory
 from camsim.policies.rules import CameraRules, TargetRules
 from camsim.policies.targets import TargetMemory
@@ -12,6 +13,21 @@ from camsim.state import Floats, Ints, ObsBuffers, SimParams, SmallInts, StartBo
 
 KEEP, STEP, START, LOOK = 0, 1, 2, 3
 """What happens to an environment: nothing, one frame, a new episode, or observing only."""
+
+
+@device_fn
+def _observe_all(
+    i: int, params: SimParams, s: Tables, out: ObsBuffers, modes: tuple[int, int], first: bool
+) -> None:
+    """Recompute the masks that only observations need; write the wanted vectors."""
+    see_cameras(i, s)
+    see_from_targets(i, params, s)
+    if len(out.camera_obs) > 0:
+        write_camera_obs(i, params, s, out.camera_obs, modes[0], first)
+    if len(out.target_obs) > 0:
+        write_target_obs(i, params, s, out.target_obs, modes[1])
+    if len(out.state) > 0:
+        write_state(i, params, s, out.state)
 
 
 @device_fn
@@ -31,8 +47,7 @@ def _run_one(
         start_teams(i, params, boxes, s, teams, order)
     elif job == STEP:
         play_frame(i, params, s, teams, actions)
-    observe_one(i, params, s, out, modes[0], job != STEP)
-    observe_targets_one(i, params, s, out, modes[1])
+    _observe_all(i, params, s, out, modes, job != STEP)
 
 
 @batch_kernel

@@ -10,10 +10,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from camsim.envs.actions import EXECUTORS, Catalogue, execute, make_catalogue
+from camsim.envs.actions import Catalogue, execute, selection_bits
 from camsim.envs.belief import allocate_belief, clear_belief, update_belief, update_looks
 from camsim.envs.features import write_features
-from camsim.envs.selection import SelectionOptions
+from camsim.envs.selection import SelectionOptions, catalogue_of, executor_of
 from camsim.kernels._jit import batch_kernel, device_fn, row
 from camsim.layout import CAMERA_PUBLIC, CameraObsLayout, FeatureLayout
 from camsim.state import Bools, Floats, Ints, Singles
@@ -37,7 +37,7 @@ class Senses(NamedTuple):
 class Conduct(NamedTuple):
     """Constants of a camera's behaviour, as in `camsim.envs.decision.Rules`."""
 
-    executor: int  # camsim.envs.actions.EXECUTORS
+    executor: int  # camsim.envs.actions.EXECUTORS, or GRID
     memory_frames: int  # how long an unseen target stays known
 
 
@@ -89,8 +89,8 @@ class CameraMind:
         """Allocate a camera's memory.
 
         Args:
-            options: how the camera selects, remembers and aims; its opponent, reward and episode
-                length play no role.
+            options: what the camera chooses from, how it remembers and aims; opponent, reward and
+                episode length play no role.
             sizes: numbers of cameras, targets and obstacles.
 
         Raises:
@@ -98,19 +98,12 @@ class CameraMind:
         """
         self.sizes = sizes
         n_cameras, n_targets = sizes.n_cameras, sizes.n_targets
-        self._catalogue = make_catalogue(
-            n_targets,
-            multi_selection=options.multi_selection,
-            max_selected=options.max_selected,
-            look_options=options.look_options,
-        )
-        members = self._catalogue.members
-        self.selection_bits: Bools = (members[:, :, None] == np.arange(n_targets)).any(
-            axis=1
-        )  # [U, T]
-        self.feature_layout = FeatureLayout(n_targets, len(members))
+        self._catalogue = catalogue_of(options, n_targets)
+        n_actions = len(self._catalogue.look)
+        self.selection_bits = selection_bits(self._catalogue, n_targets)  # [U, T]
+        self.feature_layout = FeatureLayout(n_targets, n_actions)
         self._conduct = Conduct(
-            executor=EXECUTORS[options.executor],
+            executor=executor_of(options),
             memory_frames=0 if options.belief == "none" else options.memory_frames,
         )
         pose, belief, looks = allocate_belief(1, n_cameras, n_targets)
@@ -124,7 +117,7 @@ class CameraMind:
             selection=np.zeros(1, np.int64),
             motion=np.zeros((1, n_cameras, 2)),
             features=np.zeros((1, n_cameras, self.feature_layout.size), np.float32),
-            avail_actions=np.zeros((1, n_cameras, len(members)), np.bool_),
+            avail_actions=np.zeros((1, n_cameras, n_actions), np.bool_),
         )
         self._frames = 0
 
@@ -132,6 +125,11 @@ class CameraMind:
     def clock(self) -> int:
         """Frames since the episode's first observation; -1 before it."""
         return self._frames - 1
+
+    @property
+    def index(self) -> int:
+        """Which camera of its team this is."""
+        return int(self._senses.camera[0])
 
     @property
     def knows_whole_team(self) -> bool:
@@ -175,7 +173,7 @@ class CameraMind:
         return self._senses.features[0, camera], self._senses.avail_actions[0, camera]
 
     def move(self, selection: int) -> Floats:
-        """Return turn and zoom [2] in degrees that the selected action wants now.
+        """Return turn and zoom [2] in degrees of the selected action now.
 
         Raises:
             ValueError: there is no such action.

@@ -1,4 +1,4 @@
-"""SelectionEnv: N worlds whose cameras select targets and observe by their own beliefs."""
+"""SelectionEnv: N worlds whose cameras select targets, or moves, and observe by their beliefs."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -7,7 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camsim.envs import decision as kernels
-from camsim.envs.actions import EXECUTORS, make_catalogue
+from camsim.envs.actions import (
+    EXECUTORS,
+    GRID,
+    Catalogue,
+    make_catalogue,
+    make_moves,
+    selection_bits,
+)
 from camsim.envs.belief import allocate_belief
 from camsim.kernels.boundary import BoundaryTables, allocate_boundaries, trace_batch
 from camsim.kernels.coverage import allocate_scores
@@ -20,16 +27,19 @@ from camsim.sim import OBSERVATION_MODES, BatchSim, checked_seeds, load_arrays
 from camsim.state import Bools, Floats, Ints, SimParams, Singles, Words
 
 BELIEFS = ("none", "last_seen")
+ACTION_MODES = ("selection", "discrete")
 
 
 @dataclass(frozen=True)
 class SelectionOptions:
-    """How cameras select, remember and aim, and what the team earns."""
+    """What cameras choose from, how they remember and aim, and what the team earns."""
 
-    fast_interval: int = 5  # frames under one selection
+    action_mode: str = "selection"  # targets, or discrete: MATE's grid of turns and zooms
+    action_levels: int = 5  # turns and zooms of the grid, each: odd, at least 3
+    fast_interval: int = 5  # frames under one action
     belief: str = "last_seen"  # none: targets in view only, as in MATE
     memory_frames: int = 40  # how long an unseen target stays known
-    multi_selection: bool = True
+    multi_selection: bool = True  # this and the next three: of target selection only
     max_selected: int = 2  # targets in one selection
     look_options: int = 16  # actions that search instead
     executor: str = "lead"  # upstream: MATE's rule
@@ -60,6 +70,7 @@ class EnvOutput(NamedTuple):
 def _check(options: SelectionOptions) -> None:
     """Check the option values that name a choice or a count."""
     for key, value, known in (
+        ("action_mode", options.action_mode, ACTION_MODES),
         ("belief", options.belief, BELIEFS),
         ("executor", options.executor, tuple(EXECUTORS)),
         ("opponent_view", options.opponent_view, tuple(OBSERVATION_MODES)),
@@ -72,6 +83,27 @@ def _check(options: SelectionOptions) -> None:
     if unknown:
         terms = ", ".join(kernels.REWARD_TERMS)
         raise ValueError(f"reward coefficient {unknown[0]!r}; expected one of {terms}")
+
+
+def catalogue_of(options: SelectionOptions, n_targets: int) -> Catalogue:
+    """Return the actions of a camera among `n_targets`.
+
+    Raises:
+        ValueError: the options give no catalogue, or one that is too large.
+    """
+    if options.action_mode == "discrete":
+        return make_moves(options.action_levels, options.fast_interval)
+    return make_catalogue(
+        n_targets,
+        multi_selection=options.multi_selection,
+        max_selected=options.max_selected,
+        look_options=options.look_options,
+    )
+
+
+def executor_of(options: SelectionOptions) -> int:
+    """Return the kernels' number of the rule that turns actions into pan and zoom."""
+    return GRID if options.action_mode == "discrete" else EXECUTORS[options.executor]
 
 
 def state_scaling(params: SimParams, sizes: tuple[int, int, int]) -> tuple[Floats, Floats]:
@@ -102,7 +134,7 @@ def state_scaling(params: SimParams, sizes: tuple[int, int, int]) -> tuple[Float
 
 
 class SelectionEnv:
-    """N worlds of one scenario with selecting cameras against scripted targets.
+    """N worlds of one scenario with cameras that choose actions against scripted targets.
 
     Row i depends on seed i and on actions in row i alone. A finished episode is followed by the
     next one at once, drawn from the same random stream.
@@ -129,24 +161,16 @@ class SelectionEnv:
             scenario.n_cameras,
             scenario.n_targets,
         )
-        self._catalogue = make_catalogue(
-            self.n_targets,
-            multi_selection=options.multi_selection,
-            max_selected=options.max_selected,
-            look_options=options.look_options,
-        )
+        self._catalogue = catalogue_of(options, self.n_targets)
         self.n_actions = len(self._catalogue.look)
-        members = self._catalogue.members
-        self.selection_bits: Bools = (members[:, :, None] == np.arange(self.n_targets)).any(
-            axis=1
-        )  # [U, T]
+        self.selection_bits = selection_bits(self._catalogue, self.n_targets)  # [U, T]
         self.feature_layout = FeatureLayout(self.n_targets, self.n_actions)
         self.obs_size = self.feature_layout.size
         sizes = (self.n_agents, self.n_targets, scenario.n_obstacles)
         self.state_size = StateLayout(*sizes).size
         self._rules = kernels.Rules(
             fast_interval=options.fast_interval,
-            executor=EXECUTORS[options.executor],
+            executor=executor_of(options),
             memory_frames=0 if options.belief == "none" else options.memory_frames,
             mode=self.sim.mode,
             gamma=options.gamma,

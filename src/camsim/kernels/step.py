@@ -45,11 +45,11 @@ def observe_one(
 
 
 @device_fn
-def observe_targets_one(i: int, params: SimParams, s: Tables, out: ObsBuffers, mode: int) -> None:
-    """What targets perceive, and their observations if wanted; `mode` is the target team's."""
+def observe_targets_one(i: int, params: SimParams, s: Tables, out: ObsBuffers) -> None:
+    """What targets perceive, and their observations if wanted."""
     see_from_targets(i, params, s)
     if len(out.target_obs) > 0:
-        write_target_obs(i, params, s, out.target_obs, mode)
+        write_target_obs(i, params, s, out.target_obs, RAW)
 
 
 @device_fn
@@ -90,7 +90,7 @@ def reset_marked(
     if which[i]:
         reset_one(i, params, boxes, s, order)
         observe_one(i, params, s, out, mode, True)
-        observe_targets_one(i, params, s, out, RAW)
+        observe_targets_one(i, params, s, out)
 
 
 @batch_kernel
@@ -119,7 +119,7 @@ def observe_batch(params: SimParams, s: Tables, out: ObsBuffers, mode: int) -> N
     """Write the wanted vectors of all environments from the masks as they stand."""
     for i in numba.prange(len(s.rng)):
         observe(row(i), params, s, out, mode, True)
-        observe_targets_one(row(i), params, s, out, RAW)
+        observe_targets_one(row(i), params, s, out)
 
 
 @batch_kernel
@@ -159,4 +159,4 @@ def step_batch(
     for i in numba.prange(len(s.rng)):
         step_one(row(i), params, s, camera_action, target_action, no_goal)
         observe_one(row(i), params, s, out, mode, False)
-        observe_targets_one(row(i), params, s, out, RAW)
+        observe_targets_one(row(i), params, s, out)

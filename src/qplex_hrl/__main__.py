@@ -1,0 +1,8 @@
+"""`python -m qplex_hrl` is the command `qplex-hrl`."""
+
+import sys
+
+from qplex_hrl.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

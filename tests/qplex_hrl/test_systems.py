@@ -1,0 +1,132 @@
+"""Every shipped configuration: its parts, what it shares with others, and that it learns."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from qplex_hrl.collector import Collector
+from qplex_hrl.config import RunConfig, load_config, parse_override
+from qplex_hrl.loop import TrainingLoop
+from qplex_hrl.resources import limit_threads
+from qplex_hrl.worlds import build_env
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+SYSTEMS = {
+    "iql": ("discrete", "mlp", "none", 1),
+    "vdn": ("discrete", "mlp", "vdn", 1),
+    "qmix": ("discrete", "mlp", "qmix", 1),
+    "qplex": ("discrete", "mlp", "qplex", 1),
+    "qplex_dev": ("discrete", "attention_rnn", "adaptive", 1),
+    "hrl_qmix": ("selection", "rnn", "qmix", 5),
+    "hrl_vdn": ("selection", "rnn", "vdn", 5),
+    "hrl_qplex": ("selection", "rnn", "qplex", 5),
+    "qplex_hrl": ("selection", "hierarchical_rnn", "adaptive", 5),
+}
+"""Actions, Q-network, mixer and frames of a slow decision, as in the contract's table."""
+
+TINY = (
+    "env.num_envs=2",
+    "env.max_episode_steps=60",
+    "network.q_network.hidden_size=4",
+    "training.total_timesteps=2000",
+    "training.learning_starts=100",
+    "training.batch_size=2",
+    "training.buffer_size=500",
+    "training.train_freq=20",
+    "training.device=cpu",
+)
+
+
+def of(system: str, size: str = "4v4_9") -> RunConfig:
+    return load_config(CONFIGS / f"{system}_{size}.yaml")
+
+
+def differences(left: object, right: object, prefix: str = "") -> set[str]:
+    """Paths of the values in which two trees of mappings differ."""
+    if not isinstance(left, dict) or not isinstance(right, dict):
+        return set() if left == right else {prefix.rstrip(".")}
+    keys = left.keys() | right.keys()
+    return set().union(*(differences(left.get(k), right.get(k), f"{prefix}{k}.") for k in keys))
+
+
+def differing(left: RunConfig, right: RunConfig) -> set[str]:
+    folders = {"logging.log_dir", "logging.model_dir"}
+    return differences(left.model_dump(), right.model_dump()) - folders
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_system_is_made_of_its_parts(system: str) -> None:
+    config = of(system)
+    hrl = config.network.hrl
+    parts = (
+        config.env.action_mode,
+        config.network.q_network.type,
+        config.network.mixing_network.type,
+        hrl.frame_skip,
+    )
+    assert parts == SYSTEMS[system]
+    assert config.env.scenario == "MATE-4v4-9"
+    assert config.logging.log_dir == f"logs/{system}"
+    assert config.logging.model_dir == f"models/{system}"
+
+
+def test_no_two_files_write_into_one_folder() -> None:
+    configs = [load_config(path) for path in CONFIGS.glob("*.yaml")]
+    assert len({config.logging.log_dir for config in configs}) == len(configs)
+    assert len({config.logging.model_dir for config in configs}) == len(configs)
+
+
+@pytest.mark.parametrize(
+    ("first", "others"), [("qplex", ("iql", "vdn", "qmix")), ("hrl_qmix", ("hrl_vdn", "hrl_qplex"))]
+)
+def test_baselines_differ_in_the_mixer_only(first: str, others: tuple[str, ...]) -> None:
+    for other in others:
+        assert differing(of(first), of(other)) == {"network.mixing_network.type"}
+
+
+@pytest.mark.parametrize("size", ["4v2_9", "4v8_9", "8v8_9"])
+def test_team_sizes_differ_in_amounts_only(size: str) -> None:
+    allowed = {"env.scenario", "training.batch_size", "training.buffer_size"}
+    assert differing(of("qplex_hrl"), of("qplex_hrl", size)) <= allowed
+
+
+def test_all_systems_look_ahead_alike_and_learn_from_as_many_decisions() -> None:
+    reference = of("qplex_hrl")
+    for system in SYSTEMS:
+        config = of(system)
+        algorithm = differences(config.algorithm.model_dump(), reference.algorithm.model_dump())
+        assert algorithm <= {"n_step", "td_lambda"}, system
+        rewards = (c.network.hrl.reward_coefficients for c in (config, reference))
+        assert next(rewards) == next(rewards), system
+        assert config.training.train_freq == reference.training.train_freq, system
+        assert config.training.total_timesteps == reference.training.total_timesteps, system
+        for of_system, wanted in zip(_amounts(config), _amounts(reference), strict=True):
+            assert wanted / 1.3 <= of_system <= wanted * 1.3, system
+
+
+def _amounts(config: RunConfig) -> tuple[float, ...]:
+    """Frames that a return looks ahead, its trace per frame, decisions of a batch."""
+    interval, training = config.network.hrl.fast_interval, config.training
+    return (
+        config.algorithm.n_step * interval,
+        config.algorithm.td_lambda ** (1 / interval),
+        training.batch_size * (training.burn_in + training.sequence_length),
+    )
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_configuration_learns(path: Path) -> None:
+    config = load_config(path, [parse_override(text) for text in TINY])
+    limit_threads(1)
+    loop = TrainingLoop(config, build_env(config, config.env.num_envs), torch.device("cpu"))
+    before = [p.clone() for p in loop.learner.model.parameters()]
+    with Collector(loop.rollout, in_thread=False, prepare_thread=lambda: None) as collector:
+        while loop.learner.n_updates < 2:
+            assert not loop.done
+            loop.iterate(collector)
+    moved = [
+        not torch.equal(p, old)
+        for p, old in zip(loop.learner.model.parameters(), before, strict=True)
+    ]
+    assert sum(moved) > len(moved) / 2
