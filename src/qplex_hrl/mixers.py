@@ -18,7 +18,7 @@ def hypernet(input_size: int, hidden_size: int, output_size: int) -> nn.Sequenti
     """Return a network [.., input_size] -> [.., output_size] with one hidden layer."""
     return nn.Sequential(
         nn.Linear(input_size, hidden_size),
-        nn.ReLU(inplace=True),
+        nn.ReLU(),  # in place it would be on a view, whose gradient costs three copies
         nn.Linear(hidden_size, output_size),
     )
 
@@ -180,7 +180,9 @@ class QPLEXMixer(Mixer):
         """Return lambda [B, L, C] > 0."""
         heads = (-1, self.n_agents)
         offsets = torch.arange(self.n_agents, device=actions.device) * self.n_actions
-        chosen = self.action_table(actions + offsets).sum(dim=-2)
+        rows = (actions + offsets).flatten(0, -2)
+        chosen = nn.functional.embedding_bag(rows, self.action_table.weight, mode="sum")
+        chosen = chosen.view(*actions.shape[:-1], -1)
         action_hidden = torch.relu(self.action_state(state_embedding) + chosen)
         by_action = torch.unflatten(self.action_heads(action_hidden), -1, heads).sigmoid()
         by_agent = torch.unflatten(self.agent(state_embedding), -1, heads).sigmoid()

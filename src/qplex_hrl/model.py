@@ -228,7 +228,8 @@ class CameraNetwork(nn.Module):
 
     def entropies(self, unrolled: Unrolled) -> Tensor:
         """Return the entropies of fast and slow selection in nats, [2, B, L, C]."""
-        return selection_entropy(self.probs(unrolled))
+        probs = self.probs(unrolled)
+        return probs[..., 0] if self.selector is None else selection_entropy(probs)  # zeros if so
 
     def _decide(
         self,
@@ -249,8 +250,8 @@ class CameraNetwork(nn.Module):
             priorities = probs[:, :-1].movedim(0, -1)
         outputs, fast_hidden = self.core(inputs, hidden[0])
         head = HeadInputs(
-            memory=outputs[burn_in:],
-            context=encoding.context[burn_in:],
+            memory=_after(burn_in, outputs),
+            context=_after(burn_in, encoding.context),
             targets=encoding.targets[:, burn_in:],
             priorities=priorities,
             options=features.options,
@@ -260,6 +261,11 @@ class CameraNetwork(nn.Module):
     def _by_camera(self, values: Tensor) -> Tensor:
         """Return [.., L, n, X] as [.., B, L, C, X]."""
         return torch.unflatten(values, -2, (-1, self.dims.n_agents)).movedim(-4, -3)
+
+
+def _after(burn_in: int, values: Tensor) -> Tensor:
+    """Return [L, ..] without the burn-in; the gradient of a slice would copy even the whole."""
+    return values[burn_in:] if burn_in else values
 
 
 class QPLEXHRLModel(nn.Module):

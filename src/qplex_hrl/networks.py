@@ -316,7 +316,7 @@ class StateEncoder(nn.Sequential):
         """Create the two layers."""
         super().__init__(
             nn.Linear(state_size, hidden_size),
-            nn.ReLU(inplace=True),
+            nn.ReLU(),  # not in place: see mixers.hypernet
             nn.Linear(hidden_size, embed_size),
-            nn.ReLU(inplace=True),
+            nn.ReLU(),
         )
