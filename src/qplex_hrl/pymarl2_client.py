@@ -2,8 +2,9 @@
 
 Usage: `python pymarl2_client.py SHAPES`, with PyMARL2's `src` on PYTHONPATH; SHAPES is a JSON
 object with the fields of `benchmark_learner.Shapes`. For every line on standard input it does one
-update of a batch that is already in memory and prints the seconds it took. It imports PyMARL2 and
-PyTorch only: not this package, which that environment need not hold.
+update of a batch that is already in memory and prints the seconds of wall and of processor time
+that it took. It imports PyMARL2 and PyTorch only: not this package, which that environment need not
+hold.
 """
 
 import contextlib
@@ -30,9 +31,10 @@ def main() -> None:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     for n_updates, _ in enumerate(sys.stdin, 1):
-        started = time.perf_counter()
+        wall, processor = time.perf_counter(), time.process_time()
         learner.train(batch, 0, 8 * n_updates)  # 8 episodes an update, as it is configured
-        sys.stdout.write(f"{time.perf_counter() - started}\n")
+        processor = time.process_time() - processor
+        sys.stdout.write(f"{time.perf_counter() - wall} {processor}\n")
         sys.stdout.flush()
 
 

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor
 
+from qplex_hrl.recurrence_kernels import Gradients, activate, differentiate
+
 
 class GRUWeights(NamedTuple):
     """Parameters in the layout of ``torch.nn.GRU``, rows in the order r, z, c."""
@@ -46,37 +48,44 @@ def _forward(
     state_bias: Tensor,
     keep: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Return outputs [L, n, H] and r, z, c and U_c h + d_c of all frames, [4, L, n, H].
+    """Return outputs [L, n, H] and c, r, z and U_c h + d_c of all frames, [L, n, 4H].
 
-    Without ``keep`` the second is of the last frame only, [4, 1, n, H]: no gradient is wanted.
+    Without ``keep`` the second is of the last frame only, [1, n, 4H]: no gradient is wanted.
     """
     length, (n, size) = len(inputs), hidden_state.shape
-    inputs = inputs.contiguous()
-    # Products of few rows are faster with a weight that lies as it is read.
-    wide_weight = input_weight.T.contiguous()
-    gate_weight = state_weight[: 2 * size].T.contiguous()
-    candidate_weight = state_weight[2 * size :].T.contiguous()
-    bias = input_bias.clone()
-    bias[: 2 * size] += state_bias[: 2 * size]
-    candidate_bias = state_bias[2 * size :]
+    inputs, hidden = inputs.contiguous(), hidden_state.contiguous()
+    # Products of few rows are faster with a weight that lies as it is read. The inputs have no part
+    # in the last block; with zeros there both biases and the whole row come from one product.
+    wide_weight = inputs.new_zeros(inputs.shape[-1], 4 * size)
+    wide_weight[:, : 3 * size] = _candidate_first(input_weight).T
+    bias = torch.cat([_candidate_first(input_bias), state_bias[2 * size :]])
+    bias[size : 3 * size] += state_bias[: 2 * size]
+    tall_weight = state_weight.T.contiguous()
     outputs = inputs.new_empty(length, n, size)
-    saved = inputs.new_empty(4, length if keep else 1, n, size)
+    saved = inputs.new_empty(length if keep else 1, n, 4 * size)
+    repeats = 1 if keep else length
+    frames = zip(
+        inputs.unbind(),
+        saved.unbind() * repeats,
+        saved[..., size:].unbind() * repeats,
+        list(saved.numpy()) * repeats,
+        outputs.unbind(),
+        [hidden.numpy(), *outputs.numpy()[:-1]],
+        outputs.numpy(),
+        strict=True,
+    )
     # A frame's numbers stay in the cache, so each frame is done from its inputs to its state.
-    wide = inputs.new_empty(n, 3 * size)
-    gates = wide[:, : 2 * size]
-    reset_in, update_in, new_in = wide.split(size, dim=1)
-    parts = [frame.unbind() for frame in saved.unbind(1)] * (1 if keep else length)
-    hidden = hidden_state
-    for frame, part, output in zip(inputs.unbind(), parts, outputs.unbind(), strict=True):
-        reset, update, new, from_state = part
-        torch.addmm(bias, frame, wide_weight, out=wide)
-        gates.addmm_(hidden, gate_weight)
-        torch.sigmoid(reset_in, out=reset)
-        torch.sigmoid(update_in, out=update)
-        torch.addmm(candidate_bias, hidden, candidate_weight, out=from_state)
-        torch.addcmul(new_in, reset, from_state, out=new).tanh_()
-        hidden = torch.lerp(new, hidden, update, out=output)
+    for frame, sums, of_state, parts, output, before, after in frames:
+        torch.addmm(bias, frame, wide_weight, out=sums)
+        of_state.addmm_(hidden, tall_weight)
+        activate(parts, before, after)
+        hidden = output
     return outputs, saved
+
+
+def _candidate_first(rows: Tensor) -> Tensor:
+    """Return rows in the order c, r, z of those in PyTorch's order r, z, c."""
+    return rows.roll(len(rows) // 3, dims=0)
 
 
 @_forward.register_fake
@@ -90,7 +99,7 @@ def _shapes(
     keep: bool,
 ) -> tuple[Tensor, Tensor]:
     length, (n, size) = len(inputs), hidden_state.shape
-    saved = inputs.new_empty(4, length if keep else 1, n, size)
+    saved = inputs.new_empty(length if keep else 1, n, 4 * size)
     return inputs.new_empty(length, n, size), saved
 
 
@@ -118,58 +127,41 @@ def _gradients(
     saved: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Return the gradients of the first six inputs of ``_forward``."""
-    length, n, size = outputs.shape
-    inputs = inputs.contiguous()
+    _, n, size = outputs.shape
+    inputs, grad_outputs = inputs.contiguous(), grad_outputs.contiguous()
     grad_inputs = torch.empty_like(inputs)
-    # Transposed, and rows in the order c, r, z: so both are products of neighbouring columns below.
+    back_weight = _candidate_first(input_weight)
+    # Both weights' gradients are transposed here: as products they are faster so.
     grad_input_weight = inputs.new_zeros(inputs.shape[-1], 3 * size)
     grad_state_weight = inputs.new_zeros(size, 3 * size)
     grad_bias = inputs.new_zeros(4 * size)
-    back_weight = state_weight.view(3, size, -1)[[2, 0, 1]].flatten(0, 1)
-    # Gradients of U_c h + d_c, of what is in the sigmoids of r and z, and of what is in the tanh.
     grads = inputs.new_empty(n, 4 * size)
-    grad_from_state, grad_reset, grad_update, grad_new = grads.split(size, dim=1)
-    state_grads, input_grads = grads[:, : 3 * size], grads[:, size:]
-    total, carried = inputs.new_empty(n, size), inputs.new_zeros(n, size)
-    first, second = torch.empty_like(total), torch.empty_like(total)
-    before = [hidden_state, *outputs.unbind()[:-1]]
+    input_grads, state_grads = grads[:, : 3 * size], grads[:, size:]
+    carried = inputs.new_zeros(n, size)
+    first = hidden_state.contiguous()
     frames = zip(
-        grad_outputs.unbind(),
         inputs.unbind(),
         grad_inputs.unbind(),
-        before,
-        saved.unbind(1),
+        [first, *outputs.unbind()[:-1]],
+        grad_outputs.numpy(),
+        saved.numpy(),
+        [first.numpy(), *outputs.numpy()[:-1]],
         strict=True,
     )
-    for grad_output, frame, grad_frame, hidden, part in reversed(list(frames)):
-        reset, update, new, from_state = part.unbind()
-        torch.add(grad_output, carried, out=total)
-        torch.mul(total, update, out=carried)
-        # d z = total (h - c) z (1 - z)
-        torch.sub(hidden, new, out=first).mul_(carried)
-        torch.addcmul(first, first, update, value=-1, out=grad_update)
-        # d c = total (1 - z) (1 - c c)
-        torch.sub(total, carried, out=first)
-        torch.mul(first, new, out=second)
-        torch.addcmul(first, second, new, value=-1, out=first)
-        grad_new.copy_(first)
-        # d (U_c h + d_c) = d c r and d r = d c (U_c h + d_c) r (1 - r)
-        torch.mul(first, reset, out=second)
-        grad_from_state.copy_(second)
-        second.mul_(from_state)
-        torch.addcmul(second, second, reset, value=-1, out=grad_reset)
-        carried.addmm_(state_grads, back_weight)
-        torch.mm(input_grads, input_weight, out=grad_frame)
+    gradients = Gradients(carried.numpy(), grads.numpy(), grad_bias.numpy())
+    for frame, grad_frame, hidden, grad_output, parts, before in reversed(list(frames)):
+        differentiate(grad_output, parts, before, gradients)
+        carried.addmm_(state_grads, state_weight)
+        torch.mm(input_grads, back_weight, out=grad_frame)
         grad_state_weight.addmm_(hidden.T, state_grads)
         grad_input_weight.addmm_(frame.T, input_grads)
-        grad_bias += grads.sum(dim=0)
     return (
         grad_inputs,
         carried,
-        grad_input_weight.T.contiguous(),
-        grad_state_weight.T.reshape(3, size, size)[[1, 2, 0]].flatten(0, 1),
+        grad_input_weight.T.roll(-size, dims=0),
+        grad_state_weight.T.contiguous(),
+        grad_bias[: 3 * size].roll(-size),
         grad_bias[size:].clone(),
-        grad_bias[: 3 * size].view(3, size)[[1, 2, 0]].flatten(),
     )
 
 
