@@ -93,8 +93,9 @@ class FlatEncoder(nn.Module):
 
     def forward(self, context: Tensor, targets: Tensor) -> Encoding:
         """Return the hidden layer as context [L, n, H], and the targets, which are none."""
-        hidden = _add_identity(self.context_layer(context), self.identity)
-        return Encoding(torch.relu(hidden), targets, targets[..., 0] > 0)
+        # As rows: in place on a view of a layer's output the gradient would cost three copies.
+        hidden = _add_identity(self.context_layer(context.flatten(0, 1)), self.identity).relu_()
+        return Encoding(hidden.view(*context.shape[:2], -1), targets, targets[..., 0] > 0)
 
 
 class TargetEncoder(nn.Module):
@@ -144,11 +145,11 @@ def _identity(dims: ModelDims, hidden_size: int, *, by_index: bool) -> nn.Parame
 
 
 def _add_identity(hidden: Tensor, identity: Tensor | None) -> Tensor:
-    """Return [L, n, H] with each camera's vector added, if there are any."""
+    """Return [.., n, H] with each camera's vector added, if there are any."""
     if identity is None:
         return hidden
     # Cameras vary faster than batch rows.
-    return hidden + identity.repeat(hidden.shape[1] // len(identity), 1)
+    return hidden + identity.repeat(hidden.shape[-2] // len(identity), 1)
 
 
 class FeedForwardCore(nn.Module):

@@ -55,7 +55,7 @@ def _forward(
     length, (n, size) = len(inputs), hidden_state.shape
     inputs, hidden = inputs.contiguous(), hidden_state.contiguous()
     # Products of few rows are faster with a weight that lies as it is read. The inputs have no part
-    # in the last block; with zeros there both biases and the whole row come from one product.
+    # in the last block; with zeros there the whole row comes from one product.
     wide_weight = inputs.new_zeros(inputs.shape[-1], 4 * size)
     wide_weight[:, : 3 * size] = _candidate_first(input_weight).T
     bias = torch.cat([_candidate_first(input_bias), state_bias[2 * size :]])
@@ -63,6 +63,7 @@ def _forward(
     tall_weight = state_weight.T.contiguous()
     outputs = inputs.new_empty(length, n, size)
     saved = inputs.new_empty(length if keep else 1, n, 4 * size)
+    bias_values = bias.numpy()
     repeats = 1 if keep else length
     frames = zip(
         inputs.unbind(),
@@ -76,9 +77,9 @@ def _forward(
     )
     # A frame's numbers stay in the cache, so each frame is done from its inputs to its state.
     for frame, sums, of_state, parts, output, before, after in frames:
-        torch.addmm(bias, frame, wide_weight, out=sums)
+        torch.mm(frame, wide_weight, out=sums)
         of_state.addmm_(hidden, tall_weight)
-        activate(parts, before, after)
+        activate(parts, bias_values, before, after)
         hidden = output
     return outputs, saved
 

@@ -47,12 +47,13 @@ def _tanh(x: np.float32) -> np.float32:
 
 
 @_compiled
-def activate(parts: Floats, hidden: Floats, output: Floats) -> None:
-    """Finish a frame: replace sums of products by c, r and z, and write the new state.
+def activate(parts: Floats, bias: Floats, hidden: Floats, output: Floats) -> None:
+    """Finish a frame: replace products by c, r, z and U_c h + d_c, and write the new state.
 
     Args:
-        parts: [n, 4H], in blocks of H: the sums in c, without the state's part, in r and in z; and
-            U_c h + d_c, which stays.
+        parts: [n, 4H], in blocks of H: the products in c, without the state's, in r and in z; and
+            U_c h.
+        bias: [4H], to be added to them.
         hidden: [n, H] before the frame.
         output: [n, H] after it.
     """
@@ -61,6 +62,8 @@ def activate(parts: Floats, hidden: Floats, output: Floats) -> None:
         row, before, after = parts[i], hidden[i], output[i]
         new, gates, from_state = row[:size], row[size : 3 * size], row[3 * size :]
         reset, keep = gates[:size], gates[size:]
+        for j in range(4 * size):
+            row[j] += bias[j]
         for j in range(2 * size):
             gates[j] = _HALF + _HALF * _tanh(gates[j] * _HALF)
         for j in range(size):
