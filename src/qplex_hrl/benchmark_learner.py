@@ -22,7 +22,8 @@ from qplex_hrl.types import ModelDims, SequenceBatch
 FLOOR = 3.0
 """Least ratio of PyMARL2's time of an update to ours, the median over interleaved pairs."""
 
-REPEATS = 9
+REPEATS = 15
+GROWTH_REPEATS = 3
 WARM_UP = 2
 GROWTH = (4, 8, 16, 24)
 """Cameras, and as many targets."""
@@ -47,7 +48,14 @@ class Shapes(NamedTuple):
     hidden_size: int = 64
     embed_size: int = 32
     hypernet_size: int = 64
-    n_heads: int = 10
+    n_heads: int = 4  # as PyMARL2 has them by default
+
+
+class Times(NamedTuple):
+    """Of one update, in milliseconds."""
+
+    wall: float
+    processor: float
 
 
 class Case(NamedTuple):
@@ -62,8 +70,13 @@ class Case(NamedTuple):
     burn_in: int
 
 
-def shapes_case(n_agents: int = 4, mixer: str = "qplex", shapes: Shapes | None = None) -> Case:
-    """Return a GRU network for ``shapes``; with four agents the observations have 106 numbers."""
+def shapes_case(
+    n_agents: int = 4, encoding: str = "flat", mixer: str = "qplex", shapes: Shapes | None = None
+) -> Case:
+    """Return a GRU network for ``shapes``; with four agents the observations have 106 numbers.
+
+    With the encoding ``flat`` the cameras' networks have the layers of PyMARL2's.
+    """
     shapes = shapes or Shapes()
     bits = selection_bits(n_agents, LOOKS, pairs=False)
     dims = ModelDims(
@@ -77,7 +90,11 @@ def shapes_case(n_agents: int = 4, mixer: str = "qplex", shapes: Shapes | None =
     )
     network = NetworkConfig.model_validate(
         {
-            "q_network": {"type": "rnn", "hidden_size": shapes.hidden_size},
+            "q_network": {
+                "type": "rnn",
+                "encoding": encoding,
+                "hidden_size": shapes.hidden_size,
+            },
             "mixing_network": {
                 "type": mixer,
                 "embed_size": shapes.embed_size,
@@ -86,7 +103,7 @@ def shapes_case(n_agents: int = 4, mixer: str = "qplex", shapes: Shapes | None =
             },
         }
     )
-    name = f"rnn, {mixer}, {shapes.n_sequences} x {shapes.length}"
+    name = f"rnn, {encoding}, {mixer}, {shapes.n_sequences} x {shapes.length}"
     return Case(name, network, dims, bits, shapes.n_sequences, shapes.length, 0)
 
 
@@ -150,13 +167,14 @@ class OurUpdates:
         self._learner = Learner(model, algorithm, case.network.hrl, case.burn_in)
         self._batch = random_batch(case, model.agent.recurrent_size)
         for _ in range(WARM_UP):
-            self.milliseconds()
+            self.times()
 
-    def milliseconds(self) -> float:
-        """Return the time of one update."""
-        started = time.perf_counter()
+    def times(self) -> Times:
+        """Do one update and return its times."""
+        wall, processor = time.perf_counter(), time.process_time()
         self._learner.update(self._batch, LEARNING_RATE)
-        return 1e3 * (time.perf_counter() - started)
+        processor = time.process_time() - processor
+        return Times(1e3 * (time.perf_counter() - wall), 1e3 * processor)
 
 
 class PyMARL2Updates:
@@ -192,13 +210,13 @@ class PyMARL2Updates:
             raise ValueError(f"--pymarl2-python {python}: {error.strerror}") from error
         self._answer()
         for _ in range(WARM_UP):
-            self.milliseconds()
+            self.times()
 
-    def milliseconds(self) -> float:
-        """Return the time of one update."""
+    def times(self) -> Times:
+        """Do one update and return its times."""
         _pipe(self._process.stdin).write("go\n")
         _pipe(self._process.stdin).flush()
-        return 1e3 * float(self._answer())
+        return Times(*(1e3 * float(seconds) for seconds in self._answer().split()))
 
     def close(self) -> None:
         """Let the process end."""
@@ -220,7 +238,7 @@ def _pipe(stream: IO[str] | None) -> IO[str]:
 
 
 def benchmark_learner(pymarl2: Path | None, python: Path, n_threads: int) -> int:
-    """Print times per update; return 1 if PyMARL2's is below `FLOOR` times ours, else 0.
+    """Print times per update; return 1 if PyMARL2's wall time is below `FLOOR` times ours, else 0.
 
     Args:
         pymarl2: folder of the user's copy of PyMARL2; None: ours alone.
@@ -238,53 +256,59 @@ def benchmark_learner(pymarl2: Path | None, python: Path, n_threads: int) -> int
 
 
 def _compare(folder: Path, python: Path, shapes: Shapes) -> float:
-    """Print both systems' times, taken in turn; return the median ratio."""
+    """Print the systems' times, taken in turn; return the median ratio for equal networks."""
     theirs = PyMARL2Updates(folder, python, shapes)
     try:
-        ours = OurUpdates(shapes_case(shapes=shapes))
-        pairs = [(theirs.milliseconds(), ours.milliseconds()) for _ in range(REPEATS)]
+        flat = OurUpdates(shapes_case(shapes=shapes))
+        entities = OurUpdates(shapes_case(encoding="entities", shapes=shapes))
+        turns = [[each.times() for each in (theirs, flat, entities)] for _ in range(REPEATS)]
     finally:
         theirs.close()
-    ratios = [a / b for a, b in pairs]
     title = (
         f"QPLEX, {shapes.n_sequences} sequences x {shapes.length} steps, {shapes.n_agents} agents, "
-        f"{shapes.n_actions} actions, {shapes.n_threads} threads: ms per update"
+        f"{shapes.n_actions} actions, {shapes.n_heads} heads, {shapes.n_threads} threads: "
+        "ms per update"
     )
     table = Table(title=title)
-    for name in ("what", "median", "least", "most", "floor"):
+    for name in ("what", "median", "least", "most", "processor time, median", "floor"):
         table.add_column(name, justify="left" if name == "what" else "right")
-    _add_row(table, "PyMARL2", [a for a, _ in pairs])
-    _add_row(table, "ours", [b for _, b in pairs])
-    _add_row(table, "ratio", ratios, digits=2, floor=f"{FLOOR:g}")
+    names = ("PyMARL2", "ours, flat: the same agent", "ours, entities")
+    for i, name in enumerate(names):
+        _add_row(table, name, [turn[i] for turn in turns])
+    ratios = [
+        [Times(*(a / b for a, b in zip(turn[0], turn[i], strict=True))) for turn in turns]
+        for i in (1, 2)
+    ]
+    _add_row(table, "PyMARL2 / flat", ratios[0], digits=2, floor=f"{FLOOR:g}")
+    _add_row(table, "PyMARL2 / entities", ratios[1], digits=2)
     Console(width=100).print(table)
-    return statistics.median(ratios)
+    return statistics.median(ratio.wall for ratio in ratios[0])
 
 
 def _add_row(
-    table: Table, name: str, values: list[float], *, digits: int = 1, floor: str = ""
+    table: Table, name: str, values: list[Times], *, digits: int = 1, floor: str = ""
 ) -> None:
-    figures = (statistics.median(values), min(values), max(values))
+    wall = [value.wall for value in values]
+    processor = statistics.median(value.processor for value in values)
+    figures = (statistics.median(wall), min(wall), max(wall), processor)
     table.add_row(name, *(f"{value:.{digits}f}" for value in figures), floor)
 
 
 def _print_growth() -> None:
     """Print how the time of an update grows with cameras and targets."""
-    table = Table(title="our learner: ms per update")
-    for name in ("network and batch", "cameras", "targets", "actions", "obs", "ms", "x first"):
+    table = Table(title="our learner: ms per update, medians")
+    columns = ("network and batch", "cameras", "targets", "actions", "obs", "ms", "processor")
+    for name in (*columns, "x first"):
         table.add_column(name, justify="left" if name == "network and batch" else "right")
-    families = (
-        [shapes_case(n_agents) for n_agents in GROWTH],
-        [shapes_case(n_agents, "adaptive") for n_agents in GROWTH],
-        [default_case(n_agents) for n_agents in GROWTH],
-    )
-    for cases in families:
+    for family in (shapes_case, default_case):
         first = 0.0
-        for case in cases:
+        for case in map(family, GROWTH):
             updates = OurUpdates(case)
-            figure = statistics.median(updates.milliseconds() for _ in range(3))
-            first = first or figure
+            times = [updates.times() for _ in range(GROWTH_REPEATS)]
+            wall, processor = (statistics.median(each) for each in zip(*times, strict=True))
+            first = first or processor
             dims = case.dims
             sizes = (dims.n_agents, dims.n_targets, dims.n_actions, dims.obs_size)
-            growth = f"{figure / first:.1f}"
-            table.add_row(case.name, *(str(size) for size in sizes), f"{figure:.1f}", growth)
+            growth = (f"{wall:.1f}", f"{processor:.1f}", f"{processor / first:.1f}")
+            table.add_row(case.name, *(str(size) for size in sizes), *growth)
     Console(width=100).print(table)
