@@ -259,9 +259,8 @@ def _compare(folder: Path, python: Path, shapes: Shapes) -> float:
     """Print the systems' times, taken in turn; return the median ratio for equal networks."""
     theirs = PyMARL2Updates(folder, python, shapes)
     try:
-        flat = OurUpdates(shapes_case(shapes=shapes))
-        entities = OurUpdates(shapes_case(encoding="entities", shapes=shapes))
-        turns = [[each.times() for each in (theirs, flat, entities)] for _ in range(REPEATS)]
+        flat = _turns(theirs, shapes_case(shapes=shapes))
+        entities = _turns(theirs, shapes_case(encoding="entities", shapes=shapes))
     finally:
         theirs.close()
     title = (
@@ -272,17 +271,24 @@ def _compare(folder: Path, python: Path, shapes: Shapes) -> float:
     table = Table(title=title)
     for name in ("what", "median", "least", "most", "processor time, median", "floor"):
         table.add_column(name, justify="left" if name == "what" else "right")
-    names = ("PyMARL2", "ours, flat: the same agent", "ours, entities")
-    for i, name in enumerate(names):
-        _add_row(table, name, [turn[i] for turn in turns])
-    ratios = [
-        [Times(*(a / b for a, b in zip(turn[0], turn[i], strict=True))) for turn in turns]
-        for i in (1, 2)
-    ]
-    _add_row(table, "PyMARL2 / flat", ratios[0], digits=2, floor=f"{FLOOR:g}")
-    _add_row(table, "PyMARL2 / entities", ratios[1], digits=2)
+    _add_row(table, "PyMARL2", [turn[0] for turn in flat + entities])
+    _add_row(table, "ours, flat: the same agent", [turn[1] for turn in flat])
+    _add_row(table, "ours, entities", [turn[1] for turn in entities])
+    ratios = [_ratio(*turn) for turn in flat]
+    _add_row(table, "PyMARL2 / flat", ratios, digits=2, floor=f"{FLOOR:g}")
+    _add_row(table, "PyMARL2 / entities", [_ratio(*turn) for turn in entities], digits=2)
     Console(width=100).print(table)
-    return statistics.median(ratio.wall for ratio in ratios[0])
+    return statistics.median(ratio.wall for ratio in ratios)
+
+
+def _turns(theirs: PyMARL2Updates, case: Case) -> list[tuple[Times, Times]]:
+    """Return times of PyMARL2 and of ours, an update of each in turn."""
+    ours = OurUpdates(case)
+    return [(theirs.times(), ours.times()) for _ in range(REPEATS)]
+
+
+def _ratio(theirs: Times, ours: Times) -> Times:
+    return Times(theirs.wall / ours.wall, theirs.processor / ours.processor)
 
 
 def _add_row(

@@ -180,9 +180,9 @@ class QPLEXMixer(Mixer):
         """Return lambda [B, L, C] > 0."""
         heads = (-1, self.n_agents)
         offsets = torch.arange(self.n_agents, device=actions.device) * self.n_actions
-        rows = (actions + offsets).flatten(0, -2)
-        chosen = nn.functional.embedding_bag(rows, self.action_table.weight, mode="sum")
-        chosen = chosen.view(*actions.shape[:-1], -1)
+        # As a product: looking rows up and adding them costs three times as much with its gradient.
+        one_hot = state_embedding.new_zeros(*actions.shape[:-1], self.n_agents * self.n_actions)
+        chosen = one_hot.scatter_(-1, actions + offsets, 1.0) @ self.action_table.weight
         action_hidden = torch.relu(self.action_state(state_embedding) + chosen)
         by_action = torch.unflatten(self.action_heads(action_hidden), -1, heads).sigmoid()
         by_agent = torch.unflatten(self.agent(state_embedding), -1, heads).sigmoid()

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from qplex_hrl.pooling import pool
 from qplex_hrl.recurrence import GRUWeights, gru
 from qplex_hrl.types import ModelDims
 
@@ -134,8 +133,8 @@ class TargetEncoder(nn.Module):
         embeddings = self.target_mlp(targets)
         n_known = known.sum(dim=0).clamp_min(1).unsqueeze(-1)
         # Embeddings are not negative, so zeros of unknown targets cannot win the maximum.
-        total, largest = pool(embeddings)
-        hidden = self.context_layer(torch.cat([context, total / n_known, largest], dim=-1))
+        pooled = torch.cat([context, embeddings.sum(dim=0) / n_known, embeddings.amax(dim=0)], -1)
+        hidden = self.context_layer(pooled)
         return Encoding(torch.relu(_add_identity(hidden, self.identity)), embeddings, known)
 
 

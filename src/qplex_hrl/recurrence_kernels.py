@@ -88,9 +88,7 @@ class Gradients(NamedTuple):
 
 
 @_compiled
-def differentiate(
-    grad_output: Floats, parts: Floats, hidden: Floats, gradients: Gradients
-) -> None:
+def differentiate(grad_output: Floats, parts: Floats, hidden: Floats, gradients: Gradients) -> None:
     """Write a frame's gradients with respect to what its activations were made of.
 
     Args:

@@ -78,7 +78,9 @@ def test_options_of_the_default_network() -> None:
     assert selection_bits(3, 1, pairs=True).sum(dim=1).tolist() == [1, 1, 1, 2, 2, 2, 0]
 
 
-@pytest.mark.parametrize("case", [shapes_case(shapes=SMALL), shapes_case(2, "entities", "adaptive", SMALL)])
+@pytest.mark.parametrize(
+    "case", [shapes_case(shapes=SMALL), shapes_case(2, "entities", "adaptive", SMALL)]
+)
 def test_our_update_takes_time(case: bench.Case) -> None:
     times = OurUpdates(case).times()
     assert times.wall > 0.0
