@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from qplex_hrl.recurrence import GRUWeights, gru
 from qplex_hrl.types import ModelDims
 
-
 Terms = tuple[Tensor, ...]
 """What a head has made of its inputs; only that head knows what is in it."""
 
@@ -75,7 +74,7 @@ def split_features(obs: Tensor, dims: ModelDims, burn_in: int = 0) -> Features:
 
 
 def flat_dims(dims: ModelDims) -> ModelDims:
-    """Return the sizes of the same observations as ``split_features`` is to see them: all context."""
+    """Return sizes by which ``split_features`` takes a whole observation for context."""
     return dataclasses.replace(dims, context_size=dims.obs_size, n_targets=0, n_actions=0)
 
 
@@ -139,7 +138,7 @@ class TargetEncoder(nn.Module):
 
 
 def _identity(dims: ModelDims, hidden_size: int, *, by_index: bool) -> nn.Parameter | None:
-    """Return a vector for each camera [C, H], at first zero, if cameras are known by their index."""
+    """Return a vector for each camera [C, H], at first zero, if cameras go by their index."""
     return nn.Parameter(torch.zeros(dims.n_agents, hidden_size)) if by_index else None
 
 
@@ -214,7 +213,9 @@ class OptionHead(nn.Module):
 
     ``x_u = relu(sum_{t in u} (W_e e_t + W_p p_t) + W_o o_u + W_h h)``, ``Q_u = w . x_u + v(h)``.
 
-    The camera's state h is its memory and its context. The hidden layers of all options are by far the largest tensors of the model, but a loss needs
+    The camera's state h is its memory and its context.
+
+    The hidden layers of all options are by far the largest tensors of the model, but a loss needs
     gradients of two options per camera only: ``values`` gives all values, ``values_of`` the values
     of given actions; both from the same ``terms``.
     """
