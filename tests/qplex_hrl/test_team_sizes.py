@@ -98,7 +98,7 @@ def test_flat_weights_refuse_other_observations(
     evaluate_checkpoint(path, World(scenario="MATE-4v4-9"), SEEDS, num_envs=2, device=CPU)
     command = ["evaluate", "--checkpoint", str(path), "--scenario", "MATE-4v2-9"]
     assert cli.main(command) == cli.BAD_INPUT
-    sizes = "458 numbers and 26 actions; cannot play with 310 and 19"
+    sizes = "458 numbers and 26 actions; cannot play with 322 and 20"
     if mode == "discrete":
         sizes = "446 numbers and 25 actions; cannot play with 382 and 25"
     assert capsys.readouterr().err == (
