@@ -16,6 +16,9 @@ from qplex_hrl.model import QPLEXHRLModel, build_model
 from qplex_hrl.types import ModelDims, SequenceBatch
 
 Q_TYPES = ("mlp", "rnn", "attention_rnn", "hierarchical_rnn")
+NETWORKS = (*Q_TYPES, "flat_mlp", "flat_rnn")
+"""Names of types, those of the encoding ``flat`` with a prefix."""
+
 SELECTING = ("attention_rnn", "hierarchical_rnn")
 MIXERS = ("none", "vdn", "qmix", "qplex", "adaptive")
 SLOW_INTERVAL = 3
@@ -46,13 +49,17 @@ def model(
     sizes: tuple[ModelDims, Tensor] | None = None,
     seed: int = 0,
 ) -> QPLEXHRLModel:
-    """Return a freshly initialised small model."""
+    """Return a freshly initialised small model; ``q_type`` is one of `NETWORKS`."""
     torch.manual_seed(seed)
+    encoding = "flat" if q_type.startswith("flat_") else "entities"
+    q_network = QNetworkConfig(
+        type=q_type.removeprefix("flat_"), encoding=encoding, hidden_size=8, n_heads=2
+    )
     return build_model(
         *(sizes or world()),
         NetworkConfig(
             hrl=HRLConfig(frame_skip=SLOW_INTERVAL, fast_interval=1),
-            q_network=QNetworkConfig(type=q_type, hidden_size=8, n_heads=2),
+            q_network=q_network,
             state_encoder=StateEncoderConfig(hidden_size=8, embed_size=6),
             mixing_network=MixingNetworkConfig(
                 type=mixer, embed_size=4, hypernet_size=8, n_heads=2

@@ -69,6 +69,7 @@ def _build_parser() -> argparse.ArgumentParser:
     benchmark = commands.add_parser("benchmark", help="measure speed; fails below the stated floor")
     actions = benchmark.add_subparsers(required=True, metavar="what")
     _add_simulator_benchmark(actions.add_parser("simulator", help="steps per second of the world"))
+    _add_learner_benchmark(actions.add_parser("learner", help="milliseconds per gradient update"))
     training = actions.add_parser("training", help="frames per second of a training run")
     training.set_defaults(command=_benchmark_training)
     _add_didactic(actions.add_parser("didactic", help="games with known values, mixer by mixer"))
@@ -161,6 +162,20 @@ def _add_didactic(parser: argparse.ArgumentParser) -> None:
         help="default: vdn qmix qplex adaptive",
     )
     parser.set_defaults(command=_benchmark_didactic)
+
+
+def _add_learner_benchmark(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--pymarl2", type=Path, metavar="DIR", help="compare with the PyMARL2 found there")
+    add(
+        "--pymarl2-python",
+        type=Path,
+        default=Path(sys.executable),
+        metavar="PYTHON",
+        help="interpreter that PyMARL2 runs in; default: this one",
+    )
+    add("--threads", type=int, default=1, metavar="N", help="of each learner; default: 1")
+    parser.set_defaults(command=_benchmark_learner)
 
 
 def _add_reference(parser: argparse.ArgumentParser) -> None:
@@ -276,6 +291,14 @@ def _benchmark_simulator(args: argparse.Namespace) -> int:
     from qplex_hrl.benchmark import benchmark_simulator
 
     return benchmark_simulator()
+
+
+def _benchmark_learner(args: argparse.Namespace) -> int:
+    if args.threads < 1:
+        raise ValueError(f"--threads {args.threads}: expected at least 1")
+    from qplex_hrl.benchmark_learner import benchmark_learner
+
+    return benchmark_learner(args.pymarl2, args.pymarl2_python, args.threads)
 
 
 def _benchmark_training(args: argparse.Namespace) -> int:

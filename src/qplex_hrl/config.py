@@ -177,6 +177,11 @@ class QNetworkConfig(_Section):
         default="hierarchical_rnn", description="what it remembers and whether it has selectors"
     )
     hidden_size: Count = Field(default=64, description="width of every layer, H")
+    encoding: Literal["entities", "flat"] = Field(
+        default="entities",
+        description="layers per target and per action, or one layer over the whole observation; "
+        "flat binds the weights to the numbers of targets and actions",
+    )
     n_heads: Count = Field(
         default=1, description="attention heads of the selectors; divides hidden_size"
     )
@@ -184,6 +189,15 @@ class QNetworkConfig(_Section):
         default="pose",
         description="what tells cameras apart; index binds the weights to the number of cameras",
     )
+
+    @model_validator(mode="after")
+    def _selectors_need_entities(self) -> Self:
+        if self.encoding == "flat" and self.type not in ("mlp", "rnn"):
+            raise ValueError(
+                f"encoding = 'flat' with type = {self.type!r}, whose selectors need entities; "
+                "expected type 'mlp' or 'rnn', or encoding 'entities'"
+            )
+        return self
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> Self:
@@ -313,6 +327,12 @@ class TrainingConfig(_Section):
         default=True, description="store the replay buffer beside checkpoints"
     )
     overlap: bool = Field(default=True, description="collect in a thread while the learner updates")
+    compile: bool = Field(
+        default=False, description="compile the update with torch.compile; needs a C++ compiler"
+    )
+    mixed_precision: bool = Field(
+        default=False, description="bfloat16 in the cameras' networks, on CUDA only"
+    )
     num_threads: Count = Field(
         default=1, description="threads of the simulator and of the learner, each"
     )

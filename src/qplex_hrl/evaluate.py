@@ -158,8 +158,7 @@ def load_cameras(
 
     Raises:
         CheckpointError: the file is missing, damaged or foreign.
-        ValueError: the world does not exist, or has another number of cameras than the weights can
-            play.
+        ValueError: the world does not exist, or has other sizes than the weights can play.
     """
     policy = load_policy(path)
     changes = {key: value for key, value in world._asdict().items() if value is not None}
@@ -167,8 +166,10 @@ def load_cameras(
     config = policy.config.model_copy(update={"env": env_config})
     env = build_env(config, num_envs)
     policy.check_team(path, env.n_agents)
+    dims = model_dims(env)
+    policy.check_sizes(path, dims)
     network = CameraNetwork(
-        model_dims(env),
+        dims,
         torch.from_numpy(env.selection_bits.copy()),
         config.network.q_network,
         slow_interval(config.network.hrl),

@@ -1,6 +1,7 @@
 """One learning update: a batch of windows in, new weights and metrics out."""
 
 import copy
+import logging
 from typing import Any, NamedTuple
 
 import torch
@@ -8,13 +9,30 @@ from torch import Tensor, nn
 
 from qplex_hrl.config import AlgorithmConfig, HRLConfig
 from qplex_hrl.model import QPLEXHRLModel
-from qplex_hrl.networks import Features, split_features
+from qplex_hrl.networks import Features
 from qplex_hrl.targets import greedy_actions, lambda_returns
 from qplex_hrl.types import MixerOutput, SequenceBatch
 
 
 class TrainingDiverged(RuntimeError):
     """Loss or gradient is not finite; the weights are those before the update."""
+
+
+class Execution(NamedTuple):
+    """How an update is computed; what is computed does not depend on it."""
+
+    compile: bool = False  # by torch.compile
+    mixed_precision: bool = False  # bfloat16 where it is safe, on CUDA
+
+
+EAGER = Execution()
+MIXED_PRECISION_DEVICES = ("cuda",)
+
+_LOG = logging.getLogger(__name__)
+
+
+class CompilationFailed(ValueError):
+    """PyTorch cannot compile the update on this machine."""
 
 
 class _Online(NamedTuple):
@@ -35,7 +53,12 @@ class Learner:
     """
 
     def __init__(
-        self, model: QPLEXHRLModel, algorithm: AlgorithmConfig, hrl: HRLConfig, burn_in: int
+        self,
+        model: QPLEXHRLModel,
+        algorithm: AlgorithmConfig,
+        hrl: HRLConfig,
+        burn_in: int,
+        execution: Execution = EAGER,
     ) -> None:
         """Create target model and optimiser.
 
@@ -44,6 +67,7 @@ class Learner:
             algorithm: the configuration's section ``algorithm``.
             hrl: gives the frames per decision and the weight of the entropy.
             burn_in: first decisions of a window that only warm the recurrent state.
+            execution: compiled or not, and in which precision.
         """
         self.model = model
         self.target_model = copy.deepcopy(model).requires_grad_(False)
@@ -53,6 +77,11 @@ class Learner:
         self._entropy_weight = hrl.selection_entropy_weight
         self._burn_in = burn_in
         self._optimizer = _build_optimizer(model, algorithm)
+        self._compiled = torch.compile(self._loss, dynamic=False) if execution.compile else None
+        device = next(model.parameters()).device.type
+        self._mixed_precision = execution.mixed_precision and device in MIXED_PRECISION_DEVICES
+        if execution.mixed_precision and not self._mixed_precision:
+            _LOG.warning("training.mixed_precision needs CUDA; on %s all is float32", device)
 
     def update(self, batch: SequenceBatch, learning_rate: float) -> dict[str, Tensor]:
         """Do one gradient step; return metrics as tensors without axes, on the model's device.
@@ -63,8 +92,34 @@ class Learner:
 
         Raises:
             TrainingDiverged: loss or gradient is not finite; no weight has changed.
+            CompilationFailed: the update is to be compiled, and cannot be.
         """
-        features = split_features(batch.obs, self.model.agent.dims, self._burn_in)
+        loss, metrics = self._loss(batch) if self._compiled is None else self._run_compiled(batch)
+        metrics["grad_norm"] = self._descend(loss, learning_rate)
+        return {name: value.detach() for name, value in metrics.items()}
+
+    def _run_compiled(self, batch: SequenceBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return what ``_loss`` returns; the first call compiles."""
+        from torch._dynamo.exc import TorchDynamoException  # slow to import, wanted by few
+
+        assert self._compiled is not None
+        try:
+            return self._compiled(batch)
+        except (TorchDynamoException, OSError) as error:
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            raise CompilationFailed(
+                f"training.compile = true, but PyTorch cannot compile here ({reason[0]}); "
+                "install a C++ compiler or set training.compile: false"
+            ) from error
+
+    def _autocast(self) -> torch.autocast:
+        """Return the region of the cameras' networks; mixers and targets are always float32."""
+        device = next(self.model.parameters()).device.type
+        return torch.autocast(device, dtype=torch.bfloat16, enabled=self._mixed_precision)
+
+    def _loss(self, batch: SequenceBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss and all metrics but the gradient's norm; changes nothing."""
+        features = self.model.agent.features(batch.obs, self._burn_in)
         online = self._evaluate(batch, features)
         trained = _without_burn_in(batch, self._burn_in)
         td_target = self._td_target(trained, features, batch.hidden_state, online.greedy)
@@ -76,15 +131,12 @@ class Learner:
         fast_entropy, slow_entropy = (weight * online.entropy).sum(dim=(1, 2, 3)) / n_agents
         entropy = (fast_entropy + slow_entropy) / 2
         loss = td_loss - self._entropy_weight * entropy
-        grad_norm = self._descend(loss, learning_rate)
-
         metrics = {
             "loss": loss,
             "td_loss": td_loss,
             "td_error": (weight * (q_tot - td_target).abs()).sum() / q_tot.shape[-1],
             "q_tot": (weight * q_tot).sum() / q_tot.shape[-1],
             "td_target": (weight * td_target).sum() / q_tot.shape[-1],
-            "grad_norm": grad_norm,
             "selection_entropy": entropy,
             "fast_entropy": fast_entropy,
             "slow_entropy": slow_entropy,
@@ -93,23 +145,24 @@ class Learner:
             values = getattr(online.mixed, name)
             if values is not None:
                 metrics[name] = (weight.squeeze(-1) * values).sum()
-        return {name: value.detach() for name, value in metrics.items()}
+        return loss, metrics
 
     def _evaluate(self, batch: SequenceBatch, features: Features) -> _Online:
         """Return mixed values of the actions taken, greedy actions and entropies."""
         start = self._burn_in
         agent = self.model.agent
-        unrolled = agent.unroll(features, batch.hidden_state)
-        with torch.no_grad():
-            greedy = greedy_actions(agent.q_values(unrolled), batch.avail_actions[:, start:])
         actions = batch.actions[:, start:]
-        # One frame more than there are decisions: any action will do there, it is cut off.
-        padded = torch.cat([actions, greedy[:, -1:]], dim=1)
-        agent_qs, max_agent_qs = agent.q_values_of(unrolled, torch.stack([padded, greedy]))[
-            :, :, :-1
-        ]
+        with self._autocast():
+            unrolled = agent.unroll(features, batch.hidden_state)
+            with torch.no_grad():
+                greedy = greedy_actions(agent.q_values(unrolled), batch.avail_actions[:, start:])
+            # One frame more than there are decisions: any action will do there, it is cut off.
+            padded = torch.cat([actions, greedy[:, -1:]], dim=1)
+            chosen_qs = agent.q_values_of(unrolled, torch.stack([padded, greedy]))
+            entropies = agent.entropies(unrolled)[:, :, :-1]
+        agent_qs, max_agent_qs = chosen_qs.float()[:, :, :-1]
         mixed = self.model.mix(agent_qs, max_agent_qs, batch.state[:, start:-1], actions)
-        return _Online(mixed, greedy, agent.entropies(unrolled)[:, :, :-1])
+        return _Online(mixed, greedy, entropies.float())
 
     @torch.no_grad()
     def _td_target(
@@ -121,7 +174,8 @@ class Learner:
         [B, L+1, C], valued by the target network.
         """
         agent = self.target_model.agent
-        q_values = agent.q_values(agent.unroll(features, hidden_state))
+        with self._autocast():
+            q_values = agent.q_values(agent.unroll(features, hidden_state)).float()
         target_greedy = greedy_actions(q_values, trained.avail_actions)
         chosen = greedy if self._config.double_q else target_greedy
         agent_qs, max_agent_qs = (
@@ -174,9 +228,9 @@ class Learner:
     def _follow(self) -> None:
         """Move the target model towards the model."""
         if self._config.tau > 0:
-            pairs = zip(self.target_model.parameters(), self.model.parameters(), strict=True)
-            for followed, leading in pairs:
-                followed.lerp_(leading, self._config.tau)
+            followed: list[Tensor] = list(self.target_model.parameters())
+            leading: list[Tensor] = list(self.model.parameters())
+            torch._foreach_lerp_(followed, leading, self._config.tau)
         elif self.n_updates % self._config.target_update_interval == 0:
             self.target_model.load_state_dict(self.model.state_dict())
 

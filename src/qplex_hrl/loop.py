@@ -14,7 +14,7 @@ from qplex_hrl import schedules
 from qplex_hrl.agent import Agent
 from qplex_hrl.collector import Collector
 from qplex_hrl.config import RunConfig
-from qplex_hrl.learner import Learner
+from qplex_hrl.learner import Execution, Learner
 from qplex_hrl.model import build_model, slow_interval
 from qplex_hrl.replay import ReplayBuffer, ReplaySizes, decision_bytes
 from qplex_hrl.resources import available_memory
@@ -164,6 +164,7 @@ class TrainingLoop:
             config.algorithm,
             config.network.hrl,
             config.training.burn_in,
+            Execution(config.training.compile, config.training.mixed_precision),
         )
 
     @property

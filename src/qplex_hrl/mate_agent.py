@@ -137,6 +137,7 @@ class TrainedCamera:
             option_size=layout.option_size,
             state_size=0,  # of the mixer, which is not used in play
         )
+        self._policy.check_sizes(self._path, dims)
         network = self._config.network
         cameras = CameraNetwork(
             dims,

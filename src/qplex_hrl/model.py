@@ -20,11 +20,15 @@ from qplex_hrl.networks import (
     Encoding,
     Features,
     FeedForwardCore,
+    FlatEncoder,
     HeadInputs,
+    LinearHead,
     OptionHead,
     RecurrentCore,
     StateEncoder,
     TargetEncoder,
+    Terms,
+    flat_dims,
     split_features,
 )
 from qplex_hrl.selector import HierarchicalSelector, Selection, selection_entropy
@@ -33,9 +37,9 @@ from qplex_hrl.types import AgentOutput, MixerOutput, ModelDims
 
 
 class Unrolled(NamedTuple):
-    """A pass of the cameras' network over L frames up to its option head, time before rows."""
+    """A pass of the cameras' network over L frames up to its head, time before rows."""
 
-    head: HeadInputs
+    head: Terms
     probs: Tensor  # [2, T+1, L, n], fast and slow selection
     hidden_state: Tensor  # [n, R] after the last frame
 
@@ -43,7 +47,8 @@ class Unrolled(NamedTuple):
 class CameraNetwork(nn.Module):
     """Q-network of a camera, shared by all; one weight set runs on any C, T and U.
 
-    Only the camera identity ``index`` binds the weights to the number of cameras.
+    Only the camera identity ``index`` binds the weights to the number of cameras, and the encoding
+    ``flat`` to the length of an observation and the number of actions.
 
     A camera's hidden state is ``[fast core | slow core | held slow selection H + T + 1]``. The
     first two parts (``recurrent_size``) are what a training window needs, because windows start
@@ -79,7 +84,16 @@ class CameraNetwork(nn.Module):
         self.slow_interval = slow_interval
         width = config.hidden_size
         by_index = config.camera_identity == "index"
-        self.encoder = TargetEncoder(dims, width, by_index=by_index)
+        self.encoder: TargetEncoder | FlatEncoder
+        match config.encoding:
+            case "entities":
+                self._feature_dims = dims
+                self.encoder = TargetEncoder(dims, width, by_index=by_index)
+            case "flat":
+                self._feature_dims = flat_dims(dims)
+                self.encoder = FlatEncoder(self._feature_dims, width, by_index=by_index)
+            case _:
+                assert_never(config.encoding)
         self.selector: HierarchicalSelector | None = None
         self.core: FeedForwardCore | RecurrentCore
         match config.type:
@@ -93,13 +107,15 @@ class CameraNetwork(nn.Module):
                 self.core = RecurrentCore(3 * width, width)
             case _:
                 assert_never(config.type)
-        self.head = OptionHead(
-            2 * width,
-            width,
-            dims.option_size,
-            selection_bits,
-            prioritised=self.selector is not None,
-        )
+        self.head: OptionHead | LinearHead
+        match config.encoding:
+            case "entities":
+                prioritised = self.selector is not None
+                self.head = OptionHead(
+                    width, dims.option_size, selection_bits, prioritised=prioritised
+                )
+            case "flat":
+                self.head = LinearHead(width, dims.n_actions)
         slow_size = self.selector.recurrent_size if self.selector else 0
         held_size = width + dims.n_targets + 1 if self.selector else 0
         self._hidden_parts = [self.core.recurrent_size, slow_size, held_size]
@@ -122,7 +138,7 @@ class CameraNetwork(nn.Module):
             hidden_state: [B, C, R] before frame 0.
             burn_in: the first frames only warm the recurrent state and are left out of the output.
         """
-        unrolled = self.unroll(split_features(obs, self.dims, burn_in), hidden_state)
+        unrolled = self.unroll(self.features(obs, burn_in), hidden_state)
         fast_probs, slow_probs = self.probs(unrolled)
         fast_entropy, slow_entropy = self.entropies(unrolled)
         return AgentOutput(
@@ -146,7 +162,7 @@ class CameraNetwork(nn.Module):
             slow_tick: [N] bool, the environments whose slow selector decides now; in the others its
                 last choice is held.
         """
-        features = split_features(obs.unsqueeze(1), self.dims)
+        features = self.features(obs.unsqueeze(1))
         encoding = self.encoder(features.context, features.targets)
         hidden = hidden_state.flatten(0, 1)
         fast_hidden, slow_hidden, held = torch.split(hidden, self._hidden_parts, dim=-1)
@@ -170,11 +186,15 @@ class CameraNetwork(nn.Module):
             slow_probs=slow_probs,
         )
 
+    def features(self, obs: Tensor, burn_in: int = 0) -> Features:
+        """Return the parts of observations [B, L, C, D]; see ``split_features``."""
+        return split_features(obs, self._feature_dims, burn_in)
+
     def unroll(self, features: Features, hidden_state: Tensor) -> Unrolled:
         """Return what the Q-values of whole windows depend on, from the first frame with options.
 
         Args:
-            features: of L frames by ``split_features``; frame 0 is a slow tick.
+            features: of L frames by ``features``; frame 0 is a slow tick.
             hidden_state: [B, C, R] before frame 0.
         """
         encoding = self.encoder(features.context, features.targets)
@@ -192,14 +212,14 @@ class CameraNetwork(nn.Module):
 
     def q_values(self, unrolled: Unrolled) -> Tensor:
         """Return the Q-values of all actions, [B, L, C, U]."""
-        return self._by_camera(self.head(unrolled.head).movedim(0, -1))
+        return self._by_camera(self.head.values(unrolled.head).movedim(0, -1))
 
     def q_values_of(self, unrolled: Unrolled, actions: Tensor) -> Tensor:
         """Return the Q-values [K, B, L, C] of K actions per camera, [K, B, L, C] int64.
 
         The gradient costs K / U of what it costs through ``q_values``.
         """
-        values = self.head.evaluate(unrolled.head, actions.transpose(1, 2).flatten(2))
+        values = self.head.values_of(unrolled.head, actions.transpose(1, 2).flatten(2))
         return self._by_camera(values.unsqueeze(-1)).squeeze(-1)
 
     def probs(self, unrolled: Unrolled) -> Tensor:
@@ -208,7 +228,8 @@ class CameraNetwork(nn.Module):
 
     def entropies(self, unrolled: Unrolled) -> Tensor:
         """Return the entropies of fast and slow selection in nats, [2, B, L, C]."""
-        return selection_entropy(self.probs(unrolled))
+        probs = self.probs(unrolled)
+        return probs[..., 0] if self.selector is None else selection_entropy(probs)  # zeros if so
 
     def _decide(
         self,
@@ -229,16 +250,22 @@ class CameraNetwork(nn.Module):
             priorities = probs[:, :-1].movedim(0, -1)
         outputs, fast_hidden = self.core(inputs, hidden[0])
         head = HeadInputs(
-            state=torch.cat([outputs, encoding.context], dim=-1)[burn_in:],
+            memory=_after(burn_in, outputs),
+            context=_after(burn_in, encoding.context),
             targets=encoding.targets[:, burn_in:],
             priorities=priorities,
             options=features.options,
         )
-        return Unrolled(head, probs, torch.cat([fast_hidden, hidden[1]], dim=-1))
+        return Unrolled(self.head.terms(head), probs, torch.cat([fast_hidden, hidden[1]], dim=-1))
 
     def _by_camera(self, values: Tensor) -> Tensor:
         """Return [.., L, n, X] as [.., B, L, C, X]."""
         return torch.unflatten(values, -2, (-1, self.dims.n_agents)).movedim(-4, -3)
+
+
+def _after(burn_in: int, values: Tensor) -> Tensor:
+    """Return [L, ..] without the burn-in; the gradient of a slice would copy even the whole."""
+    return values[burn_in:] if burn_in else values
 
 
 class QPLEXHRLModel(nn.Module):

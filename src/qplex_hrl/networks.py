@@ -1,17 +1,23 @@
-"""Building blocks of the Q-networks: encoders of targets and state, temporal cores, option head.
+"""Building blocks of the Q-networks: encoders of observations and state, temporal cores, heads.
 
 Inside the networks entities come first and time before rows: [T, L, n, H] and [U, L, n, H] with
 n = B * C cameras. So pooling over targets is a reduction over the outermost axis, the selection
 matrix applies to all rows as one product, and nothing needs a batched product of tiny matrices.
-Parameters do not depend on T, U or C.
+Parameters do not depend on T, U or C, but for those of ``FlatEncoder`` and ``LinearHead``. To those
+two an observation is all context: they get features of no targets and no options.
 """
 
+import dataclasses
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from qplex_hrl.recurrence import GRUWeights, gru
 from qplex_hrl.types import ModelDims
+
+Terms = tuple[Tensor, ...]
+"""What a head has made of its inputs; only that head knows what is in it."""
 
 
 class Features(NamedTuple):
@@ -23,7 +29,7 @@ class Features(NamedTuple):
 
 
 class Encoding(NamedTuple):
-    """What the target encoder knows of every frame."""
+    """What an encoder knows of every frame."""
 
     context: Tensor  # [L, n, H]
     targets: Tensor  # [T, L, n, H], zero for unknown targets
@@ -51,20 +57,43 @@ def split_features(obs: Tensor, dims: ModelDims, burn_in: int = 0) -> Features:
     n = batch * n_agents
     n_target_values = dims.n_targets * dims.target_size
     context, targets, options = torch.split(
-        obs.transpose(0, 1),
+        obs.transpose(0, 1).contiguous(),  # one copy of long rows makes those of short ones cheap
         [dims.context_size, n_target_values, dims.n_actions * dims.option_size],
         dim=-1,
     )
 
     def entities_first(part: Tensor, count: int, size: int) -> Tensor:
         entities = torch.unflatten(part, -1, (count, size)).permute(3, 0, 1, 2, 4)
-        return entities.reshape(count, -1, n, size)
+        return entities.reshape(count, len(part), n, size).contiguous()
 
     return Features(
         context=context.reshape(length, n, dims.context_size),
         targets=entities_first(targets, dims.n_targets, dims.target_size),
         options=entities_first(options[burn_in:], dims.n_actions, dims.option_size),
     )
+
+
+def flat_dims(dims: ModelDims) -> ModelDims:
+    """Return sizes by which ``split_features`` takes a whole observation for context."""
+    return dataclasses.replace(dims, context_size=dims.obs_size, n_targets=0, n_actions=0)
+
+
+class FlatEncoder(nn.Module):
+    """One layer over the whole observation, with the interface of ``TargetEncoder``."""
+
+    identity: nn.Parameter | None
+
+    def __init__(self, dims: ModelDims, hidden_size: int, *, by_index: bool = False) -> None:
+        """Create the layer for ``flat_dims``; ``by_index`` as in ``TargetEncoder``."""
+        super().__init__()
+        self.context_layer = nn.Linear(dims.context_size, hidden_size)
+        self.register_parameter("identity", _identity(dims, hidden_size, by_index=by_index))
+
+    def forward(self, context: Tensor, targets: Tensor) -> Encoding:
+        """Return the hidden layer as context [L, n, H], and the targets, which are none."""
+        # As rows: in place on a view of a layer's output the gradient would cost three copies.
+        hidden = _add_identity(self.context_layer(context.flatten(0, 1)), self.identity).relu_()
+        return Encoding(hidden.view(*context.shape[:2], -1), targets, targets[..., 0] > 0)
 
 
 class TargetEncoder(nn.Module):
@@ -89,8 +118,7 @@ class TargetEncoder(nn.Module):
             nn.ReLU(inplace=True),
         )
         self.context_layer = nn.Linear(dims.context_size + 2 * hidden_size, hidden_size)
-        identity = nn.Parameter(torch.zeros(dims.n_agents, hidden_size)) if by_index else None
-        self.register_parameter("identity", identity)  # [C, H]
+        self.register_parameter("identity", _identity(dims, hidden_size, by_index=by_index))
 
     def forward(self, context: Tensor, targets: Tensor) -> Encoding:
         """Return embeddings and pooled context.
@@ -106,9 +134,20 @@ class TargetEncoder(nn.Module):
         # Embeddings are not negative, so zeros of unknown targets cannot win the maximum.
         pooled = torch.cat([context, embeddings.sum(dim=0) / n_known, embeddings.amax(dim=0)], -1)
         hidden = self.context_layer(pooled)
-        if self.identity is not None:  # cameras vary faster than batch rows
-            hidden = hidden + self.identity.repeat(hidden.shape[1] // len(self.identity), 1)
-        return Encoding(torch.relu(hidden), embeddings, known)
+        return Encoding(torch.relu(_add_identity(hidden, self.identity)), embeddings, known)
+
+
+def _identity(dims: ModelDims, hidden_size: int, *, by_index: bool) -> nn.Parameter | None:
+    """Return a vector for each camera [C, H], at first zero, if cameras go by their index."""
+    return nn.Parameter(torch.zeros(dims.n_agents, hidden_size)) if by_index else None
+
+
+def _add_identity(hidden: Tensor, identity: Tensor | None) -> Tensor:
+    """Return [.., n, H] with each camera's vector added, if there are any."""
+    if identity is None:
+        return hidden
+    # Cameras vary faster than batch rows.
+    return hidden + identity.repeat(hidden.shape[-2] // len(identity), 1)
 
 
 class FeedForwardCore(nn.Module):
@@ -142,16 +181,30 @@ class RecurrentCore(nn.Module):
             inputs: [L, n, X].
             hidden_state: [n, H] before the first frame.
         """
-        outputs, last = self.gru(inputs, hidden_state.unsqueeze(0))
-        return outputs, last.squeeze(0)
+        if inputs.is_cuda:
+            outputs, last = self.gru(inputs, hidden_state.unsqueeze(0))
+            return outputs, last.squeeze(0)
+        weights = GRUWeights(*self.gru.parameters())  # in the order of their registration
+        outputs = gru(inputs, hidden_state, weights)
+        return outputs, outputs[-1]
 
 
 class HeadInputs(NamedTuple):
     """What the Q-values depend on."""
 
-    state: Tensor  # [L, n, X] of the camera
+    memory: Tensor  # [L, n, H] of the camera, output of its core
+    context: Tensor  # [L, n, H] of the camera, output of its encoder
     targets: Tensor  # [T, L, n, H] embeddings
     priorities: Tensor | None  # [T, L, n, 2], fast and slow probabilities, if prioritised
+    options: Tensor  # [U, L, n, Fo]
+
+
+class OptionTerms(NamedTuple):
+    """What the options' values are made of, shared by all options."""
+
+    targets: Tensor  # [T, L, n, W] what each target adds to the hidden layer, W its width
+    state: Tensor  # [L, n, W] what the camera's state adds
+    value: Tensor  # [L, n] the camera's own value
     options: Tensor  # [U, L, n, Fo]
 
 
@@ -160,16 +213,17 @@ class OptionHead(nn.Module):
 
     ``x_u = relu(sum_{t in u} (W_e e_t + W_p p_t) + W_o o_u + W_h h)``, ``Q_u = w . x_u + v(h)``.
 
+    The camera's state h is its memory and its context.
+
     The hidden layers of all options are by far the largest tensors of the model, but a loss needs
-    gradients of two options per camera only: ``forward`` gives all values, ``evaluate`` the values
-    of given actions.
+    gradients of two options per camera only: ``values`` gives all values, ``values_of`` the values
+    of given actions; both from the same ``terms``.
     """
 
     selection: Tensor
 
     def __init__(
         self,
-        state_size: int,
         hidden_size: int,
         option_size: int,
         selection_bits: Tensor,
@@ -179,50 +233,81 @@ class OptionHead(nn.Module):
         """Create the layers.
 
         Args:
-            state_size: length X of the camera's state h.
-            hidden_size: length H of a target embedding; an option's hidden layer has half of it.
+            hidden_size: length H of memory, context and a target embedding; an option's hidden
+                layer has half of it.
             option_size: length Fo of an option's own features.
             selection_bits: [U, T] bool, the targets that each option selects.
             prioritised: the selectors' probabilities p are an input.
         """
         super().__init__()
-        width = max(hidden_size // 2, 1)
+        width, state_size = max(hidden_size // 2, 1), 2 * hidden_size
         self.target_layer = nn.Linear(hidden_size, width, bias=False)
         self.priority_layer = nn.Linear(2, width, bias=False) if prioritised else None
         self.option_layer = nn.Linear(option_size, width, bias=False)
         self.state_layer = nn.Linear(state_size, width)
         self.value_layer = nn.Linear(state_size, 1)
         self.output = nn.Linear(width, 1, bias=False)
-        # A last column of ones adds the camera's state to all options within the same product.
-        ones = torch.ones_like(selection_bits[:, :1])
-        selection = torch.cat([selection_bits, ones], dim=1).to(torch.get_default_dtype())
+        selection = selection_bits.to(torch.get_default_dtype())
         self.register_buffer("selection", selection, persistent=False)
 
     def forward(self, inputs: HeadInputs) -> Tensor:
         """Return the Q-values of all options, [U, L, n]."""
-        terms = self._terms(inputs)
-        hidden = self.option_layer(inputs.options)
-        hidden.flatten(1).addmm_(self.selection, terms.flatten(1))
-        advantages: Tensor = self.output(hidden.relu_()).squeeze(-1)
-        values: Tensor = self.value_layer(inputs.state).squeeze(-1)
-        return advantages + values
+        return self.values(self.terms(inputs))
 
-    def evaluate(self, inputs: HeadInputs, actions: Tensor) -> Tensor:
-        """Return the Q-values [K, L, n] of K actions per camera, [K, L, n] int64."""
-        selected = self.selection[actions].movedim(-1, 0).unsqueeze(-1)  # [T+1, K, L, n, 1]
-        terms = (selected * self._terms(inputs).unsqueeze(1)).sum(dim=0)
-        index = actions.unsqueeze(-1).expand(*actions.shape, inputs.options.shape[-1])
-        hidden = terms + self.option_layer(inputs.options.gather(0, index))
-        advantages: Tensor = self.output(hidden.relu_()).squeeze(-1)
-        values: Tensor = self.value_layer(inputs.state).squeeze(-1)
-        return advantages + values
-
-    def _terms(self, inputs: HeadInputs) -> Tensor:
-        """Return what each target and, last, the camera's state add, [T+1, L, n, width]."""
-        selected = self.target_layer(inputs.targets)
+    def terms(self, inputs: HeadInputs) -> Terms:
+        """Return what all options share, ``OptionTerms``."""
+        state = torch.cat([inputs.memory, inputs.context], dim=-1)
+        targets = self.target_layer(inputs.targets)
         if self.priority_layer is not None and inputs.priorities is not None:
-            selected = selected + self.priority_layer(inputs.priorities)
-        return torch.cat([selected, self.state_layer(inputs.state).unsqueeze(0)])
+            targets = targets + self.priority_layer(inputs.priorities)
+        value = self.value_layer(state).squeeze(-1)
+        return OptionTerms(targets, self.state_layer(state), value, inputs.options)
+
+    def values(self, shared: Terms) -> Tensor:
+        """Return the Q-values of all options, [U, L, n]."""
+        terms = OptionTerms(*shared)
+        hidden = self.option_layer(terms.options)
+        targets = terms.targets.flatten(1).to(hidden.dtype)
+        hidden.flatten(1).addmm_(self.selection.to(hidden.dtype), targets)
+        hidden = hidden.add_(terms.state).relu_()
+        advantages: Tensor = self.output(hidden).squeeze(-1)
+        return advantages + terms.value
+
+    def values_of(self, shared: Terms, actions: Tensor) -> Tensor:
+        """Return the Q-values [K, L, n] of K actions per camera, [K, L, n] int64."""
+        terms = OptionTerms(*shared)
+        # Whole rows in memory: a product of strided tensors would be several times slower.
+        selected = self.selection.T.contiguous()[:, actions].unsqueeze(-1)  # [T, K, L, n, 1]
+        hidden = (selected * terms.targets.unsqueeze(1)).sum(dim=0) + terms.state
+        index = actions.unsqueeze(-1).expand(*actions.shape, terms.options.shape[-1])
+        hidden = hidden + self.option_layer(terms.options.gather(0, index))
+        advantages: Tensor = self.output(hidden.relu_()).squeeze(-1)
+        return advantages + terms.value
+
+
+class LinearHead(nn.Module):
+    """Q-values of all actions as one layer of the memory, with the interface of ``OptionHead``."""
+
+    def __init__(self, hidden_size: int, n_actions: int) -> None:
+        """Create the layer for a memory of length ``hidden_size``."""
+        super().__init__()
+        self.layer = nn.Linear(hidden_size, n_actions)
+
+    def forward(self, inputs: HeadInputs) -> Tensor:
+        """Return the Q-values of all actions, [U, L, n]."""
+        return self.values(self.terms(inputs))
+
+    def terms(self, inputs: HeadInputs) -> Terms:
+        """Return the Q-values themselves, [L, n, U]."""
+        return (self.layer(inputs.memory),)
+
+    def values(self, shared: Terms) -> Tensor:
+        """Return the Q-values of all actions, [U, L, n]."""
+        return shared[0].movedim(-1, 0)
+
+    def values_of(self, shared: Terms, actions: Tensor) -> Tensor:
+        """Return the Q-values [K, L, n] of K actions per camera, [K, L, n] int64."""
+        return shared[0].gather(-1, actions.movedim(0, -1)).movedim(-1, 0)
 
 
 class StateEncoder(nn.Sequential):
@@ -232,7 +317,7 @@ class StateEncoder(nn.Sequential):
         """Create the two layers."""
         super().__init__(
             nn.Linear(state_size, hidden_size),
-            nn.ReLU(inplace=True),
+            nn.ReLU(),  # not in place: see mixers.hypernet
             nn.Linear(hidden_size, embed_size),
-            nn.ReLU(inplace=True),
+            nn.ReLU(),
         )

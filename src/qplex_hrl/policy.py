@@ -7,6 +7,7 @@ from torch import Tensor
 
 from qplex_hrl.checkpoint import CheckpointError, load_checkpoint
 from qplex_hrl.config import RunConfig, config_from_mapping
+from qplex_hrl.types import ModelDims
 
 _PREFIX = "agent."  # of the cameras' weights among those of the whole model
 _IDENTITY = "encoder.identity"  # [C, H], if the weights know cameras by their index
@@ -30,6 +31,24 @@ class TrainedPolicy(NamedTuple):
             msg = (
                 f"{path}: trained with network.q_network.camera_identity = 'index' and "
                 f"{len(identity)} cameras; cannot play with {n_cameras}"
+            )
+            raise ValueError(msg)
+
+    def check_sizes(self, path: Path, dims: ModelDims) -> None:
+        """Check that the weights, which come from `path`, can play with sizes `dims`.
+
+        Raises:
+            ValueError: they are bound to another observation or to other actions.
+        """
+        if self.config.network.q_network.encoding != "flat":
+            return
+        obs_size = self.weights["encoder.context_layer.weight"].shape[1]
+        n_actions = self.weights["head.layer.weight"].shape[0]
+        if (obs_size, n_actions) != (dims.obs_size, dims.n_actions):
+            msg = (
+                f"{path}: trained with network.q_network.encoding = 'flat', observations of "
+                f"{obs_size} numbers and {n_actions} actions; cannot play with {dims.obs_size} "
+                f"and {dims.n_actions}"
             )
             raise ValueError(msg)
 

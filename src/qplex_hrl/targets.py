@@ -61,8 +61,9 @@ def lambda_returns(
     steps = torch.arange(reward.shape[1], device=reward.device)
     ahead = steps - steps.unsqueeze(-1)  # [from, to]
     decay = (gamma * td_lambda) ** ahead.clamp_min(0).to(reward.dtype)
+    decay = torch.where((ahead >= 0) & (ahead < n_step), decay, 0.0)
     ended = (terminated | truncated).long()
     episode = ended.cumsum(dim=1) - ended  # [B, L], episode ends before each decision
-    reached = (episode.unsqueeze(-1) == episode.unsqueeze(1)) & (ahead >= 0) & (ahead < n_step)
-    weights = torch.where(reached, decay, 0.0)  # [B, L, L]
-    return values[:, :-1] + (weights.unsqueeze(-1) * errors.unsqueeze(1)).sum(dim=2)
+    together = episode.unsqueeze(-1) == episode.unsqueeze(1)
+    weights = torch.where(together, decay, 0.0)  # [B, L, L]
+    return values[:, :-1] + weights @ errors

@@ -136,6 +136,10 @@ def test_a_configuration_cannot_be_changed() -> None:
         ("env.action_levels=1", ["env.action_levels = 1; expected greater than or equal to 3"]),
         ("env.action_levels=257", ["env.action_levels = 257; expected less than or equal to 255"]),
         ("network.q_network.camera_identity=id", ["camera_identity = 'id'; expected 'pose' or"]),
+        (
+            "network.q_network.encoding=flat",
+            ["network.q_network", "encoding = 'flat'", "type = 'hierarchical_rnn'", "'rnn'"],
+        ),
         ("network.q_network.n_heads=3", ["n_heads = 3", "hidden_size = 8"]),
         ("algorithm.epsilon_end=0.6", ["epsilon_end = 0.6", "epsilon_start = 0.5"]),
         ("algorithm.learning_rate=1e-9", ["learning_rate_end = 7e-05", "learning_rate = 1e-09"]),

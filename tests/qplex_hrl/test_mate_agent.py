@@ -46,11 +46,16 @@ def make_config(
     return RunConfig.model_validate(config)
 
 
+def with_network(config: RunConfig, **q_network: object) -> RunConfig:
+    """The same with other networks."""
+    content = config.model_dump()
+    content["network"]["q_network"] |= q_network
+    return RunConfig.model_validate(content)
+
+
 def by_index(config: RunConfig) -> RunConfig:
     """The same, with cameras that know their index."""
-    content = config.model_dump()
-    content["network"]["q_network"]["camera_identity"] = "index"
-    return RunConfig.model_validate(content)
+    return with_network(config, camera_identity="index")
 
 
 def make_model(env: SelectionEnv, config: RunConfig) -> QPLEXHRLModel:
@@ -84,7 +89,7 @@ def raw_observations(scenario: str = "MATE-4v4-9", mode: str = "own") -> np.ndar
     return sim.reset(np.array([2], np.uint64)).camera_obs[0]
 
 
-@pytest.mark.parametrize("case", ["own", "shared", "moves", "index"])
+@pytest.mark.parametrize("case", ["own", "shared", "moves", "index", "flat"])
 def test_frame_by_frame_the_choices_of_the_evaluation(tmp_path: Path, case: str) -> None:
     """Cameras with raw observations choose as the agent in the environment it was trained in.
 
@@ -94,6 +99,7 @@ def test_frame_by_frame_the_choices_of_the_evaluation(tmp_path: Path, case: str)
     shared, mode = case == "shared", "discrete" if case == "moves" else "selection"
     config = make_config(tmp_path, shared, mode)
     config = by_index(config) if case == "index" else config
+    config = with_network(config, type="rnn", encoding="flat") if case == "flat" else config
     decisions = build_env(config, 1)
     reference = greedy_agent(make_model(decisions, config).agent, decisions, CPU)
     frames = build_env(make_config(tmp_path, shared, mode, fast_interval=1), 1)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from small_model import (
     MIXERS,
+    NETWORKS,
     Q_TYPES,
     SELECTING,
     SLOW_INTERVAL,
@@ -13,7 +14,6 @@ from small_model import (
     world,
 )
 
-from qplex_hrl.networks import split_features
 from qplex_hrl.targets import mask_unavailable
 from qplex_hrl.types import AgentOutput
 
@@ -31,7 +31,7 @@ def act(network: torch.nn.Module, obs: torch.Tensor, avail: torch.Tensor) -> lis
     return outputs
 
 
-@pytest.mark.parametrize("q_type", Q_TYPES)
+@pytest.mark.parametrize("q_type", NETWORKS)
 @torch.no_grad()
 def test_acting_step_by_step_equals_the_window_pass(q_type: str) -> None:
     dims, _ = world()
@@ -47,7 +47,7 @@ def test_acting_step_by_step_equals_the_window_pass(q_type: str) -> None:
     torch.testing.assert_close(recurrent, window.hidden_state, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("q_type", Q_TYPES)
+@pytest.mark.parametrize("q_type", NETWORKS)
 @torch.no_grad()
 def test_a_window_continues_from_the_recurrent_state_acting_had_there(q_type: str) -> None:
     dims, _ = world()
@@ -60,7 +60,7 @@ def test_a_window_continues_from_the_recurrent_state_acting_had_there(q_type: st
     torch.testing.assert_close(tail.q_values, whole.q_values[:, start:], atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("q_type", Q_TYPES)
+@pytest.mark.parametrize("q_type", NETWORKS)
 @torch.no_grad()
 def test_burn_in_frames_are_left_out_and_change_nothing_else(q_type: str) -> None:
     dims, _ = world()
@@ -89,7 +89,7 @@ def test_slow_selection_is_held_between_ticks_per_environment(q_type: str) -> No
     assert not torch.equal(second.fast_probs[0], first.fast_probs[0])
 
 
-@pytest.mark.parametrize("q_type", Q_TYPES)
+@pytest.mark.parametrize("q_type", NETWORKS)
 @torch.no_grad()
 def test_environments_do_not_influence_each_other(q_type: str) -> None:
     dims, _ = world()
@@ -105,7 +105,7 @@ def test_environments_do_not_influence_each_other(q_type: str) -> None:
     assert not torch.equal(before.q_values[1], after.q_values[1])
 
 
-@pytest.mark.parametrize("q_type", Q_TYPES)
+@pytest.mark.parametrize("q_type", NETWORKS)
 @torch.no_grad()
 def test_cameras_share_weights_and_do_not_influence_each_other(q_type: str) -> None:
     dims, _ = world()
@@ -129,6 +129,20 @@ def test_the_same_weights_run_on_other_numbers_of_cameras_targets_and_options(q_
     assert output.q_values.shape == (2, LENGTH, 3, 19)
 
 
+@pytest.mark.parametrize("q_type", ["flat_mlp", "flat_rnn"])
+@torch.no_grad()
+def test_a_flat_network_reads_every_number_of_an_observation(q_type: str) -> None:
+    dims, _ = world()
+    agent = model(q_type).agent
+    obs = observations(dims, 1, 1)
+    hidden = torch.zeros(1, dims.n_agents, agent.recurrent_size)
+    before = agent(obs, hidden).q_values[0, 0, 1]
+    for i in range(dims.obs_size):
+        changed = obs.clone()
+        changed[0, 0, 1, i] += 3.0
+        assert not torch.equal(agent(changed, hidden).q_values[0, 0, 1], before)
+
+
 @torch.no_grad()
 def test_further_unknown_targets_change_nothing() -> None:
     sizes, larger = world(n_targets=2, n_looks=1), world(n_targets=3, n_looks=1)
@@ -147,7 +161,7 @@ def test_further_unknown_targets_change_nothing() -> None:
     torch.testing.assert_close(wide_q[..., [0, 1, 3, 6]], narrow_q)
 
 
-@pytest.mark.parametrize("q_type", Q_TYPES)
+@pytest.mark.parametrize("q_type", NETWORKS)
 def test_values_of_single_actions_and_their_gradients_equal_those_of_all(q_type: str) -> None:
     dims, _ = world()
     agent = model(q_type).agent
@@ -156,7 +170,7 @@ def test_values_of_single_actions_and_their_gradients_equal_those_of_all(q_type:
     actions = torch.randint(dims.n_actions, (2, 2, LENGTH, dims.n_agents))
     every = agent(obs, hidden).q_values
     gathered = torch.stack([every.gather(-1, k.unsqueeze(-1)).squeeze(-1) for k in actions])
-    single = agent.q_values_of(agent.unroll(split_features(obs, dims), hidden), actions)
+    single = agent.q_values_of(agent.unroll(agent.features(obs), hidden), actions)
     torch.testing.assert_close(single, gathered)
     weight = torch.randn_like(single)
     parameters = list(agent.parameters())

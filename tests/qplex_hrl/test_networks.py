@@ -6,11 +6,14 @@ from small_model import observations, world
 
 from qplex_hrl.networks import (
     FeedForwardCore,
+    FlatEncoder,
     HeadInputs,
+    LinearHead,
     OptionHead,
     RecurrentCore,
     StateEncoder,
     TargetEncoder,
+    flat_dims,
     split_features,
 )
 
@@ -67,22 +70,39 @@ def test_encoder_without_any_known_target_is_finite() -> None:
 @torch.no_grad()
 def test_option_head_equals_its_formula(prioritised: bool) -> None:
     _, bits = world()
-    head = OptionHead(6, H, 2, bits, prioritised=prioritised)
+    head = OptionHead(H, 2, bits, prioritised=prioritised)
     inputs = HeadInputs(
-        state=torch.randn(L, ROWS, 6),
+        memory=torch.randn(L, ROWS, H),
+        context=torch.randn(L, ROWS, H),
         targets=torch.randn(3, L, ROWS, H),
         priorities=torch.rand(3, L, ROWS, 2) if prioritised else None,
         options=torch.randn(len(bits), L, ROWS, 2),
     )
     q_values = head(inputs)
+    state = torch.cat([inputs.memory, inputs.context], dim=-1)
     for option, selected in enumerate(bits):
-        hidden = head.option_layer(inputs.options[option]) + head.state_layer(inputs.state)
+        hidden = head.option_layer(inputs.options[option]) + head.state_layer(state)
         for t in torch.nonzero(selected).flatten():
             hidden += head.target_layer(inputs.targets[t])
             if inputs.priorities is not None:
                 hidden += head.priority_layer(inputs.priorities[t])
-        expected = head.output(torch.relu(hidden)) + head.value_layer(inputs.state)
+        expected = head.output(torch.relu(hidden)) + head.value_layer(state)
         torch.testing.assert_close(q_values[option], expected.squeeze(-1))
+
+
+@torch.no_grad()
+def test_flat_encoder_and_linear_head_are_one_layer_each() -> None:
+    dims, _ = world()
+    obs = observations(dims, 2, L)
+    features = split_features(obs, flat_dims(dims), burn_in=1)
+    encoder, head = FlatEncoder(flat_dims(dims), H), LinearHead(H, 5)
+    encoding = encoder(features.context, features.targets)
+    hidden = torch.relu(encoder.context_layer(obs)).transpose(0, 1).flatten(1, 2)  # [L, B * C, H]
+    torch.testing.assert_close(encoding.context, hidden)
+    assert encoding.targets.shape[:3] == encoding.known.shape == (0, L, ROWS)
+    assert features.options.shape[:3] == (0, L - 1, ROWS)
+    inputs = HeadInputs(hidden, hidden, encoding.targets, None, features.options)
+    torch.testing.assert_close(head(inputs), head.layer(hidden).movedim(-1, 0))
 
 
 @torch.no_grad()

@@ -115,18 +115,33 @@ def _amounts(config: RunConfig) -> tuple[float, ...]:
     )
 
 
+def _after_updates(config: RunConfig, n_updates: int) -> TrainingLoop:
+    """Return a loop in the real world after so many updates."""
+    limit_threads(1)
+    loop = TrainingLoop(config, build_env(config, config.env.num_envs), torch.device("cpu"))
+    with Collector(loop.rollout, in_thread=False, prepare_thread=lambda: None) as collector:
+        while loop.learner.n_updates < n_updates:
+            assert not loop.done
+            loop.iterate(collector)
+    return loop
+
+
+@pytest.mark.parametrize("system", ["qplex_hrl", "hrl_qplex", "hrl_qmix"])
+def test_the_loss_of_a_real_batch_teaches_every_part(system: str) -> None:
+    """Selectors slow and fast, attention, state encoder, gate: no parameter without a gradient."""
+    settings = (*TINY, "network.q_network.hidden_size=16", "training.batch_size=8")
+    config = load_config(
+        CONFIGS / f"{system}_4v4_9.yaml",
+        [parse_override(text) for text in (*settings, "network.hrl.selection_entropy_weight=0.0")],
+    )
+    model = _after_updates(config, 1).learner.model
+    idle = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert idle == []
+
+
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_configuration_learns(path: Path) -> None:
     config = load_config(path, [parse_override(text) for text in TINY])
-    limit_threads(1)
-    loop = TrainingLoop(config, build_env(config, config.env.num_envs), torch.device("cpu"))
-    before = [p.clone() for p in loop.learner.model.parameters()]
-    with Collector(loop.rollout, in_thread=False, prepare_thread=lambda: None) as collector:
-        while loop.learner.n_updates < 2:
-            assert not loop.done
-            loop.iterate(collector)
-    moved = [
-        not torch.equal(p, old)
-        for p, old in zip(loop.learner.model.parameters(), before, strict=True)
-    ]
+    before, after = (_after_updates(config, n).learner.model.parameters() for n in (0, 2))
+    moved = [not torch.equal(p, old) for p, old in zip(after, before, strict=True)]
     assert sum(moved) > len(moved) / 2

@@ -90,6 +90,23 @@ def test_weights_bound_to_the_index_refuse_other_teams(
     )
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_flat_weights_refuse_other_observations(
+    tmp_path: Path, mode: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = make_checkpoint(tmp_path, mode, type="rnn", encoding="flat")
+    evaluate_checkpoint(path, World(scenario="MATE-4v4-9"), SEEDS, num_envs=2, device=CPU)
+    command = ["evaluate", "--checkpoint", str(path), "--scenario", "MATE-4v2-9"]
+    assert cli.main(command) == cli.BAD_INPUT
+    sizes = "458 numbers and 26 actions; cannot play with 322 and 20"
+    if mode == "discrete":
+        sizes = "446 numbers and 25 actions; cannot play with 382 and 25"
+    assert capsys.readouterr().err == (
+        f"error: {path}: trained with network.q_network.encoding = 'flat', observations of "
+        f"{sizes}\n"
+    )
+
+
 def by_index() -> CameraNetwork:
     """A small network that knows its two cameras by their index."""
     dims, bits = world()
@@ -139,6 +156,7 @@ def test_configurations_from_before_have_the_same_meaning(tmp_path: Path) -> Non
     content = tiny_config(tmp_path).model_dump()
     del content["env"]["action_mode"], content["env"]["action_levels"]
     del content["network"]["q_network"]["camera_identity"]
+    del content["network"]["q_network"]["encoding"]
     config = RunConfig.model_validate(content)
     assert config == tiny_config(tmp_path)
     assert build_env(config, 1).n_actions == 26

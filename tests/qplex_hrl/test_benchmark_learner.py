@@ -1,0 +1,107 @@
+"""The learner's benchmark, with a stand-in for PyMARL2 in a process of its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from qplex_hrl import benchmark_learner as bench
+from qplex_hrl.benchmark_learner import (
+    OurUpdates,
+    PyMARL2Updates,
+    Shapes,
+    default_case,
+    selection_bits,
+    shapes_case,
+)
+
+BUFFER = """
+import torch
+
+
+class EpisodeBatch:
+    def __init__(self, scheme, groups, batch_size, max_seq_length, preprocess, device):
+        self.scheme, self.frames = scheme, (batch_size, max_seq_length)
+
+    def update(self, data):
+        for name, values in data.items():
+            assert values.shape[:2] == self.frames, name
+        assert data["obs"].shape[2:] == (4, 106)
+"""
+
+LEARNER = """
+import envs.matrix_game
+import torch
+
+
+class DMAQ_qattenLearner:
+    def __init__(self, mac, scheme, logger, args):
+        assert (args.num_kernel, args.hypernet_embed, args.rnn_hidden_dim) == (4, 64, 64)
+        print("sizes")
+
+    def train(self, batch, t_env, episode_num):
+        torch.zeros(1).cuda()
+"""
+
+FILES = {
+    "components/episode_buffer.py": BUFFER,
+    "components/transforms.py": "class OneHot:\n    def __init__(self, out_dim):\n        pass\n",
+    "controllers/basic_controller.py": "BasicMAC = lambda *arguments: None\n",
+    "learners/dmaq_qatten_learner.py": LEARNER,
+}
+SMALL = Shapes(n_sequences=2, length=3)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder that looks like PyMARL2 to the client."""
+    for name, content in FILES.items():
+        path = tmp_path / "src" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return tmp_path
+
+
+def test_the_shapes_are_those_that_are_stated() -> None:
+    case, stated = shapes_case(), Shapes()
+    dims = case.dims
+    assert (dims.obs_size, dims.state_size) == (stated.obs_size, stated.state_size)
+    assert (dims.n_agents, dims.n_actions) == (stated.n_agents, stated.n_actions)
+    assert case.network.q_network.hidden_size == stated.hidden_size
+    assert case.network.mixing_network.n_heads == stated.n_heads
+
+
+def test_options_of_the_default_network() -> None:
+    assert default_case().dims.n_actions == 26
+    assert selection_bits(3, 1, pairs=True).sum(dim=1).tolist() == [1, 1, 1, 2, 2, 2, 0]
+
+
+@pytest.mark.parametrize(
+    "case", [shapes_case(shapes=SMALL), shapes_case(2, "entities", "adaptive", SMALL)]
+)
+def test_our_update_takes_time(case: bench.Case) -> None:
+    times = OurUpdates(case).times()
+    assert times.wall > 0.0
+    assert times.processor > 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("floor", "code"), [(0.0, 0), (float("inf"), 1)])
+def test_the_floor_decides(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, floor: float, code: int
+) -> None:
+    for name, value in (("FLOOR", floor), ("REPEATS", 2), ("GROWTH", ())):
+        monkeypatch.setattr(bench, name, value)
+    assert bench.benchmark_learner(folder, Path(sys.executable), n_threads=1) == code
+
+
+def test_wrong_places(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(ValueError, match=r"--pymarl2 .*holds no"):
+        PyMARL2Updates(tmp_path / "nowhere", Path(sys.executable), SMALL)
+    with pytest.raises(ValueError, match=r"--pymarl2-python .*: No such file"):
+        PyMARL2Updates(folder, tmp_path / "python", SMALL)
+    (folder / "src/components/episode_buffer.py").write_text("import nothing_of_this_name")
+    with pytest.raises(ValueError, match=r"PyMARL2 stopped: .*nothing_of_this_name"):
+        PyMARL2Updates(folder, Path(sys.executable), SMALL)
