@@ -6,6 +6,7 @@ weighted mixer starts out close to VDN.
 """
 
 import itertools
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -158,6 +159,16 @@ class WeightedSumMixer(Mixer):
         return MixerOutput(weighted.sum(dim=-1, keepdim=True) + self.bias(state_embedding))
 
 
+class _FirstLayers(NamedTuple):
+    """Hidden layers of QPLEX's networks before their activation, each [B, L, hidden]."""
+
+    weight: Tensor
+    bias: Tensor
+    key: Tensor
+    agent: Tensor
+    action: Tensor
+
+
 class QPLEXMixer(Mixer):
     """Duplex dueling mixing (QPLEX, Wang et al. 2021, section 3.2).
 
@@ -194,28 +205,40 @@ class QPLEXMixer(Mixer):
 
     def attention(self, state_embedding: Tensor, actions: Tensor) -> Tensor:
         """Return lambda [B, L, C] > 0."""
-        heads = (-1, self.n_agents)
-        offsets = torch.arange(self.n_agents, device=actions.device) * self.n_actions
-        # As a product: looking rows up and adding them costs three times as much with its gradient.
-        one_hot = state_embedding.new_zeros(*actions.shape[:-1], self.n_agents * self.n_actions)
-        chosen = one_hot.scatter_(-1, actions + offsets, 1.0) @ self.action_table.weight
-        action_hidden = self.action_hidden(torch.relu(self.action_state(state_embedding) + chosen))
-        by_action = torch.unflatten(self.action_heads(action_hidden), -1, heads).sigmoid()
-        by_agent = torch.unflatten(self.agent(state_embedding), -1, heads).sigmoid()
-        keys = positive(self.key(state_embedding)).unsqueeze(-1)
-        return (keys * by_agent * by_action).sum(dim=-2) + POSITIVE
+        return self._attention(self._first_layers(state_embedding), actions)
 
     def mix(
         self, agent_qs: Tensor, max_agent_qs: Tensor, state_embedding: Tensor, actions: Tensor
     ) -> MixerOutput:
         """Return q_tot [B, L, 1]."""
-        weight = positive(self.weight(state_embedding))
-        values = weight * max_agent_qs + self.bias(state_embedding)
+        first = self._first_layers(state_embedding)
+        weight = positive(self.weight[1:](first.weight))
+        values = weight * max_agent_qs + self.bias[1:](first.bias)
         advantages = weight * (agent_qs - max_agent_qs)
         fixed = advantages.detach()
         # The bracket is zero: it only carries the gradient of Q_i' = V_i' + A_i'.
-        weighted = self.attention(state_embedding, actions) * fixed + (advantages - fixed)
+        weighted = self._attention(first, actions) * fixed + (advantages - fixed)
         return MixerOutput((values.sum(-1) + weighted.sum(-1)).unsqueeze(-1))
+
+    def _first_layers(self, state_embedding: Tensor) -> "_FirstLayers":
+        """Return what the first layers of all five networks make of the state, as one product."""
+        first = (self.weight[0], self.bias[0], self.key[0], self.agent[0], self.action_state)
+        weight = torch.cat([layer.weight for layer in first])  # type: ignore[misc]
+        bias = torch.cat([layer.bias for layer in first])  # type: ignore[misc]
+        hidden = nn.functional.linear(state_embedding, weight, bias)
+        return _FirstLayers(*hidden.chunk(len(first), dim=-1))
+
+    def _attention(self, first: "_FirstLayers", actions: Tensor) -> Tensor:
+        heads = (-1, self.n_agents)
+        offsets = torch.arange(self.n_agents, device=actions.device) * self.n_actions
+        # As a product: looking rows up and adding them costs three times as much with its gradient.
+        one_hot = first.action.new_zeros(*actions.shape[:-1], self.n_agents * self.n_actions)
+        chosen = one_hot.scatter_(-1, actions + offsets, 1.0) @ self.action_table.weight
+        action_hidden = self.action_hidden(torch.relu(first.action + chosen))
+        by_action = torch.unflatten(self.action_heads(action_hidden), -1, heads).sigmoid()
+        by_agent = torch.unflatten(self.agent[1:](first.agent), -1, heads).sigmoid()
+        keys = positive(self.key[1:](first.key)).unsqueeze(-1)
+        return (keys * by_agent * by_action).sum(dim=-2) + POSITIVE
 
 
 class AdaptiveMixer(Mixer):
