@@ -160,13 +160,13 @@ class WeightedSumMixer(Mixer):
 
 
 class _FirstLayers(NamedTuple):
-    """Hidden layers of QPLEX's networks before their activation, each [B, L, hidden]."""
+    """Hidden layers of QPLEX's networks, each [B, L, hidden]."""
 
     weight: Tensor
     bias: Tensor
     key: Tensor
     agent: Tensor
-    action: Tensor
+    action: Tensor  # what the state adds to the action's, before the activation
 
 
 class QPLEXMixer(Mixer):
@@ -212,8 +212,8 @@ class QPLEXMixer(Mixer):
     ) -> MixerOutput:
         """Return q_tot [B, L, 1]."""
         first = self._first_layers(state_embedding)
-        weight = positive(self.weight[1:](first.weight))
-        values = weight * max_agent_qs + self.bias[1:](first.bias)
+        weight = positive(self.weight[2:](first.weight))
+        values = weight * max_agent_qs + self.bias[2:](first.bias)
         advantages = weight * (agent_qs - max_agent_qs)
         fixed = advantages.detach()
         # The bracket is zero: it only carries the gradient of Q_i' = V_i' + A_i'.
@@ -226,7 +226,8 @@ class QPLEXMixer(Mixer):
         weight = torch.cat([layer.weight for layer in first])  # type: ignore[misc]
         bias = torch.cat([layer.bias for layer in first])  # type: ignore[misc]
         hidden = nn.functional.linear(state_embedding, weight, bias)
-        return _FirstLayers(*hidden.chunk(len(first), dim=-1))
+        active = torch.relu(hidden).chunk(len(first), dim=-1)  # whole, for parts lie apart
+        return _FirstLayers(*active[:-1], hidden.chunk(len(first), dim=-1)[-1])
 
     def _attention(self, first: "_FirstLayers", actions: Tensor) -> Tensor:
         heads = (-1, self.n_agents)
@@ -236,8 +237,8 @@ class QPLEXMixer(Mixer):
         chosen = one_hot.scatter_(-1, actions + offsets, 1.0) @ self.action_table.weight
         action_hidden = self.action_hidden(torch.relu(first.action + chosen))
         by_action = torch.unflatten(self.action_heads(action_hidden), -1, heads).sigmoid()
-        by_agent = torch.unflatten(self.agent[1:](first.agent), -1, heads).sigmoid()
-        keys = positive(self.key[1:](first.key)).unsqueeze(-1)
+        by_agent = torch.unflatten(self.agent[2:](first.agent), -1, heads).sigmoid()
+        keys = positive(self.key[2:](first.key)).unsqueeze(-1)
         return (keys * by_agent * by_action).sum(dim=-2) + POSITIVE
 
 
