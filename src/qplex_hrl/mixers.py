@@ -226,8 +226,9 @@ class QPLEXMixer(Mixer):
         weight = torch.cat([layer.weight for layer in first])  # type: ignore[misc]
         bias = torch.cat([layer.bias for layer in first])  # type: ignore[misc]
         hidden = nn.functional.linear(state_embedding, weight, bias)
-        active = torch.relu(hidden).chunk(len(first), dim=-1)  # whole, for parts lie apart
-        return _FirstLayers(*active[:-1], hidden.chunk(len(first), dim=-1)[-1])
+        # As a whole, for its parts lie apart in memory; the last one is not activated yet.
+        weight_1, bias_1, key_1, agent_1, _ = torch.relu(hidden).chunk(len(first), dim=-1)
+        return _FirstLayers(weight_1, bias_1, key_1, agent_1, hidden.chunk(len(first), dim=-1)[-1])
 
     def _attention(self, first: "_FirstLayers", actions: Tensor) -> Tensor:
         heads = (-1, self.n_agents)

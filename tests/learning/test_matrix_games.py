@@ -3,7 +3,18 @@
 import pytest
 import torch
 
-from qplex_hrl.didactic import GAMES, benchmark_didactic, every_decision, learn
+from qplex_hrl.didactic import (
+    GAMES,
+    Run,
+    benchmark_didactic,
+    every_decision,
+    learn,
+    learn_all,
+    one_step,
+)
+
+COOPERATION = one_step([[8.0, 3.0, 0.0], [3.0, -4.0, 1.0], [0.0, 1.0, -6.0]])
+"""The best row and column are also the best on average, but no sum of two values fits."""
 
 
 def test_games_are_those_of_the_paper() -> None:
@@ -27,18 +38,38 @@ def test_decisions_carry_reward_and_following_state() -> None:
     assert every_decision(GAMES["matrix 1"]).terminated.all()
 
 
+@pytest.mark.parametrize("mixer", ["qplex", "adaptive"])
+def test_qplex_and_adaptive_learn_payoffs_that_are_no_sum(mixer: str) -> None:
+    outcome = learn(COOPERATION, mixer, seed=0, n_updates=500)
+    assert outcome.optimal
+    assert outcome.table_error < 0.5
+
+
+def test_vdn_cannot_learn_them() -> None:
+    assert learn(COOPERATION, "vdn", seed=0, n_updates=300).table_error > 1
+
+
 @pytest.mark.parametrize("mixer", ["vdn", "qmix"])
 def test_vdn_and_qmix_miss_the_optimum_of_the_first_game(mixer: str) -> None:
-    assert not learn(GAMES["matrix 1"], mixer, seed=0, n_updates=500).optimal
+    assert not learn(GAMES["matrix 1"], mixer, seed=0, n_updates=300).optimal
 
 
 def test_qplex_finds_the_optimum_of_the_first_game() -> None:
+    """All games and seeds take half an hour: `qplex-hrl benchmark didactic`."""
     outcome = learn(GAMES["matrix 1"], "qplex", seed=0, n_updates=1500)
     assert outcome.optimal
     assert outcome.table_error < 0.5
 
 
-@pytest.mark.parametrize(("n_seeds", "mixers"), [(0, ("vdn",)), (1, ("vdm",))])
-def test_bad_input_is_refused(n_seeds: int, mixers: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match=r"--(seeds|mixers) .*: expected"):
-        benchmark_didactic(n_seeds, mixers)
+def test_runs_side_by_side_equal_a_single_one() -> None:
+    run = Run("matrix 1", "vdn", 3, n_updates=20)
+    alone, together = learn_all([run], 1)[run], learn_all([run, run._replace(seed=4)], 2)[run]
+    assert alone._replace(seconds=0.0) == together._replace(seconds=0.0)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "mixers", "jobs"), [(0, ("vdn",), 1), (1, ("vdm",), 1), (1, ("vdn",), 0)]
+)
+def test_bad_input_is_refused(seeds: int, mixers: tuple[str, ...], jobs: int) -> None:
+    with pytest.raises(ValueError, match=r"--(seeds|mixers|jobs) .*: expected"):
+        benchmark_didactic(seeds, mixers, jobs)
