@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from qplex_hrl.cli_benchmark import add_benchmarks
 from qplex_hrl.cli_scenarios import add_scenarios
-from qplex_hrl.cli_table import add_table
 
 if TYPE_CHECKING:
     from qplex_hrl.config import Override
@@ -66,14 +66,7 @@ def _build_parser() -> argparse.ArgumentParser:
 
     add_scenarios(commands)
 
-    benchmark = commands.add_parser("benchmark", help="measure speed; fails below the stated floor")
-    actions = benchmark.add_subparsers(required=True, metavar="what")
-    _add_simulator_benchmark(actions.add_parser("simulator", help="steps per second of the world"))
-    _add_learner_benchmark(actions.add_parser("learner", help="milliseconds per gradient update"))
-    training = actions.add_parser("training", help="frames per second of a training run")
-    training.set_defaults(command=_benchmark_training)
-    _add_reference(actions.add_parser("reference", help="scripted teams against upstream's"))
-    add_table(actions.add_parser("table", help="train and compare systems; can be stopped"))
+    add_benchmarks(commands)
 
     doctor = commands.add_parser("doctor", help="show versions and check that kernels compile")
     doctor.set_defaults(command=_doctor)
@@ -135,46 +128,6 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
     )
     add("--device", default="auto", help="auto, cpu or cuda[:i]")
     _add_log_level(parser)
-
-
-def _add_simulator_benchmark(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--upstream", type=Path, metavar="DIR", help="compare with the upstream MATE found there")
-    add(
-        "--upstream-python",
-        type=Path,
-        default=Path(sys.executable),
-        metavar="PYTHON",
-        help="interpreter that upstream runs in; default: this one",
-    )
-    parser.set_defaults(command=_benchmark_simulator)
-
-
-def _add_learner_benchmark(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--pymarl2", type=Path, metavar="DIR", help="compare with the PyMARL2 found there")
-    add(
-        "--pymarl2-python",
-        type=Path,
-        default=Path(sys.executable),
-        metavar="PYTHON",
-        help="interpreter that PyMARL2 runs in; default: this one",
-    )
-    add("--threads", type=int, default=1, metavar="N", help="of each learner; default: 1")
-    parser.set_defaults(command=_benchmark_learner)
-
-
-def _add_reference(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--episodes", type=int, default=512, metavar="N", help="of each row; default: 512")
-    add("--seed", type=int, default=0, help="of the episodes; default: 0")
-    add(
-        "--stats",
-        type=Path,
-        metavar="FILE.json",
-        help="upstream's means; default: the shipped ones",
-    )
-    parser.set_defaults(command=_reference)
 
 
 def _add_log_level(parser: argparse.ArgumentParser) -> None:
@@ -267,42 +220,6 @@ def _print_evaluation(result: Mapping[str, Any]) -> None:
         if key.startswith("mean_") and mean is not None:
             low, high = result[key.replace("mean_", "ci95_", 1)]
             print(f"{key:<27} {mean:.4g}  (95 % interval {low:.4g} to {high:.4g})")
-
-
-def _benchmark_simulator(args: argparse.Namespace) -> int:
-    if args.upstream is not None:
-        from qplex_hrl.benchmark_upstream import compare_with_upstream
-
-        return compare_with_upstream(args.upstream, args.upstream_python)
-    from qplex_hrl.benchmark import benchmark_simulator
-
-    return benchmark_simulator()
-
-
-def _benchmark_learner(args: argparse.Namespace) -> int:
-    if args.threads < 1:
-        raise ValueError(f"--threads {args.threads}: expected at least 1")
-    from qplex_hrl.benchmark_learner import benchmark_learner
-
-    return benchmark_learner(args.pymarl2, args.pymarl2_python, args.threads)
-
-
-def _benchmark_training(args: argparse.Namespace) -> int:
-    from qplex_hrl.benchmark import benchmark_training
-
-    return benchmark_training()
-
-
-def _reference(args: argparse.Namespace) -> int:
-    from qplex_hrl.reference import compare_with_reference, load_reference
-    from qplex_hrl.seeding import episode_seeds
-
-    if args.episodes < 2:
-        raise ValueError(f"--episodes {args.episodes}: expected at least 2")
-    if args.seed < 0:
-        raise ValueError(f"--seed {args.seed}: expected at least 0")
-    reference = load_reference(args.stats)
-    return compare_with_reference(reference, episode_seeds(args.seed, args.episodes))
 
 
 def _doctor(args: argparse.Namespace) -> int:

@@ -226,6 +226,9 @@ class MixingNetworkConfig(_Section):
         default=64, description="hidden width of the weight-making networks"
     )
     n_heads: Count = Field(default=4, description="attention heads of QPLEX's importance weights")
+    attention_layers: int = Field(
+        default=2, ge=2, le=3, description="layers of the networks that make importance weights"
+    )
     gate_sharpness: float = Field(default=10.0, gt=0, description="slope k of the adaptive gate")
     complexity_threshold: float = Field(
         default=0.5, ge=0, le=1, description="complexity at which the adaptive gate is half open"
@@ -263,6 +266,19 @@ class AlgorithmConfig(_Section):
     )
     grad_clip: float = Field(default=10.0, gt=0, description="largest gradient norm")
     optimizer: Literal["adam", "rmsprop"] = Field(default="adam", description="gradient method")
+    optimizer_eps: float = Field(
+        default=1e-5, gt=0, description="least root mean square that a gradient is divided by"
+    )
+    rmsprop_alpha: float = Field(
+        default=0.99, ge=0, lt=1, description="memory of RMSprop's mean square of gradients"
+    )
+    mixer_weight_decay: Weight = Field(
+        default=0.0,
+        description="rate at which the mixer's weights shrink, times its step size",
+    )
+    mixer_learning_rate_scale: float = Field(
+        default=1.0, gt=0, description="the mixer's step size over that of all other parts"
+    )
     loss: Literal["huber", "mse"] = Field(default="huber", description="loss of a TD error")
     epsilon_start: float = Field(
         default=0.5, ge=0, le=1, description="share of random actions at first"

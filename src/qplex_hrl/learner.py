@@ -212,8 +212,14 @@ class Learner:
             )
             raise TrainingDiverged(msg)
         for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = learning_rate * group.get("scale", 1.0)
         self._optimizer.step()
+        for group in self._optimizer.param_groups:
+            if group.get("decay", 0.0) > 0:  # apart from the gradient (Loshchilov and Hutter 2019)
+                torch._foreach_mul_(
+                    [parameter.data for parameter in group["params"]],
+                    1.0 - group["lr"] * group["decay"],
+                )
         self.n_updates += 1
         self._follow()
         return norm
@@ -252,8 +258,15 @@ def _without_burn_in(batch: SequenceBatch, burn_in: int) -> SequenceBatch:
     return batch._replace(**in_time)
 
 
-def _build_optimizer(model: nn.Module, config: AlgorithmConfig) -> torch.optim.Optimizer:
-    """Return the configured optimiser of the model's parameters."""
+def _build_optimizer(model: QPLEXHRLModel, config: AlgorithmConfig) -> torch.optim.Optimizer:
+    """Return the configured optimiser; the mixer is a group of its own if it is treated apart."""
+    scale, decay = config.mixer_learning_rate_scale, config.mixer_weight_decay
+    mixer = list(model.mixer.parameters())
+    groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
+    if mixer and (scale != 1.0 or decay > 0.0):
+        others = [*model.agent.parameters(), *model.state_encoder.parameters()]
+        groups = [{"params": others}, {"params": mixer, "scale": scale, "decay": decay}]
+    lr, eps = config.learning_rate, config.optimizer_eps
     if config.optimizer == "adam":
-        return torch.optim.Adam(model.parameters(), lr=config.learning_rate, eps=1e-5, fused=True)
-    return torch.optim.RMSprop(model.parameters(), lr=config.learning_rate, alpha=0.99, eps=1e-5)
+        return torch.optim.Adam(groups, lr=lr, eps=eps, fused=True)
+    return torch.optim.RMSprop(groups, lr=lr, alpha=config.rmsprop_alpha, eps=eps, foreach=True)

@@ -5,6 +5,9 @@ individual argmaxes. Where a weight is ``|x(s)|``, its last layer starts with bi
 weighted mixer starts out close to VDN.
 """
 
+import itertools
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -14,18 +17,29 @@ from qplex_hrl.types import MixerOutput
 POSITIVE = 1e-6  # keeps weights above zero: a weight of zero would make all actions equally good
 
 
-def hypernet(input_size: int, hidden_size: int, output_size: int) -> nn.Sequential:
-    """Return a network [.., input_size] -> [.., output_size] with one hidden layer."""
+def hidden_layers(size: int, n_layers: int) -> nn.Sequential:
+    """Return ``n_layers`` layers of the same width with ReLU; with none of them the identity."""
+    layers = [[nn.Linear(size, size), nn.ReLU()] for _ in range(n_layers)]
+    return nn.Sequential(*itertools.chain.from_iterable(layers))
+
+
+def hypernet(
+    input_size: int, hidden_size: int, output_size: int, n_layers: int = 2
+) -> nn.Sequential:
+    """Return a network [.., input_size] -> [.., output_size] of at least two linear layers."""
     return nn.Sequential(
         nn.Linear(input_size, hidden_size),
         nn.ReLU(),  # in place it would be on a view, whose gradient costs three copies
+        *hidden_layers(hidden_size, n_layers - 2),
         nn.Linear(hidden_size, output_size),
     )
 
 
-def weight_hypernet(input_size: int, hidden_size: int, output_size: int) -> nn.Sequential:
+def weight_hypernet(
+    input_size: int, hidden_size: int, output_size: int, n_layers: int = 2
+) -> nn.Sequential:
     """Return a hypernet whose output starts around 1, to be used through ``positive``."""
-    network = hypernet(input_size, hidden_size, output_size)
+    network = hypernet(input_size, hidden_size, output_size, n_layers)
     nn.init.ones_(network[-1].bias)  # type: ignore[arg-type]
     return network
 
@@ -145,6 +159,16 @@ class WeightedSumMixer(Mixer):
         return MixerOutput(weighted.sum(dim=-1, keepdim=True) + self.bias(state_embedding))
 
 
+class _FirstLayers(NamedTuple):
+    """Hidden layers of QPLEX's networks, each [B, L, hidden]."""
+
+    weight: Tensor
+    bias: Tensor
+    key: Tensor
+    agent: Tensor
+    action: Tensor  # what the state adds to the action's, before the activation
+
+
 class QPLEXMixer(Mixer):
     """Duplex dueling mixing (QPLEX, Wang et al. 2021, section 3.2).
 
@@ -154,7 +178,8 @@ class QPLEXMixer(Mixer):
 
     As in the authors' implementation the gradient is that of
     ``sum_i Q_i' + sum_i (lambda_i - 1) sg(A_i')`` (sg: stop-gradient), whose value is the same: an
-    action whose lambda has become small can still rise.
+    action whose lambda has become small can still rise. The authors' heads are networks of three
+    layers each; ``attention_layers`` (2 or 3) counts ours, whose heads share the hidden ones.
     """
 
     def __init__(
@@ -166,40 +191,56 @@ class QPLEXMixer(Mixer):
         self.n_actions = n_actions
         self.weight = weight_hypernet(state_size, hidden, n_agents)
         self.bias = hypernet(state_size, hidden, n_agents)
-        self.key = weight_hypernet(state_size, hidden, n_heads)
-        self.agent = hypernet(state_size, hidden, n_heads * n_agents)
+        depth = config.attention_layers
+        self.key = weight_hypernet(state_size, hidden, n_heads, depth)
+        self.agent = hypernet(state_size, hidden, n_heads * n_agents, depth)
         # A linear layer on the state and one-hot actions of all cameras, as a table of its columns.
         self.action_state = nn.Linear(state_size, hidden)
         self.action_table = nn.Embedding(n_agents * n_actions, hidden)
         nn.init.normal_(self.action_table.weight, std=n_agents**-0.5)
+        self.action_hidden = hidden_layers(hidden, depth - 2)
         self.action_heads = nn.Linear(hidden, n_heads * n_agents)
         # Both sigmoids start near 1/2: lambda starts near |key| n_heads / 4.
         nn.init.constant_(self.key[-1].bias, 4.0 / n_heads)  # type: ignore[arg-type]
 
     def attention(self, state_embedding: Tensor, actions: Tensor) -> Tensor:
         """Return lambda [B, L, C] > 0."""
-        heads = (-1, self.n_agents)
-        offsets = torch.arange(self.n_agents, device=actions.device) * self.n_actions
-        # As a product: looking rows up and adding them costs three times as much with its gradient.
-        one_hot = state_embedding.new_zeros(*actions.shape[:-1], self.n_agents * self.n_actions)
-        chosen = one_hot.scatter_(-1, actions + offsets, 1.0) @ self.action_table.weight
-        action_hidden = torch.relu(self.action_state(state_embedding) + chosen)
-        by_action = torch.unflatten(self.action_heads(action_hidden), -1, heads).sigmoid()
-        by_agent = torch.unflatten(self.agent(state_embedding), -1, heads).sigmoid()
-        keys = positive(self.key(state_embedding)).unsqueeze(-1)
-        return (keys * by_agent * by_action).sum(dim=-2) + POSITIVE
+        return self._attention(self._first_layers(state_embedding), actions)
 
     def mix(
         self, agent_qs: Tensor, max_agent_qs: Tensor, state_embedding: Tensor, actions: Tensor
     ) -> MixerOutput:
         """Return q_tot [B, L, 1]."""
-        weight = positive(self.weight(state_embedding))
-        values = weight * max_agent_qs + self.bias(state_embedding)
+        first = self._first_layers(state_embedding)
+        weight = positive(self.weight[2:](first.weight))
+        values = weight * max_agent_qs + self.bias[2:](first.bias)
         advantages = weight * (agent_qs - max_agent_qs)
         fixed = advantages.detach()
         # The bracket is zero: it only carries the gradient of Q_i' = V_i' + A_i'.
-        weighted = self.attention(state_embedding, actions) * fixed + (advantages - fixed)
+        weighted = self._attention(first, actions) * fixed + (advantages - fixed)
         return MixerOutput((values.sum(-1) + weighted.sum(-1)).unsqueeze(-1))
+
+    def _first_layers(self, state_embedding: Tensor) -> "_FirstLayers":
+        """Return what the first layers of all five networks make of the state, as one product."""
+        first = (self.weight[0], self.bias[0], self.key[0], self.agent[0], self.action_state)
+        weight = torch.cat([layer.weight for layer in first])  # type: ignore[misc]
+        bias = torch.cat([layer.bias for layer in first])  # type: ignore[misc]
+        hidden = nn.functional.linear(state_embedding, weight, bias)
+        # As a whole, for its parts lie apart in memory; the last one is not activated yet.
+        weight_1, bias_1, key_1, agent_1, _ = torch.relu(hidden).chunk(len(first), dim=-1)
+        return _FirstLayers(weight_1, bias_1, key_1, agent_1, hidden.chunk(len(first), dim=-1)[-1])
+
+    def _attention(self, first: "_FirstLayers", actions: Tensor) -> Tensor:
+        heads = (-1, self.n_agents)
+        offsets = torch.arange(self.n_agents, device=actions.device) * self.n_actions
+        # As a product: looking rows up and adding them costs three times as much with its gradient.
+        one_hot = first.action.new_zeros(*actions.shape[:-1], self.n_agents * self.n_actions)
+        chosen = one_hot.scatter_(-1, actions + offsets, 1.0) @ self.action_table.weight
+        action_hidden = self.action_hidden(torch.relu(first.action + chosen))
+        by_action = torch.unflatten(self.action_heads(action_hidden), -1, heads).sigmoid()
+        by_agent = torch.unflatten(self.agent[2:](first.agent), -1, heads).sigmoid()
+        keys = positive(self.key[2:](first.key)).unsqueeze(-1)
+        return (keys * by_agent * by_action).sum(dim=-2) + POSITIVE
 
 
 class AdaptiveMixer(Mixer):

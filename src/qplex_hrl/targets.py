@@ -17,7 +17,7 @@ def mask_unavailable(q_values: Tensor, avail_actions: Tensor) -> Tensor:
     if q_values.shape != avail_actions.shape:
         msg = f"q_values {tuple(q_values.shape)}, avail_actions {tuple(avail_actions.shape)}"
         raise ValueError(f"shapes differ: {msg}")
-    return torch.where(avail_actions, q_values, -torch.inf)
+    return q_values.masked_fill(~avail_actions, -torch.inf)
 
 
 def greedy_actions(q_values: Tensor, avail_actions: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Mixers: IGM by brute force, QPLEX against an independent formula, the adaptive gate, shapes."""
 
 import itertools
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -21,24 +22,30 @@ GATES = {  # sharpness and threshold
 }
 
 
-def config(mixer: str, gate: str = "between") -> MixingNetworkConfig:
+def config(mixer: str, gate: str = "between", attention_layers: int = 2) -> MixingNetworkConfig:
     sharpness, threshold = GATES[gate]
     return MixingNetworkConfig(
         type=mixer,
         embed_size=4,
         hypernet_size=8,
         n_heads=3,
+        attention_layers=attention_layers,
         gate_sharpness=sharpness,
         complexity_threshold=threshold,
     )
 
 
 def random_mixer(
-    mixer: str, n_agents: int, n_actions: int, gate: str = "between", seed: int = 0
+    mixer: str,
+    n_agents: int,
+    n_actions: int,
+    gate: str = "between",
+    seed: int = 0,
+    attention_layers: int = 2,
 ) -> Mixer:
     """Return a mixer with weights far from its initial ones."""
     rng = torch.Generator().manual_seed(seed)
-    built = build_mixer(n_agents, n_actions, E, config(mixer, gate))
+    built = build_mixer(n_agents, n_actions, E, config(mixer, gate, attention_layers))
     with torch.no_grad():
         for parameter in built.parameters():
             parameter.copy_(0.5 * torch.randn(parameter.shape, generator=rng))
@@ -62,7 +69,7 @@ def test_the_joint_argmax_is_the_tuple_of_individual_argmaxes(
     joint = torch.tensor(list(itertools.product(range(n_actions), repeat=n_agents)))  # [J, C]
     rng = torch.Generator().manual_seed(n_agents * 10 + n_actions)
     for seed in range(50):
-        built = random_mixer(mixer, n_agents, n_actions, gate, seed).double()
+        built = random_mixer(mixer, n_agents, n_actions, gate, seed, 2 + seed % 2).double()
         q_values = torch.randn(50, n_agents, n_actions, generator=rng, dtype=torch.float64)
         avail = torch.rand(q_values.shape, generator=rng) < 0.6
         avail.scatter_(-1, torch.randint(n_actions, (50, n_agents, 1), generator=rng), True)
@@ -88,9 +95,11 @@ def linear(layer: torch.nn.Module, x: NDArray[np.float64]) -> NDArray[np.float64
     return x @ parameters["weight"].T + parameters["bias"]
 
 
-def hyper(network: torch.nn.Module, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    first, _, second = network
-    return linear(second, np.maximum(linear(first, x), 0))
+def hyper(network: Iterable[torch.nn.Module], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    *hidden, last = [layer for layer in network if isinstance(layer, torch.nn.Linear)]
+    for layer in hidden:
+        x = np.maximum(linear(layer, x), 0)
+    return linear(last, x)
 
 
 def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -114,7 +123,7 @@ def reference_qplex(
     one_hot = np.eye(n_agents * n_actions)[actions + np.arange(n_agents) * n_actions].sum(-2)
     table = mixer.action_table.weight.detach().double().numpy()
     joint = np.maximum(linear(mixer.action_state, state) + one_hot @ table, 0)
-    by_action = linear(mixer.action_heads, joint)
+    by_action = hyper([*mixer.action_hidden, mixer.action_heads], joint)
     by_agent, keys = hyper(mixer.agent, state), np.abs(hyper(mixer.key, state)) + 1e-6
     advantages = weight * (agent_qs - max_agent_qs)
     lambdas = np.full(agent_qs.shape, 1e-6)
@@ -131,8 +140,11 @@ def reference_qplex(
 
 
 @pytest.mark.parametrize(("n_agents", "n_actions"), TEAMS)
-def test_qplex_equals_the_reference_formula(n_agents: int, n_actions: int) -> None:
-    mixer = random_mixer("qplex", n_agents, n_actions).double()
+@pytest.mark.parametrize("attention_layers", [2, 3])
+def test_qplex_equals_the_reference_formula(
+    n_agents: int, n_actions: int, attention_layers: int
+) -> None:
+    mixer = random_mixer("qplex", n_agents, n_actions, attention_layers=attention_layers).double()
     assert isinstance(mixer, QPLEXMixer)
     rng = np.random.default_rng(n_agents)
     agent_qs = rng.normal(size=(3, 4, n_agents))

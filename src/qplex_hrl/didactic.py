@@ -1,0 +1,282 @@
+"""Didactic games: tiny worlds with known values that show what each mixer can learn."""
+
+import itertools
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import NamedTuple
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from qplex_hrl.config import AlgorithmConfig, HRLConfig, NetworkConfig
+from qplex_hrl.learner import Learner
+from qplex_hrl.model import QPLEXHRLModel, build_model
+from qplex_hrl.schedules import learning_rate
+from qplex_hrl.types import ModelDims, SequenceBatch
+
+END = -1
+MIXERS = ("vdn", "qmix", "qplex", "adaptive")
+COMPLETE = ("qplex", "adaptive")  # must learn every game
+N_UPDATES = 5000
+BATCH_SIZE = 32
+RATE = 2e-4
+STEADY = 0.7  # share of the updates before the step size falls to zero
+TABLE_BAR, LOSS_BAR = 0.5, 1e-2
+
+
+class Game(NamedTuple):
+    """Two agents, S states; rewards and following states by the joint action."""
+
+    reward: Tensor  # [S, A, A] float32
+    next_state: Tensor  # [S, A, A] int64, END where the episode ends
+
+    @property
+    def n_states(self) -> int:
+        """Number of states S."""
+        return self.reward.shape[0]
+
+    @property
+    def n_actions(self) -> int:
+        """Actions of an agent, A."""
+        return self.reward.shape[1]
+
+    def values(self, gamma: float) -> Tensor:
+        """Return the optimal joint values [S, A, A], by value iteration."""
+        values = torch.zeros_like(self.reward)
+        for _ in range(1000):
+            following = values.amax(dim=(1, 2))[self.next_state.clamp_min(0)]
+            values = self.reward + gamma * torch.where(self.next_state == END, 0.0, following)
+        return values
+
+
+class Outcome(NamedTuple):
+    """What one run has learned."""
+
+    optimal: bool  # the greedy joint action is the best one in every state where that is unique
+    table_error: float  # largest difference of Q_tot from the optimal values
+    td_loss: float  # mean squared TD error over all states and joint actions
+    seconds: float
+
+
+def one_step(payoff: list[list[float]]) -> Game:
+    """Return the game that ends after one joint action, which pays ``payoff`` [A, A]."""
+    reward = torch.tensor([payoff])
+    return Game(reward, torch.full(reward.shape, END))
+
+
+GAMES = {
+    "matrix 1": one_step([[8, -12, -12], [-12, 0, 0], [-12, 0, 0.0]]),
+    "matrix 2": one_step([[8, -12, -12], [-12, 6, 0], [-12, 0, 6.0]]),
+    "two states": Game(
+        reward=torch.tensor([[[1.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]]),
+        next_state=torch.tensor([[[0, 0], [0, 1]], [[1, 1], [1, 1]]]),
+    ),
+}
+"""The games of the QPLEX paper (arXiv 2008.01062): two one-step matrix games, and a two-state MMDP.
+
+The MMDP's rules are those of the environment that the paper's authors published (wjh720/QPLEX,
+`mmdp_game_1`): in the first state the joint action (0, 0) gives 1 and everything else 0; (1, 1)
+leads to the second state, all else stays. The second state gives nothing and is never left.
+Unlike there, episodes have no limit of 100 steps, so that the values do not depend on time.
+"""
+
+
+def settings(mixer: str) -> tuple[NetworkConfig, AlgorithmConfig]:
+    """Return network and learning rule, the same for all games.
+
+    QPLEX's part is the authors': 10 heads, three layers of 64, RMSprop. Where a camera changes its
+    best action, its advantages pass through zero and lambda must grow like their inverse: so the
+    mixer takes larger steps than the cameras. A short memory of RMSprop with a small epsilon, and
+    weights that shrink a little, bring lambda back after it has been driven to an extreme.
+    """
+    mixing = {"type": mixer, "hypernet_size": 64, "n_heads": 10, "attention_layers": 3}
+    network = {
+        "q_network": {"type": "mlp", "hidden_size": 32, "encoding": "flat"},
+        "state_encoder": {"hidden_size": 16, "embed_size": 16},
+        "mixing_network": mixing,
+    }
+    algorithm = AlgorithmConfig(
+        learning_rate=RATE,
+        optimizer="rmsprop",
+        rmsprop_alpha=0.9,
+        optimizer_eps=1e-8,
+        mixer_learning_rate_scale=10.0,
+        mixer_weight_decay=0.1,
+        grad_clip=1.0,
+        loss="mse",
+        gamma=0.9,
+        tau=0.0,
+        target_update_interval=50,
+        n_step=1,
+    )
+    return NetworkConfig.model_validate(network), algorithm
+
+
+def every_decision(game: Game) -> SequenceBatch:
+    """Return all states with all joint actions, [S * A * A] windows of one decision."""
+    n_states, n_actions = game.n_states, game.n_actions
+    pairs = itertools.product(range(n_states), range(n_actions), range(n_actions))
+    state, first, second = torch.tensor(list(pairs)).T
+    n = len(state)
+    following = game.next_state[state, first, second]
+    frames = torch.stack([state, following.clamp_min(0)], dim=1)
+    one_hot = torch.eye(n_states)[frames]  # [n, 2, S]
+    # context: which agent, which state; one target, always known; options: one-hot
+    parts = (
+        torch.eye(2).expand(n, 2, 2, 2),
+        one_hot.unsqueeze(2).expand(n, 2, 2, n_states),
+        torch.ones(n, 2, 2, 1),
+        torch.eye(n_actions).flatten().expand(n, 2, 2, n_actions**2),
+    )
+    ended = (following == END).unsqueeze(1)
+    return SequenceBatch(
+        obs=torch.cat(parts, dim=-1),
+        state=one_hot,
+        avail_actions=torch.ones(n, 2, 2, n_actions, dtype=torch.bool),
+        actions=torch.stack([first, second], dim=-1).unsqueeze(1),
+        reward=game.reward[state, first, second].unsqueeze(1),
+        terminated=ended,
+        truncated=torch.zeros_like(ended),
+        filled=torch.ones_like(ended),
+        hidden_state=torch.zeros(n, 2, 0),
+    )
+
+
+def learn(game: Game, mixer: str, seed: int, n_updates: int = N_UPDATES) -> Outcome:
+    """Return what a fresh model learns from uniformly drawn decisions, by the real learner."""
+    started = time.perf_counter()
+    torch.manual_seed(seed)
+    network, algorithm = settings(mixer)
+    dims = ModelDims(
+        n_agents=2,
+        n_targets=1,
+        n_actions=game.n_actions,
+        context_size=2 + game.n_states,
+        target_size=1,
+        option_size=game.n_actions,
+        state_size=game.n_states,
+    )
+    selection_bits = torch.zeros(game.n_actions, 1, dtype=torch.bool)
+    learner = Learner(
+        build_model(dims, selection_bits, network), algorithm, HRLConfig(fast_interval=1), 0
+    )
+    decisions = every_decision(game)
+    steady = int(STEADY * n_updates)
+    for update in range(n_updates):
+        drawn = torch.randint(len(decisions.reward), (BATCH_SIZE,))
+        rate = learning_rate(max(update - steady, 0), n_updates - steady, start=RATE, end=0.0)
+        learner.update(SequenceBatch(*(field[drawn] for field in decisions)), rate)
+    return _judge(game, learner.model, decisions, algorithm.gamma, started)
+
+
+@torch.no_grad()
+def _judge(
+    game: Game, model: QPLEXHRLModel, decisions: SequenceBatch, gamma: float, started: float
+) -> Outcome:
+    """Return the outcome of a run that began at `started` seconds."""
+    q_values = model.agent(decisions.obs[:, :1], decisions.hidden_state).q_values  # [n, 1, C, A]
+    agent_qs = q_values.gather(-1, decisions.actions.unsqueeze(-1)).squeeze(-1)
+    state = decisions.state[:, :1]
+    mixed = model.mix(agent_qs, q_values.amax(dim=-1), state, decisions.actions).q_tot
+    table = mixed.view(game.reward.shape)
+    wanted = game.values(gamma)
+    first, second = q_values.view(game.n_states, -1, 2, game.n_actions)[:, 0].argmax(-1).T
+    best = wanted.amax(dim=(1, 2))
+    optimal = wanted[torch.arange(game.n_states), first, second] >= best - 1e-6
+    greedy_values = table[torch.arange(game.n_states), first, second]
+    following = greedy_values[game.next_state.clamp_min(0)]
+    target = game.reward + gamma * torch.where(game.next_state == END, 0.0, following)
+    return Outcome(
+        bool(optimal.all()),
+        (table - wanted).abs().max().item(),
+        (table - target).square().mean().item(),
+        time.perf_counter() - started,
+    )
+
+
+def solved(name: str, outcome: Outcome) -> bool:
+    """Return whether a run of the game `name` reached its bar: values, or a vanishing TD loss."""
+    if GAMES[name].n_states > 1:
+        return outcome.optimal and outcome.td_loss < LOSS_BAR
+    return outcome.optimal and outcome.table_error < TABLE_BAR
+
+
+class Run(NamedTuple):
+    """One training."""
+
+    game: str
+    mixer: str
+    seed: int
+    n_updates: int
+
+
+def learn_all(runs: Sequence[Run], jobs: int) -> dict[Run, Outcome]:
+    """Return what every run learns, ``jobs`` of them at a time, each in one thread."""
+    # Spawned, not forked: a forked child would inherit PyTorch's threads in an unknown state.
+    with ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
+    ) as pool:
+        return dict(zip(runs, pool.map(_learn_run, runs), strict=True))
+
+
+def _learn_run(run: Run) -> Outcome:
+    return learn(GAMES[run.game], run.mixer, run.seed, run.n_updates)
+
+
+def updates_of(name: str, mixer: str) -> int:
+    """Return the updates of a run: fewer where nothing has to change its mind on the way."""
+    return N_UPDATES if mixer in COMPLETE and GAMES[name].n_states == 1 else N_UPDATES // 4
+
+
+def missed_bar(name: str, mixer: str, outcomes: Sequence[Outcome]) -> bool:
+    """Return whether a mixer's outcomes of a game are not what theory says.
+
+    QPLEX and adaptive must solve all games with all seeds. VDN and QMIX must not find the optimum
+    of the first, which they cannot represent; on the others they are only shown.
+    """
+    if mixer in COMPLETE:
+        return not all(solved(name, outcome) for outcome in outcomes)
+    return name == "matrix 1" and any(outcome.optimal for outcome in outcomes)
+
+
+def benchmark_didactic(n_seeds: int = 10, mixers: tuple[str, ...] = MIXERS, jobs: int = 1) -> int:
+    """Print what every mixer learns of every game; return 1 if a bar is missed, else 0.
+
+    Raises:
+        ValueError: there are no seeds or jobs, or a mixer is not known.
+    """
+    for flag, count in (("--seeds", n_seeds), ("--jobs", jobs)):
+        if count < 1:
+            raise ValueError(f"{flag} {count}: expected at least 1")
+    for mixer in mixers:
+        if mixer not in MIXERS:
+            raise ValueError(f"--mixers {mixer}: expected some of {', '.join(MIXERS)}")
+    table = Table(title="learned from uniformly drawn joint actions")
+    columns = ("updates", "solved", "optimal", "worst error", "worst TD loss", "seconds")
+    for name in ("game", "mixer", *columns):
+        table.add_column(name, justify="right" if name in columns else "left")
+    runs = {
+        (name, mixer): [Run(name, mixer, seed, updates_of(name, mixer)) for seed in range(n_seeds)]
+        for name, mixer in itertools.product(GAMES, mixers)
+    }
+    learned = learn_all([run for row in runs.values() for run in row], jobs)
+    missed = False
+    for (name, mixer), row in runs.items():
+        outcomes = [learned[run] for run in row]
+        missed |= missed_bar(name, mixer, outcomes)
+        table.add_row(
+            name,
+            mixer,
+            f"{updates_of(name, mixer):,}",
+            f"{sum(solved(name, outcome) for outcome in outcomes)} of {n_seeds}",
+            f"{sum(outcome.optimal for outcome in outcomes)} of {n_seeds}",
+            f"{max(outcome.table_error for outcome in outcomes):.2f}",
+            f"{max(outcome.td_loss for outcome in outcomes):.2g}",
+            f"{sum(outcome.seconds for outcome in outcomes):.0f}",
+        )
+    Console(width=100).print(table)
+    return int(missed)
