@@ -21,9 +21,9 @@ from qplex_hrl.types import ModelDims, SequenceBatch
 END = -1
 MIXERS = ("vdn", "qmix", "qplex", "adaptive")
 COMPLETE = ("qplex", "adaptive")  # must learn every game
-N_UPDATES = 5000
+N_UPDATES = 3000
 BATCH_SIZE = 32
-RATE = 2e-4
+RATE = 5e-4
 STEADY = 0.7  # share of the updates before the step size falls to zero
 TABLE_BAR, LOSS_BAR = 0.5, 1e-2
 
@@ -229,7 +229,7 @@ def _learn_run(run: Run) -> Outcome:
 
 def updates_of(name: str, mixer: str) -> int:
     """Return the updates of a run: fewer where nothing has to change its mind on the way."""
-    return N_UPDATES if mixer in COMPLETE and GAMES[name].n_states == 1 else N_UPDATES // 4
+    return N_UPDATES if mixer in COMPLETE and GAMES[name].n_states == 1 else N_UPDATES // 2
 
 
 def missed_bar(name: str, mixer: str, outcomes: Sequence[Outcome]) -> bool:

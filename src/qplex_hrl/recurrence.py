@@ -56,10 +56,8 @@ def _forward(
     """
     length, (n, size) = len(inputs), hidden_state.shape
     inputs, hidden = inputs.contiguous(), hidden_state.contiguous()
-    # Products of few rows are faster with a weight that lies as it is read. The inputs have no part
-    # in the last block; with zeros there the whole row comes from one product.
-    wide_weight = inputs.new_zeros(inputs.shape[-1], 4 * size)
-    wide_weight[:, : 3 * size] = _candidate_first(input_weight).T
+    # Products of few rows are faster with a weight that lies as it is read.
+    wide_weight = _candidate_first(input_weight).T.contiguous()
     bias = torch.cat([_candidate_first(input_bias), state_bias[2 * size :]])
     bias[size : 3 * size] += state_bias[: 2 * size]
     tall_weight = state_weight.T.contiguous()
@@ -69,7 +67,8 @@ def _forward(
     repeats = 1 if keep else length
     frames = zip(
         inputs.unbind(),
-        saved.unbind() * repeats,
+        saved[..., : 3 * size].unbind() * repeats,
+        saved[..., 3 * size :].unbind() * repeats,
         saved[..., size:].unbind() * repeats,
         list(saved.numpy()) * repeats,
         outputs.unbind(),
@@ -78,8 +77,9 @@ def _forward(
         strict=True,
     )
     # A frame's numbers stay in the cache, so each frame is done from its inputs to its state.
-    for frame, sums, of_state, parts, output, before, after in frames:
-        torch.mm(frame, wide_weight, out=sums)
+    for frame, of_inputs, rest, of_state, parts, output, before, after in frames:
+        torch.mm(frame, wide_weight, out=of_inputs)
+        rest.zero_()  # the inputs have no part in the last block
         of_state.addmm_(hidden, tall_weight)
         activate(parts, bias_values, before, after)
         hidden = output
