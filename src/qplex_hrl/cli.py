@@ -64,6 +64,8 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_evaluate(commands.add_parser("evaluate", help="measure a checkpoint or scripted cameras"))
     _add_render(commands.add_parser("render", help="make a video of one episode"))
 
+    _add_export(commands.add_parser("export", help="write a checkpoint's cameras alone"))
+
     add_scenarios(commands)
 
     add_benchmarks(commands)
@@ -110,6 +112,13 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     add("--size", type=int, default=640, metavar="PIXELS", help="width, even; default: 640")
     add("--fps", type=float, default=30.0, help="frames per second; default: 30")
     parser.set_defaults(command=_render)
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--checkpoint", type=Path, required=True, metavar="CKPT", help="trained cameras")
+    add("--output", type=Path, required=True, metavar="FILE.pth", help="what to write")
+    parser.set_defaults(command=_export)
 
 
 def _add_policy(parser: argparse.ArgumentParser) -> None:
@@ -208,6 +217,15 @@ def _render(args: argparse.Namespace) -> int:
         frames, args.output, size=args.size, fps=args.fps, max_frames=args.max_frames
     )
     print(f"{args.output}: {n_frames} frames")
+    return DONE
+
+
+def _export(args: argparse.Namespace) -> int:
+    from qplex_hrl.policy import export_policy
+
+    policy = export_policy(args.checkpoint, args.output)
+    size = args.output.stat().st_size
+    print(f"{args.output}: cameras after {policy.timestep:,} timesteps, {size / 1e3:.0f} kB")
     return DONE
 
 

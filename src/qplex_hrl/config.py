@@ -264,6 +264,13 @@ class AlgorithmConfig(_Section):
     tau: float = Field(
         default=0.01, ge=0, le=1, description="share copied to the target networks at every update"
     )
+    weight_average: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share kept at every update by the running average of the cameras' weights, "
+        "which evaluation plays; 0: the last weights play",
+    )
     grad_clip: float = Field(default=10.0, gt=0, description="largest gradient norm")
     optimizer: Literal["adam", "rmsprop"] = Field(default="adam", description="gradient method")
     optimizer_eps: float = Field(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from qplex_hrl.config import AlgorithmConfig, HRLConfig
-from qplex_hrl.model import QPLEXHRLModel
+from qplex_hrl.model import CameraNetwork, QPLEXHRLModel
 from qplex_hrl.networks import Features
 from qplex_hrl.targets import greedy_actions, lambda_returns
 from qplex_hrl.types import MixerOutput, SequenceBatch
@@ -71,6 +71,9 @@ class Learner:
         """
         self.model = model
         self.target_model = copy.deepcopy(model).requires_grad_(False)
+        self._average = (
+            copy.deepcopy(model.agent).requires_grad_(False) if algorithm.weight_average else None
+        )
         self.n_updates = 0
         self._config = algorithm
         self._gamma = algorithm.gamma**hrl.fast_interval
@@ -82,6 +85,15 @@ class Learner:
         self._mixed_precision = execution.mixed_precision and device in MIXED_PRECISION_DEVICES
         if execution.mixed_precision and not self._mixed_precision:
             _LOG.warning("training.mixed_precision needs CUDA; on %s all is float32", device)
+
+    @property
+    def evaluated_agent(self) -> CameraNetwork:
+        """The cameras to be judged: their averaged weights (Polyak and Juditsky 1992), or the last.
+
+        ``algorithm.weight_average`` is the share that the average keeps at every update; the first
+        updates count more, so that the initial weights are soon forgotten.
+        """
+        return self.model.agent if self._average is None else self._average
 
     def update(self, batch: SequenceBatch, learning_rate: float) -> dict[str, Tensor]:
         """Do one gradient step; return metrics as tensors without axes, on the model's device.
@@ -226,23 +238,31 @@ class Learner:
 
     @torch.no_grad()
     def _follow(self) -> None:
-        """Move the target model towards the model."""
+        """Move the target model and the average towards the model."""
         if self._config.tau > 0:
             followed: list[Tensor] = list(self.target_model.parameters())
             leading: list[Tensor] = list(self.model.parameters())
             torch._foreach_lerp_(followed, leading, self._config.tau)
         elif self.n_updates % self._config.target_update_interval == 0:
             self.target_model.load_state_dict(self.model.state_dict())
+        if self._average is not None:
+            followed = list(self._average.parameters())
+            leading = list(self.model.agent.parameters())
+            kept = min(self._config.weight_average, self.n_updates / (self.n_updates + 9))
+            torch._foreach_lerp_(followed, leading, 1.0 - kept)
 
     # Any: the optimiser's state is torch's own mixture of tensors, numbers and lists.
     def state_dict(self) -> dict[str, Any]:
         """Return all that an exact continuation needs: tensors and plain numbers."""
-        return {
+        state = {
             "model": self.model.state_dict(),
             "target_model": self.target_model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "n_updates": self.n_updates,
         }
+        if self._average is not None:
+            state["average"] = self._average.state_dict()
+        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what ``state_dict`` gave."""
@@ -250,6 +270,8 @@ class Learner:
         self.target_model.load_state_dict(state["target_model"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.n_updates = state["n_updates"]
+        if self._average is not None:  # without one in the file, it begins now
+            self._average.load_state_dict(state.get("average", self.model.agent.state_dict()))
 
 
 def _without_burn_in(batch: SequenceBatch, burn_in: int) -> SequenceBatch:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from qplex_hrl.checkpoint import CheckpointError, load_checkpoint
+from qplex_hrl.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from qplex_hrl.config import RunConfig, config_from_mapping
 from qplex_hrl.types import ModelDims
 
@@ -60,6 +60,26 @@ class TrainedPolicy(NamedTuple):
         return self.weights | {_IDENTITY: identity[camera : camera + 1]}
 
 
+def export_policy(source: Path, output: Path) -> TrainedPolicy:
+    """Write a checkpoint's cameras alone, without what only training needs; return them.
+
+    The file is a checkpoint that plays wherever its source does and from which training cannot go
+    on. Folders of the machine that trained are left out of its configuration.
+
+    Raises:
+        CheckpointError: the source is missing, damaged or foreign.
+        OSError: the file cannot be written.
+    """
+    policy = load_policy(source)
+    content = {
+        "timestep": policy.timestep,
+        "config": policy.config.model_dump(mode="json", exclude={"logging"}),
+        "training": {"learner": {"average": policy.weights}},
+    }
+    save_checkpoint(output, content)
+    return policy
+
+
 def load_policy(path: Path) -> TrainedPolicy:
     """Return the cameras of a training run's checkpoint.
 
@@ -70,7 +90,10 @@ def load_policy(path: Path) -> TrainedPolicy:
     content = load_checkpoint(path)
     try:
         config = config_from_mapping(content["config"], str(path))
-        timestep, weights = content["timestep"], content["training"]["learner"]["model"]
+        timestep, learner = content["timestep"], content["training"]["learner"]
+        if "average" in learner:
+            return TrainedPolicy(config, timestep, learner["average"])
+        weights = learner["model"]
     except (KeyError, TypeError) as error:
         msg = f"{path}: not a checkpoint of a training run ({error} is missing)"
         raise CheckpointError(msg) from error

@@ -146,7 +146,7 @@ class _Run:
         evaluation = config.evaluation
         n_envs = min(evaluation.num_envs, max(evaluation.episodes, evaluation.final_episodes))
         env = make_env(config, n_envs)
-        self._evaluator = greedy_agent(self._loop.learner.model.agent, env, device)
+        self._evaluator = greedy_agent(self._loop.learner.evaluated_agent, env, device)
         self._player = AgentPlayer(env, self._evaluator)
         self._history = History()
         self._resumed_at = time.perf_counter()
@@ -265,7 +265,7 @@ class _Run:
 
     def _play(self, seeds: NDArray[np.uint64], interrupt: Interrupt) -> dict[str, Any]:
         """Return the evaluation of the present weights."""
-        self._evaluator.load_weights(self._loop.learner.model.agent)
+        self._evaluator.load_weights(self._loop.learner.evaluated_agent)
         provenance = provenance_of(self._config, f"qplex_hrl_{self.timestep}")
         with interrupt.at_once():
             return evaluate(self._player, seeds, timestep=self.timestep, provenance=provenance)

@@ -171,6 +171,20 @@ def test_target_networks_are_copied_at_intervals() -> None:
         assert torch.equal(kept, new)
 
 
+def test_the_average_of_the_weights_is_that_of_the_definition() -> None:
+    one = learner(weight_average=0.3)
+    average = [parameter.clone() for parameter in one.evaluated_agent.parameters()]
+    for update in range(1, 5):
+        one.update(windows(one, seed=update), RATE)
+        kept = min(0.3, update / (update + 9))
+        leading = one.model.agent.parameters()
+        average = [kept * old + (1 - kept) * new for old, new in zip(average, leading, strict=True)]
+    for ours, expected in zip(one.evaluated_agent.parameters(), average, strict=True):
+        torch.testing.assert_close(ours, expected)
+    last = learner()
+    assert last.evaluated_agent is last.model.agent
+
+
 def test_double_q_changes_targets_only_when_the_networks_disagree() -> None:
     def target(*, double_q: bool, n_updates: int) -> torch.Tensor:
         one = learner(double_q=double_q, tau=0.0, target_update_interval=1000)
@@ -206,20 +220,22 @@ def test_a_loss_that_is_not_finite_leaves_everything_untouched(poison: str) -> N
 
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
 def test_saving_and_loading_continues_bit_for_bit(optimizer: str) -> None:
-    one = learner(optimizer=optimizer, tau=0.0, target_update_interval=3)
+    settings = {"optimizer": optimizer, "tau": 0.0, "target_update_interval": 3}
+    one = learner(**settings, weight_average=0.99)
     batches = [windows(one, seed=seed) for seed in range(6)]
     for data in batches[:2]:
         one.update(data, RATE)
     file = io.BytesIO()
     torch.save(one.state_dict(), file)
     file.seek(0)
-    other = learner(optimizer=optimizer, tau=0.0, target_update_interval=3, seed=7)
+    other = learner(**settings, weight_average=0.99, seed=7)
     other.load_state_dict(torch.load(file, weights_only=True))
     for data in batches[2:]:
         ours, theirs = one.update(data, RATE), other.update(data, RATE)
         for name, value in ours.items():
             assert torch.equal(value, theirs[name]), name
-    for a, b in zip(weights(one), weights(other), strict=True):
+    averages = (each.evaluated_agent.parameters() for each in (one, other))
+    for a, b in [*zip(weights(one), weights(other), strict=True), *zip(*averages, strict=True)]:
         assert torch.equal(a, b)
 
 
