@@ -251,7 +251,7 @@ def context_cloud(
     out: Singles,
     n: int,
 ) -> None:
-    """Write the context's part at out[i, c, n:], if there are clouds; before the other two parts."""
+    """Write the context's part at out[i, c, n:], if there are clouds; before the other two."""
     if particles.ndim == 5:
         _measure(obs, k, pose, belief, particles, where)
         _context(pose, belief, particles, where, out, n)
