@@ -58,6 +58,9 @@ EPISODE_COLUMNS = (
 CONTEXT_FEATURES, TARGET_FEATURES, OPTION_FEATURES = 18, 32, 12
 """Lengths of the learner's feature rows (camsim/envs/features.py); feature 0 of a target: known."""
 
+CLOUD_CONTEXT_FEATURES, CLOUD_TARGET_FEATURES, CLOUD_OPTION_FEATURES = 16, 18, 5
+"""What the particle belief adds to each (camsim/envs/cloud_features.py)."""
+
 
 class FeatureLayout(NamedTuple):
     """Parts of the learner's flat observation: context | targets [T, .] | options [U, .]."""
@@ -67,12 +70,28 @@ class FeatureLayout(NamedTuple):
     context_size: int = CONTEXT_FEATURES
     target_size: int = TARGET_FEATURES
     option_size: int = OPTION_FEATURES
+    row_flag: int = 0
+    """The feature of a target that is 1 if its row is not zero."""
 
     @property
     def size(self) -> int:
         """Length D of the learner's observation."""
         rows = self.n_targets * self.target_size + self.n_actions * self.option_size
         return self.context_size + rows
+
+
+def feature_layout(n_targets: int, n_actions: int, *, clouds: bool) -> FeatureLayout:
+    """Return the layout of the learner's observation, with the rows' second parts if `clouds`."""
+    if not clouds:
+        return FeatureLayout(n_targets, n_actions)
+    return FeatureLayout(
+        n_targets,
+        n_actions,
+        context_size=CONTEXT_FEATURES + CLOUD_CONTEXT_FEATURES,
+        target_size=TARGET_FEATURES + CLOUD_TARGET_FEATURES,
+        option_size=OPTION_FEATURES + CLOUD_OPTION_FEATURES,
+        row_flag=TARGET_FEATURES,
+    )
 
 
 class CameraObsLayout(NamedTuple):

@@ -128,7 +128,7 @@ class HRLConfig(_Section):
         default=5,
         description="frames between two decisions of the fast selector; at most frame_skip",
     )
-    belief: Literal["none", "last_seen"] = Field(
+    belief: Literal["none", "last_seen", "particles"] = Field(
         default="last_seen", description="what a camera keeps of targets out of its view"
     )
     memory_frames: int = Field(

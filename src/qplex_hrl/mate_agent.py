@@ -135,6 +135,7 @@ class TrainedCamera:
             context_size=layout.context_size,
             target_size=layout.target_size,
             option_size=layout.option_size,
+            row_flag=layout.row_flag,
             state_size=0,  # of the mixer, which is not used in play
         )
         self._policy.check_sizes(self._path, dims)

@@ -32,8 +32,8 @@ class Encoding(NamedTuple):
     """What an encoder knows of every frame."""
 
     context: Tensor  # [L, n, H]
-    targets: Tensor  # [T, L, n, H], zero for unknown targets
-    known: Tensor  # [T, L, n] bool
+    targets: Tensor  # [T, L, n, H], zero for targets of which nothing is told
+    known: Tensor  # [T, L, n] bool, whether each may be selected
 
 
 def split_features(obs: Tensor, dims: ModelDims, burn_in: int = 0) -> Features:
@@ -99,8 +99,9 @@ class FlatEncoder(nn.Module):
 class TargetEncoder(nn.Module):
     """Per-target embeddings and a context vector that pools them.
 
-    The layers of the embeddings have no bias, so that an unknown target, whose features are all
-    zero, has the embedding zero and needs no mask; feature 0, ``known``, serves as their bias.
+    The layers of the embeddings have no bias, so that a target whose features are all zero has the
+    embedding zero and needs no mask; the row's flag, which is 1 for all others, serves as their
+    bias. It is feature 0, ``known``, but a particle belief tells something of every target.
     """
 
     identity: nn.Parameter | None
@@ -111,6 +112,7 @@ class TargetEncoder(nn.Module):
         ``by_index`` adds a learned vector of each camera's index, at first zero, to the context.
         """
         super().__init__()
+        self._row_flag = dims.row_flag
         self.target_mlp = nn.Sequential(
             nn.Linear(dims.target_size, hidden_size, bias=False),
             nn.ReLU(inplace=True),
@@ -125,14 +127,14 @@ class TargetEncoder(nn.Module):
 
         Args:
             context: [L, n, Fc].
-            targets: [T, L, n, Ft]; feature 0 is 1 for a target the camera knows of; for any other
-                target all features are 0.
+            targets: [T, L, n, Ft]; feature 0 is 1 for a target that may be selected, feature
+                ``row_flag`` for one whose features are not all 0.
         """
         known = targets[..., 0] > 0.5
         embeddings = self.target_mlp(targets)
-        n_known = known.sum(dim=0).clamp_min(1).unsqueeze(-1)
-        # Embeddings are not negative, so zeros of unknown targets cannot win the maximum.
-        pooled = torch.cat([context, embeddings.sum(dim=0) / n_known, embeddings.amax(dim=0)], -1)
+        n_rows = (targets[..., self._row_flag] > 0.5).sum(dim=0).clamp_min(1).unsqueeze(-1)
+        # Embeddings are not negative, so zeros of empty rows cannot win the maximum.
+        pooled = torch.cat([context, embeddings.sum(dim=0) / n_rows, embeddings.amax(dim=0)], -1)
         hidden = self.context_layer(pooled)
         return Encoding(torch.relu(_add_identity(hidden, self.identity)), embeddings, known)
 

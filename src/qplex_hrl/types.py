@@ -26,6 +26,8 @@ class ModelDims:
     target_size: int
     option_size: int
     state_size: int
+    row_flag: int = 0
+    """The feature of a target that is 1 if its row is not zero."""
 
     @property
     def obs_size(self) -> int:

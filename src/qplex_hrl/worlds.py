@@ -59,5 +59,6 @@ def model_dims(env: SelectionEnv) -> ModelDims:
         context_size=layout.context_size,
         target_size=layout.target_size,
         option_size=layout.option_size,
+        row_flag=layout.row_flag,
         state_size=env.state_size,
     )

@@ -17,6 +17,8 @@ OWN = SelectionOptions(fast_interval=1, memory_frames=20, max_episode_steps=LIMI
 REGIMES = {
     "own": OWN,
     "shared": replace(OWN, observation_mode="shared"),
+    "particles": replace(OWN, belief="particles"),
+    "shared particles": replace(OWN, belief="particles", observation_mode="shared"),
     "MATE's": replace(OWN, belief="none", executor="upstream", max_selected=9, look_options=0),
 }
 

@@ -31,6 +31,8 @@ REGIMES = {
     "upstream": replace(UPSTREAM, fast_interval=5),
     "own": OURS,
     "shared": replace(OURS, observation_mode="shared"),
+    "particles": replace(OURS, belief="particles"),
+    "shared particles": replace(OURS, belief="particles", observation_mode="shared"),
 }
 
 PLAY = """
@@ -234,8 +236,9 @@ def test_threads_do_not_matter() -> None:
     assert play_elsewhere(NUMBA_NUM_THREADS="2") == one
 
 
-def test_stored_state_continues_exactly() -> None:
-    options = replace(OURS, max_episode_steps=47)
+@pytest.mark.parametrize("regime", REGIMES)
+def test_stored_state_continues_exactly(regime: str) -> None:
+    options = replace(REGIMES[regime], max_episode_steps=47)
     env, other = make(options, 3), make(options, 3)
     rng = np.random.default_rng(94)
     last = copied(env.step(rng.integers(0, env.n_actions, (3, 4))))

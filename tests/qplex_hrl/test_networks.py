@@ -1,5 +1,7 @@
 """Encoders and option head, against formulas written out row by row."""
 
+import dataclasses
+
 import pytest
 import torch
 from small_model import observations, world
@@ -55,6 +57,23 @@ def test_encoder_pools_known_targets_only() -> None:
     expected = torch.relu(encoder.context_layer(pooled))
     torch.testing.assert_close(encoding.context, expected)
     torch.testing.assert_close(known, encoder.target_mlp(targets[[0, 2]]))
+
+
+@torch.no_grad()
+def test_encoder_pools_all_rows_that_say_something() -> None:
+    """A particle belief tells of every target; feature 0 is then only which may be selected."""
+    dims, _ = world()
+    encoder = TargetEncoder(dataclasses.replace(dims, row_flag=2), H)
+    context = torch.randn(L, ROWS, dims.context_size)
+    targets = torch.randn(3, L, ROWS, dims.target_size)
+    targets[..., 0] = 0.0
+    targets[0, ..., 0] = 1.0
+    targets[..., 2] = 1.0
+    encoding = encoder(context, targets)
+    assert encoding.known[:, 0, 0].tolist() == [True, False, False]
+    pooled = [context, encoding.targets.mean(dim=0), encoding.targets.amax(dim=0)]
+    expected = torch.relu(encoder.context_layer(torch.cat(pooled, dim=-1)))
+    torch.testing.assert_close(encoding.context, expected)
 
 
 @torch.no_grad()

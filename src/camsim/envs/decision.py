@@ -14,11 +14,12 @@ from camsim.envs.episode import (
     count_frame,
 )
 from camsim.envs.features import write_features
+from camsim.envs.particles import clear_clouds, update_clouds
 from camsim.envs.rewards import CAMERA_TERMS
 from camsim.kernels._jit import batch_kernel, device_fn, outlined_fn, row
 from camsim.kernels.boundary import BoundaryTables, trace_boundaries
 from camsim.kernels.coverage import mean_camera_score
-from camsim.kernels.observe import write_state
+from camsim.kernels.observe import SHARED, write_state
 from camsim.kernels.reset import reset_one
 from camsim.kernels.step import observe_one, step_one
 from camsim.layout import (
@@ -34,7 +35,17 @@ from camsim.layout import (
 )
 from camsim.policies.rules import TargetRules
 from camsim.policies.targets import TargetMemory, act_targets, reset_targets
-from camsim.state import Bools, Floats, Ints, ObsBuffers, SimParams, Singles, StartBoxes, Tables
+from camsim.state import (
+    Bools,
+    Floats,
+    Ints,
+    ObsBuffers,
+    SimParams,
+    Singles,
+    StartBoxes,
+    Tables,
+    Words,
+)
 
 GAP_SCALE = 50.0
 """Uncovered frames after which finding a target again earns the full exploration bonus."""
@@ -56,6 +67,9 @@ class Minds(NamedTuple):
     pose: Floats  # [N, C, POSE_COLUMNS]
     belief: Floats  # [N, C, T, BELIEF_COLUMNS]
     looks: Floats  # [N, C, N_SECTORS]
+    particles: Floats  # this and the next two: camsim.envs.particles.Clouds
+    origins: Floats
+    stream: Words
     gaps: Floats  # [N, T] frames since each target was last covered
     episode: Floats  # [N, K] running statistics, layout.EPISODE_COLUMNS
 
@@ -175,6 +189,17 @@ def _perceive(i: int, rules: Rules, s: Tables, camera_obs: Floats, minds: Minds)
         k = (i * n_cameras + c) * size
         update_belief(camera_obs, k, minds.pose, minds.belief, (i, c), rules.memory_frames)
         update_looks(minds.pose, minds.looks, i, c)
+        update_clouds(
+            camera_obs,
+            k,
+            minds.pose,
+            minds.belief,
+            minds.particles,
+            minds.origins,
+            minds.stream,
+            (i, c),
+            rules.mode == SHARED,
+        )
 
 
 @device_fn
@@ -221,6 +246,7 @@ def begin_one(
     observe_one(i, params, s, buffers, rules.mode, True)
     for c in range(s.cameras.shape[1]):
         clear_belief(minds.belief, minds.looks, i, c)
+        clear_clouds(minds.particles, minds.stream, i, c)
     _perceive(i, rules, s, buffers.camera_obs, minds)
     for t in range(s.targets.shape[1]):
         gaps = 0.0 if s.targets[i, t, T_TRACKED] > 0.0 else 1.0
@@ -251,6 +277,8 @@ def show_one(
             buffers.camera_obs,
             (i * n_cameras + c) * size,
             memory,
+            minds.particles,
+            minds.origins,
             (i, c),
             s.world[i, W_STEP],
             out.obs,

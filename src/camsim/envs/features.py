@@ -32,6 +32,12 @@ from camsim.envs.belief import (
     P_ZOOM,
     line_clearance,
 )
+from camsim.envs.cloud_features import (
+    context_cloud,
+    option_cloud,
+    row_sizes,
+    target_cloud,
+)
 from camsim.kernels._jit import device_fn, outlined_fn
 from camsim.kernels.geometry import DEG, bearing_deg, wrap_deg
 from camsim.layout import CONTEXT_FEATURES, OPTION_FEATURES, TARGET_FEATURES, WAREHOUSES
@@ -131,11 +137,17 @@ def _warehouses(
 
 @outlined_fn
 def _target(
-    obs: Floats, k: int, pose: Floats, belief: Floats, where: tuple[int, int], t: int, out: Singles
+    obs: Floats,
+    k: int,
+    pose: Floats,
+    belief: Floats,
+    where: tuple[int, int],
+    t: int,
+    out: Singles,
+    n: int,
 ) -> None:
-    """Write target t's features (spec of each in the order written)."""
+    """Write target t's features at out[i, c, n:] (spec of each in the order written)."""
     i, c = where
-    n = CONTEXT_FEATURES + TARGET_FEATURES * t
     if belief[i, c, t, B_KNOWN] == 0.0:
         for m in range(TARGET_FEATURES):
             out[i, c, n + m] = 0.0
@@ -183,13 +195,14 @@ def _expected(
     belief: Floats,
     where: tuple[int, int],
     view: tuple[float, float, float],
-    start: int,
+    rows: tuple[int, int],
     out: Singles,
     n: int,
 ) -> None:
     """Write what a view (orientation, angle, range) would hold of the known targets, at out[n:n+3].
 
-    All of them, those not seen by a known teammate, and those in view now; as shares.
+    All of them, those not seen by a known teammate, and those in view now; as shares. `rows`: start
+    and length of the targets' rows.
     """
     i, c = where
     phi, theta, reach = view
@@ -199,7 +212,7 @@ def _expected(
         if in_view(belief, where, t, phi, theta, reach):
             n_all += 1.0
             n_kept += belief[i, c, t, B_SEEN]
-            if out[i, c, start + TARGET_FEATURES * t + 24] == 0.0:
+            if out[i, c, rows[0] + rows[1] * t + 24] == 0.0:
                 n_new += 1.0
     out[i, c, n] = n_all / n_targets
     out[i, c, n + 1] = n_new / n_targets
@@ -226,6 +239,7 @@ def _option(
     pose: Floats,
     belief: Floats,
     looks: Floats,
+    particles: Floats,
     where: tuple[int, int],
     u: int,
     out: Singles,
@@ -235,9 +249,9 @@ def _option(
     A move has no targets: its shares of the largest turn and zoom stand in the place of the kind.
     """
     i, c = where
-    start = CONTEXT_FEATURES + TARGET_FEATURES * belief.shape[2]
-    n = start + OPTION_FEATURES * u
-    for m in range(OPTION_FEATURES):
+    start, target_size, option_size = row_sizes(particles)
+    n = start + target_size * belief.shape[2] + option_size * u
+    for m in range(option_size):
         out[i, c, n + m] = 0.0
     spread, phi, theta = aim(executor, catalogue, pose, belief, where, u)
     if spread < 0.0:
@@ -256,8 +270,9 @@ def _option(
     out[i, c, n + 5] = frames / _TIME_SCALE
     out[i, c, n + 6] = theta / 90.0 - 1.0
     out[i, c, n + 7] = spread / max(theta, 1.0)
-    _expected(belief, where, (phi, theta, reach), CONTEXT_FEATURES, out, n + 8)
+    _expected(belief, where, (phi, theta, reach), (start, target_size), out, n + 8)
     out[i, c, n + 11] = _stale(looks, pose, where, phi, theta)
+    option_cloud(pose, belief, particles, where, (phi, theta, reach), out, n + OPTION_FEATURES)
 
 
 @outlined_fn
@@ -267,6 +282,8 @@ def write_features(
     obs: Floats,
     k: int,
     memory: tuple[Floats, Floats, Floats],
+    particles: Floats,
+    origins: Floats,
     where: tuple[int, int],
     clock: float,
     out: Singles,
@@ -280,6 +297,8 @@ def write_features(
         obs: flat buffer of observations.
         k: offset of this camera's.
         memory: pose, belief and looks (camsim.envs.belief).
+        particles: of the particle belief (camsim.envs.particles), or empty.
+        origins: the same.
         where: (environment, camera).
         clock: frames since the episode began.
         out: [N, C, D] features.
@@ -288,8 +307,12 @@ def write_features(
     i, c = where
     pose, belief, looks = memory
     _context(obs, k, pose, belief, looks, where, clock, out)
+    start, target_size, _ = row_sizes(particles)
+    context_cloud(obs, k, pose, belief, particles, where, out, CONTEXT_FEATURES)
     for t in range(belief.shape[2]):
-        _target(obs, k, pose, belief, where, t, out)
+        n = start + target_size * t
+        _target(obs, k, pose, belief, where, t, out, n)
+        target_cloud(pose, belief, particles, origins, where, t, out, n + TARGET_FEATURES)
     for u in range(len(catalogue.look)):
-        _option(executor, catalogue, pose, belief, looks, where, u, out)
+        _option(executor, catalogue, pose, belief, looks, particles, where, u, out)
         avail[i, c, u] = available(executor, catalogue, pose, belief, where, u)

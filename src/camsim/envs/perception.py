@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from camsim.envs.actions import Catalogue, execute, selection_bits
 from camsim.envs.belief import allocate_belief, clear_belief, update_belief, update_looks
 from camsim.envs.features import write_features
+from camsim.envs.particles import allocate_clouds, clear_clouds, update_clouds
 from camsim.envs.selection import SelectionOptions, catalogue_of, executor_of
 from camsim.kernels._jit import batch_kernel, device_fn, row
-from camsim.layout import CAMERA_PUBLIC, CameraObsLayout, FeatureLayout
-from camsim.state import Bools, Floats, Ints, Singles
+from camsim.layout import CAMERA_PUBLIC, CameraObsLayout, feature_layout
+from camsim.state import Bools, Floats, Ints, Singles, Words
 
 
 class Senses(NamedTuple):
@@ -28,6 +29,9 @@ class Senses(NamedTuple):
     pose: Floats  # [N, C, POSE_COLUMNS], of which row n uses [n, camera[n]], here and below
     belief: Floats  # [N, C, T, BELIEF_COLUMNS]
     looks: Floats  # [N, C, N_SECTORS]
+    particles: Floats  # this and the next two: camsim.envs.particles.Clouds
+    origins: Floats
+    stream: Words
     selection: Ints  # [N] selected action
     motion: Floats  # [N, C, 2] turn and zoom of the next frame, degrees
     features: Singles  # [N, C, F]
@@ -39,6 +43,7 @@ class Conduct(NamedTuple):
 
     executor: int  # camsim.envs.actions.EXECUTORS, or GRID
     memory_frames: int  # how long an unseen target stays known
+    shared: bool  # the observations hold what any camera in them sees
 
 
 FORGET, PERCEIVE, SHOW, MOVE = 0, 1, 2, 3
@@ -51,9 +56,21 @@ def _sense_one(n: int, job: int, conduct: Conduct, catalogue: Catalogue, s: Sens
     k = n * (len(s.obs) // len(s.camera))
     if job == FORGET:
         clear_belief(s.belief, s.looks, n, c)
+        clear_clouds(s.particles, s.stream, n, c)
     elif job == PERCEIVE:
         update_belief(s.obs, k, s.pose, s.belief, (n, c), conduct.memory_frames)
         update_looks(s.pose, s.looks, n, c)
+        update_clouds(
+            s.obs,
+            k,
+            s.pose,
+            s.belief,
+            s.particles,
+            s.origins,
+            s.stream,
+            (n, c),
+            conduct.shared,
+        )
     elif job == SHOW:
         memory = (s.pose, s.belief, s.looks)
         write_features(
@@ -62,6 +79,8 @@ def _sense_one(n: int, job: int, conduct: Conduct, catalogue: Catalogue, s: Sens
             s.obs,
             k,
             memory,
+            s.particles,
+            s.origins,
             (n, c),
             s.clock[n],
             s.features,
@@ -101,12 +120,15 @@ class CameraMind:
         self._catalogue = catalogue_of(options, n_targets)
         n_actions = len(self._catalogue.look)
         self.selection_bits = selection_bits(self._catalogue, n_targets)  # [U, T]
-        self.feature_layout = FeatureLayout(n_targets, n_actions)
+        clouds = options.belief == "particles"
+        self.feature_layout = feature_layout(n_targets, n_actions, clouds=clouds)
         self._conduct = Conduct(
             executor=executor_of(options),
             memory_frames=0 if options.belief == "none" else options.memory_frames,
+            shared=options.observation_mode == "shared",
         )
         pose, belief, looks = allocate_belief(1, n_cameras, n_targets)
+        particles, origins, stream = allocate_clouds(1, n_cameras, n_targets, used=clouds)
         self._senses = Senses(
             camera=np.zeros(1, np.int64),
             clock=np.zeros(1),
@@ -114,6 +136,9 @@ class CameraMind:
             pose=pose,
             belief=belief,
             looks=looks,
+            particles=particles,
+            origins=origins,
+            stream=stream,
             selection=np.zeros(1, np.int64),
             motion=np.zeros((1, n_cameras, 2)),
             features=np.zeros((1, n_cameras, self.feature_layout.size), np.float32),

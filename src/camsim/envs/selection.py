@@ -16,17 +16,18 @@ from camsim.envs.actions import (
     selection_bits,
 )
 from camsim.envs.belief import allocate_belief
+from camsim.envs.particles import allocate_clouds
 from camsim.kernels.boundary import BoundaryTables, allocate_boundaries, trace_batch
 from camsim.kernels.coverage import allocate_scores
 from camsim.kernels.rng import streams_from_seeds
-from camsim.layout import EPISODE_COLUMNS, FeatureLayout, StateLayout
+from camsim.layout import EPISODE_COLUMNS, StateLayout, feature_layout
 from camsim.policies.rules import target_rules
 from camsim.policies.targets import allocate_target_memory
 from camsim.scenario import Scenario
 from camsim.sim import OBSERVATION_MODES, BatchSim, checked_seeds, load_arrays
 from camsim.state import Bools, Floats, Ints, SimParams, Singles, Words
 
-BELIEFS = ("none", "last_seen")
+BELIEFS = ("none", "last_seen", "particles")
 ACTION_MODES = ("selection", "discrete")
 
 
@@ -37,8 +38,8 @@ class SelectionOptions:
     action_mode: str = "selection"  # targets, or discrete: MATE's grid of turns and zooms
     action_levels: int = 5  # turns and zooms of the grid, each: odd, at least 3
     fast_interval: int = 5  # frames under one action
-    belief: str = "last_seen"  # none: targets in view only, as in MATE
-    memory_frames: int = 40  # how long an unseen target stays known
+    belief: str = "last_seen"  # none: targets in view only, as in MATE; or particles
+    memory_frames: int = 40  # how long an unseen target stays known, so that it may be selected
     multi_selection: bool = True  # this and the next three: of target selection only
     max_selected: int = 2  # targets in one selection
     look_options: int = 16  # actions that search instead
@@ -54,7 +55,7 @@ class SelectionOptions:
 class EnvOutput(NamedTuple):
     """Result of a reset or a decision; views of reused buffers: copy what you keep."""
 
-    obs: Singles  # [N, C, D] features of each camera's belief (FeatureLayout)
+    obs: Singles  # [N, C, D] features of each camera's belief (camsim.layout.FeatureLayout)
     state: Singles  # [N, S] rescaled global state (for training only)
     avail_actions: Bools  # [N, C, U]
     reward: Floats  # [N] discounted sum over the decision's frames
@@ -164,7 +165,9 @@ class SelectionEnv:
         self._catalogue = catalogue_of(options, self.n_targets)
         self.n_actions = len(self._catalogue.look)
         self.selection_bits = selection_bits(self._catalogue, self.n_targets)  # [U, T]
-        self.feature_layout = FeatureLayout(self.n_targets, self.n_actions)
+        self.feature_layout = feature_layout(
+            self.n_targets, self.n_actions, clouds=options.belief == "particles"
+        )
         self.obs_size = self.feature_layout.size
         sizes = (self.n_agents, self.n_targets, scenario.n_obstacles)
         self.state_size = StateLayout(*sizes).size
@@ -194,6 +197,7 @@ class SelectionEnv:
             scores = nothing
         self._minds = kernels.Minds(
             *allocate_belief(n, c, t),
+            *allocate_clouds(n, c, t, used=self.options.belief == "particles"),
             gaps=np.zeros((n, t)),
             episode=np.zeros((n, len(EPISODE_COLUMNS))),
         )
@@ -288,7 +292,8 @@ class SelectionEnv:
         )
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        parts = {"sim": self.sim._arrays(), "mind": self._minds._asdict()}
+        minds = {name: array for name, array in self._minds._asdict().items() if len(array)}
+        parts = {"sim": self.sim._arrays(), "mind": minds}
         parts["opponent"] = self._opponent_memory._asdict()
         parts["out"] = self._out._asdict()
         return {f"{part}.{name}": a for part, arrays in parts.items() for name, a in arrays.items()}

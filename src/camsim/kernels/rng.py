@@ -5,14 +5,14 @@ from numpy.typing import NDArray
 
 from camsim.kernels._jit import device_fn
 
-_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _S27 = np.uint64(27)
 _S30 = np.uint64(30)
 _S31 = np.uint64(31)
 _S11 = np.uint64(11)
-_TO_UNIT = 1.0 / 9007199254740992.0  # 2**-53
+TO_UNIT = 1.0 / 9007199254740992.0  # 2**-53
 
 
 @device_fn
@@ -26,8 +26,8 @@ def mix(value: np.uint64) -> np.uint64:
 @device_fn
 def uniform(rng: NDArray[np.uint64], i: int) -> float:
     """Return the next number of stream `i`, uniform in [0, 1)."""
-    rng[i] = rng[i] + _GAMMA
-    return np.float64(mix(rng[i]) >> _S11) * _TO_UNIT
+    rng[i] = rng[i] + GAMMA
+    return np.float64(mix(rng[i]) >> _S11) * TO_UNIT
 
 
 @device_fn
@@ -50,4 +50,4 @@ def streams_from_seeds(seeds: NDArray[np.uint64]) -> NDArray[np.uint64]:
         words = (words ^ (words >> _S27)) * _MIX_2
         return words ^ (words >> _S31)
 
-    return mixed(mixed(seeds + _GAMMA) ^ _GAMMA)
+    return mixed(mixed(seeds + GAMMA) ^ GAMMA)
