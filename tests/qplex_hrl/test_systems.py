@@ -21,7 +21,7 @@ SYSTEMS = {
     "hrl_qmix": ("selection", "rnn", "qmix", 5),
     "hrl_vdn": ("selection", "rnn", "vdn", 5),
     "hrl_qplex": ("selection", "rnn", "qplex", 5),
-    "qplex_hrl": ("selection", "hierarchical_rnn", "adaptive", 5),
+    "qplex_hrl": ("selection", "attention_rnn", "adaptive", 5),
 }
 """Actions, Q-network, mixer and frames of a slow decision, as in the contract's table."""
 
