@@ -219,7 +219,14 @@ def _frame(
     for c in range(s.cameras.shape[1]):
         u = actions[i, c]
         execute(
-            rules.executor, catalogue, minds.pose, minds.belief, (i, c), u, scratch.camera_action
+            rules.executor,
+            catalogue,
+            minds.pose,
+            minds.belief,
+            minds.particles,
+            (i, c),
+            u,
+            scratch.camera_action,
         )
     act_targets(i, opponent[0], params, s, opponent[1], scratch.target_action)
     step_one(i, params, s, scratch.camera_action, scratch.target_action, scratch.no_goal)

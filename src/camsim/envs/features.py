@@ -253,7 +253,7 @@ def _option(
     n = start + target_size * belief.shape[2] + option_size * u
     for m in range(option_size):
         out[i, c, n + m] = 0.0
-    spread, phi, theta = aim(executor, catalogue, pose, belief, where, u)
+    spread, phi, theta = aim(executor, catalogue, pose, belief, particles, where, u)
     if spread < 0.0:
         return
     reach = math.sqrt(pose[i, c, P_AREA] / theta)

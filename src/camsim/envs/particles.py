@@ -49,6 +49,7 @@ An origin is where a sighted target's present trip began, as far as the camera k
 
 _NOWHERE = 9e9  # origin of a target that was unseen for more than
 _LONG_GAP = 5.0  # frames
+_MISFIT = 20.0  # how much the misfit of the newest velocity speaks against a goal
 _START_HALF_WIDTH = 200.0  # of the square where targets of MATE's presets start
 STEP_LIGHT, STEP_HEAVY = 20.0, 10.0  # longest steps in MATE's presets
 _CHANGE = 0.05  # share of frames in which a greedy target draws new noise
@@ -107,21 +108,55 @@ def _pull(x: float, y: float, ox: float, oy: float, w: int) -> float:
     if walked * way == 0.0:
         return 1.0
     certainty = min(_CERTAINTY * walked, _CERTAINTY_LIMIT)
-    return math.exp(certainty * (dx * gx + dy * gy) / (walked * way))
+    return math.exp(certainty * ((dx * gx + dy * gy) / (walked * way) - 1.0))
+
+
+@device_fn
+def noise_towards(
+    x: float, y: float, vx: float, vy: float, step: float, w: int
+) -> tuple[float, float, float]:
+    """Return the noise that makes a target at (x, y) with goal w move by (vx, vy), and a misfit.
+
+    Noise is at most half a step, each axis (spec 11.3); misfit: how much more it would have to be,
+    in steps. A velocity of a full step may have been a longer one, cut to that length.
+    """
+    gx, gy = WAREHOUSES[w, 0] - x, WAREHOUSES[w, 1] - y
+    scale = step / max(math.sqrt(gx * gx + gy * gy), step)
+    gx, gy = gx * scale, gy * scale
+    squared = vx * vx + vy * vy
+    if squared > 0.8 * step * step:
+        longer = min(max((gx * vx + gy * vy) / squared, 1.0), 1.4)
+        vx, vy = vx * longer, vy * longer
+    nx = min(max(vx - gx, -0.5 * step), 0.5 * step)
+    ny = min(max(vy - gy, -0.5 * step), 0.5 * step)
+    return nx, ny, math.sqrt((vx - gx - nx) ** 2 + (vy - gy - ny) ** 2) / step
+
+
+@device_fn
+def _weight(belief: Floats, origins: Floats, i: int, c: int, t: int, w: int) -> float:
+    """Return the weight of goal w for a sighted target."""
+    x, y = belief[i, c, t, B_X], belief[i, c, t, B_Y]
+    here = warehouse_at(x, y)
+    if here == w:
+        return 0.0
+    weight = 1e-6 + _pull(x, y, origins[i, c, t, 0], origins[i, c, t, 1], w)
+    vx, vy, speed = belief[i, c, t, B_VX], belief[i, c, t, B_VY], belief[i, c, t, B_SPEED]
+    if here < 0 and speed > 0.0:
+        step = STEP_HEAVY if speed <= 1.05 * STEP_HEAVY else max(STEP_LIGHT, speed)
+        misfit = noise_towards(x, y, vx, vy, step, w)[2]
+        weight *= math.exp(-_MISFIT * misfit * misfit)
+    return weight
 
 
 @outlined_fn
 def goal_weights(
     belief: Floats, origins: Floats, i: int, c: int, t: int
 ) -> tuple[float, float, float, float]:
-    """Return the probabilities of a sighted target's goals: warehouses in its direction."""
-    x, y = belief[i, c, t, B_X], belief[i, c, t, B_Y]
-    ox, oy = origins[i, c, t, 0], origins[i, c, t, 1]
-    here = warehouse_at(x, y)
-    w0 = 0.0 if here == 0 else _pull(x, y, ox, oy, 0)
-    w1 = 0.0 if here == 1 else _pull(x, y, ox, oy, 1)
-    w2 = 0.0 if here == 2 else _pull(x, y, ox, oy, 2)
-    w3 = 0.0 if here == 3 else _pull(x, y, ox, oy, 3)
+    """Return the probabilities of a sighted target's goals: where it has walked and walks to."""
+    w0 = _weight(belief, origins, i, c, t, 0)
+    w1 = _weight(belief, origins, i, c, t, 1)
+    w2 = _weight(belief, origins, i, c, t, 2)
+    w3 = _weight(belief, origins, i, c, t, 3)
     total = w0 + w1 + w2 + w3
     return w0 / total, w1 / total, w2 / total, w3 / total
 
@@ -185,10 +220,7 @@ def _let_go(belief: Floats, clouds: Clouds, where: tuple[int, int], t: int) -> N
         nx = _between(stream, i, c, -0.5, 0.5) * step
         ny = _between(stream, i, c, -0.5, 0.5) * step
         if measured:  # what of its velocity does not come from the goal
-            gx, gy = WAREHOUSES[goal, 0] - x, WAREHOUSES[goal, 1] - y
-            way = max(math.sqrt(gx * gx + gy * gy), 1e-9)
-            nx = min(max(vx - gx * step / way, -0.5 * step), 0.5 * step)
-            ny = min(max(vy - gy * step / way, -0.5 * step), 0.5 * step)
+            nx, ny, _ = noise_towards(x, y, vx, vy, step, goal)
         cloud[Q_GOAL, p], cloud[Q_STEP, p] = goal, step
         cloud[Q_NOISE_X, p], cloud[Q_NOISE_Y, p] = nx, ny
 

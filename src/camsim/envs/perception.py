@@ -87,7 +87,16 @@ def _sense_one(n: int, job: int, conduct: Conduct, catalogue: Catalogue, s: Sens
             s.avail_actions,
         )
     else:
-        execute(conduct.executor, catalogue, s.pose, s.belief, (n, c), s.selection[n], s.motion)
+        execute(
+            conduct.executor,
+            catalogue,
+            s.pose,
+            s.belief,
+            s.particles,
+            (n, c),
+            s.selection[n],
+            s.motion,
+        )
 
 
 @batch_kernel
