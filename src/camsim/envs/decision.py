@@ -67,7 +67,7 @@ class Minds(NamedTuple):
     pose: Floats  # [N, C, POSE_COLUMNS]
     belief: Floats  # [N, C, T, BELIEF_COLUMNS]
     looks: Floats  # [N, C, N_SECTORS]
-    particles: Floats  # this and the next two: camsim.envs.particles.Clouds
+    particles: Floats  # this and the next two: camsim.envs.walkers.Clouds
     origins: Floats
     stream: Words
     gaps: Floats  # [N, T] frames since each target was last covered

@@ -297,7 +297,7 @@ def write_features(
         obs: flat buffer of observations.
         k: offset of this camera's.
         memory: pose, belief and looks (camsim.envs.belief).
-        particles: of the particle belief (camsim.envs.particles), or empty.
+        particles: of the particle belief (camsim.envs.walkers), or empty.
         origins: the same.
         where: (environment, camera).
         clock: frames since the episode began.

@@ -3,7 +3,7 @@
 import math
 
 from camsim.envs.belief import P_X, P_Y
-from camsim.envs.particles import Q_X, Q_Y
+from camsim.envs.walkers import Q_X, Q_Y
 from camsim.kernels._jit import outlined_fn
 from camsim.kernels.geometry import DEG
 from camsim.state import Floats, Ints
