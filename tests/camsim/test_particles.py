@@ -11,11 +11,13 @@ from compiled import from_python
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from camsim.envs import actions as acts
 from camsim.envs import belief as beliefs
-from camsim.envs import cloud_features, particles, sightlines
-from camsim.envs.belief import B_AGE, B_KNOWN, B_SEEN, B_X, B_Y
-from camsim.envs.particles import (
-    N_PARTICLES,
+from camsim.envs import cloud_features, leaning, particles, sightlines, walkers
+from camsim.envs.belief import B_AGE, B_KNOWN, B_SEEN, B_X, B_Y, P_X, P_Y
+from camsim.envs.particles import N_PARTICLES
+from camsim.envs.selection import SelectionEnv, SelectionOptions
+from camsim.envs.walkers import (
     Q_DISTANCE,
     Q_GOAL,
     Q_STEP,
@@ -25,7 +27,6 @@ from camsim.envs.particles import (
     Q_X,
     Q_Y,
 )
-from camsim.envs.selection import SelectionEnv, SelectionOptions
 from camsim.layout import (
     CLOUD_CONTEXT_FEATURES,
     CLOUD_OPTION_FEATURES,
@@ -41,9 +42,13 @@ update_belief = from_python(beliefs.update_belief)
 clear_belief = from_python(beliefs.clear_belief)
 update_clouds = from_python(particles.update_clouds)
 clear_clouds = from_python(particles.clear_clouds)
-goal_weights = from_python(particles.goal_weights)
-warehouse_at = from_python(particles.warehouse_at)
+goal_weights = from_python(walkers.goal_weights)
+warehouse_at = from_python(walkers.warehouse_at)
 watched = from_python(sightlines.watched)
+noise_towards = from_python(walkers.noise_towards)
+lean = from_python(leaning.lean)
+aim = from_python(acts.aim)
+update_pose = from_python(beliefs.read_pose)
 view_mass = from_python(cloud_features.view_mass)
 context_cloud = from_python(cloud_features.context_cloud)
 target_cloud = from_python(cloud_features.target_cloud)
@@ -157,9 +162,8 @@ def test_lost_target_walks_on_to_the_warehouse_it_headed_for(speed: float, step:
 def test_target_in_a_warehouse_goes_to_another_one() -> None:
     mind = Mind()
     mind.walk_by((900.0, 860.0), (0.0, 9.0), 3)
-    np.testing.assert_array_equal(
-        np.array(goal_weights(mind.belief, mind.origins, 0, 0, 0)), [0.0, 1 / 3, 1 / 3, 1 / 3]
-    )
+    weights = goal_weights(mind.belief, mind.origins, 0, 0, 0)
+    assert weights == pytest.approx((0.0, 1 / 3, 1 / 3, 1 / 3))
     assert 0 not in mind.take(observation())[Q_GOAL]
 
 
@@ -275,6 +279,78 @@ def test_masses_of_a_hand_made_cloud() -> None:
     assert masses == pytest.approx((0.5, 0.0, 0.5, 0.25, 0.25))
 
 
+@given(
+    st.floats(-800, 800),
+    st.floats(-800, 800),
+    st.sampled_from([10.0, 20.0]),
+    st.integers(0, 3),
+    st.floats(-0.5, 0.5),
+    st.floats(-0.5, 0.5),
+)
+def test_noise_explains_how_a_target_moves(
+    x: float, y: float, step: float, goal: int, nx: float, ny: float
+) -> None:
+    """A frame of a greedy target that walks to the goal fits to it and is repeated (spec 11.3)."""
+    gx, gy = WAREHOUSES[goal] - [x, y]
+    way = math.hypot(gx, gy)
+    ax = min(max(step * (gx / way + nx), -step), step)
+    ay = min(max(step * (gy / way + ny), -step), step)
+    shorter = min(1.0, step / max(math.hypot(ax, ay), 1e-9))
+    vx, vy = ax * shorter, ay * shorter
+    found_x, found_y, misfit = noise_towards(x, y, vx, vy, step, goal)
+    assert max(abs(found_x), abs(found_y)) <= 0.5 * step + 1e-9
+    assert misfit < 0.15
+    again = np.clip([step * gx / way + found_x, step * gy / way + found_y], -step, step)
+    again *= min(1.0, step / max(math.hypot(*again), 1e-9))
+    assert again == pytest.approx([vx, vy], abs=0.2 * step)
+
+
+@pytest.mark.parametrize(
+    ("bearings", "wanted"),
+    [
+        ([0.0], 0.0),
+        ([50.0], 20.0),
+        ([-50.0], -20.0),
+        ([37.0], 10.0),
+        ([50.0, -34.0, -36.0], -10.0),
+        ([0.0, 50.0], 20.0),  # both
+        ([-120.0], 0.0),
+    ],
+)
+def test_view_leans_to_where_most_particles_are(bearings: list[float], wanted: float) -> None:
+    """A view of 70 degrees may turn by 10 or 20 degrees; the target is not among the chosen."""
+    mind = Mind()
+    cloud = mind.take(observation(phi_deg=0.0))
+    angle = np.radians(np.resize(bearings, N_PARTICLES))
+    cloud[Q_X], cloud[Q_Y] = -500.0 + 300.0 * np.cos(angle), 300.0 * np.sin(angle)
+    view = (0.0, 70.0, 900.0)
+    chosen = np.array([-1, -1])
+    turn = lean(mind.pose, mind.particles, WHERE, chosen, view, 20.0)
+    assert turn == wanted
+    assert lean(mind.pose, mind.particles, WHERE, chosen, (0.0, 70.0, 299.0), 20.0) == 0.0
+    assert lean(mind.pose, mind.particles, WHERE, np.array([0, -1]), view, 20.0) == 0.0
+
+
+def test_leaning_keeps_the_chosen_target_well_inside() -> None:
+    """One target chosen, the other's cloud to the left: the aim turns left of the chosen one."""
+    pose, belief, _ = beliefs.allocate_belief(1, 1, 2)
+    clouds, _, _ = particles.allocate_clouds(1, 1, 2, used=True)
+    belief[0, 0, 0, [B_KNOWN, B_X]] = 1.0, 400.0
+    update_pose(observation(phi_deg=0.0), 0, pose, 0, 0)
+    pose[0, 0, [P_X, P_Y]] = 0.0
+    catalogue = acts.make_catalogue(2, multi_selection=True, max_selected=1, look_options=1)
+    clouds[0, 0, 1, Q_X], clouds[0, 0, 1, Q_Y] = 0.0, 400.0
+    where = (0, 0)
+    aims = [
+        aim(acts.EXECUTORS[executor], catalogue, pose, belief, cloud, where, 0)
+        for executor, cloud in (("lead", clouds), ("lead", np.zeros(0)), ("upstream", clouds))
+    ]
+    (spread, phi, theta), plain, upstream = aims
+    assert (spread, theta) == plain[::2]
+    assert plain[1] == upstream[1] == 0.0
+    assert phi == pytest.approx(0.5 * (0.5 * theta - 14.0))
+
+
 def make(options: SelectionOptions, n_envs: int) -> SelectionEnv:
     """An environment after its reset."""
     env = SelectionEnv(load_scenario("MATE-4v4-9"), options, n_envs)
@@ -325,7 +401,8 @@ def test_what_is_hidden_does_not_change_the_belief() -> None:
 
 @pytest.mark.parametrize("mode", ["own", "shared"])
 def test_features_are_finite_and_of_moderate_size(mode: str) -> None:
-    env = make(replace(OURS, observation_mode=mode), 4)
+    options = replace(OURS, observation_mode=mode, executor="upstream")  # which does not lean
+    env = make(options, 4)
     layout = env.feature_layout
     assert layout.context_size == CONTEXT_FEATURES + CLOUD_CONTEXT_FEATURES
     assert layout.target_size == TARGET_FEATURES + CLOUD_TARGET_FEATURES

@@ -28,7 +28,7 @@ def selection_bits(catalogue: Catalogue, n_targets: int) -> Array:
 
 @numba.njit
 def _see_and_act(  # type: ignore[no-untyped-def]  # Numba infers the types
-    obs, size, catalogue, selected, pose, belief, looks, action, allowed
+    obs, size, catalogue, selected, pose, belief, looks, no_clouds, action, allowed
 ):
     """Let every camera take in its observation, judge all actions and execute the selected one."""
     for i in range(selected.shape[0]):
@@ -39,7 +39,7 @@ def _see_and_act(  # type: ignore[no-untyped-def]  # Numba infers the types
             update_belief(obs, offset, pose, belief, where, MEMORY_FRAMES)
             for u in range(allowed.shape[2]):
                 allowed[i, c, u] = available(UPSTREAM, catalogue, pose, belief, where, u)
-            execute(UPSTREAM, catalogue, pose, belief, where, selected[i, c], action)
+            execute(UPSTREAM, catalogue, pose, belief, no_clouds, where, selected[i, c], action)
 
 
 def see_and_act(camera_obs: Array, catalogue: Catalogue, selected: Array) -> tuple[Array, Array]:
@@ -56,5 +56,5 @@ def see_and_act(camera_obs: Array, catalogue: Catalogue, selected: Array) -> tup
     action = np.zeros((n_envs, n_cameras, 2))
     memory = allocate_belief(n_envs, n_cameras, n_targets)
     obs = np.ascontiguousarray(camera_obs).reshape(-1)
-    _see_and_act(obs, size, catalogue, selected, *memory, action, allowed)
+    _see_and_act(obs, size, catalogue, selected, *memory, np.zeros(0), action, allowed)
     return action, allowed

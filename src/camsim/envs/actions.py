@@ -29,6 +29,7 @@ from camsim.envs.belief import (
     P_ZOOM,
 )
 from camsim.envs.grids import camera_grid
+from camsim.envs.leaning import lean
 from camsim.kernels._jit import device_fn, outlined_fn
 from camsim.kernels.geometry import bearing_deg, wrap_deg, zoom_for_distance_deg
 from camsim.state import Bools, Floats, Ints
@@ -46,6 +47,8 @@ LOOK_VIEWS_DEG = (55.0, 110.0)  # viewing angles of look actions
 _LEAD_FRAMES = 3.0
 _RANGE_SHARE, _RANGE_MARGIN = 1.08, 30.0  # how far past the farthest target the view must reach
 _FIT_MARGIN_DEG = 2.0
+_LEAN_MARGIN_DEG = 14.0  # a chosen target stays so far from the edge of a view that leans
+_LOOK_LEAN_DEG = 20.0  # how far a look may lean
 
 
 class Catalogue(NamedTuple):
@@ -183,7 +186,7 @@ def _pose_after(
 
 
 @outlined_fn
-def aim(
+def _aim(
     executor: int,
     catalogue: Catalogue,
     pose: Floats,
@@ -191,11 +194,7 @@ def aim(
     where: tuple[int, int],
     u: int,
 ) -> tuple[float, float, float]:
-    """Return what action u wants: angular spread of its targets, orientation, viewing angle.
-
-    All in degrees. The spread is -1 where there is nothing to aim at. A move wants the pose that it
-    leads to.
-    """
+    """Return the same as `aim`, without leaning."""
     i, c = where
     if executor == GRID:
         phi, theta = _pose_after(catalogue, pose, where, u)
@@ -210,12 +209,42 @@ def aim(
     return _aim_lead(pose, belief, catalogue.members, i, c, u)
 
 
+@device_fn
+def aim(
+    executor: int,
+    catalogue: Catalogue,
+    pose: Floats,
+    belief: Floats,
+    particles: Floats,
+    where: tuple[int, int],
+    u: int,
+) -> tuple[float, float, float]:
+    """Return what action u wants: angular spread of its targets, orientation, viewing angle.
+
+    All in degrees. The spread is -1 where there is nothing to aim at. A move wants the pose that it
+    leads to. With a particle belief the executor `lead` leans to where more targets are expected,
+    as far as its own stay well inside.
+    """
+    spread, phi, theta = _aim(executor, catalogue, pose, belief, where, u)
+    if particles.ndim == 5:  # decided when compiling
+        slack = 0.5 * (theta - spread) - _LEAN_MARGIN_DEG
+        if catalogue.look[u] >= 0:
+            slack = _LOOK_LEAN_DEG
+        if executor == LEAD and spread >= 0.0 and slack > 0.0:
+            i, c = where
+            view = (phi, theta, math.sqrt(pose[i, c, P_AREA] / theta))
+            turn = lean(pose, particles, where, catalogue.members[u], view, slack)
+            phi = wrap_deg(phi + turn)
+    return spread, phi, theta
+
+
 @outlined_fn
 def execute(
     executor: int,
     catalogue: Catalogue,
     pose: Floats,
     belief: Floats,
+    particles: Floats,
     where: tuple[int, int],
     u: int,
     action: Floats,
@@ -230,7 +259,7 @@ def execute(
         action[i, c, 0] = catalogue.moves[u, 0] * turn_limit
         action[i, c, 1] = catalogue.moves[u, 1] * zoom_limit
         return
-    spread, phi, theta = aim(executor, catalogue, pose, belief, where, u)
+    spread, phi, theta = aim(executor, catalogue, pose, belief, particles, where, u)
     turn, zoom = -turn_limit, -zoom_limit
     if spread >= 0.0:
         turn = min(max(wrap_deg(phi - pose[i, c, P_PHI]), -turn_limit), turn_limit)
@@ -262,7 +291,7 @@ def available(
                 return False
     if executor == UPSTREAM or n < 2:
         return True
-    spread, _, theta = aim(executor, catalogue, pose, belief, where, u)
+    spread, _, theta = _aim(executor, catalogue, pose, belief, where, u)
     return spread + _FIT_MARGIN_DEG <= theta
 
 

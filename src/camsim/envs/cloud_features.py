@@ -18,7 +18,7 @@ from camsim.envs.belief import (
     P_X,
     P_Y,
 )
-from camsim.envs.particles import (
+from camsim.envs.walkers import (
     Q_DISTANCE,
     Q_GOAL,
     Q_STEP,

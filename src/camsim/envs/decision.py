@@ -67,7 +67,7 @@ class Minds(NamedTuple):
     pose: Floats  # [N, C, POSE_COLUMNS]
     belief: Floats  # [N, C, T, BELIEF_COLUMNS]
     looks: Floats  # [N, C, N_SECTORS]
-    particles: Floats  # this and the next two: camsim.envs.particles.Clouds
+    particles: Floats  # this and the next two: camsim.envs.walkers.Clouds
     origins: Floats
     stream: Words
     gaps: Floats  # [N, T] frames since each target was last covered
@@ -219,7 +219,14 @@ def _frame(
     for c in range(s.cameras.shape[1]):
         u = actions[i, c]
         execute(
-            rules.executor, catalogue, minds.pose, minds.belief, (i, c), u, scratch.camera_action
+            rules.executor,
+            catalogue,
+            minds.pose,
+            minds.belief,
+            minds.particles,
+            (i, c),
+            u,
+            scratch.camera_action,
         )
     act_targets(i, opponent[0], params, s, opponent[1], scratch.target_action)
     step_one(i, params, s, scratch.camera_action, scratch.target_action, scratch.no_goal)

@@ -253,7 +253,7 @@ def _option(
     n = start + target_size * belief.shape[2] + option_size * u
     for m in range(option_size):
         out[i, c, n + m] = 0.0
-    spread, phi, theta = aim(executor, catalogue, pose, belief, where, u)
+    spread, phi, theta = aim(executor, catalogue, pose, belief, particles, where, u)
     if spread < 0.0:
         return
     reach = math.sqrt(pose[i, c, P_AREA] / theta)
@@ -297,7 +297,7 @@ def write_features(
         obs: flat buffer of observations.
         k: offset of this camera's.
         memory: pose, belief and looks (camsim.envs.belief).
-        particles: of the particle belief (camsim.envs.particles), or empty.
+        particles: of the particle belief (camsim.envs.walkers), or empty.
         origins: the same.
         where: (environment, camera).
         clock: frames since the episode began.

@@ -1,9 +1,8 @@
-"""Where targets out of view may be: a cloud of particles per camera and target.
+"""Where targets out of view may be: a cloud of guesses per camera and target (walkers).
 
-Every particle is a guess: a place, the warehouse it walks to, its speed and its noise, moved as
-greedy targets move (spec 11.3). A camera knows what its observation says and the geometry of all
-MATE worlds; even the random numbers start from its first observation. Guesses that the camera would
-surely see are refuted. Nothing is ever forgotten.
+A camera knows what its observation says and the geometry of all MATE worlds; even the random
+numbers start from its first observation. Guesses that the camera would surely see are refuted.
+Nothing is ever forgotten.
 """
 
 import math
@@ -17,7 +16,6 @@ from camsim.envs.belief import (
     B_KNOWN,
     B_MISSES,
     B_SEEN,
-    B_SPEED,
     B_VX,
     B_VY,
     B_X,
@@ -26,58 +24,33 @@ from camsim.envs.belief import (
     P_Y,
 )
 from camsim.envs.sightlines import sight_limits, surely_sees, watched
+from camsim.envs.walkers import (
+    CLOUD_ROWS,
+    NOWHERE,
+    Q_GOAL,
+    Q_NOISE_Y,
+    Q_X,
+    Q_Y,
+    Clouds,
+    begin,
+    between,
+    gather,
+    let_go,
+    open_stream,
+    uniform,
+    walk,
+)
 from camsim.kernels._jit import device_fn, outlined_fn
 from camsim.kernels.geometry import bearing_deg
-from camsim.kernels.rng import GAMMA, TO_UNIT, mix
-from camsim.layout import TERRAIN, WAREHOUSE_HALF_WIDTH, WAREHOUSES
+from camsim.layout import TERRAIN, WAREHOUSES
 from camsim.state import Floats, Words
 
 N_PARTICLES = 24
 
-# Rows of a cloud [K, P].
-Q_X, Q_Y, Q_GOAL, Q_STEP = 0, 1, 2, 3  # place, warehouse (-1: refuted), longest step per frame
-Q_NOISE_X, Q_NOISE_Y = 4, 5  # persistent part of the motion
-Q_UX, Q_UY, Q_DISTANCE = 6, 7, 8  # direction and distance from the camera; this and the next
-Q_WATCHED = 9  # in the field of view of a teammate in sight: of the last features, not kept up
-CLOUD_ROWS = 10
-
-Clouds = tuple[Floats, Floats, Words]
-"""Particles [N, C, T, K, P], origins [N, C, T, 2] and random streams [N, C]; all empty if unused.
-
-An origin is where a sighted target's present trip began, as far as the camera knows.
-"""
-
-_NOWHERE = 9e9  # origin of a target that was unseen for more than
-_LONG_GAP = 5.0  # frames
-_START_HALF_WIDTH = 200.0  # of the square where targets of MATE's presets start
-STEP_LIGHT, STEP_HEAVY = 20.0, 10.0  # longest steps in MATE's presets
-_CHANGE = 0.05  # share of frames in which a greedy target draws new noise
-_CERTAINTY, _CERTAINTY_LIMIT = 0.06, 12.0  # of a goal by its direction: per unit walked, at most
+_LONG_GAP = 5.0  # frames out of view after which a trip's origin is no longer known
 _JITTER = 10.0  # how far a respawned particle stands from its parent, each axis
 _DRAWS = 8  # tries to find an unwatched place on a way between warehouses
 _OFF_TRACK = 100.0  # how far from the straight way such a place may be, each axis
-
-
-@device_fn
-def _uniform(stream: Words, i: int, c: int) -> float:
-    """Return the next number of a camera's stream, uniform in [0, 1)."""
-    stream[i, c] = stream[i, c] + GAMMA
-    return np.float64(mix(stream[i, c]) >> np.uint64(11)) * TO_UNIT
-
-
-@device_fn
-def _between(stream: Words, i: int, c: int, low: float, high: float) -> float:
-    """Return the next number of a camera's stream, uniform in [low, high)."""
-    return low + (high - low) * _uniform(stream, i, c)
-
-
-@device_fn
-def _open_stream(obs: Floats, k: int, stream: Words, i: int, c: int) -> None:
-    """Start a stream from the camera's pose: equal first observations give equal beliefs."""
-    word = GAMMA
-    for n in (13, 14, 16, 17, 18):
-        word = mix(word ^ np.uint64(np.int64(obs[k + n] * 1048576.0)))
-    stream[i, c] = word | np.uint64(1)  # 0 stands for a stream that has not begun
 
 
 @device_fn
@@ -85,160 +58,6 @@ def clear_clouds(particles: Floats, stream: Words, i: int, c: int) -> None:
     """Forget everything: a new episode begins."""
     if particles.ndim == 5:  # decided when compiling, which works for an argument only
         stream[i, c] = np.uint64(0)
-
-
-@device_fn
-def warehouse_at(x: float, y: float) -> int:
-    """Return the warehouse that the place lies in, or -1."""
-    inner = TERRAIN - 2.0 * WAREHOUSE_HALF_WIDTH
-    if abs(x) < inner or abs(y) < inner:
-        return -1
-    if y >= 0.0:
-        return 0 if x >= 0.0 else 1
-    return 2 if x < 0.0 else 3
-
-
-@device_fn
-def _pull(x: float, y: float, ox: float, oy: float, w: int) -> float:
-    """Return the weight of goal w for a target that walked from (ox, oy) to (x, y)."""
-    dx, dy = x - ox, y - oy
-    gx, gy = WAREHOUSES[w, 0] - ox, WAREHOUSES[w, 1] - oy
-    walked, way = math.sqrt(dx * dx + dy * dy), math.sqrt(gx * gx + gy * gy)
-    if walked * way == 0.0:
-        return 1.0
-    certainty = min(_CERTAINTY * walked, _CERTAINTY_LIMIT)
-    return math.exp(certainty * (dx * gx + dy * gy) / (walked * way))
-
-
-@outlined_fn
-def goal_weights(
-    belief: Floats, origins: Floats, i: int, c: int, t: int
-) -> tuple[float, float, float, float]:
-    """Return the probabilities of a sighted target's goals: warehouses in its direction."""
-    x, y = belief[i, c, t, B_X], belief[i, c, t, B_Y]
-    ox, oy = origins[i, c, t, 0], origins[i, c, t, 1]
-    here = warehouse_at(x, y)
-    w0 = 0.0 if here == 0 else _pull(x, y, ox, oy, 0)
-    w1 = 0.0 if here == 1 else _pull(x, y, ox, oy, 1)
-    w2 = 0.0 if here == 2 else _pull(x, y, ox, oy, 2)
-    w3 = 0.0 if here == 3 else _pull(x, y, ox, oy, 3)
-    total = w0 + w1 + w2 + w3
-    return w0 / total, w1 / total, w2 / total, w3 / total
-
-
-@device_fn
-def heaviness(belief: Floats, i: int, c: int, t: int) -> float:
-    """Return the probability that a target is a heavy one, from its fastest displacement."""
-    speed = belief[i, c, t, B_SPEED]
-    if speed == 0.0:
-        return 0.5
-    return 0.0 if speed > 1.05 * STEP_HEAVY else 1.0
-
-
-@outlined_fn
-def _begin(particles: Floats, stream: Words, where: tuple[int, int], t: int) -> None:
-    """Spread a cloud over the targets' start square."""
-    i, c = where
-    cloud = particles[i, c, t]
-    for p in range(cloud.shape[1]):
-        step = STEP_HEAVY if _uniform(stream, i, c) < 0.5 else STEP_LIGHT
-        cloud[Q_X, p] = _between(stream, i, c, -_START_HALF_WIDTH, _START_HALF_WIDTH)
-        cloud[Q_Y, p] = _between(stream, i, c, -_START_HALF_WIDTH, _START_HALF_WIDTH)
-        cloud[Q_GOAL, p] = p % 4
-        cloud[Q_STEP, p] = step
-        cloud[Q_NOISE_X, p] = _between(stream, i, c, -0.5, 0.5) * step
-        cloud[Q_NOISE_Y, p] = _between(stream, i, c, -0.5, 0.5) * step
-
-
-@outlined_fn
-def _gather(
-    belief: Floats, particles: Floats, origins: Floats, where: tuple[int, int], t: int
-) -> None:
-    """Put a cloud on its target's sighting; a trip begins in a warehouse or after a long gap."""
-    i, c = where
-    x, y = belief[i, c, t, B_X], belief[i, c, t, B_Y]
-    cloud = particles[i, c, t]
-    if origins[i, c, t, 0] == _NOWHERE or warehouse_at(x, y) >= 0:
-        origins[i, c, t, 0], origins[i, c, t, 1] = x, y
-    for p in range(cloud.shape[1]):
-        cloud[Q_X, p], cloud[Q_Y, p] = x, y
-
-
-@outlined_fn
-def _let_go(belief: Floats, clouds: Clouds, where: tuple[int, int], t: int) -> None:
-    """Draw goals, speeds and noise of a cloud whose target has just gone out of view."""
-    i, c = where
-    particles, origins, stream = clouds
-    cloud = particles[i, c, t]
-    x, y = cloud[Q_X, 0], cloud[Q_Y, 0]  # the last sighting; the belief has moved on
-    belief[i, c, t, B_X], belief[i, c, t, B_Y] = x, y
-    w0, w1, w2, _ = goal_weights(belief, origins, i, c, t)
-    heavy = heaviness(belief, i, c, t)
-    vx, vy = belief[i, c, t, B_VX], belief[i, c, t, B_VY]
-    measured = vx * vx + vy * vy > 0.0 and warehouse_at(x, y) < 0
-    for p in range(cloud.shape[1]):
-        u = _uniform(stream, i, c)
-        goal = 0 if u < w0 else 1 if u < w0 + w1 else 2 if u < w0 + w1 + w2 else 3
-        step = max(STEP_LIGHT, belief[i, c, t, B_SPEED])
-        if _uniform(stream, i, c) < heavy:
-            step = STEP_HEAVY
-        nx = _between(stream, i, c, -0.5, 0.5) * step
-        ny = _between(stream, i, c, -0.5, 0.5) * step
-        if measured:  # what of its velocity does not come from the goal
-            gx, gy = WAREHOUSES[goal, 0] - x, WAREHOUSES[goal, 1] - y
-            way = max(math.sqrt(gx * gx + gy * gy), 1e-9)
-            nx = min(max(vx - gx * step / way, -0.5 * step), 0.5 * step)
-            ny = min(max(vy - gy * step / way, -0.5 * step), 0.5 * step)
-        cloud[Q_GOAL, p], cloud[Q_STEP, p] = goal, step
-        cloud[Q_NOISE_X, p], cloud[Q_NOISE_Y, p] = nx, ny
-
-
-@device_fn
-def _pushed_out(obs: Floats, k: int, x: float, y: float) -> tuple[float, float]:
-    """Return the place, moved out of the known obstacle that it lies in: so walkers slide along."""
-    start = k + 22 + 5 * int(obs[k + 1])
-    for o in range(int(obs[k + 2])):
-        j = start + 4 * o
-        qx, qy, radius = x - obs[j], y - obs[j + 1], obs[j + 2]
-        squared = qx * qx + qy * qy
-        if 0.0 < squared < radius * radius and obs[j + 3] > 0.0:
-            scale = radius / math.sqrt(squared)
-            return obs[j] + qx * scale, obs[j + 1] + qy * scale
-    return x, y
-
-
-@outlined_fn
-def _walk(
-    obs: Floats, k: int, cloud: Floats, stream: Words, where: tuple[int, int]
-) -> tuple[float, float]:
-    """Move a cloud on by one frame; return the mean displacement."""
-    i, c = where
-    sum_x, sum_y = 0.0, 0.0
-    n = cloud.shape[1]
-    for p in range(n):
-        x, y, step, goal = cloud[Q_X, p], cloud[Q_Y, p], cloud[Q_STEP, p], int(cloud[Q_GOAL, p])
-        if _uniform(stream, i, c) < _CHANGE:
-            cloud[Q_NOISE_X, p] = _between(stream, i, c, -0.5, 0.5) * step
-            cloud[Q_NOISE_Y, p] = _between(stream, i, c, -0.5, 0.5) * step
-        dx, dy = WAREHOUSES[goal, 0] - x, WAREHOUSES[goal, 1] - y
-        if max(abs(dx), abs(dy)) <= WAREHOUSE_HALF_WIDTH:  # delivered; off to another one
-            goal = (goal + 1 + int(_uniform(stream, i, c) * 3.0)) % 4
-            cloud[Q_GOAL, p] = goal
-            dx, dy = WAREHOUSES[goal, 0] - x, WAREHOUSES[goal, 1] - y
-        scale = step / math.sqrt(dx * dx + dy * dy)  # the way is longer than a step
-        ax = min(max(dx * scale + cloud[Q_NOISE_X, p], -step), step)
-        ay = min(max(dy * scale + cloud[Q_NOISE_Y, p], -step), step)
-        squared = ax * ax + ay * ay
-        if squared > step * step:
-            scale = step / math.sqrt(squared)
-            ax, ay = ax * scale, ay * scale
-        new_x, new_y = _pushed_out(obs, k, x + ax, y + ay)
-        new_x = min(max(new_x, -TERRAIN), TERRAIN)
-        new_y = min(max(new_y, -TERRAIN), TERRAIN)
-        cloud[Q_X, p], cloud[Q_Y, p] = new_x, new_y
-        sum_x += new_x - x
-        sum_y += new_y - y
-    return sum_x / n, sum_y / n
 
 
 @outlined_fn
@@ -265,13 +84,13 @@ def _redraw(
     i, c = where
     for p in range(cloud.shape[1]):
         for _ in range(_DRAWS):
-            goal = int(_uniform(stream, i, c) * 4.0)
-            other = (goal + 1 + int(_uniform(stream, i, c) * 3.0)) % 4
-            share = _uniform(stream, i, c)
+            goal = int(uniform(stream, i, c) * 4.0)
+            other = (goal + 1 + int(uniform(stream, i, c) * 3.0)) % 4
+            share = uniform(stream, i, c)
             x = WAREHOUSES[goal, 0] + share * (WAREHOUSES[other, 0] - WAREHOUSES[goal, 0])
             y = WAREHOUSES[goal, 1] + share * (WAREHOUSES[other, 1] - WAREHOUSES[goal, 1])
-            x += _between(stream, i, c, -_OFF_TRACK, _OFF_TRACK)
-            y += _between(stream, i, c, -_OFF_TRACK, _OFF_TRACK)
+            x += between(stream, i, c, -_OFF_TRACK, _OFF_TRACK)
+            y += between(stream, i, c, -_OFF_TRACK, _OFF_TRACK)
             x, y = min(max(x, -TERRAIN), TERRAIN), min(max(y, -TERRAIN), TERRAIN)
             cloud[Q_X, p], cloud[Q_Y, p], cloud[Q_GOAL, p] = x, y, goal
             if not watched(obs, k, shared, x, y):
@@ -294,13 +113,13 @@ def _renew(
     if n_left < n:
         for p in range(n):
             if cloud[Q_GOAL, p] < 0.0:
-                parent = int(_uniform(stream, i, c) * n)
+                parent = int(uniform(stream, i, c) * n)
                 while cloud[Q_GOAL, parent] < 0.0:
                     parent = (parent + 1) % n
                 for row in range(Q_GOAL, Q_NOISE_Y + 1):
                     cloud[row, p] = cloud[row, parent]
-                x = cloud[Q_X, parent] + _between(stream, i, c, -_JITTER, _JITTER)
-                y = cloud[Q_Y, parent] + _between(stream, i, c, -_JITTER, _JITTER)
+                x = cloud[Q_X, parent] + between(stream, i, c, -_JITTER, _JITTER)
+                y = cloud[Q_Y, parent] + between(stream, i, c, -_JITTER, _JITTER)
                 cloud[Q_X, p] = min(max(x, -TERRAIN), TERRAIN)
                 cloud[Q_Y, p] = min(max(y, -TERRAIN), TERRAIN)
     return False
@@ -329,18 +148,18 @@ def _follow(obs: Floats, k: int, belief: Floats, clouds: Clouds, where: tuple[in
     particles, origins, stream = clouds
     first = stream[i, c] == 0
     if first:
-        _open_stream(obs, k, stream, i, c)
+        open_stream(obs, k, stream, i, c)
     for t in range(particles.shape[2]):
         if first:
-            _begin(particles, stream, where, t)
+            begin(particles, stream, where, t)
         if first or belief[i, c, t, B_AGE] > _LONG_GAP:
-            origins[i, c, t, 0] = _NOWHERE
+            origins[i, c, t, 0] = NOWHERE
         if belief[i, c, t, B_SEEN] > 0.0:
-            _gather(belief, particles, origins, where, t)
+            gather(belief, particles, origins, where, t)
         elif not first:
             if belief[i, c, t, B_AGE] == 1.0:
-                _let_go(belief, clouds, where, t)
-            vx, vy = _walk(obs, k, particles[i, c, t], stream, where)
+                let_go(belief, clouds, where, t)
+            vx, vy = walk(obs, k, particles[i, c, t], stream, where)
             belief[i, c, t, B_VX], belief[i, c, t, B_VY] = vx, vy
 
 

@@ -29,7 +29,7 @@ class Senses(NamedTuple):
     pose: Floats  # [N, C, POSE_COLUMNS], of which row n uses [n, camera[n]], here and below
     belief: Floats  # [N, C, T, BELIEF_COLUMNS]
     looks: Floats  # [N, C, N_SECTORS]
-    particles: Floats  # this and the next two: camsim.envs.particles.Clouds
+    particles: Floats  # this and the next two: camsim.envs.walkers.Clouds
     origins: Floats
     stream: Words
     selection: Ints  # [N] selected action
@@ -87,7 +87,16 @@ def _sense_one(n: int, job: int, conduct: Conduct, catalogue: Catalogue, s: Sens
             s.avail_actions,
         )
     else:
-        execute(conduct.executor, catalogue, s.pose, s.belief, (n, c), s.selection[n], s.motion)
+        execute(
+            conduct.executor,
+            catalogue,
+            s.pose,
+            s.belief,
+            s.particles,
+            (n, c),
+            s.selection[n],
+            s.motion,
+        )
 
 
 @batch_kernel
