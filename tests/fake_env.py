@@ -20,6 +20,7 @@ class FakeLayout(NamedTuple):
     context_size: int = 2
     target_size: int = 3
     option_size: int = 2
+    row_flag: int = 0
 
     @property
     def size(self) -> int:
