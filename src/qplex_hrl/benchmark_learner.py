@@ -108,7 +108,7 @@ def shapes_case(
 
 
 def default_case(n_agents: int = 4) -> Case:
-    """Return the default network and windows of the default configuration."""
+    """Return the network of `NetworkConfig`'s defaults and 24 windows, without particle features."""
     bits = selection_bits(n_agents, 16, pairs=True)
     dims = ModelDims(
         n_agents=n_agents,
