@@ -108,7 +108,7 @@ def shapes_case(
 
 
 def default_case(n_agents: int = 4) -> Case:
-    """Return the network of `NetworkConfig`'s defaults and 24 windows, without particle features."""
+    """Return the network of `NetworkConfig` by default and 24 windows, no particle features."""
     bits = selection_bits(n_agents, 16, pairs=True)
     dims = ModelDims(
         n_agents=n_agents,
