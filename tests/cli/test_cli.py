@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -41,6 +42,20 @@ def set_train(monkeypatch: pytest.MonkeyPatch) -> Callable[[Train], None]:
         monkeypatch.setitem(sys.modules, "qplex_hrl.trainer", module)
 
     return replace
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "passive"), ("active", "active")])
+def test_idle_threads_sleep_unless_the_user_wants_otherwise(
+    given: str | None, expected: str
+) -> None:
+    code = (
+        "import os, sys; from qplex_hrl.cli import main; assert 'torch' not in sys.modules; "
+        "main(['scenarios', 'list']); print(os.environ['OMP_WAIT_POLICY'])"
+    )
+    env = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    env |= {} if given is None else {"OMP_WAIT_POLICY": given}
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=env)
+    assert run.stdout.decode().split()[-1] == expected
 
 
 def test_train_hands_over_the_validated_configuration(
