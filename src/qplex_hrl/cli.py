@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: of the command line; those of this process if None.
     """
     args = _build_parser().parse_args(arguments)
-    # PyTorch and Numba each bring OpenMP, whose idle threads spin while the other's work: with other
+    # PyTorch and Numba each bring OpenMP, whose idle threads spin while the other's work: with more
     # programs on the machine evaluation is six times slower then. Read when they are imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:

@@ -15,7 +15,6 @@ from torch import Tensor
 from qplex_hrl.config import AlgorithmConfig, HRLConfig, NetworkConfig
 from qplex_hrl.learner import Learner
 from qplex_hrl.model import QPLEXHRLModel, build_model
-from qplex_hrl.schedules import learning_rate
 from qplex_hrl.types import ModelDims, SequenceBatch
 
 END = -1
@@ -24,7 +23,10 @@ COMPLETE = ("qplex", "adaptive")  # must learn every game
 N_UPDATES = 3000
 BATCH_SIZE = 32
 RATE = 1e-4
-STEADY = 0.7  # share of the updates before the step size falls to zero
+MIXER_SCALE = 50.0  # the mixer's steps, in units of the cameras'
+CAMERAS_PART, MIXER_PART = (0.4, 0.6), (0.85, 1.0)
+"""Shares of the updates where a step size begins to fall, and where it is zero."""
+
 TABLE_BAR, LOSS_BAR = 0.5, 1e-2
 
 
@@ -94,7 +96,8 @@ def settings(mixer: str) -> tuple[NetworkConfig, AlgorithmConfig]:
     runs end where a step of the cameras moves their values further than their advantages are
     large: the best action changes all the time and lambda is in the thousands. A short memory of
     RMSprop with a small epsilon, and weights that shrink a little, bring lambda back after it has
-    been driven to an extreme.
+    been driven to an extreme. What cameras with small advantages leave to be learned when they come
+    to rest, the mixer learns afterwards (`CAMERAS_PART`, `MIXER_PART`).
     """
     mixing = {"type": mixer, "hypernet_size": 64, "n_heads": 10, "attention_layers": 3}
     network = {
@@ -107,7 +110,7 @@ def settings(mixer: str) -> tuple[NetworkConfig, AlgorithmConfig]:
         optimizer="rmsprop",
         rmsprop_alpha=0.9,
         optimizer_eps=1e-8,
-        mixer_learning_rate_scale=50.0,
+        mixer_learning_rate_scale=MIXER_SCALE,
         mixer_weight_decay=0.1,
         grad_clip=1.0,
         loss="mse",
@@ -168,12 +171,19 @@ def learn(game: Game, mixer: str, seed: int, n_updates: int = N_UPDATES) -> Outc
         build_model(dims, selection_bits, network), algorithm, HRLConfig(fast_interval=1), 0
     )
     decisions = every_decision(game)
-    steady = int(STEADY * n_updates)
     for update in range(n_updates):
         drawn = torch.randint(len(decisions.reward), (BATCH_SIZE,))
-        rate = learning_rate(max(update - steady, 0), n_updates - steady, start=RATE, end=0.0)
-        learner.update(SequenceBatch(*(field[drawn] for field in decisions)), rate)
+        share = update / n_updates
+        rate, mixer_rate = RATE * _left(share, CAMERAS_PART), RATE * _left(share, MIXER_PART)
+        batch = SequenceBatch(*(field[drawn] for field in decisions))
+        learner.update(batch, rate, MIXER_SCALE * mixer_rate)
     return _judge(game, learner.model, decisions, algorithm.gamma, started)
+
+
+def _left(share: float, part: tuple[float, float]) -> float:
+    """Return what is left of a step size: 1 before the part where it falls to 0, linearly."""
+    begin, end = part
+    return min(max((end - share) / (end - begin), 0.0), 1.0)
 
 
 @torch.no_grad()

@@ -95,19 +95,24 @@ class Learner:
         """
         return self.model.agent if self._average is None else self._average
 
-    def update(self, batch: SequenceBatch, learning_rate: float) -> dict[str, Tensor]:
+    def update(
+        self, batch: SequenceBatch, learning_rate: float, mixer_learning_rate: float | None = None
+    ) -> dict[str, Tensor]:
         """Do one gradient step; return metrics as tensors without axes, on the model's device.
 
         Args:
             batch: windows of burn_in + L decisions.
             learning_rate: of this update.
+            mixer_learning_rate: the mixer's, if the configuration treats it apart; None:
+                `learning_rate` times ``algorithm.mixer_learning_rate_scale``.
 
         Raises:
             TrainingDiverged: loss or gradient is not finite; no weight has changed.
             CompilationFailed: the update is to be compiled, and cannot be.
         """
         loss, metrics = self._loss(batch) if self._compiled is None else self._run_compiled(batch)
-        metrics["grad_norm"] = self._descend(loss, learning_rate)
+        self._set_rates(learning_rate, mixer_learning_rate)
+        metrics["grad_norm"] = self._descend(loss)
         return {name: value.detach() for name, value in metrics.items()}
 
     def _run_compiled(self, batch: SequenceBatch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -212,7 +217,14 @@ class Learner:
             return nn.functional.huber_loss(q_tot, td_target, reduction="none")
         return nn.functional.mse_loss(q_tot, td_target, reduction="none")
 
-    def _descend(self, loss: Tensor, learning_rate: float) -> Tensor:
+    def _set_rates(self, learning_rate: float, mixer_learning_rate: float | None) -> None:
+        """Set the step sizes of the next step."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate * group.get("scale", 1.0)
+            if "scale" in group and mixer_learning_rate is not None:
+                group["lr"] = mixer_learning_rate
+
+    def _descend(self, loss: Tensor) -> Tensor:
         """Step optimiser and target model; return the gradient's norm before clipping."""
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -223,8 +235,6 @@ class Learner:
                 f"gradient norm {norm.item():g}; lower algorithm.learning_rate or reward_scale"
             )
             raise TrainingDiverged(msg)
-        for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate * group.get("scale", 1.0)
         self._optimizer.step()
         for group in self._optimizer.param_groups:
             if group.get("decay", 0.0) > 0:  # apart from the gradient (Loshchilov and Hutter 2019)

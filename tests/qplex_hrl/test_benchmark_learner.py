@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from qplex_hrl import benchmark_learner as bench
 from qplex_hrl.benchmark_learner import (
@@ -13,6 +14,7 @@ from qplex_hrl.benchmark_learner import (
     PyMARL2Updates,
     Shapes,
     default_case,
+    operations_of_products,
     selection_bits,
     shapes_case,
 )
@@ -87,12 +89,30 @@ def test_our_update_takes_time(case: bench.Case) -> None:
     assert times.processor > 0.0
 
 
+def test_operations_of_products() -> None:
+    left, right = torch.ones(3, 4, requires_grad=True), torch.ones(4, 5)
+    product = 2 * 3 * 4 * 5
+    assert operations_of_products(lambda: left @ right) == product
+    assert operations_of_products(lambda: (left @ right).sum().backward()) == 2 * product
+    assert operations_of_products(lambda: torch.addmm(torch.ones(5), left, right)) == product
+    assert operations_of_products(lambda: torch.ones(7, 3, 4) @ right) == 7 * product
+    assert operations_of_products(lambda: left + left) == 0
+
+
+@pytest.mark.parametrize(("ceiling", "code"), [(0.0, 1), (float("inf"), 0)])
+def test_the_ceiling_decides(monkeypatch: pytest.MonkeyPatch, ceiling: float, code: int) -> None:
+    for name, value in {"CEILING": ceiling, "REPEATS": 2, "GROWTH": ()}.items():
+        monkeypatch.setattr(bench, name, value)
+    assert bench.benchmark_learner(None, Path(sys.executable), n_threads=1) == code
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("floor", "code"), [(0.0, 0), (float("inf"), 1)])
 def test_the_floor_decides(
     folder: Path, monkeypatch: pytest.MonkeyPatch, floor: float, code: int
 ) -> None:
-    for name, value in (("FLOOR", floor), ("REPEATS", 2), ("GROWTH", ())):
+    values = {"FLOOR": floor, "CEILING": float("inf"), "REPEATS": 2, "GROWTH": ()}
+    for name, value in values.items():
         monkeypatch.setattr(bench, name, value)
     assert bench.benchmark_learner(folder, Path(sys.executable), n_threads=1) == code
 
