@@ -25,6 +25,7 @@ __all__ = [
     "NetworkConfig",
     "Override",
     "QNetworkConfig",
+    "RayConfig",
     "RewardCoefficients",
     "RunConfig",
     "StateEncoderConfig",
@@ -388,6 +389,21 @@ class EvaluationConfig(_Section):
     seed: Seed = Field(default=10_000, description="seed of the evaluation episodes")
 
 
+class RayConfig(_Section):
+    """Training on many processes or machines with Ray; `train` alone reads nothing here."""
+
+    num_workers: Count = Field(default=4, description="rollout workers, each a process")
+    num_envs_per_worker: Count = Field(
+        default=8,
+        description="parallel environments of each; with Ray, env.num_envs is their number in all",
+    )
+    num_gpus: float = Field(
+        default=0.0,
+        ge=0,
+        description="share of a GPU that the learner takes; without a GPU it uses the CPU",
+    )
+
+
 class RunConfig(_Section):
     """A whole run."""
 
@@ -397,6 +413,7 @@ class RunConfig(_Section):
     training: TrainingConfig = TrainingConfig()
     logging: LoggingConfig = LoggingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    ray: RayConfig = RayConfig()
 
     @model_validator(mode="after")
     def _replay_holds_a_window_per_env(self) -> Self:
@@ -486,9 +503,10 @@ def dump_config(config: RunConfig) -> str:
 def config_hash(config: RunConfig) -> str:
     """Return 16 hexadecimal digits that depend on all that can change results.
 
-    Folders, intervals and trackers of the section `logging` are left out.
+    Folders, intervals and trackers of the section `logging` are left out, and `ray`: how the
+    environments are shared out among workers changes nothing but the last bits.
     """
-    content = config.model_dump(mode="json", exclude={"logging"})
+    content = config.model_dump(mode="json", exclude={"logging", "ray"})
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -110,10 +110,23 @@ class Learner:
             TrainingDiverged: loss or gradient is not finite; no weight has changed.
             CompilationFailed: the update is to be compiled, and cannot be.
         """
-        loss, metrics = self._loss(batch) if self._compiled is None else self._run_compiled(batch)
-        self._set_rates(learning_rate, mixer_learning_rate)
-        metrics["grad_norm"] = self._descend(loss)
+        loss, metrics = self.loss(batch)
+        metrics["grad_norm"] = self.backward(loss)
+        self.step(learning_rate, mixer_learning_rate)
         return {name: value.detach() for name, value in metrics.items()}
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """The gradient method with its state."""
+        return self._optimizer
+
+    def loss(self, batch: SequenceBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss and all metrics but the gradient's norm; changes nothing.
+
+        Raises:
+            CompilationFailed: the update is to be compiled, and cannot be.
+        """
+        return self._loss(batch) if self._compiled is None else self._run_compiled(batch)
 
     def _run_compiled(self, batch: SequenceBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return what ``_loss`` returns; the first call compiles."""
@@ -217,15 +230,12 @@ class Learner:
             return nn.functional.huber_loss(q_tot, td_target, reduction="none")
         return nn.functional.mse_loss(q_tot, td_target, reduction="none")
 
-    def _set_rates(self, learning_rate: float, mixer_learning_rate: float | None) -> None:
-        """Set the step sizes of the next step."""
-        for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate * group.get("scale", 1.0)
-            if "scale" in group and mixer_learning_rate is not None:
-                group["lr"] = mixer_learning_rate
+    def backward(self, loss: Tensor) -> Tensor:
+        """Give every parameter its clipped gradient; return the gradient's norm before clipping.
 
-    def _descend(self, loss: Tensor) -> Tensor:
-        """Step optimiser and target model; return the gradient's norm before clipping."""
+        Raises:
+            TrainingDiverged: loss or gradient is not finite.
+        """
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self._config.grad_clip)
@@ -235,6 +245,14 @@ class Learner:
                 f"gradient norm {norm.item():g}; lower algorithm.learning_rate or reward_scale"
             )
             raise TrainingDiverged(msg)
+        return norm
+
+    def step(self, learning_rate: float, mixer_learning_rate: float | None = None) -> None:
+        """Step optimiser and target model with the gradients of ``backward``; see ``update``."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate * group.get("scale", 1.0)
+            if "scale" in group and mixer_learning_rate is not None:
+                group["lr"] = mixer_learning_rate
         self._optimizer.step()
         for group in self._optimizer.param_groups:
             if group.get("decay", 0.0) > 0:  # apart from the gradient (Loshchilov and Hutter 2019)
@@ -244,7 +262,6 @@ class Learner:
                 )
         self.n_updates += 1
         self._follow()
-        return norm
 
     @torch.no_grad()
     def _follow(self) -> None:

@@ -1,8 +1,9 @@
 """One iteration of training after the other: collect, update, store. No files, no output."""
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -12,15 +13,16 @@ from torch import Tensor
 from camsim.envs.selection import SelectionEnv
 from qplex_hrl import schedules
 from qplex_hrl.agent import Agent
-from qplex_hrl.collector import Collector
 from qplex_hrl.config import RunConfig
 from qplex_hrl.learner import Execution, Learner
-from qplex_hrl.model import build_model, slow_interval
+from qplex_hrl.model import CameraNetwork, QPLEXHRLModel, build_model, slow_interval
 from qplex_hrl.replay import ReplayBuffer, ReplaySizes, decision_bytes
 from qplex_hrl.resources import available_memory
-from qplex_hrl.rollout import Rollout
+from qplex_hrl.rollout import Experience, Rollout
+from qplex_hrl.rows import Rows
 from qplex_hrl.seeding import Generators, make_generators
 from qplex_hrl.shaping import Shaping
+from qplex_hrl.types import ModelDims, SequenceBatch
 from qplex_hrl.worlds import model_dims
 
 _UPDATES_PER_CHUNK = 2  # enough to hide the thread's overhead, few enough for fresh weights
@@ -45,6 +47,61 @@ class Iteration(NamedTuple):
     n_frames: int  # collected
 
 
+class Updates(Protocol):
+    """What the loop needs of a learner: ours, or ours inside a framework's."""
+
+    @property
+    def model(self) -> QPLEXHRLModel:
+        """The model that learns."""
+
+    @property
+    def evaluated_agent(self) -> CameraNetwork:
+        """The cameras to be judged."""
+
+    @property
+    def n_updates(self) -> int:
+        """Gradient steps so far."""
+
+    def update(self, batch: SequenceBatch, learning_rate: float) -> dict[str, Tensor]:
+        """Do one gradient step; see ``Learner.update``."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that an exact continuation needs."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what ``state_dict`` gave."""
+
+
+class Episodes(Protocol):
+    """What the loop itself needs of the environments, wherever they run."""
+
+    def reset(self, seeds: NDArray[np.uint64]) -> None:
+        """Begin new episodes, one seed [N] per environment."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that an exact continuation needs."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what ``state_dict`` gave."""
+
+
+class Chunks(Protocol):
+    """What gives the loop its chunks; see ``Collector``."""
+
+    def start(self, network: CameraNetwork, n_decisions: int, epsilon: float) -> None:
+        """Begin a chunk, acting with a copy of ``network`` as it is now."""
+
+    def finish(self) -> Experience:
+        """Return the chunk begun by ``start``."""
+
+
+class Parts(NamedTuple):
+    """The parts of a loop that may run elsewhere."""
+
+    learner: Updates
+    episodes: Episodes
+
+
 class TrainingLoop:
     """Environments, agent, replay and learner of one run.
 
@@ -53,50 +110,50 @@ class TrainingLoop:
     where the state can be saved. The numbers do not depend on what runs in which thread.
     """
 
-    def __init__(self, config: RunConfig, env: SelectionEnv, device: torch.device) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        env: SelectionEnv,
+        device: torch.device,
+        make_parts: "MakeParts | None" = None,
+    ) -> None:
         """Build all parts and begin the first episodes.
 
         Args:
             config: of the whole run.
-            env: training environments, ``config.env.num_envs`` of them.
+            env: training environments, ``config.env.num_envs`` of them; with ``make_parts`` any
+                number, they only tell sizes.
             device: of the networks.
+            make_parts: makes learner and environments that run elsewhere.
 
         Raises:
             ValueError: the replay would not fit into memory.
         """
         self._config = config
-        self._device = device
+        self.device = device
         self._generators = make_generators(config.training.seed)
         self.counters = Counters()
-        hrl, training = config.network.hrl, config.training
-        self.learner = self._build_learner(env)
-        network = self.learner.model.agent
-        sizes = ReplaySizes(
-            n_envs=env.n_envs,
-            n_agents=env.n_agents,
-            n_actions=env.n_actions,
-            obs_size=env.obs_size,
-            state_size=env.state_size,
-            recurrent_size=network.recurrent_size,
-        )
+        training = config.training
+        model = initial_model(config, env, self._generators.init)
+        sizes = replay_sizes(env, model.agent, config.env.num_envs)
         _check_memory(sizes, training.buffer_size)
         self.replay = ReplayBuffer(
             sizes,
             capacity=training.buffer_size,
             sequence_length=training.sequence_length,
             burn_in=training.burn_in,
-            slow_period=slow_interval(hrl),
+            slow_period=slow_interval(config.network.hrl),
             rng=self._generators.replay,
         )
-        agent = Agent(
-            network,
-            n_envs=env.n_envs,
-            n_agents=env.n_agents,
-            rng=self._generators.explore,
-            device=device,
-        )
-        self.rollout = Rollout(env, agent, Shaping.from_config(config.algorithm, hrl), sizes)
-        self.rollout.reset(_draw_seeds(self._generators.env, env.n_envs))
+        parts = (make_parts or _local_parts)(config, env, model.to(device), self._generators)
+        self.learner, self.rollout = parts
+        self._begin_episodes()
+
+    @property
+    def local_rollout(self) -> Rollout:
+        """The environments, which must run in this process."""
+        assert isinstance(self.rollout, Rollout), "the environments run elsewhere"
+        return self.rollout
 
     @property
     def done(self) -> bool:
@@ -130,11 +187,11 @@ class TrainingLoop:
         """Frames of a chunk, unless an episode ends within a decision."""
         return self._chunk_length * self._frames_per_decision
 
-    def iterate(self, collector: Collector) -> Iteration:
+    def iterate(self, collector: Chunks) -> Iteration:
         """Collect one chunk, do the updates owed, store the chunk.
 
         Args:
-            collector: of this loop's rollout.
+            collector: gives chunks of this loop's environments.
 
         Raises:
             TrainingDiverged: an update was refused; the weights are those before it.
@@ -152,20 +209,10 @@ class TrainingLoop:
     def _all_collected(self) -> bool:
         return self.counters.timestep >= self._config.training.total_timesteps
 
-    def _build_learner(self, env: SelectionEnv) -> Learner:
-        config = self._config
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(self._generators.init.integers(2**63)))
-            model = build_model(
-                model_dims(env), torch.from_numpy(env.selection_bits.copy()), config.network
-            )
-        return Learner(
-            model.to(self._device),
-            config.algorithm,
-            config.network.hrl,
-            config.training.burn_in,
-            Execution(config.training.compile, config.training.mixed_precision),
-        )
+    def _begin_episodes(self) -> None:
+        n_envs = self._config.env.num_envs
+        seeds = self._generators.env.integers(0, 2**64, size=n_envs, dtype=np.uint64)
+        self.rollout.reset(seeds)
 
     @property
     def _frames_per_decision(self) -> int:
@@ -184,7 +231,7 @@ class TrainingLoop:
         batch_size, learning_rate = self._config.training.batch_size, self.learning_rate
         metrics = []
         while self.counters.update_credit >= 1:
-            batch = self.replay.sample(batch_size, self._device)
+            batch = self.replay.sample(batch_size, self.device)
             metrics.append(self.learner.update(batch, learning_rate))
             self.counters.update_credit -= 1
         return metrics
@@ -209,7 +256,11 @@ class TrainingLoop:
         }
 
     def load_state_dict(
-        self, state: dict[str, Any], replay: dict[str, NDArray[Any]] | None
+        self,
+        state: dict[str, Any],
+        replay: dict[str, NDArray[Any]] | None,
+        *,
+        new_episodes: bool = False,
     ) -> None:
         """Restore what ``state_dict`` gave.
 
@@ -217,6 +268,7 @@ class TrainingLoop:
             state: of a loop with the same configuration.
             replay: contents of the replay; if None it starts empty, and updates wait until
                 ``learning_starts`` timesteps are collected anew.
+            new_episodes: begin new ones, as a loop with another number of environments must.
 
         Raises:
             ValueError: it was written with another configuration.
@@ -226,15 +278,98 @@ class TrainingLoop:
         except RuntimeError as error:  # torch's word for weights of other shapes
             msg = f"the saved weights belong to another network: {error}".replace("\n", " ")
             raise ValueError(msg) from error
-        self.rollout.load_state_dict(state["rollout"])
+        if not new_episodes:
+            self.rollout.load_state_dict(state["rollout"])
         self.counters = Counters(**state["counters"])
         for generator, saved in zip(self._generators, state["generators"], strict=True):
             generator.bit_generator.state = saved
+        if new_episodes:
+            self._begin_episodes()
         if replay is not None:
             self.replay.load_state_dict(replay)
         else:
             self.counters.replay_timesteps = 0
             self.counters.update_credit = 0.0
+
+
+MakeParts = Callable[[RunConfig, SelectionEnv, QPLEXHRLModel, Generators], Parts]
+"""Makes the parts for a configuration, environments of its world, the initial model."""
+
+
+def initial_model(
+    config: RunConfig, env: SelectionEnv, generator: np.random.Generator
+) -> QPLEXHRLModel:
+    """Return the model that training begins with: the run's generator ``init`` decides alone."""
+    return drawn_model(config, model_dims(env), torch.from_numpy(env.selection_bits), generator)
+
+
+def drawn_model(
+    config: RunConfig, dims: ModelDims, selection_bits: Tensor, generator: np.random.Generator
+) -> QPLEXHRLModel:
+    """Return a model of these sizes with weights drawn by ``generator``."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(generator.integers(2**63)))
+        return build_model(dims, selection_bits.clone(), config.network)
+
+
+def build_learner(config: RunConfig, model: QPLEXHRLModel) -> Learner:
+    """Return the learner that a run trains ``model`` with."""
+    training = config.training
+    return Learner(
+        model,
+        config.algorithm,
+        config.network.hrl,
+        training.burn_in,
+        Execution(training.compile, training.mixed_precision),
+    )
+
+
+def build_rollout(
+    config: RunConfig,
+    env: SelectionEnv,
+    network: CameraNetwork,
+    rng: np.random.Generator,
+    rows: Rows | None = None,
+) -> Rollout:
+    """Return environments and an agent for them.
+
+    Args:
+        config: of the run.
+        env: environments of its world.
+        network: gives the agent's architecture, first weights and device.
+        rng: explores.
+        rows: of the run's environments that ``env`` is; all of them if None.
+    """
+    agent = Agent(
+        network,
+        n_envs=env.n_envs,
+        n_agents=env.n_agents,
+        rng=rng,
+        device=next(network.parameters()).device,
+        rows=rows,
+    )
+    shaping = Shaping.from_config(config.algorithm, config.network.hrl)
+    return Rollout(env, agent, shaping, replay_sizes(env, network, env.n_envs))
+
+
+def replay_sizes(env: SelectionEnv, network: CameraNetwork, n_envs: int) -> ReplaySizes:
+    """Return the sizes of what is stored for one decision of ``n_envs`` environments."""
+    return ReplaySizes(
+        n_envs=n_envs,
+        n_agents=env.n_agents,
+        n_actions=env.n_actions,
+        obs_size=env.obs_size,
+        state_size=env.state_size,
+        recurrent_size=network.recurrent_size,
+    )
+
+
+def _local_parts(
+    config: RunConfig, env: SelectionEnv, model: QPLEXHRLModel, generators: Generators
+) -> Parts:
+    """Return parts that run in this process."""
+    learner = build_learner(config, model)
+    return Parts(learner, build_rollout(config, env, model.agent, generators.explore))
 
 
 def _check_memory(sizes: ReplaySizes, buffer_size: int) -> None:
@@ -248,11 +383,6 @@ def _check_memory(sizes: ReplaySizes, buffer_size: int) -> None:
             f"{available // each}, or fewer actions (network.hrl.max_selected)"
         )
         raise ValueError(msg)
-
-
-def _draw_seeds(generator: np.random.Generator, n: int) -> NDArray[np.uint64]:
-    """Return [n] uint64 seeds of training episodes."""
-    return generator.integers(0, 2**64, size=n, dtype=np.uint64)
 
 
 def _generator_states(generators: Generators) -> list[dict[str, Any]]:
