@@ -1,6 +1,7 @@
 """The acting side of a model: epsilon-greedy cameras of N environments, memory and slow clock."""
 
 import copy
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -58,9 +59,10 @@ class Agent:
         """[N, C, R] float32: the recurrent part of the memory before the next decision."""
         return self._hidden_state[..., : self._network.recurrent_size]
 
-    def load_weights(self, network: nn.Module) -> None:
-        """Copy the parameters of ``network``, which has the same architecture."""
-        self._network.load_state_dict(network.state_dict())
+    def load_weights(self, network: nn.Module | Mapping[str, torch.Tensor]) -> None:
+        """Copy the parameters of ``network``, which has the same architecture, or its state."""
+        state = network.state_dict() if isinstance(network, nn.Module) else network
+        self._network.load_state_dict(state)
 
     @torch.no_grad()
     def act(

@@ -64,6 +64,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="qplex-hrl", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_train(commands.add_parser("train", help="train a policy and evaluate it"))
+    _add_train_ray(commands.add_parser("train-ray", help="the same with Ray, on many processes"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a checkpoint or scripted cameras"))
     _add_render(commands.add_parser("render", help="make a video of one episode"))
 
@@ -97,6 +98,17 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--device", help="training.device: auto, cpu or cuda[:i]")
     _add_log_level(parser)
     parser.set_defaults(command=_train)
+
+
+def _add_train_ray(parser: argparse.ArgumentParser) -> None:
+    _add_train(parser)
+    add = parser.add_argument
+    add("--num-workers", type=int, metavar="N", help="ray.num_workers")
+    add("--num-gpus", type=float, metavar="SHARE", help="ray.num_gpus, such as 0.5")
+    add("--project", metavar="NAME", help="log to this project of W&B, too")
+    add("--group", metavar="NAME", help="group within the project")
+    add("--address", help="of a running Ray cluster; default: RAY_ADDRESS, or this machine alone")
+    parser.set_defaults(command=_train_ray)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -156,6 +168,15 @@ def _train(args: argparse.Namespace) -> int:
     return train(config, args.resume, args.log_level)
 
 
+def _train_ray(args: argparse.Namespace) -> int:
+    from qplex_hrl.config import load_config
+
+    config = load_config(args.config, _overrides(args))
+    from qplex_hrl.rllib_train import train_ray
+
+    return train_ray(config, args.resume, args.log_level, args.address)
+
+
 def _overrides(args: argparse.Namespace) -> list["Override"]:
     """Return what the flags replace in the configuration; single flags win over `--set`."""
     from qplex_hrl.config import Override, parse_override
@@ -166,12 +187,18 @@ def _overrides(args: argparse.Namespace) -> list["Override"]:
         "--log-dir": "logging.log_dir",
         "--model-dir": "logging.model_dir",
         "--device": "training.device",
+        "--num-workers": "ray.num_workers",
+        "--num-gpus": "ray.num_gpus",
+        "--project": "logging.wandb.project",
+        "--group": "logging.wandb.group",
     }
     overrides = [parse_override(text) for text in args.settings]
     for flag, key in flags.items():
-        value = getattr(args, flag.removeprefix("--").replace("-", "_"))
+        value = getattr(args, flag.removeprefix("--").replace("-", "_"), None)
         if value is not None:
             overrides.append(Override(key, value, f"{flag} {value}"))
+            if key.startswith("logging.wandb."):
+                overrides.append(Override("logging.wandb.enabled", True, f"{flag} {value}"))
     return overrides
 
 

@@ -27,9 +27,7 @@ class Rows(NamedTuple):
         return slice(self.first, self.first + self.n)
 
 
-def draw_rows(
-    rng: np.random.Generator, shape: tuple[int, int], rows: Rows
-) -> NDArray[np.float64]:
+def draw_rows(rng: np.random.Generator, shape: tuple[int, int], rows: Rows) -> NDArray[np.float64]:
     """Return ``rng.random((K, total, C))[:, rows]``, [K, n, C], at the cost of the rows alone.
 
     The generator moves on as if all had been drawn.

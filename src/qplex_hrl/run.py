@@ -197,9 +197,7 @@ class Run:
 
     def _evaluate(self, outputs: Outputs) -> None:
         """Evaluate the present weights; keep them if they are the best so far."""
-        evaluation = self.config.evaluation
-        seeds = episode_seeds(evaluation.seed, evaluation.episodes)
-        result = self._play(seeds, outputs.interrupt)
+        result = self.evaluation(outputs.interrupt)
         is_best = self._history.take_evaluation(self.timestep, result)
         atomic_write_json(self.folder.evaluation(self.timestep), result)
         row = evaluation_row(result) | {"best_coverage": self._history.best_coverage or 0.0}
@@ -208,6 +206,11 @@ class Run:
         if is_best:
             self._save(self.folder.best)
         self._write_stats("running")
+
+    def evaluation(self, interrupt: Interrupt) -> dict[str, Any]:
+        """Return the evaluation of the present weights on the episodes of evaluations meanwhile."""
+        evaluation = self.config.evaluation
+        return self._play(episode_seeds(evaluation.seed, evaluation.episodes), interrupt)
 
     def _play(self, seeds: NDArray[np.uint64], interrupt: Interrupt) -> dict[str, Any]:
         """Return the evaluation of the present weights."""

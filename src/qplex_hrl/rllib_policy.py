@@ -1,0 +1,295 @@
+"""QPLEX-HRL as an algorithm of Ray RLlib (new API stack): `QPLEXHRLConfig`, `QPLEXHRL`.
+
+The algorithm is the training loop of standalone training with two of its parts elsewhere: the
+environments in rollout workers, the learner inside RLlib's. Checkpoints are the same files.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from ray.rllib.algorithms.algorithm import Algorithm
+from ray.rllib.algorithms.algorithm_config import AlgorithmConfig, NotProvided
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+from ray.rllib.utils.metrics import (
+    ENV_RUNNER_RESULTS,
+    LEARNER_RESULTS,
+    NUM_ENV_STEPS_SAMPLED_LIFETIME,
+)
+from ray.tune import PlacementGroupFactory
+
+from camsim.envs.selection import SelectionEnv
+from qplex_hrl.config import ConfigError, RunConfig, config_from_mapping
+from qplex_hrl.interrupt import Interrupt
+from qplex_hrl.logger import JsonlSink, WriteToAll
+from qplex_hrl.loop import Iteration, Parts, TrainingLoop
+from qplex_hrl.model import QPLEXHRLModel
+from qplex_hrl.resources import limit_threads
+from qplex_hrl.rllib_collector import RemoteEpisodes, start_workers
+from qplex_hrl.rllib_learner import GroupLearner, QPLEXHRLLearner, QPLEXHRLModule
+from qplex_hrl.rllib_runner import QPLEXHRLEnvRunner, made_env
+from qplex_hrl.run import Outputs, Run, evaluation_envs
+from qplex_hrl.run_folder import RunFolder, find_checkpoint
+from qplex_hrl.seeding import Generators
+from qplex_hrl.worlds import model_dims
+
+__all__ = ["QPLEXHRL", "QPLEXHRLConfig", "shared_out"]
+
+_LOG = logging.getLogger(__name__)
+
+
+def shared_out(config: RunConfig, source: str = "ray") -> RunConfig:
+    """Return the configuration with as many environments as all workers have together.
+
+    Raises:
+        ConfigError: it is not valid with so many.
+    """
+    n_envs = config.ray.num_workers * config.ray.num_envs_per_worker
+    content = config.model_dump(mode="json")
+    content["env"]["num_envs"] = n_envs
+    return config_from_mapping(content, source)
+
+
+class QPLEXHRLConfig(AlgorithmConfig):
+    """RLlib's settings around a run's configuration, which says everything else.
+
+    ``QPLEXHRLConfig().training(run=load_config(path)).build_algo()`` gives an algorithm that
+    trains as ``train-ray --config path`` does.
+    """
+
+    # Any: RLlib's classes are not typed.
+    def __init__(self, algo_class: Any = None) -> None:
+        """Take the defaults of every section."""
+        super().__init__(algo_class=algo_class or QPLEXHRL)
+        self.run_settings: dict[str, Any] = shared_out(RunConfig()).model_dump(mode="json")
+        self.make_env = "qplex_hrl.worlds.build_env"
+        self.write_files = True
+        self.dims: dict[str, int] = {}
+        self.selection_bits: list[list[bool]] = []
+        self.env_runner_cls = QPLEXHRLEnvRunner
+        self.num_env_runners = 0  # the algorithm adds its workers itself, and says what fails
+        self.num_cpus_per_env_runner = 1
+        self.restart_failed_env_runners = True
+        self.max_num_env_runner_restarts = -1
+        self.delay_between_env_runner_restarts_s = 0.0
+        self.max_requests_in_flight_per_env_runner = 1
+        self.log_level = "ERROR"
+        self._dont_auto_sync_env_runner_states = True  # chunks carry what workers need
+
+    def training(
+        self,
+        *,
+        run: Any = NotProvided,
+        make_env: Any = NotProvided,
+        write_files: Any = NotProvided,
+        **kwargs: Any,
+    ) -> "QPLEXHRLConfig":
+        """Set what is trained.
+
+        Args:
+            run: a ``RunConfig``; ``env.num_envs`` becomes the number of all workers' environments.
+            make_env: dotted name of a function (config, num_envs) that makes environments.
+            write_files: write metrics, evaluations and the best checkpoint to the trial's folder.
+            kwargs: of ``AlgorithmConfig.training``.
+        """
+        super().training(**kwargs)
+        if run is not NotProvided:
+            self.run_settings = shared_out(run).model_dump(mode="json")
+        if make_env is not NotProvided:
+            self.make_env = make_env
+        if write_files is not NotProvided:
+            self.write_files = write_files
+        return self
+
+    @property
+    def run_config(self) -> RunConfig:
+        """The run's configuration.
+
+        Raises:
+            ConfigError: it is not valid.
+        """
+        return shared_out(config_from_mapping(self.run_settings, "run_settings"))
+
+    def validate(self) -> None:
+        """Fill in what follows from the run's configuration, and check.
+
+        Raises:
+            ConfigError: the run's configuration is not valid.
+            ValueError: RLlib's settings do not fit.
+        """
+        config = self.run_config
+        self.run_settings = config.model_dump(mode="json")
+        if self.num_learners:
+            raise ConfigError("num_learners: the learner runs in the driver; expected 0")
+        env = made_env(self.make_env, config, 1)
+        self.dims = dict(vars(model_dims(env)))
+        self.selection_bits = env.selection_bits.tolist()
+        self.observation_space = gymnasium.spaces.Box(
+            -np.inf, np.inf, (env.n_agents, env.obs_size), np.float32
+        )
+        self.action_space = gymnasium.spaces.MultiDiscrete([env.n_actions] * env.n_agents)
+        self._choose_device(config)
+        super().validate()
+
+    def _choose_device(self, config: RunConfig) -> None:
+        """Give the learner its share of a GPU, or the CPU if there is none or it is asked for."""
+        device, share = config.training.device, config.ray.num_gpus
+        if share and device != "cpu" and not torch.cuda.is_available():
+            _LOG.warning("ray.num_gpus = %g, but there is no GPU here: the CPU learns", share)
+            share = 0.0
+        on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
+        self.num_gpus_per_learner = (share or 0.01) if on_gpu else 0
+        if device.startswith("cuda:"):
+            self.local_gpu_idx = int(device.removeprefix("cuda:"))
+
+    def get_default_rl_module_spec(self) -> RLModuleSpec:
+        """Return the team's module."""
+        return RLModuleSpec(module_class=QPLEXHRLModule)
+
+    def get_default_learner_class(self) -> type[QPLEXHRLLearner]:
+        """Return the learner around ours."""
+        return QPLEXHRLLearner
+
+    @property
+    def _model_config_auto_includes(self) -> dict[str, Any]:
+        return super()._model_config_auto_includes | {
+            "run_settings": self.run_settings,
+            "dims": self.dims,
+            "selection_bits": self.selection_bits,
+        }
+
+
+class QPLEXHRL(Algorithm):
+    """The training loop, an iteration per call of ``train``.
+
+    The result holds the contract's metrics under their names, the newest value of each, beside what
+    RLlib reports.
+    """
+
+    run: Run
+    loop: TrainingLoop
+    last: Iteration
+    """What the newest iteration reported."""
+
+    @classmethod
+    def get_default_config(cls) -> QPLEXHRLConfig:
+        """Return the default configuration."""
+        return QPLEXHRLConfig()
+
+    # Any: RLlib's classes are not typed.
+    @classmethod
+    def default_resource_request(cls, config: Any) -> PlacementGroupFactory:
+        """Return what a trial takes: the driver with its GPU share, and its workers."""
+        settings = cls.get_default_config().update_from_dict(config)
+        settings.validate()
+        driver = {"CPU": 1, "GPU": settings.num_gpus_per_learner}
+        worker = {"CPU": settings.num_cpus_per_env_runner}
+        return PlacementGroupFactory([driver] + [worker] * settings.run_config.ray.num_workers)
+
+    def setup(self, config: Any) -> None:
+        """Start workers and learner and build the loop.
+
+        Raises:
+            ClusterError: a worker cannot start.
+            ValueError: the replay would not fit into memory.
+        """
+        super().setup(config)
+        settings = self.config
+        run_config = settings.run_config
+        limit_threads(run_config.training.num_threads)
+        env = made_env(settings.make_env, run_config, evaluation_envs(run_config))
+        _compile(env)  # once, before all workers would
+        n_workers = run_config.ray.num_workers
+        self.env_runner_group.add_workers(n_workers)
+        learner = GroupLearner(self.learner_group, self._take_learner_metrics)
+        device = next(learner.model.parameters()).device
+
+        def make_parts(
+            config: RunConfig, env: SelectionEnv, model: QPLEXHRLModel, generators: Generators
+        ) -> Parts:
+            self._episodes = RemoteEpisodes(self.env_runner_group, config, generators.explore)
+            return Parts(learner, self._episodes)
+
+        self.loop = TrainingLoop(run_config, env, device, make_parts)
+        logging_config = run_config.logging
+        folders = (Path(logging_config.log_dir), Path(logging_config.model_dir))
+        if settings.write_files:
+            folders = (Path(self.logdir), Path(self.logdir))
+        self.run = Run(run_config, self.loop, env, RunFolder(*folders))
+        start_workers(self.env_runner_group, n_workers)
+        self._outputs: Outputs | None = None
+
+    def training_step(self) -> None:
+        """Do one iteration of the loop."""
+        self.last = self.loop.iterate(self._episodes)
+        self.metrics.log_value(
+            (ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME),
+            self.last.n_frames,
+            reduce="lifetime_sum",
+        )
+
+    def step(self) -> dict[str, Any]:
+        """Do one iteration, write what is due if the algorithm keeps files, return all metrics."""
+        results: dict[str, Any] = super().step()
+        if self.config.write_files:
+            self._write_files()
+            results["done"] = self.loop.done
+        counters = self.loop.counters
+        results |= self.run.latest
+        results |= {
+            "timestep": counters.timestep,
+            "timesteps_total": counters.timestep,
+            "n_updates": self.loop.learner.n_updates,
+            "n_episodes": counters.n_episodes,
+            "num_worker_restarts": self._episodes.n_lost,
+        }
+        return results
+
+    def iterate(self) -> Iteration:
+        """Train once, as a step of a run that somebody else reports; return what happened."""
+        self.train()
+        return self.last
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return the evaluation of the present weights on the configured episodes."""
+        return self.run.evaluation(Interrupt())
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Write the run's checkpoint, the same file as standalone training's, into a folder."""
+        self.run.save(Path(checkpoint_dir) / f"qplex_hrl_{self.run.timestep}.pth")
+
+    def load_checkpoint(self, checkpoint_dir: str) -> None:
+        """Go on from a checkpoint, or the newest intact one of a folder.
+
+        Raises:
+            CheckpointError: there is none.
+            ValueError: it was written with another network.
+        """
+        self.run.restore(find_checkpoint(Path(checkpoint_dir)))
+
+    def restore_env_runners(self, env_runner_group: Any) -> list[int]:
+        """Do nothing: the collector brings workers back and tells them where to begin."""
+        return []
+
+    def _write_files(self) -> None:
+        """Write what is due to the trial's folder."""
+        if self._outputs is None:
+            sink = WriteToAll([JsonlSink(self.run.folder.metrics)])
+            self._outputs = self.run.begin(sink, WriteToAll([]), Interrupt())
+        self._outputs.window.add(self.last)
+        self.run.report(self._outputs)
+        if self.loop.done:
+            self.run.finish(self._outputs)
+            self._outputs.files.close()
+
+    def _take_learner_metrics(self, results: list[Any]) -> None:
+        self.metrics.aggregate(results, key=LEARNER_RESULTS)
+
+
+def _compile(env: SelectionEnv) -> None:
+    """Run the compiled kernels once."""
+    output = env.reset(np.arange(env.n_envs, dtype=np.uint64))
+    env.step(output.avail_actions.argmax(axis=-1))
