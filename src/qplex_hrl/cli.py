@@ -16,7 +16,7 @@ from qplex_hrl.cli_benchmark import add_benchmarks
 from qplex_hrl.cli_scenarios import add_scenarios
 
 if TYPE_CHECKING:
-    from qplex_hrl.config import Override
+    from qplex_hrl.config import Override, RunConfig
 
 __all__ = ["main"]
 
@@ -108,6 +108,14 @@ def _add_train_ray(parser: argparse.ArgumentParser) -> None:
     add("--project", metavar="NAME", help="log to this project of W&B, too")
     add("--group", metavar="NAME", help="group within the project")
     add("--address", help="of a running Ray cluster; default: RAY_ADDRESS, or this machine alone")
+    add("--seeds", type=int, nargs="+", metavar="N", help="one run each, by Ray Tune")
+    add(
+        "--stop",
+        action="append",
+        default=[],
+        metavar="RESULT=VALUE",
+        help="with --seeds: end a run there, such as mean_coverage_rate=0.8; may be repeated",
+    )
     parser.set_defaults(command=_train_ray)
 
 
@@ -140,7 +148,9 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
     """Add what says which cameras play, and where."""
     add = parser.add_argument
     cameras = parser.add_mutually_exclusive_group(required=True)
-    cameras.add_argument("--checkpoint", type=Path, metavar="CKPT", help="trained cameras")
+    cameras.add_argument(
+        "--checkpoint", type=Path, metavar="CKPT", help="trained cameras; file or folder"
+    )
     cameras.add_argument("--camera-agent", metavar="NAME", help=_POLICIES)
     add("--target-agent", metavar="NAME", help=f"{_POLICIES}; default: as trained, or greedy")
     add("--scenario", metavar="S", help="preset or file; default: the checkpoint's, or MATE-4v4-9")
@@ -171,10 +181,50 @@ def _train(args: argparse.Namespace) -> int:
 def _train_ray(args: argparse.Namespace) -> int:
     from qplex_hrl.config import load_config
 
-    config = load_config(args.config, _overrides(args))
+    config = load_config(args.config, [*_wandb_overrides(args), *_overrides(args)])
+    if args.seeds is not None:
+        return _tune(config, args)
+    if args.stop:
+        raise ValueError("--stop goes with --seeds")
     from qplex_hrl.rllib_train import train_ray
 
     return train_ray(config, args.resume, args.log_level, args.address)
+
+
+def _tune(config: "RunConfig", args: argparse.Namespace) -> int:
+    if args.resume is not None:
+        raise ValueError("--resume goes on with one run; give it a seed's folder, without --seeds")
+    if min(args.seeds) < 0 or len(set(args.seeds)) < len(args.seeds):
+        raise ValueError("--seeds: expected different numbers, none below 0")
+    stop = {}
+    for text in args.stop:
+        name, _, value = text.partition("=")
+        try:
+            stop[name] = float(value)
+        except ValueError:
+            raise ValueError(f"--stop {text}: expected RESULT=NUMBER") from None
+    from qplex_hrl.rllib_tune import tune_seeds
+
+    return tune_seeds(config, args.seeds, stop, args.address)
+
+
+def _wandb_overrides(args: argparse.Namespace) -> list["Override"]:
+    """Return what --project and --group mean: W&B, offline where there is no key to log in with."""
+    from qplex_hrl.config import Override
+
+    if args.project is None and args.group is None:
+        return []
+    flag = "--project" if args.project is not None else "--group"
+    overrides = [Override("logging.wandb.enabled", True, flag)]
+    mode = os.environ.get("WANDB_MODE")
+    netrc = Path(os.environ.get("NETRC", "~/.netrc")).expanduser()
+    has_key = "WANDB_API_KEY" in os.environ or (
+        netrc.is_file() and "wandb" in netrc.read_text(encoding="utf-8", errors="replace")
+    )
+    if mode != "online" and (mode == "offline" or not has_key):
+        print("W&B: offline, files only (no key to log in with)", file=sys.stderr)
+        overrides.append(Override("logging.wandb.mode", "offline", flag))
+    return overrides
 
 
 def _overrides(args: argparse.Namespace) -> list["Override"]:
@@ -197,8 +247,6 @@ def _overrides(args: argparse.Namespace) -> list["Override"]:
         value = getattr(args, flag.removeprefix("--").replace("-", "_"), None)
         if value is not None:
             overrides.append(Override(key, value, f"{flag} {value}"))
-            if key.startswith("logging.wandb."):
-                overrides.append(Override("logging.wandb.enabled", True, f"{flag} {value}"))
     return overrides
 
 
@@ -212,15 +260,15 @@ def _evaluate(args: argparse.Namespace) -> int:
     from camsim.files import atomic_write_json
     from qplex_hrl.evaluate import World, evaluate_checkpoint, evaluate_scripted
     from qplex_hrl.resources import resolve_device
+    from qplex_hrl.run_folder import find_checkpoint
     from qplex_hrl.seeding import episode_seeds
 
     world = World(args.scenario, args.target_agent, args.shared_field_of_view)
     seeds = episode_seeds(args.seed, args.episodes)
     if args.checkpoint is not None:
         device = resolve_device(args.device)
-        result = evaluate_checkpoint(
-            args.checkpoint, world, seeds, num_envs=EVALUATION_ENVS, device=device
-        )
+        path = find_checkpoint(args.checkpoint)
+        result = evaluate_checkpoint(path, world, seeds, num_envs=EVALUATION_ENVS, device=device)
     else:
         result = evaluate_scripted(args.camera_agent, world, seeds, num_envs=EVALUATION_ENVS)
     _print_evaluation(result)
@@ -235,12 +283,14 @@ def _render(args: argparse.Namespace) -> int:
     from camsim.render import check_video_path
     from qplex_hrl.evaluate import World
     from qplex_hrl.resources import resolve_device
+    from qplex_hrl.run_folder import find_checkpoint
     from qplex_hrl.watch import render_episode, watch_checkpoint, watch_scripted
 
     check_video_path(args.output)
     world = World(args.scenario, args.target_agent, args.shared_field_of_view)
     if args.checkpoint is not None:
-        frames = watch_checkpoint(args.checkpoint, world, args.seed, resolve_device(args.device))
+        path = find_checkpoint(args.checkpoint)
+        frames = watch_checkpoint(path, world, args.seed, resolve_device(args.device))
     else:
         frames = watch_scripted(args.camera_agent, world, args.seed)
     n_frames = render_episode(
@@ -252,8 +302,9 @@ def _render(args: argparse.Namespace) -> int:
 
 def _export(args: argparse.Namespace) -> int:
     from qplex_hrl.policy import export_policy
+    from qplex_hrl.run_folder import find_checkpoint
 
-    policy = export_policy(args.checkpoint, args.output)
+    policy = export_policy(find_checkpoint(args.checkpoint), args.output)
     size = args.output.stat().st_size
     print(f"{args.output}: cameras after {policy.timestep:,} timesteps, {size / 1e3:.0f} kB")
     return DONE

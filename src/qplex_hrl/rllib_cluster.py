@@ -12,10 +12,12 @@ from pathlib import Path
 
 from qplex_hrl.config import RunConfig
 
-__all__ = ["ClusterError", "check_ray", "cluster"]
+__all__ = ["RLLIB_LOG_LEVEL", "ClusterError", "check_ray", "cluster"]
 
 OBJECT_STORE_BYTES = 256 * 2**20  # at least; a chunk of every worker and a few copies of weights
 CHUNK_BYTES_PER_ENV = 2**19  # generous: chunk and state of one environment
+
+RLLIB_LOG_LEVEL = "CRITICAL"  # what it tells meanwhile, the collector tells better
 
 _LOG = logging.getLogger(__name__)
 _SETTINGS = {  # read by Ray when it is imported, inherited by every process it starts
@@ -24,6 +26,7 @@ _SETTINGS = {  # read by Ray when it is imported, inherited by every process it 
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_SYNCER": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
 
 
@@ -39,6 +42,7 @@ def check_ray() -> None:
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
+    logging.getLogger("ray.rllib").setLevel(RLLIB_LOG_LEVEL)
     try:
         import_module("ray.rllib")
     except ImportError as error:
@@ -75,7 +79,9 @@ def cluster(config: RunConfig, address: str | None, n_trials: int = 1) -> Iterat
             else:
                 n_cores = os.cpu_count() or 1
                 if n_wanted > n_cores:
-                    _LOG.warning("%d processes share %d cores", n_wanted, n_cores)
+                    _LOG.warning(
+                        "%d rollout workers and the learner share %d cores", n_wanted - 1, n_cores
+                    )
                 watcher = _start_watcher(Path(folder))
                 n_envs = n_trials * config.ray.num_workers * config.ray.num_envs_per_worker
                 ray.init(

@@ -7,7 +7,7 @@ frame is lost or counted twice, and the numbers are those of a run in which noth
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -73,7 +73,11 @@ class RemoteEpisodes:
     """The environments of a run, in the workers of a group, as the training loop sees them."""
 
     def __init__(
-        self, group: EnvRunnerGroup, config: RunConfig, explore: np.random.Generator
+        self,
+        group: EnvRunnerGroup,
+        config: RunConfig,
+        explore: np.random.Generator,
+        put: Callable[[Any], Any] = ray.put,
     ) -> None:
         """Take over the group, whose workers are ready.
 
@@ -81,7 +85,9 @@ class RemoteEpisodes:
             group: one worker for each part of the environments.
             config: of the run.
             explore: the run's generator; after each chunk it stands where the workers' do.
+            put: makes an object known to all workers.
         """
+        self._put = put
         self._group = group
         n, total = config.ray.num_envs_per_worker, config.env.num_envs
         self._rows = {
@@ -132,7 +138,7 @@ class RemoteEpisodes:
         """Begin a chunk in all workers, acting with a copy of ``network`` as it is now."""
         assert self._request is None, "finish the chunk before the next one"
         weights = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
-        self._request = (n_decisions, epsilon, ray.put(weights))
+        self._request = (n_decisions, epsilon, self._put(weights))
         self._replies = {}
         self._sent = set()
         self._send_what_is_missing()

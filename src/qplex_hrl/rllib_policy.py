@@ -5,12 +5,14 @@ environments in rollout workers, the learner inside RLlib's. Checkpoints are the
 """
 
 import logging
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 import torch
+from pyarrow.fs import LocalFileSystem
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig, NotProvided
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
@@ -22,18 +24,22 @@ from ray.rllib.utils.metrics import (
 from ray.tune import PlacementGroupFactory
 
 from camsim.envs.selection import SelectionEnv
-from qplex_hrl.config import ConfigError, RunConfig, config_from_mapping
+from camsim.files import atomic_write_text
+from qplex_hrl.checkpoint import load_checkpoint
+from qplex_hrl.config import ConfigError, RunConfig, config_from_mapping, dump_config
 from qplex_hrl.interrupt import Interrupt
-from qplex_hrl.logger import JsonlSink, WriteToAll
+from qplex_hrl.logger import WriteToAll
 from qplex_hrl.loop import Iteration, Parts, TrainingLoop
 from qplex_hrl.model import QPLEXHRLModel
 from qplex_hrl.resources import limit_threads
+from qplex_hrl.rllib_cluster import RLLIB_LOG_LEVEL
 from qplex_hrl.rllib_collector import RemoteEpisodes, start_workers
 from qplex_hrl.rllib_learner import GroupLearner, QPLEXHRLLearner, QPLEXHRLModule
 from qplex_hrl.rllib_runner import QPLEXHRLEnvRunner, made_env
 from qplex_hrl.run import Outputs, Run, evaluation_envs
 from qplex_hrl.run_folder import RunFolder, find_checkpoint
 from qplex_hrl.seeding import Generators
+from qplex_hrl.trainer import file_sinks
 from qplex_hrl.worlds import model_dims
 
 __all__ = ["QPLEXHRL", "QPLEXHRLConfig", "shared_out"]
@@ -76,7 +82,7 @@ class QPLEXHRLConfig(AlgorithmConfig):
         self.max_num_env_runner_restarts = -1
         self.delay_between_env_runner_restarts_s = 0.0
         self.max_requests_in_flight_per_env_runner = 1
-        self.log_level = "ERROR"
+        self.log_level = RLLIB_LOG_LEVEL
         self._dont_auto_sync_env_runner_states = True  # chunks carry what workers need
 
     def training(
@@ -155,7 +161,7 @@ class QPLEXHRLConfig(AlgorithmConfig):
 
     @property
     def _model_config_auto_includes(self) -> dict[str, Any]:
-        return super()._model_config_auto_includes | {
+        return dict(super()._model_config_auto_includes) | {
             "run_settings": self.run_settings,
             "dims": self.dims,
             "selection_bits": self.selection_bits,
@@ -214,13 +220,19 @@ class QPLEXHRL(Algorithm):
             return Parts(learner, self._episodes)
 
         self.loop = TrainingLoop(run_config, env, device, make_parts)
-        logging_config = run_config.logging
-        folders = (Path(logging_config.log_dir), Path(logging_config.model_dir))
-        if settings.write_files:
-            folders = (Path(self.logdir), Path(self.logdir))
-        self.run = Run(run_config, self.loop, env, RunFolder(*folders))
+        self.run = Run(run_config, self.loop, env, self._folder(run_config))
         start_workers(self.env_runner_group, n_workers)
         self._outputs: Outputs | None = None
+
+    def _folder(self, config: RunConfig) -> RunFolder:
+        """Return where the run's files go: the trial's results, or as configured."""
+        if not self.config.write_files:
+            return RunFolder(Path(config.logging.log_dir), Path(config.logging.model_dir))
+        storage = self._storage
+        kept = storage is not None and isinstance(storage.storage_filesystem, LocalFileSystem)
+        folder = Path(storage.trial_fs_path if kept else self.logdir)
+        folder.mkdir(parents=True, exist_ok=True)
+        return RunFolder(folder, folder)
 
     def training_step(self) -> None:
         """Do one iteration of the loop."""
@@ -235,9 +247,13 @@ class QPLEXHRL(Algorithm):
         """Do one iteration, write what is due if the algorithm keeps files, return all metrics."""
         results: dict[str, Any] = super().step()
         if self.config.write_files:
+            n_evaluations = self.run.n_evaluations
             self._write_files()
+            results["should_checkpoint"] = self.run.n_evaluations > n_evaluations
             results["done"] = self.loop.done
         counters = self.loop.counters
+        for name in ("mean_coverage_rate", "best_coverage"):  # Tune wants them from the start
+            results.setdefault(name, float("nan"))
         results |= self.run.latest
         results |= {
             "timestep": counters.timestep,
@@ -269,6 +285,41 @@ class QPLEXHRL(Algorithm):
             ValueError: it was written with another network.
         """
         self.run.restore(find_checkpoint(Path(checkpoint_dir)))
+        if self.config.write_files:
+            self.run.folder.rewind(self.run.timestep)
+
+    def save_to_path(self, path: Any = None, **kwargs: Any) -> str:
+        """Write what ``save_checkpoint`` writes; RLlib's own would be a pickle.
+
+        Args:
+            path: a folder, made if need be; a temporary one if None.
+            kwargs: what RLlib may pass; unused.
+        """
+        folder = Path(tempfile.mkdtemp() if path is None else path)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.save_checkpoint(str(folder))
+        return str(folder)
+
+    def restore_from_path(self, path: Any, **kwargs: Any) -> None:
+        """Read what ``save_to_path`` wrote, or any checkpoint of ours."""
+        self.load_checkpoint(str(path))
+
+    @classmethod
+    def from_checkpoint(cls, path: Any, **kwargs: Any) -> "QPLEXHRL":
+        """Return an algorithm that goes on from a checkpoint of either trainer.
+
+        Args:
+            path: the file, or a folder: then its newest intact one.
+            kwargs: what RLlib may pass; unused.
+
+        Raises:
+            CheckpointError: there is none.
+        """
+        file = find_checkpoint(Path(path))
+        run = config_from_mapping(load_checkpoint(file)["config"], str(file))
+        algorithm: QPLEXHRL = QPLEXHRLConfig().training(run=run).build_algo()
+        algorithm.load_checkpoint(str(file))
+        return algorithm
 
     def restore_env_runners(self, env_runner_group: Any) -> list[int]:
         """Do nothing: the collector brings workers back and tells them where to begin."""
@@ -277,7 +328,8 @@ class QPLEXHRL(Algorithm):
     def _write_files(self) -> None:
         """Write what is due to the trial's folder."""
         if self._outputs is None:
-            sink = WriteToAll([JsonlSink(self.run.folder.metrics)])
+            atomic_write_text(self.run.folder.config, dump_config(self.run.config))
+            sink = file_sinks(self.run.config, self.run.folder, self.run.timestep)
             self._outputs = self.run.begin(sink, WriteToAll([]), Interrupt())
         self._outputs.window.add(self.last)
         self.run.report(self._outputs)

@@ -79,6 +79,11 @@ class Run:
         """Frames collected so far."""
         return self._loop.counters.timestep
 
+    @property
+    def n_evaluations(self) -> int:
+        """Evaluations so far, without the final one."""
+        return len(self._history.evaluations)
+
     def restore(self, path: Path) -> None:
         """Go on where the checkpoint was written.
 

@@ -31,7 +31,7 @@ from qplex_hrl.run import DIVERGED, DONE, INTERRUPTED, Run, evaluation_envs
 from qplex_hrl.run_folder import RunFolder, find_checkpoint
 from qplex_hrl.worlds import build_env
 
-__all__ = ["DIVERGED", "DONE", "INTERRUPTED", "check_trackers", "execute", "train"]
+__all__ = ["DIVERGED", "DONE", "INTERRUPTED", "check_trackers", "execute", "file_sinks", "train"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -128,19 +128,38 @@ def _sinks(
     config: RunConfig, folder: RunFolder, timestep: int, console: Console
 ) -> Iterator[tuple[MetricSink, MetricSink]]:
     """Open the configured sinks: those that keep the metrics, and the progress bar."""
-    logging_config = config.logging
-    files: list[MetricSink] = [JsonlSink(folder.metrics)]
+    files = file_sinks(config, folder, timestep)
     try:
-        if logging_config.tensorboard:
-            files.append(TensorBoardSink(folder.log_dir, timestep))
-        if logging_config.wandb.enabled:
-            tracker = logging_config.wandb
-            settings = WandbSettings(tracker.project, tracker.group, tracker.mode)
-            files.append(WandbSink(settings, folder.log_dir, config.model_dump(mode="json")))
         bar = ConsoleSink(config.training.total_timesteps, timestep, console)
         try:
-            yield WriteToAll(files), bar
+            yield files, bar
         finally:
             bar.close()
     finally:
+        files.close()
+
+
+def file_sinks(config: RunConfig, folder: RunFolder, timestep: int) -> MetricSink:
+    """Open the configured sinks that keep the metrics, as one.
+
+    Args:
+        config: of the run.
+        folder: its log folder exists.
+        timestep: where the run begins or goes on.
+
+    Raises:
+        TrackerError: W&B does not start.
+        OSError: a file cannot be written.
+    """
+    files: list[MetricSink] = [JsonlSink(folder.metrics)]
+    try:
+        if config.logging.tensorboard:
+            files.append(TensorBoardSink(folder.log_dir, timestep))
+        if config.logging.wandb.enabled:
+            tracker = config.logging.wandb
+            settings = WandbSettings(tracker.project, tracker.group, tracker.mode)
+            files.append(WandbSink(settings, folder.log_dir, config.model_dump(mode="json")))
+    except BaseException:
         WriteToAll(files).close()
+        raise
+    return WriteToAll(files)

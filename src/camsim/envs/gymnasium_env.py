@@ -108,7 +108,7 @@ class MateEnv(gymnasium.Env[Obs, NDArray[Any]]):
             self._info(),
         )
 
-    def render(self) -> NDArray[np.uint8] | None:
+    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override, unused-ignore]
         """Return a picture [H, W, 3] in mode rgb_array; show it in mode human."""
         return self._screen.render()
 
@@ -215,7 +215,10 @@ class MateVectorEnv(VectorEnv[Obs, NDArray[Any], NDArray[Any]]):
             self._infos(np.ones(self.num_envs, np.bool_)),
         )
 
-    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
+    # Gymnasium 1.2 names its type of a picture by a variable that nothing binds.
+    def render(  # type: ignore[override, unused-ignore]
+        self,
+    ) -> tuple[NDArray[np.uint8], ...] | None:
         """Return a picture [H, W, 3] of each world in mode rgb_array."""
         if self.render_mode is None:
             logger.warn("render() without a render_mode; choose one when making the environment")

@@ -10,7 +10,7 @@ from camsim.state import Bools, Floats, Ints
 
 __all__ = ["Side", "box", "state_space"]
 
-ActionSpace = spaces.Box | spaces.Discrete
+ActionSpace = spaces.Box | spaces.Discrete  # type: ignore[type-arg, unused-ignore]
 JointActionSpace = spaces.Box | spaces.MultiDiscrete
 _CAPACITY = 2.0  # the most that a target carries
 
