@@ -6,6 +6,7 @@ environments in rollout workers, the learner inside RLlib's. Checkpoints are the
 
 import logging
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,7 @@ class QPLEXHRLConfig(AlgorithmConfig):
         """Give the learner its share of a GPU, or the CPU if there is none or it is asked for."""
         device, share = config.training.device, config.ray.num_gpus
         if share and device != "cpu" and not torch.cuda.is_available():
-            _LOG.warning("ray.num_gpus = %g, but there is no GPU here: the CPU learns", share)
+            _warn_of_no_gpu(share)
             share = 0.0
         on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
         self.num_gpus_per_learner = (share or 0.01) if on_gpu else 0
@@ -339,6 +340,12 @@ class QPLEXHRL(Algorithm):
 
     def _take_learner_metrics(self, results: list[Any]) -> None:
         self.metrics.aggregate(results, key=LEARNER_RESULTS)
+
+
+@cache
+def _warn_of_no_gpu(share: float) -> None:
+    """Say it once, however often settings are checked."""
+    _LOG.warning("ray.num_gpus = %g, but there is no GPU here: the CPU learns", share)
 
 
 def _compile(env: SelectionEnv) -> None:

@@ -1,0 +1,55 @@
+"""What a killed process started is ended, and nothing else."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from qplex_hrl.reaper import descendants
+
+PARENT = """
+import os, subprocess, sys, time
+watcher = subprocess.Popen(
+    [sys.executable, "-m", "qplex_hrl.reaper", str(os.getpid()), sys.argv[1]],
+    stdin=subprocess.PIPE, start_new_session=True)
+child = subprocess.Popen(
+    ["sh", "-c", "trap '' TERM HUP; sleep 300 & wait; sleep 300"], start_new_session=True)
+time.sleep(2)
+print(child.pid, watcher.pid, flush=True)
+time.sleep(300)
+"""
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_descendants_of_a_killed_process_end_with_it(tmp_path: Path) -> None:
+    folder = tmp_path / "session"
+    folder.mkdir()
+    (folder / "socket").write_text("")
+    other = subprocess.Popen(["sleep", "300"])
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    child, watcher = map(int, parent.stdout.readline().split())
+    grandchildren = {pid for pid, _ in descendants(child)}
+    assert grandchildren
+    assert grandchildren | {child, watcher} == {pid for pid, _ in descendants(parent.pid)}
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    end = time.monotonic() + 20
+    while time.monotonic() < end and any(map(is_alive, (child, watcher, *grandchildren))):
+        time.sleep(0.1)
+    assert not any(map(is_alive, (child, watcher, *grandchildren)))
+    assert not folder.exists()
+    assert is_alive(other.pid)
+    os.kill(other.pid, signal.SIGKILL)
+    other.wait()
