@@ -139,7 +139,7 @@ def test_every_command_is_documented() -> None:
             assert any(f"{line} ".startswith(f"{command} ") for line in documented), command
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate"])
+@pytest.mark.parametrize("command", ["train", "train-ray", "evaluate"])
 def test_flags_listed_in_the_readme_are_all_there_are(command: str) -> None:
     listed = re.search(rf"`{command}` takes (.*?)\.(?:\s|$)", README.replace("\n", " "))
     assert listed is not None

@@ -23,6 +23,7 @@ def add_benchmarks(commands: "argparse._SubParsersAction[Parser]") -> None:
     training.set_defaults(command=_benchmark_training)
     _add_didactic(actions.add_parser("didactic", help="games with known values, mixer by mixer"))
     _add_reference(actions.add_parser("reference", help="scripted teams against upstream's"))
+    _add_ray(actions.add_parser("ray", help="what Ray costs and gives, beside standalone training"))
     add_table(actions.add_parser("table", help="train and compare systems; can be stopped"))
 
 
@@ -67,6 +68,30 @@ def _add_learner_benchmark(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_benchmark_learner)
 
 
+def _add_ray(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--config", type=Path, default=Path("configs/qplex_hrl_4v4_9.yaml"), metavar="FILE")
+    add(
+        "--parts",
+        nargs="+",
+        default=("rollout", "overhead", "scale"),
+        metavar="PART",
+        help="of rollout, overhead, scale, coverage; default: the first three",
+    )
+    add("--timesteps", type=int, default=300_000, metavar="N", help="of a whole run")
+    add("--envs-per-worker", type=int, default=64, metavar="N", help="rollout, scale; default: 64")
+    add(
+        "--seeds",
+        type=int,
+        nargs="+",
+        default=(0, 1, 2),
+        metavar="N",
+        help="coverage; default: 0 1 2",
+    )
+    add("--workers", type=int, default=2, metavar="N", help="coverage; default: 2")
+    parser.set_defaults(command=_benchmark_ray)
+
+
 def _add_reference(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--episodes", type=int, default=512, metavar="N", help="of each row; default: 512")
@@ -102,6 +127,24 @@ def _benchmark_training(args: argparse.Namespace) -> int:
     from qplex_hrl.benchmark import benchmark_training
 
     return benchmark_training()
+
+
+def _benchmark_ray(args: argparse.Namespace) -> int:
+    from qplex_hrl.benchmark_ray import RayBenchmark, benchmark_ray
+
+    for name in ("timesteps", "envs_per_worker", "workers"):
+        if getattr(args, name) < 1:
+            flag = name.replace("_", "-")
+            raise ValueError(f"--{flag} {getattr(args, name)}: expected at least 1")
+    plan = RayBenchmark(
+        args.config,
+        tuple(args.parts),
+        args.timesteps,
+        args.envs_per_worker,
+        tuple(args.seeds),
+        args.workers,
+    )
+    return benchmark_ray(plan)
 
 
 def _benchmark_didactic(args: argparse.Namespace) -> int:

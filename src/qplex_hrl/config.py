@@ -400,6 +400,7 @@ class RayConfig(_Section):
     num_gpus: float = Field(
         default=0.0,
         ge=0,
+        le=1,
         description="share of a GPU that the learner takes; without a GPU it uses the CPU",
     )
 

@@ -154,7 +154,7 @@ class RemoteEpisodes:
         last = time.monotonic()
         while len(self._replies) < len(self._rows):
             last = time.monotonic() if self._take_replies() else last
-            healthy = set(self._group.healthy_env_runner_ids())
+            healthy = set(self._group.healthy_env_runner_ids()) & set(self._rows)
             for index in self._sent - healthy:
                 self._sent.discard(index)
                 self._ready.discard(index)
@@ -192,7 +192,8 @@ class RemoteEpisodes:
         """Ask every worker that can be asked, and has not answered yet, for its chunk."""
         assert self._request is not None
         n_decisions, epsilon, weights = self._request
-        missing = set(self._group.healthy_env_runner_ids()) - self._sent - set(self._replies)
+        healthy = set(self._group.healthy_env_runner_ids())
+        missing = (healthy & set(self._rows)) - self._sent - set(self._replies)
         for index in sorted(missing):
             begin = None
             if index not in self._ready:

@@ -12,9 +12,10 @@ from qplex_hrl.rllib_cluster import check_ray, cluster
 from qplex_hrl.run_folder import find_checkpoint
 from qplex_hrl.trainer import check_trackers, execute
 
-__all__ = ["FAILED", "train_ray"]
+__all__ = ["FAILED", "build_algorithm", "train_ray"]
 
 FAILED = 1
+BUILD_ENV = "qplex_hrl.worlds.build_env"
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ def train_ray(
     resume: Path | None = None,
     log_level: str = "INFO",
     address: str | None = None,
-    make_env: str = "qplex_hrl.worlds.build_env",
+    make_env: str = BUILD_ENV,
 ) -> int:
     """Train with rollout workers of a Ray cluster; return the process's exit code.
 
@@ -50,7 +51,7 @@ def train_ray(
     config = shared_out(config)
     resolve_device(config.training.device)
     checkpoint = None if resume is None else find_checkpoint(resume)
-    with cluster(config, address), _algorithm(config, make_env) as algorithm:
+    with cluster(config, address), build_algorithm(config, make_env) as algorithm:
         try:
             return execute(algorithm.run, checkpoint, log_level, algorithm.iterate)
         except WorkersLost as error:
@@ -59,8 +60,16 @@ def train_ray(
 
 
 @contextmanager
-def _algorithm(config: RunConfig, make_env: str) -> Iterator[Any]:
-    """Return the algorithm for this run, which reports and saves; stop it at the end."""
+def build_algorithm(config: RunConfig, make_env: str = BUILD_ENV) -> Iterator[Any]:
+    """Return an algorithm that somebody else reports of and saves; stop it at the end.
+
+    Args:
+        config: of the run, shared out among its workers.
+        make_env: dotted name of a function (config, num_envs) that makes environments.
+
+    Raises:
+        ClusterError: a worker cannot start.
+    """
     from qplex_hrl.rllib_policy import QPLEXHRLConfig
 
     settings = QPLEXHRLConfig().training(run=config, make_env=make_env, write_files=False)
