@@ -295,3 +295,52 @@ def test_seeds_by_tune(tmp_path: Path) -> None:
         assert list((folder / row["folder"]).glob("events.out.tfevents.*"))
     again = run([*command(tmp_path, 1), *flags])
     assert (again.returncode, "holds earlier runs" in again.stdout) == (2, True)
+
+
+FROM_PYTHON = """
+import sys
+from pathlib import Path
+from qplex_hrl.config import load_config
+from qplex_hrl.rllib_cluster import check_ray, cluster
+check_ray()
+from qplex_hrl.rllib_policy import QPLEXHRL, QPLEXHRLConfig
+import torch
+config = load_config(sys.argv[1])
+config = config.model_copy(update={"ray": config.ray.model_copy(
+    update={"num_workers": 1, "num_envs_per_worker": 4})})
+with cluster(config, None):
+    algorithm = QPLEXHRLConfig().training(run=config).build_algo()
+    for _ in range(6):
+        result = algorithm.train()
+    assert result["timestep"] == result["num_env_steps_sampled_lifetime"] > 400, result
+    assert result["n_updates"] > 0 and "loss" in str(result["learners"]), result
+    assert result["training_iteration"] == 6
+    assert not any(Path(sys.argv[2]).rglob("*.pkl"))
+    saved = algorithm.save_to_path(sys.argv[2])
+    again = QPLEXHRL.from_checkpoint(saved)
+    for one in (algorithm, again):
+        for _ in range(2):
+            one.train()
+    weights = [one.loop.learner.model.state_dict() for one in (algorithm, again)]
+    assert all(torch.equal(weights[0][k], weights[1][k]) for k in weights[0])
+    assert 0 <= again.evaluate()["mean_coverage_rate"] <= 1
+    for one in (algorithm, again):
+        one.stop()
+print("all is well")
+"""
+
+
+def test_from_python_an_algorithm_is_saved_and_restored_exactly(tmp_path: Path) -> None:
+    home = {"HOME": str(tmp_path / "home")}
+    (tmp_path / "home").mkdir()
+    result = subprocess.run(
+        [sys.executable, "-c", FROM_PYTHON, str(SMOKE), str(tmp_path / "saved")],
+        env=environment(**home),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.endswith("all is well\n")
+    assert {path.suffix for path in (tmp_path / "saved").iterdir()} == {".pth", ".npz"}
