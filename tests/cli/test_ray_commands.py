@@ -21,6 +21,7 @@ SMALL = (
     *("--total-timesteps", "4000", "--set", "training.learning_starts=1500"),
     *("--set", "training.buffer_size=3000", "--set", "env.max_episode_steps=100"),
     *("--set", "evaluation.final_episodes=2", "--set", "logging.checkpoint_interval=2000"),
+    *("--set", "training.burn_in=1", "--set", "training.sequence_length=4"),
 )
 
 
