@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from qplex_hrl.config import Override, RunConfig, load_config
+from qplex_hrl.loop import chunk_length
 from qplex_hrl.rllib_cluster import check_ray, cluster
 
 __all__ = ["PARTS", "RayBenchmark", "benchmark_ray"]
@@ -33,6 +34,7 @@ SECONDS_PER_TURN = 3.0
 N_DECISIONS = 16
 SCALE_WORKERS = (1, 2, 4, 8)  # simulated on this machine
 CALCULATED_WORKERS = (1, 4, 10, 100, 1000)
+NETWORK_BYTES_PER_SECOND = 10e9 / 8
 N_BOOTSTRAP = 10_000
 
 
@@ -41,7 +43,7 @@ class RayBenchmark(NamedTuple):
 
     config: Path = Path("configs/qplex_hrl_4v4_9.yaml")
     parts: Sequence[str] = PARTS[:3]
-    timesteps: int = 300_000  # of a run of `overhead` and `coverage`
+    timesteps: int = 1_000_000  # of a run of `overhead` and `coverage`
     envs_per_worker: int = 64  # of `rollout`, `scale`
     seeds: Sequence[int] = (0, 1, 2)  # of `coverage`
     n_workers: int = 2  # of `coverage`
@@ -104,11 +106,15 @@ class _Rates:
         return n_frames / seconds
 
 
-def _shared(config: RunConfig, n_workers: int) -> RunConfig:
+def _shared(config: RunConfig, n_workers: int, *, check: bool = True) -> RunConfig:
+    """Return the configuration for so many workers; unchecked, its replay may be too small."""
     from qplex_hrl.rllib_policy import shared_out
 
     ray = config.ray.model_copy(update={"num_workers": n_workers})
-    return shared_out(config.model_copy(update={"ray": ray}))
+    n_envs = n_workers * ray.num_envs_per_worker
+    env = config.env.model_copy(update={"num_envs": n_envs})
+    shared = config.model_copy(update={"ray": ray, "env": env})
+    return shared_out(shared) if check else shared
 
 
 @contextmanager
@@ -201,10 +207,12 @@ def _train(
 
 
 class _Costs(NamedTuple):
-    """Seconds of the driver."""
+    """What training costs the driver, and the network to it."""
 
-    per_update: float
-    per_frame: float  # to send tasks, receive chunks and store them
+    per_update: float  # seconds
+    per_frame: float  # seconds to send tasks, receive chunks and store them
+    decision_bytes: float  # of a decision of one environment
+    state_bytes: float  # of the state of one environment, which comes with every chunk
 
 
 def _print_scale(plan: RayBenchmark) -> None:
@@ -212,7 +220,7 @@ def _print_scale(plan: RayBenchmark) -> None:
     with _workers(plan, max(SCALE_WORKERS)) as rates:
         measured = _measure_rates(rates, SCALE_WORKERS, turns=3)
         costs = _driver_costs(rates)
-        train_freq = rates.algorithm.run.config.training.train_freq
+        config = rates.algorithm.run.config
     table = Table(title=f"{plan.envs_per_worker} environments a worker, all on this machine")
     for name in ("workers", "rollout frames/s"):
         table.add_column(name, justify="right")
@@ -220,25 +228,36 @@ def _print_scale(plan: RayBenchmark) -> None:
         table.add_row(str(n), f"{statistics.median(values):,.0f}")
     Console(width=100).print(table)
     rate = statistics.median(measured[1])
+    train_freq = config.training.train_freq
     busy = costs.per_frame + train_freq / 1000 * costs.per_update  # of the driver, per frame
     print_line(
         f"driver: {costs.per_update * 1e3:.1f} ms an update, {costs.per_frame * 1e6:.2f} us a "
         f"frame to receive and store; {train_freq:g} updates per 1,000 frames: at most "
         f"{1 / busy:,.0f} frames/s, the rollout of {1 / busy / rate:.1f} workers with a core each"
     )
-    table = Table(title="calculated: a core for each worker, one learner")
-    columns = ("workers", "rollout frames/s", "train_freq fed", "as configured: frames/s")
-    for name in (*columns, "million frames in"):
+    table = Table(title="calculated: a core for each worker, one learner, 10 Gbit/s to it")
+    columns = ("workers", "rollout frames/s", "receivable", "network", "train_freq fed")
+    for name in (*columns, "as configured", "1M frames in"):
         table.add_column(name, justify="right")
     for n in CALCULATED_WORKERS:
-        rollout = n * rate
-        left = 1 / rollout - costs.per_frame  # for updates, seconds per frame
-        fed = f"{1000 * left / costs.per_update:.2f}" if left > 0 else "none: the driver is full"
-        trained = min(rollout, 1 / busy)
-        table.add_row(
-            str(n), f"{rollout:,.0f}", fed, f"{trained:,.0f}", f"{1e6 / trained / 60:,.1f} min"
-        )
+        table.add_row(str(n), *_calculated(costs, rate, busy, _shared(config, n, check=False)))
     Console(width=100).print(table)
+
+
+def _calculated(costs: _Costs, rate: float, busy: float, config: RunConfig) -> Iterator[str]:
+    """Return the row of a number of workers: three limits, and what comes of them."""
+    fast_interval, length = config.network.hrl.fast_interval, chunk_length(config)
+    frame_bytes = (costs.decision_bytes + costs.state_bytes / length) / fast_interval
+    rollout = config.ray.num_workers * rate
+    network = NETWORK_BYTES_PER_SECOND / frame_bytes
+    received = min(rollout, 1 / costs.per_frame, network)
+    left = 1 / received - costs.per_frame  # seconds of updates per frame
+    trained = min(received, 1 / busy)
+    for value in (rollout, 1 / costs.per_frame, network):
+        yield f"{value:,.0f}"
+    yield f"{max(0.0, 1000 * left / costs.per_update):.2f}"
+    yield f"{trained:,.0f}"
+    yield f"{1e6 / trained / 60:,.1f} min"
 
 
 def _driver_costs(rates: _Rates) -> _Costs:
@@ -271,7 +290,17 @@ def _driver_costs(rates: _Rates) -> _Costs:
         started = time.perf_counter()
         loop.learner.update(batch, 1e-6)
         per_update.append(time.perf_counter() - started)
-    return _Costs(statistics.median(per_update[2:]), statistics.median(per_frame))
+    state = episodes.state_dict()
+    n_envs = n * rates.algorithm.run.config.ray.num_envs_per_worker
+    state_bytes = sum(value.nbytes for part in state.values() for value in part.values())
+    chunk = experience.decisions
+    n_decisions = chunk.reward.size
+    return _Costs(
+        statistics.median(per_update[2:]),
+        statistics.median(per_frame),
+        sum(array.nbytes for array in chunk) / n_decisions,
+        state_bytes / n_envs,
+    )
 
 
 def _print_coverage(plan: RayBenchmark) -> bool:

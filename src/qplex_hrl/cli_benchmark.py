@@ -78,7 +78,13 @@ def _add_ray(parser: argparse.ArgumentParser) -> None:
         metavar="PART",
         help="of rollout, overhead, scale, coverage; default: the first three",
     )
-    add("--timesteps", type=int, default=300_000, metavar="N", help="of a whole run")
+    add(
+        "--timesteps",
+        type=int,
+        default=1_000_000,
+        metavar="N",
+        help="overhead, coverage; default: 1M",
+    )
     add("--envs-per-worker", type=int, default=64, metavar="N", help="rollout, scale; default: 64")
     add(
         "--seeds",

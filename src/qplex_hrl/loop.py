@@ -185,7 +185,7 @@ class TrainingLoop:
     @property
     def frames_per_chunk(self) -> int:
         """Frames of a chunk, unless an episode ends within a decision."""
-        return self._chunk_length * self._frames_per_decision
+        return self._chunk_length * frames_per_decision(self._config)
 
     def iterate(self, collector: Chunks) -> Iteration:
         """Collect one chunk, do the updates owed, store the chunk.
@@ -215,16 +215,8 @@ class TrainingLoop:
         self.rollout.reset(seeds)
 
     @property
-    def _frames_per_decision(self) -> int:
-        return self._config.env.num_envs * self._config.network.hrl.fast_interval
-
-    @property
     def _chunk_length(self) -> int:
-        """Decisions of a chunk; it must not depend on when the run is evaluated or saved."""
-        updates_per_decision = self._config.training.train_freq * self._frames_per_decision / 1000
-        if updates_per_decision * _LONGEST_CHUNK <= _UPDATES_PER_CHUNK:
-            return _LONGEST_CHUNK
-        return math.ceil(_UPDATES_PER_CHUNK / updates_per_decision)
+        return chunk_length(self._config)
 
     def _update(self) -> list[dict[str, Tensor]]:
         """Do the updates owed and return their metrics."""
@@ -294,6 +286,19 @@ class TrainingLoop:
 
 MakeParts = Callable[[RunConfig, SelectionEnv, QPLEXHRLModel, Generators], Parts]
 """Makes the parts for a configuration, environments of its world, the initial model."""
+
+
+def frames_per_decision(config: RunConfig) -> int:
+    """Return the frames of a decision in all environments, unless an episode ends within it."""
+    return config.env.num_envs * config.network.hrl.fast_interval
+
+
+def chunk_length(config: RunConfig) -> int:
+    """Return the decisions of a chunk; it must not depend on when a run is evaluated or saved."""
+    updates_per_decision = config.training.train_freq * frames_per_decision(config) / 1000
+    if updates_per_decision * _LONGEST_CHUNK <= _UPDATES_PER_CHUNK:
+        return _LONGEST_CHUNK
+    return math.ceil(_UPDATES_PER_CHUNK / updates_per_decision)
 
 
 def initial_model(

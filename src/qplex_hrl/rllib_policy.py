@@ -326,6 +326,11 @@ class QPLEXHRL(Algorithm):
         """Do nothing: the collector brings workers back and tells them where to begin."""
         return []
 
+    def cleanup(self) -> None:
+        """End workers and learner; RLlib's own way would wait for a worker that is lost."""
+        self.env_runner_group.reset([])
+        self.learner_group.shutdown()
+
     def _write_files(self) -> None:
         """Write what is due to the trial's folder."""
         if self._outputs is None:
