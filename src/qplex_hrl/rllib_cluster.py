@@ -42,9 +42,9 @@ def check_ray() -> None:
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
-    logging.getLogger("ray.rllib").setLevel(RLLIB_LOG_LEVEL)
     try:
         import_module("ray.rllib")
+        logging.getLogger("ray.rllib").setLevel(RLLIB_LOG_LEVEL)  # importing has set it, too
     except ImportError as error:
         raise ClusterError(
             f"training with Ray needs ray[rllib,tune] >= 2.50 ({error}): "
