@@ -86,9 +86,9 @@ class QPLEXHRLEnvRunner(EnvRunner, Checkpointable):
         """Return environments and agent, built at the first call and tried once."""
         if self._rollout is None:
             limit_threads(self._run_config.training.num_threads)
+            trial = made_env(self.config.make_env, self._run_config, 1)  # compiles what is missing
+            trial.step(trial.reset(np.zeros(1, np.uint64)).avail_actions.argmax(axis=-1))
             env = self.make_env()
-            output = env.reset(np.arange(env.n_envs, dtype=np.uint64))  # compiles what is missing
-            env.step(output.avail_actions.argmax(axis=-1))
             agent = self.make_module().agent
             self._rollout = build_rollout(self._run_config, env, agent, self._rng, self.rows)
         return self._rollout

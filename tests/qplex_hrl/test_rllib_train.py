@@ -31,6 +31,7 @@ SETTINGS = {
     "logging.log_interval": 250,
     "logging.keep_checkpoints": 100,
     "evaluation.eval_interval": 2000,
+    "network.hrl.belief": "particles",  # whose arrays hold what is not used, too
 }
 
 
