@@ -17,6 +17,7 @@ from qplex_hrl.cli_scenarios import add_scenarios
 
 if TYPE_CHECKING:
     from qplex_hrl.config import Override
+    from qplex_hrl.evaluate import World
 
 __all__ = ["main"]
 
@@ -138,6 +139,13 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="every camera knows what any sees; default: as trained",
     )
+    add(
+        "--message-loss",
+        type=float,
+        metavar="P",
+        help="chance that a message between cameras is lost: of a shared view in each frame, or of "
+        "scripted cameras; default: as trained, or 0",
+    )
     add("--device", default="auto", help="auto, cpu or cuda[:i]")
     _add_log_level(parser)
 
@@ -175,6 +183,17 @@ def _overrides(args: argparse.Namespace) -> list["Override"]:
     return overrides
 
 
+def _world_of(args: argparse.Namespace) -> "World":
+    """Return what the flags say of the world that cameras play in."""
+    from qplex_hrl.evaluate import World
+
+    loss = args.message_loss
+    if loss is not None and not 0.0 <= loss <= 1.0:
+        raise ValueError(f"--message-loss {loss}: expected 0 to 1")
+    view = args.shared_field_of_view
+    return World(args.scenario, args.target_agent, view, message_loss=loss)
+
+
 def _evaluate(args: argparse.Namespace) -> int:
     if args.episodes < 1:
         raise ValueError(f"--episodes {args.episodes}: expected at least 1")
@@ -183,11 +202,11 @@ def _evaluate(args: argparse.Namespace) -> int:
     if args.output is not None and not os.access(args.output.parent, os.W_OK):
         raise ValueError(f"--output {args.output}: no such folder, or not writable")
     from camsim.files import atomic_write_json
-    from qplex_hrl.evaluate import World, evaluate_checkpoint, evaluate_scripted
+    from qplex_hrl.evaluate import evaluate_checkpoint, evaluate_scripted
     from qplex_hrl.resources import resolve_device
     from qplex_hrl.seeding import episode_seeds
 
-    world = World(args.scenario, args.target_agent, args.shared_field_of_view)
+    world = _world_of(args)
     seeds = episode_seeds(args.seed, args.episodes)
     if args.checkpoint is not None:
         device = resolve_device(args.device)
@@ -206,12 +225,11 @@ def _render(args: argparse.Namespace) -> int:
     if args.seed < 0:
         raise ValueError(f"--seed {args.seed}: expected at least 0")
     from camsim.render import check_video_path
-    from qplex_hrl.evaluate import World
     from qplex_hrl.resources import resolve_device
     from qplex_hrl.watch import render_episode, watch_checkpoint, watch_scripted
 
     check_video_path(args.output)
-    world = World(args.scenario, args.target_agent, args.shared_field_of_view)
+    world = _world_of(args)
     if args.checkpoint is not None:
         frames = watch_checkpoint(args.checkpoint, world, args.seed, resolve_device(args.device))
     else:

@@ -47,6 +47,7 @@ class SelectionOptions:
     observation_mode: str = "own"  # own, shared or enhanced (camsim.sim.OBSERVATION_MODES)
     opponent: str = "greedy"  # rule of the targets, or a mixture: camsim.policies.rules
     opponent_view: str = "own"  # what targets observe: own, shared or enhanced
+    message_loss: float = 0.0  # chance per frame that a shared view lacks a teammate's
     max_episode_steps: int | None = None  # None: the scenario's
     gamma: float = 1.0  # discount per frame inside a decision
     reward_coefficients: dict[str, float] = field(default_factory=lambda: {"coverage_rate": 1.0})
@@ -155,6 +156,7 @@ class SelectionEnv:
             num_envs,
             observation_mode=options.observation_mode,
             max_episode_steps=options.max_episode_steps,
+            message_loss=options.message_loss,
         )
         self.options = options
         self.n_envs, self.n_agents, self.n_targets = (
