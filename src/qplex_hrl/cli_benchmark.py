@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TypeVar
 
+from qplex_hrl.cli_robustness import add_robustness
 from qplex_hrl.cli_table import add_table
 
 __all__ = ["add_benchmarks"]
@@ -24,6 +25,8 @@ def add_benchmarks(commands: "argparse._SubParsersAction[Parser]") -> None:
     _add_didactic(actions.add_parser("didactic", help="games with known values, mixer by mixer"))
     _add_reference(actions.add_parser("reference", help="scripted teams against upstream's"))
     add_table(actions.add_parser("table", help="train and compare systems; can be stopped"))
+    worlds = "trained cameras in worlds they were not trained in"
+    add_robustness(actions.add_parser("robustness", help=worlds))
 
 
 def _add_simulator_benchmark(parser: argparse.ArgumentParser) -> None:
