@@ -24,6 +24,7 @@ __all__ = ["main"]
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 EVALUATION_ENVS = 32  # episodes that run in parallel
 _POLICIES = "random, naive, greedy, heuristic, or a mixture such as greedy=0.5,random=0.5"
+_OPPONENTS = f"evader, {_POLICIES}"
 
 _LOG = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
     cameras = parser.add_mutually_exclusive_group(required=True)
     cameras.add_argument("--checkpoint", type=Path, metavar="CKPT", help="trained cameras")
     cameras.add_argument("--camera-agent", metavar="NAME", help=_POLICIES)
-    add("--target-agent", metavar="NAME", help=f"{_POLICIES}; default: as trained, or greedy")
+    add("--target-agent", metavar="NAME", help=f"{_OPPONENTS}; default: as trained, or greedy")
     add("--scenario", metavar="S", help="preset or file; default: the checkpoint's, or MATE-4v4-9")
     add("--seed", type=int, default=0, help="of the episodes; default: 0")
     add(

@@ -77,8 +77,8 @@ class EnvConfig(_Section):
     scenario: str = Field(default="MATE-4v4-9", description="preset, or path of a MATE-format file")
     opponent: Annotated[str, AfterValidator(_target_policy)] = Field(
         default="greedy",
-        description="policy of the targets: random, naive, greedy, heuristic, or a mixture such as "
-        "greedy=0.5,random=0.5",
+        description="policy of the targets: random, naive, greedy, heuristic, evader, or a mixture "
+        "such as greedy=0.5,random=0.5",
     )
     num_envs: Count = Field(default=64, description="parallel environments, N")
     max_episode_steps: Count | None = Field(

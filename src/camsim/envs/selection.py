@@ -180,10 +180,10 @@ class SelectionEnv:
             mode=self.sim.mode,
             gamma=options.gamma,
         )
-        self._opponent = target_rules(
+        self.opponent = target_rules(  # rules of the targets
             options.opponent, view=OBSERVATION_MODES[options.opponent_view], key="opponent"
         )
-        self._opponent_memory = allocate_target_memory(num_envs, self.n_targets, self._opponent)
+        self._opponent_memory = allocate_target_memory(num_envs, self.n_targets, self.opponent)
         self._allocate(sizes)
 
     def _allocate(self, sizes: tuple[int, int, int]) -> None:
@@ -285,7 +285,7 @@ class SelectionEnv:
             self.sim.boxes,
             self.sim.tables,
             self._minds,
-            self._opponent,
+            self.opponent,
             self._opponent_memory,
             self._scratch,
             self.sim.flat_obs,
