@@ -6,13 +6,16 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from fake_table import CONFIGS, Fakes, spec, table_in
 
 from qplex_hrl import cli
 from qplex_hrl.ablation import PARTS, WHOLE, as_ablation
 from qplex_hrl.config import RunConfig
+from qplex_hrl.model import build_model
 from qplex_hrl.table import DONE, make_table
 from qplex_hrl.table_runs import Run, Stand, TableSpec, plan_runs
+from qplex_hrl.worlds import build_env, model_dims
 
 
 def ablation(folder: Path, *parts: str, **changes: object) -> TableSpec:
@@ -49,6 +52,14 @@ def test_every_part_changes_what_it_names_and_nothing_else(
         before, after = flat(whole.config), flat(run.config)
         changed = {key for key in before if before[key] != after[key]}
         assert changed == {setting.partition("=")[0] for setting in PARTS[run.system]}
+
+
+def test_every_variant_can_be_built(tmp_path: Path) -> None:
+    for run in plan_runs(ablation(tmp_path, n_seeds=1)):
+        env = build_env(run.config, 2)
+        bits = torch.from_numpy(env.selection_bits.copy())
+        model = build_model(model_dims(env), bits, run.config.network)
+        assert sum(weights.numel() for weights in model.parameters()) > 0, run.system
 
 
 def test_variants_have_their_own_folders_and_win_over_common_settings(tmp_path: Path) -> None:

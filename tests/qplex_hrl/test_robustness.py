@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,26 @@ def test_finished_cells_are_not_repeated(tmp_path: Path, monkeypatch: pytest.Mon
     n_cells = len(fakes.played)
     measure_robustness(spec(tmp_path, episodes=4), CPU)
     assert len(fakes.played) > n_cells + 10, "other episodes are played"
+
+
+def test_ctrl_c_keeps_what_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fakes = Fakes(monkeypatch)
+    play = fakes._play
+
+    def interrupted(*args: Any, **rest: Any) -> dict[str, Any]:
+        if len(fakes.played) == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+        return play(*args, **rest)
+
+    monkeypatch.setattr(robustness, "evaluate_scripted", interrupted)
+    monkeypatch.setattr(robustness, "evaluate_checkpoint", interrupted)
+    assert measure_robustness(spec(tmp_path), CPU) == 130
+    rows = report_in(tmp_path)["rows"]
+    assert rows[0]["greedy"] is not None
+    assert rows[2]["greedy"] is None
+    n_finished = len(fakes.played)
+    assert measure_robustness(spec(tmp_path), CPU) == 0
+    assert len(set(fakes.played)) == len(fakes.played) > n_finished
 
 
 def test_another_file_of_the_same_name_is_played(
