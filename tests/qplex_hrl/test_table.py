@@ -52,7 +52,8 @@ def test_a_plan_has_every_run_with_its_own_folder_and_settings(tmp_path: Path) -
     [
         ("qplex_hrl", "MATE-8v8-9", "own", "qplex_hrl_8v8_9"),
         ("qplex_hrl", "MATE-4v4-9", "shared", "qplex_hrl_4v4_9_shared"),
-        ("qplex_hrl", "MATE-4v8-9", "shared", "qplex_hrl_4v8_9"),
+        ("qplex_hrl", "MATE-4v8-9", "shared", "qplex_hrl_4v8_9_shared"),
+        ("qplex", "MATE-4v4-9", "shared", "qplex_4v4_9"),
         ("qplex", "MATE-8v8-9", "own", "qplex_4v4_9"),
         ("qplex", "worlds/mine.yaml", "own", "qplex_4v4_9"),
     ],
