@@ -122,6 +122,35 @@ def drifted(
     )
 
 
+def evaded(
+    action: Vector,
+    position: Vector,
+    step_size: float,
+    loaded: bool,
+    cameras: list[tuple[Vector, Pose]],
+    weights: list[list[float]],
+) -> Vector:
+    """A greedy action as an evader bends it: rows sideways, away and hold of `weights`."""
+    walk, pushes = 1.0, [(0.0, 0.0)]
+    for place, pose in cameras:
+        ray = (position[0] - place[0], position[1] - place[1])
+        distance = math.hypot(*ray) / pose.sight_range
+        off = normalize_angle(direction_deg(*ray) - pose.orientation)
+        angle = abs(off) / (pose.viewing_angle / 2)
+        inside = float(distance <= 1 and angle <= 1)
+        inputs = (1.0, min(distance, 2.0), min(angle, 3.0), inside, float(loaded))
+        side, away, hold = (
+            math.tanh(sum(w * x for w, x in zip(row, inputs, strict=True))) for row in weights
+        )
+        unit = (ray[0] / math.hypot(*ray), ray[1] / math.hypot(*ray))
+        left = math.copysign(1.0, off)  # away from the axis is counter-clockwise on its left
+        across = (-unit[1] * left, unit[0] * left)
+        pushes.append((side * across[0] + away * unit[0], side * across[1] + away * unit[1]))
+        walk *= 1 - max(hold, 0.0)
+    x, y = (sum(push[k] for push in pushes) * step_size + walk * action[k] for k in (0, 1))
+    return clip(x, -step_size, step_size), clip(y, -step_size, step_size)
+
+
 @dataclass
 class Radio:
     """What a link lets through, without chance (section 9.10); places per agent."""

@@ -45,6 +45,7 @@ class BatchSim:
         observation_mode: str = "own",
         max_episode_steps: int | None = None,
         target_obs: bool = False,
+        message_loss: float = 0.0,
     ) -> None:
         """Allocate the worlds; call `reset` before the first step.
 
@@ -54,17 +55,27 @@ class BatchSim:
             observation_mode: what cameras observe: own, shared or enhanced.
             max_episode_steps: overrides the scenario's.
             target_obs: also write the targets' observations.
+            message_loss: chance, per frame and ordered pair of cameras, that a shared observation
+                holds nothing of the teammate's view; at 0 nothing is drawn for it.
 
         Raises:
-            ValueError: num_envs is not positive or the observation mode is unknown.
+            ValueError: num_envs is not positive, the observation mode is unknown, or messages are
+                lost where there are none.
         """
         if num_envs < 1:
             raise ValueError(f"num_envs = {num_envs}; expected at least 1")
         if observation_mode not in OBSERVATION_MODES:
             known = ", ".join(OBSERVATION_MODES)
             raise ValueError(f"observation_mode = {observation_mode!r}; expected one of {known}")
+        if not 0.0 <= message_loss <= 1.0:
+            raise ValueError(f"message_loss = {message_loss}; expected 0 to 1")
+        if message_loss > 0.0 and observation_mode != "shared":
+            raise ValueError(
+                f"message_loss = {message_loss} with observation_mode = {observation_mode!r}; "
+                "expected 0, for only shared observations need messages"
+            )
         self.num_envs = num_envs
-        self.params = SimParams.from_scenario(scenario, max_episode_steps)
+        self.params = SimParams.from_scenario(scenario, max_episode_steps, message_loss)
         self.boxes = StartBoxes.from_scenario(scenario)
         self.mode = OBSERVATION_MODES[observation_mode]
         self.tables = allocate_tables(num_envs, self.boxes)
@@ -139,7 +150,10 @@ class BatchSim:
         return self.result()
 
     def observe(self) -> ObsBuffers:
-        """Phase 4: observations and global state from the masks as they stand."""
+        """Phase 4: observations and global state from the masks as they stand.
+
+        Lost messages, if any, are drawn anew.
+        """
         kernels.observe_batch(self.params, self.tables, self.flat_obs, self.mode)
         return self.obs
 

@@ -44,9 +44,15 @@ class SimParams(NamedTuple):
     sparse_reward: bool
     freight_scale: int
     bounty_scale: int
+    message_loss: float  # chance that a teammate's view is missing from a shared observation
 
     @classmethod
-    def from_scenario(cls, scenario: Scenario, max_episode_steps: int | None = None) -> "SimParams":
+    def from_scenario(
+        cls,
+        scenario: Scenario,
+        max_episode_steps: int | None = None,
+        message_loss: float = 0.0,
+    ) -> "SimParams":
         """Return the constants of `scenario`, with another time limit if one is given."""
         camera, target, obstacle = scenario.camera, scenario.target, scenario.obstacle
         freight_scale = int(np.ceil(2000.0 / target.step_size))
@@ -74,6 +80,7 @@ class SimParams(NamedTuple):
             sparse_reward=scenario.reward_type == "sparse",
             freight_scale=freight_scale,
             bounty_scale=int(np.ceil(freight_scale * scenario.bounty_factor)),
+            message_loss=float(message_loss),
         )
 
     @property

@@ -17,12 +17,14 @@ from qplex_hrl.cli_scenarios import add_scenarios
 
 if TYPE_CHECKING:
     from qplex_hrl.config import Override, RunConfig
+    from qplex_hrl.evaluate import World
 
 __all__ = ["main"]
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 EVALUATION_ENVS = 32  # episodes that run in parallel
 _POLICIES = "random, naive, greedy, heuristic, or a mixture such as greedy=0.5,random=0.5"
+_OPPONENTS = f"evader, {_POLICIES}"
 
 _LOG = logging.getLogger(__name__)
 
@@ -152,13 +154,20 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
         "--checkpoint", type=Path, metavar="CKPT", help="trained cameras; file or folder"
     )
     cameras.add_argument("--camera-agent", metavar="NAME", help=_POLICIES)
-    add("--target-agent", metavar="NAME", help=f"{_POLICIES}; default: as trained, or greedy")
+    add("--target-agent", metavar="NAME", help=f"{_OPPONENTS}; default: as trained, or greedy")
     add("--scenario", metavar="S", help="preset or file; default: the checkpoint's, or MATE-4v4-9")
     add("--seed", type=int, default=0, help="of the episodes; default: 0")
     add(
         "--shared-field-of-view",
         action=argparse.BooleanOptionalAction,
         help="every camera knows what any sees; default: as trained",
+    )
+    add(
+        "--message-loss",
+        type=float,
+        metavar="P",
+        help="chance that a message between cameras is lost: of a shared view in each frame, or of "
+        "scripted cameras; default: as trained, or 0",
     )
     add("--device", default="auto", help="auto, cpu or cuda[:i]")
     _add_log_level(parser)
@@ -250,6 +259,17 @@ def _overrides(args: argparse.Namespace) -> list["Override"]:
     return overrides
 
 
+def _world_of(args: argparse.Namespace) -> "World":
+    """Return what the flags say of the world that cameras play in."""
+    from qplex_hrl.evaluate import World
+
+    loss = args.message_loss
+    if loss is not None and not 0.0 <= loss <= 1.0:
+        raise ValueError(f"--message-loss {loss}: expected 0 to 1")
+    view = args.shared_field_of_view
+    return World(args.scenario, args.target_agent, view, message_loss=loss)
+
+
 def _evaluate(args: argparse.Namespace) -> int:
     if args.episodes < 1:
         raise ValueError(f"--episodes {args.episodes}: expected at least 1")
@@ -258,12 +278,12 @@ def _evaluate(args: argparse.Namespace) -> int:
     if args.output is not None and not os.access(args.output.parent, os.W_OK):
         raise ValueError(f"--output {args.output}: no such folder, or not writable")
     from camsim.files import atomic_write_json
-    from qplex_hrl.evaluate import World, evaluate_checkpoint, evaluate_scripted
+    from qplex_hrl.evaluate import evaluate_checkpoint, evaluate_scripted
     from qplex_hrl.resources import resolve_device
     from qplex_hrl.run_folder import find_checkpoint
     from qplex_hrl.seeding import episode_seeds
 
-    world = World(args.scenario, args.target_agent, args.shared_field_of_view)
+    world = _world_of(args)
     seeds = episode_seeds(args.seed, args.episodes)
     if args.checkpoint is not None:
         device = resolve_device(args.device)
@@ -281,13 +301,12 @@ def _render(args: argparse.Namespace) -> int:
     if args.seed < 0:
         raise ValueError(f"--seed {args.seed}: expected at least 0")
     from camsim.render import check_video_path
-    from qplex_hrl.evaluate import World
     from qplex_hrl.resources import resolve_device
     from qplex_hrl.run_folder import find_checkpoint
     from qplex_hrl.watch import render_episode, watch_checkpoint, watch_scripted
 
     check_video_path(args.output)
-    world = World(args.scenario, args.target_agent, args.shared_field_of_view)
+    world = _world_of(args)
     if args.checkpoint is not None:
         path = find_checkpoint(args.checkpoint)
         frames = watch_checkpoint(path, world, args.seed, resolve_device(args.device))

@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 from typing import TypeVar
 
-from qplex_hrl.cli_table import add_table
+from qplex_hrl.cli_evader import add_evader
+from qplex_hrl.cli_robustness import add_robustness
+from qplex_hrl.cli_table import add_ablation, add_table
 
 __all__ = ["add_benchmarks"]
 
@@ -25,6 +27,10 @@ def add_benchmarks(commands: "argparse._SubParsersAction[Parser]") -> None:
     _add_reference(actions.add_parser("reference", help="scripted teams against upstream's"))
     _add_ray(actions.add_parser("ray", help="what Ray costs and gives, beside standalone training"))
     add_table(actions.add_parser("table", help="train and compare systems; can be stopped"))
+    add_ablation(actions.add_parser("ablation", help="QPLEX HRL with one part changed, in a table"))
+    add_evader(actions.add_parser("evader", help="train targets to evade, and measure it"))
+    worlds = "trained cameras in worlds they were not trained in"
+    add_robustness(actions.add_parser("robustness", help=worlds))
 
 
 def _add_simulator_benchmark(parser: argparse.ArgumentParser) -> None:

@@ -1,23 +1,47 @@
-"""The command `qplex-hrl benchmark table`: its flags, and what they must be."""
+"""The commands `qplex-hrl benchmark table` and `ablation`: their flags, and what they must be."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["add_table"]
+if TYPE_CHECKING:
+    from qplex_hrl.table_runs import TableSpec
+
+__all__ = ["add_ablation", "add_table"]
 
 _SYSTEMS = ("qplex", "qplex_dev", "hrl_qmix", "hrl_vdn", "hrl_qplex", "qplex_hrl")
 
 
 def add_table(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the table to its parser."""
-    add = parser.add_argument
-    add(
+    parser.add_argument(
         "--systems",
         nargs="+",
         default=_SYSTEMS,
         metavar="NAME",
         help=f"names of files in --configs; default: {' '.join(_SYSTEMS)}",
     )
+    _add_runs(parser, "results/table")
+    parser.set_defaults(command=_table)
+
+
+def add_ablation(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the ablation to its parser."""
+    parser.add_argument(
+        "--parts",
+        nargs="+",
+        metavar="NAME",
+        help="variants of QPLEX HRL, each with one part changed; default: all "
+        "(docs/systems.md lists them)",
+    )
+    _add_runs(parser, "results/ablation")
+    parser.set_defaults(command=_ablation)
+
+
+def _add_runs(parser: argparse.ArgumentParser, output: str) -> None:
+    """Add what both tables take: worlds, amounts, settings and folders."""
+    add = parser.add_argument
     add("--scenarios", nargs="+", default=("MATE-4v4-9",), metavar="S", help="default: MATE-4v4-9")
     add(
         "--regimes",
@@ -43,22 +67,41 @@ def add_table(parser: argparse.ArgumentParser) -> None:
     add(
         "--output",
         type=Path,
-        default=Path("results/table"),
+        default=Path(output),
         metavar="DIR",
-        help="runs and table; started there before, it goes on; default: results/table",
+        help=f"runs and table; started there before, it goes on; default: {output}",
     )
-    parser.set_defaults(command=_table)
 
 
 def _table(args: argparse.Namespace) -> int:
+    spec = _spec_of(args, args.systems)
+    from qplex_hrl.table import make_table
+
+    return make_table(spec, args.jobs)
+
+
+def _ablation(args: argparse.Namespace) -> int:
+    spec = _spec_of(args, ())
+    from qplex_hrl.ablation import PARTS, as_ablation
+    from qplex_hrl.table import make_table
+
+    parts = PARTS if args.parts is None else args.parts
+    return make_table(as_ablation(spec, tuple(dict.fromkeys(parts))), args.jobs)
+
+
+def _spec_of(args: argparse.Namespace, systems: Sequence[str]) -> "TableSpec":
+    """Return what the flags describe.
+
+    Raises:
+        ValueError: a number is out of range.
+    """
     for flag in ("seeds", "timesteps", "episodes", "jobs"):
         if getattr(args, flag) < 1:
             raise ValueError(f"--{flag} {getattr(args, flag)}: expected at least 1")
-    from qplex_hrl.table import make_table
     from qplex_hrl.table_runs import TableSpec
 
-    spec = TableSpec(
-        systems=tuple(dict.fromkeys(args.systems)),
+    return TableSpec(
+        systems=tuple(dict.fromkeys(systems)),
         scenarios=tuple(dict.fromkeys(args.scenarios)),
         regimes=tuple(dict.fromkeys(args.regimes)),
         n_seeds=args.seeds,
@@ -69,4 +112,3 @@ def _table(args: argparse.Namespace) -> int:
         configs=args.configs,
         output=args.output,
     )
-    return make_table(spec, args.jobs)

@@ -78,8 +78,8 @@ class EnvConfig(_Section):
     scenario: str = Field(default="MATE-4v4-9", description="preset, or path of a MATE-format file")
     opponent: Annotated[str, AfterValidator(_target_policy)] = Field(
         default="greedy",
-        description="policy of the targets: random, naive, greedy, heuristic, or a mixture such as "
-        "greedy=0.5,random=0.5",
+        description="policy of the targets: random, naive, greedy, heuristic, evader, or a mixture "
+        "such as greedy=0.5,random=0.5",
     )
     num_envs: Count = Field(default=64, description="parallel environments, N")
     max_episode_steps: Count | None = Field(
@@ -88,6 +88,13 @@ class EnvConfig(_Section):
     )
     shared_field_of_view: bool = Field(
         default=False, description="every camera knows what any camera sees"
+    )
+    message_loss: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="chance that a camera gets nothing of a teammate's view in a frame; needs "
+        "shared_field_of_view",
     )
     enhanced_observation: Literal["none", "camera", "both", "target"] = Field(
         default="none", description="team that observes everything, seen or not"
@@ -99,6 +106,16 @@ class EnvConfig(_Section):
     action_levels: Annotated[int, AfterValidator(_odd)] = Field(
         default=5, ge=3, le=255, description="turns and zooms of the grid (discrete), each; odd"
     )
+
+    @model_validator(mode="after")
+    def _lost_messages_are_of_a_shared_view(self) -> Self:
+        told = self.shared_field_of_view and self.enhanced_observation in ("none", "target")
+        if self.message_loss > 0 and not told:
+            raise ValueError(
+                f"message_loss = {self.message_loss}; expected 0 unless shared_field_of_view is "
+                "true and the cameras do not observe everything"
+            )
+        return self
 
 
 class RewardCoefficients(_Section):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from camsim.envs.scripted import ScriptedEnv
 from camsim.envs.selection import SelectionEnv
 from camsim.layout import EPISODE_COLUMNS
-from camsim.policies.rules import EXTERNAL, camera_rules
+from camsim.policies.rules import EXTERNAL, Link, camera_rules
 from camsim.scenario import load_scenario
 from camsim.sim import OBSERVATION_MODES
 from qplex_hrl.agent import Agent
@@ -34,6 +34,7 @@ class World(NamedTuple):
     opponent: str | None = None  # policy of the targets
     shared_field_of_view: bool | None = None
     max_episode_steps: int | None = None  # frames after which an episode is cut off
+    message_loss: float | None = None  # chance that a message between cameras is lost
 
 
 class EpisodePlayer(Protocol):
@@ -199,6 +200,7 @@ def evaluate_scripted(
         "opponent": world.opponent or DEFAULT_OPPONENT,
         "regime": "shared" if world.shared_field_of_view else "own",
         "max_episode_steps": world.max_episode_steps,
+        "message_loss": world.message_loss or 0.0,
         "config_hash": None,
     }
     return evaluate(player, seeds, timestep=None, provenance=provenance)
@@ -227,7 +229,9 @@ def scripted_cameras(camera_policy: str, world: World, *, num_envs: int) -> Scri
     return ScriptedEnv(
         load_scenario(world.scenario or DEFAULT_SCENARIO),
         num_envs,
-        camera_policy=camera_rules(camera_policy, view=view),
+        camera_policy=camera_rules(
+            camera_policy, view=view, link=Link(dropout=world.message_loss or 0.0)
+        ),
         target_policy=opponent,
         max_episode_steps=world.max_episode_steps,
     )
@@ -247,5 +251,6 @@ def provenance_of(config: RunConfig, policy: str) -> dict[str, object]:
         "opponent": config.env.opponent,
         "regime": observation_mode(config.env),
         "max_episode_steps": config.env.max_episode_steps,
+        "message_loss": config.env.message_loss,
         "config_hash": config_hash(config),
     }

@@ -94,7 +94,7 @@ def make_table(spec: TableSpec, jobs: int = 1, commands: Commands = next_command
             return INTERRUPTED
     table = _write(spec, runs, scripted)
     draw_curves(table, spec.output)
-    Console(width=140).print(rich_table(table))
+    Console(width=140 if spec.reference is None else 160).print(rich_table(table))
     return FAILED if failed else DONE
 
 

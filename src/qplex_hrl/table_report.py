@@ -31,6 +31,7 @@ _COLUMNS = (
     "updates",
     "minutes",
 )
+_N_BEFORE_DIFFERENCE = 4  # columns to the left of an ablation's differences
 
 
 class Outcome(NamedTuple):
@@ -94,6 +95,9 @@ def table_of(
         )
 
     rows = [_row(list(group)) for _, group in groupby(sorted(outcomes, key=key), key=key)]
+    for row in rows:
+        row["settings"] = list(spec.variant(row["system"]).settings)
+        row.update(_difference(row, rows, spec.reference))
     return {
         "format_version": FORMAT_VERSION,
         "command": command_of(spec),
@@ -108,7 +112,11 @@ def table_of(
 
 def command_of(spec: TableSpec) -> str:
     """Return the command that makes the table."""
-    words = ["qplex-hrl", "benchmark", "table", "--systems", *spec.systems]
+    if spec.reference is None:
+        words = ["qplex-hrl", "benchmark", "table", "--systems", *spec.systems]
+    else:
+        parts = [system for system in spec.systems if system != spec.reference]
+        words = ["qplex-hrl", "benchmark", "ablation", "--parts", *parts]
     words += ["--scenarios", *spec.scenarios, "--regimes", *spec.regimes]
     for flag, value in (
         ("--seeds", spec.n_seeds),
@@ -144,6 +152,24 @@ def _row(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     for name in ("frames", "updates", "minutes"):
         row[f"mean_{name}"] = _mean([seed[name] for seed in finished])
     return row | {"seeds": seeds}
+
+
+def _difference(
+    row: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], reference: str | None
+) -> dict[str, Any]:
+    """Return how much more coverage a row has than the reference in its world, seed by seed."""
+    if reference is None or row["system"] == reference:
+        return {}
+    world = ("scenario", "regime")
+    theirs = {
+        seed["seed"]: seed["coverage_rate"]
+        for other in rows
+        if other["system"] == reference and all(other[key] == row[key] for key in world)
+        for seed in other["seeds"]
+    }
+    pairs = [(seed["coverage_rate"], theirs.get(seed["seed"])) for seed in row["seeds"]]
+    differences = [a - b for a, b in pairs if a is not None and b is not None]
+    return {"mean_difference": _mean(differences), "ci95_difference": t_interval(differences)}
 
 
 def _seed_row(outcome: Outcome) -> dict[str, Any]:
@@ -193,7 +219,8 @@ def _mean(values: Sequence[float]) -> float | None:
 
 def markdown_table(table: Mapping[str, Any]) -> str:
     """Return the table as Markdown, with the command that made it and where it came from."""
-    lines = [_markdown_line(_COLUMNS), _markdown_line(["---"] * 3 + ["---:"] * 7)]
+    columns = _columns(table)
+    lines = [_markdown_line(columns), _markdown_line(["---"] * 3 + ["---:"] * (len(columns) - 3))]
     lines += [_markdown_line(cells) for cells in _cells(table)]
     notes = [f"    {table['command']}", "", *_notes(table)]
     return "\n".join([*lines, "", *notes]) + "\n"
@@ -207,16 +234,33 @@ def rich_table(table: Mapping[str, Any]) -> Table:
     """Return the table for a terminal."""
     caption = "coverage: mean ± half the 95 % interval, over training seeds or scripted episodes"
     shown = Table(title=f"{table['timesteps']:,} frames of training each", caption=caption)
-    for name in _COLUMNS:
+    for name in _columns(table):
         shown.add_column(name, justify="left" if name in _COLUMNS[:3] else "right")
     for cells in _cells(table):
         shown.add_row(*cells)
     return shown
 
 
+def _columns(table: Mapping[str, Any]) -> list[str]:
+    """Return the names of the columns; an ablation has one more."""
+    if not _is_ablation(table):
+        return list(_COLUMNS)
+    return [*_COLUMNS[:_N_BEFORE_DIFFERENCE], "difference", *_COLUMNS[_N_BEFORE_DIFFERENCE:]]
+
+
+def _is_ablation(table: Mapping[str, Any]) -> bool:
+    return any("mean_difference" in row for row in table["rows"])
+
+
 def _cells(table: Mapping[str, Any]) -> list[list[str]]:
     """Return the cells of all rows, as both tables show them."""
-    return [_row_cells(row) for row in [*table["rows"], *table["scripted"]]]
+    rows = [*table["rows"], *table["scripted"]]
+    cells = [_row_cells(row) for row in rows]
+    if _is_ablation(table):
+        for row, texts in zip(rows, cells, strict=True):
+            mean, interval = row.get("mean_difference"), row.get("ci95_difference")
+            texts.insert(_N_BEFORE_DIFFERENCE, _with_interval(mean, interval, "+.3f"))
+    return cells
 
 
 def _row_cells(row: Mapping[str, Any]) -> list[str]:
@@ -239,10 +283,10 @@ def _seed_text(seed: Mapping[str, Any]) -> str:
     return _number(seed["coverage_rate"], ".3f") or str(seed["status"])
 
 
-def _with_interval(mean: float | None, interval: Sequence[float] | None) -> str:
+def _with_interval(mean: float | None, interval: Sequence[float] | None, form: str = ".3f") -> str:
     if mean is None or interval is None:
-        return _number(mean, ".3f")
-    return f"{mean:.3f} ± {(interval[1] - interval[0]) / 2:.3f}"
+        return _number(mean, form)
+    return f"{mean:{form}} ± {(interval[1] - interval[0]) / 2:.3f}"
 
 
 def _number(value: float | None, form: str) -> str:
@@ -258,7 +302,15 @@ def _notes(table: Mapping[str, Any]) -> list[str]:
     hashes = [
         f"{r['system']} {r['scenario']} {r['regime']} {r['config_hash']}" for r in table["rows"]
     ]
+    changes = [
+        f"{r['system']}: `{' '.join(r['settings'])}`" for r in table["rows"] if r["settings"]
+    ]
+    ablation = [
+        "- Difference: to the whole system, of the same training seed; mean over seeds ± half the "
+        f"95 % t-interval. Changed: {'; '.join(dict.fromkeys(changes))}."
+    ]
     return [
+        *(ablation if changes else []),
         "- Coverage: mean over training seeds ± half the 95 % t-interval over seeds; of scripted "
         "cameras, which do not learn, over episodes, with the bootstrap interval.",
         f"- Every seed: mean of the final weights over the same {table['episodes']} episodes (seed "

@@ -30,6 +30,14 @@ EPISODES_SEED = 1_000_003
 _REFERENCE = "4v4_9"  # team sizes that every system has a file for
 
 
+class Variant(NamedTuple):
+    """A system that is another one's file with some values replaced."""
+
+    name: str
+    file: str  # system whose file it is
+    settings: tuple[str, ...]  # section.key=value, after those for all systems
+
+
 class TableSpec(NamedTuple):
     """What is compared, and how."""
 
@@ -43,6 +51,13 @@ class TableSpec(NamedTuple):
     scripted: bool  # also scripted cameras
     configs: Path  # folder of the systems' files
     output: Path
+    variants: tuple[Variant, ...] = ()  # those of the systems that have no file of their own
+    reference: str | None = None  # system that the others are compared with: an ablation
+
+    def variant(self, system: str) -> Variant:
+        """Return the file and the replaced values of a system; none are, if it has a file."""
+        known = {variant.name: variant for variant in self.variants}
+        return known.get(system, Variant(system, system, ()))
 
 
 class Run(NamedTuple):
@@ -88,8 +103,8 @@ def plan_runs(spec: TableSpec) -> list[Run]:
     """Return all runs, seed by seed, so that a table of few seeds is complete early.
 
     Raises:
-        ValueError: a system, regime, scenario or setting is not valid, or two systems would play
-            against different targets or with other time limits.
+        ValueError: a system, regime, scenario or setting is not valid, two systems would play
+            against different targets or with other time limits, or a variant changes nothing.
     """
     for regime in spec.regimes:
         if regime not in REGIMES:
@@ -101,6 +116,7 @@ def plan_runs(spec: TableSpec) -> list[Run]:
     rows = product(range(spec.n_seeds), spec.scenarios, spec.regimes, spec.systems)
     runs = [_plan(spec, settings, *row) for row in rows]
     _check_same_world(runs)
+    _check_variants(spec, runs)
     return runs
 
 
@@ -112,7 +128,8 @@ def _plan(
     regime: str,
     system: str,
 ) -> Run:
-    file = find_config(spec.configs, system, scenario, regime)
+    variant = spec.variant(system)
+    file = find_config(spec.configs, variant.file, scenario, regime)
     folder = spec.output / system / f"{Path(scenario).stem}_{regime}" / f"seed{seed}"
     values = {
         "env.scenario": (scenario, "--scenarios"),
@@ -124,7 +141,8 @@ def _plan(
         "logging.model_dir": (str(folder), "--output"),
     }
     own = [Override(key, value, f"{flag} {value}") for key, (value, flag) in values.items()]
-    config = load_config(file, [*settings, *own])
+    changes = [parse_override(text) for text in variant.settings]
+    config = load_config(file, [*settings, *changes, *own])
     if config.evaluation.seed == EPISODES_SEED:
         raise ConfigError(
             f"{file}: evaluation.seed = {EPISODES_SEED}; expected another, "
@@ -169,6 +187,20 @@ def _check_same_world(runs: Iterable[Run]) -> None:
                     f"{run.file}: env.{key} = {ours!r}; expected {theirs!r} as in {other.file}, "
                     "for a table compares systems in one world"
                 )
+
+
+def _check_variants(spec: TableSpec, runs: Iterable[Run]) -> None:
+    """Check that every variant differs from the system that it is a variant of."""
+    runs = list(runs)
+    whole = {(r.system, r.scenario, r.regime, r.seed): config_hash(r.config) for r in runs}
+    for run in runs:
+        variant = spec.variant(run.system)
+        base = whole.get((variant.file, run.scenario, run.regime, run.seed))
+        if variant.settings and base == config_hash(run.config):
+            raise ConfigError(
+                f"{run.system}: {' '.join(variant.settings)} changes nothing in {run.file}; "
+                "expected other values there"
+            )
 
 
 def stand_of(run: Run, seeds: Sequence[int]) -> Stand:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from camsim.envs.team import TeamEnv, TeamOptions
+from camsim.policies.rules import Link
 from camsim.render.record import FrameRecord, record_frame
 from camsim.scenario import load_scenario
 from qplex_hrl.evaluate import (
@@ -102,6 +103,7 @@ def _scripted_team(camera_policy: str, world: World) -> TeamEnv:
         cameras=camera_policy,
         targets=scripted_opponent(camera_policy, world),
         camera_view="shared" if world.shared_field_of_view else "own",
+        camera_link=Link(dropout=world.message_loss or 0.0),
         max_episode_steps=world.max_episode_steps,
         auto_reset=False,
         with_camera_obs=False,

@@ -31,6 +31,7 @@ def selection_options(config: RunConfig) -> SelectionOptions:
         observation_mode=observation_mode(config.env),
         opponent=config.env.opponent,
         opponent_view=opponent_view(config.env),
+        message_loss=config.env.message_loss,
         max_episode_steps=config.env.max_episode_steps,
         gamma=config.algorithm.gamma,
         reward_coefficients=hrl.reward_coefficients.model_dump(),

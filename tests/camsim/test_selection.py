@@ -31,6 +31,7 @@ REGIMES = {
     "upstream": replace(UPSTREAM, fast_interval=5),
     "own": OURS,
     "shared": replace(OURS, observation_mode="shared"),
+    "lossy": replace(OURS, observation_mode="shared", message_loss=0.4),
     "particles": replace(OURS, belief="particles"),
     "shared particles": replace(OURS, belief="particles", observation_mode="shared"),
 }

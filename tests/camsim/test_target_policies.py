@@ -11,6 +11,7 @@ from reference_policies import (
     GreedyTarget,
     Radio,
     drifted,
+    evaded,
     next_naive_goal,
     tell_each_other,
 )
@@ -27,6 +28,8 @@ from scripted_play import (
 from camsim.envs.scripted import ScriptedEnv
 from camsim.kernels.observe import ENHANCED, RAW, SHARED
 from camsim.policies import memory
+from camsim.policies.evading import EVASION_INPUTS, EVASION_WEIGHTS
+from camsim.policies.evasion import learned_evasion
 from camsim.policies.rules import (
     Link,
     target_rules,
@@ -35,6 +38,8 @@ from camsim.teacher_forcing import read
 
 NOISE = slice(memory.M_NOISE_X, memory.M_NOISE_Y + 1)
 OPEN = slice(memory.M_OPEN, memory.M_OPEN + 4)
+EVASION = np.random.default_rng(7).normal(0.0, 0.3, (3, EVASION_INPUTS))
+"""Weights of evaders in these tests: sideways, away, hold."""
 
 
 def known_empty(env: ScriptedEnv, i: int, view: int) -> list[list[bool]]:
@@ -59,10 +64,10 @@ def sensed_cameras(env: ScriptedEnv, i: int, view: int) -> np.ndarray:
 
 
 class TargetsChecked:
-    """One environment's greedy or heuristic targets beside the oracle."""
+    """One environment's greedy, heuristic or evading targets beside the oracle."""
 
-    def __init__(self, env: ScriptedEnv, i: int, view: int, radio: Radio, drifting: bool) -> None:
-        self.env, self.i, self.view, self.radio, self.drifting = env, i, view, radio, drifting
+    def __init__(self, env: ScriptedEnv, i: int, view: int, radio: Radio, policy: str) -> None:
+        self.env, self.i, self.view, self.radio, self.policy = env, i, view, radio, policy
         self.minds = [GreedyTarget(xy) for xy in pairs(read(env.sim, "target_xy")[i])]
         self.draws: dict[bool, list[bool]] = {True: [], False: []}  # stuck or not -> new noise
         self.fresh_noise: list[float] = []
@@ -99,10 +104,14 @@ class TargetsChecked:
             if changed:
                 self.fresh_noise += (noise / step_size).tolist()
             wanted = mind.act(self.places[t], step_size, pair(noise))
-            if self.drifting:
-                near = [self.cameras[c] for c in np.flatnonzero(self.sensed[t])]
-                plain, wanted = wanted, drifted(wanted, self.places[t], step_size, near)
-                self.n_drifts += plain != wanted
+            near = [self.cameras[c] for c in np.flatnonzero(self.sensed[t])]
+            plain = wanted
+            if self.policy == "heuristic":
+                wanted = drifted(wanted, self.places[t], step_size, near)
+            elif self.policy == "evader":
+                loaded = self.destinations[t] >= 0
+                wanted = evaded(wanted, self.places[t], step_size, loaded, near, EVASION.tolist())
+            self.n_drifts += plain != wanted
             close(self.env.actions[1][self.i, t], wanted)
         self._look()
 
@@ -119,17 +128,20 @@ class TargetsChecked:
         ("heuristic", RAW, Link()),
         ("heuristic", SHARED, Link()),
         ("heuristic", ENHANCED, Link()),
+        ("evader", RAW, Link()),
+        ("evader", SHARED, Link()),
+        ("evader", ENHANCED, Link()),
     ],
 )
-def test_greedy_and_heuristic_targets(policy: str, view: int, link: Link) -> None:
+def test_greedy_heuristic_and_evading_targets(policy: str, view: int, link: Link) -> None:
     """Whole episodes of few cargoes, so that warehouses run empty and messages matter."""
     scenario = scenario_with("MATE-2v4-9", num_cargoes_per_target=4)
     n_envs = 3
-    env = play(scenario, n_envs, "random", target_rules(policy, view=view, link=link))
+    rules = target_rules(policy, view=view, link=link)
+    rules.evasion[:] = EVASION.ravel()
+    env = play(scenario, n_envs, "random", rules)
     checked = [
-        TargetsChecked(
-            env, i, view, Radio(link.silent, link.reach, link.delay), policy == "heuristic"
-        )
+        TargetsChecked(env, i, view, Radio(link.silent, link.reach, link.delay), policy)
         for i in range(n_envs)
     ]
     closed = 0
@@ -143,13 +155,41 @@ def test_greedy_and_heuristic_targets(policy: str, view: int, link: Link) -> Non
     assert (n_messages == 0) == link.silent
     if view == RAW and link == Link():
         assert n_messages > 4 * n_envs
-    assert (sum(each.n_drifts for each in checked) > 100) == (policy == "heuristic")
+    assert (sum(each.n_drifts for each in checked) > 100) == (policy != "greedy")
     for stuck, chance in ((True, 0.75), (False, 0.05)):
         draws = np.concatenate([each.draws[stuck] for each in checked])
         error = math.sqrt(chance * (1 - chance) / len(draws))
         assert abs(draws.mean() - chance) < 4.5 * error
     noise = np.concatenate([each.fresh_noise for each in checked])
     assert stats.kstest(noise, "uniform", (-0.5, 1.0)).pvalue > 1e-4
+
+
+def test_an_evader_without_weights_is_a_greedy_target() -> None:
+    greedy, evader = (
+        ScriptedEnv(scenario_with("MATE-4v4-9"), 4, camera_policy="greedy", target_policy=rules)
+        for rules in (target_rules(), target_rules("evader"))
+    )
+    evader.teams[1].evasion[:] = 0.0
+    for env in (greedy, evader):
+        env.reset(np.arange(4, dtype=np.uint64))
+        env.run_frames(200)
+    assert np.array_equal(greedy.sim.tables.targets, evader.sim.tables.targets)
+
+
+def test_the_shipped_evaders_are_seen_less_than_greedy_targets() -> None:
+    assert learned_evasion().shape == (EVASION_WEIGHTS,)
+    coverage = []
+    for policy in ("greedy", "evader"):
+        env = ScriptedEnv(
+            scenario_with("MATE-4v4-9"),
+            16,
+            camera_policy="greedy",
+            target_policy=policy,
+            max_episode_steps=400,
+        )
+        statistics = env.run_episodes(np.arange(16, dtype=np.uint64))
+        coverage.append((statistics[:, 1] / statistics[:, 0]).mean())
+    assert coverage[1] < coverage[0] - 0.03
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.4, 1.0])

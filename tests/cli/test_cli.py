@@ -185,6 +185,7 @@ def test_evaluate_scripted_cameras(folder: Path, capsys: pytest.CaptureFixture[s
         ("--camera-agent naive --scenario none", "'none': no such preset"),
         ("--camera-agent naive --episodes 0", "--episodes 0: expected at least 1"),
         ("--camera-agent naive --seed -1", "--seed -1: expected at least 0"),
+        ("--camera-agent naive --message-loss 2", "--message-loss 2.0: expected 0 to 1"),
         ("--camera-agent naive --output none/r.json", "none/r.json: no such folder"),
         ("--camera-agent naive --checkpoint keep", "not allowed with argument"),
         ("--checkpoint none.pth", "none.pth: no such file"),

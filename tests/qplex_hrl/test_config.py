@@ -132,6 +132,8 @@ def test_a_configuration_cannot_be_changed() -> None:
         ),
         ("network.hrl.fast_interval=9", ["network.hrl", "fast_interval = 9", "frame_skip = 4"]),
         ("env.action_mode=grid", ["env.action_mode = 'grid'; expected 'selection' or 'discrete'"]),
+        ("env.message_loss=0.1", ["env", "message_loss = 0.1; expected 0 unless shared_field"]),
+        ("env.message_loss=1.1", ["env.message_loss = 1.1; expected less than or equal to 1"]),
         ("env.action_levels=4", ["env.action_levels = 4; expected an odd number"]),
         ("env.action_levels=1", ["env.action_levels = 1; expected greater than or equal to 3"]),
         ("env.action_levels=257", ["env.action_levels = 257; expected less than or equal to 255"]),
@@ -178,5 +180,6 @@ def test_a_message_names_the_origin(tmp_path: Path) -> None:
 
 
 def test_cross_checks_accept_their_limits() -> None:
+    load("env.shared_field_of_view=true", "env.message_loss=1")
     load("training.buffer_size=28")
     assert HRLConfig(frame_skip=3, fast_interval=3).fast_interval == 3

@@ -120,6 +120,18 @@ def test_scripted_cameras_may_share_their_view() -> None:
     assert results[0]["episodes"] != results[1]["episodes"]
 
 
+@pytest.mark.slow
+def test_messages_between_scripted_cameras_may_be_lost() -> None:
+    world = World(scenario="MATE-4v2-9", max_episode_steps=60)
+    heard, lossy = (
+        evaluate_scripted("greedy", world._replace(message_loss=loss), SEEDS, num_envs=6)
+        for loss in (0.0, 0.9)
+    )
+    assert heard["episodes"] == evaluate_scripted("greedy", world, SEEDS, num_envs=6)["episodes"]
+    assert heard["episodes"] != lossy["episodes"]
+    assert (heard["provenance"]["message_loss"], lossy["provenance"]["message_loss"]) == (0.0, 0.9)
+
+
 def test_a_team_needs_a_player() -> None:
     with pytest.raises(ValueError, match="'external' leaves a team without a player"):
         evaluate_scripted("greedy", World(opponent="external"), SEEDS, num_envs=2)

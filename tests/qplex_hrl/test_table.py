@@ -9,49 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+from fake_table import CONFIGS, Fakes, spec, table_in
 
 from qplex_hrl import cli
 from qplex_hrl.checkpoint import save_checkpoint
-from qplex_hrl.seeding import episode_seeds
 from qplex_hrl.table import DONE, FAILED, INTERRUPTED, make_table, next_command
 from qplex_hrl.table_runs import EPISODES_SEED, Run, Stand, TableSpec, find_config, plan_runs
-
-CONFIGS = Path(__file__).parents[2] / "configs"
-TINY = {
-    "env.num_envs": 4,
-    "env.max_episode_steps": 40,
-    "network.q_network.hidden_size": 8,
-    "training.learning_starts": 100,
-    "training.batch_size": 4,
-    "training.buffer_size": 1000,
-    "training.train_freq": 10,
-    "training.device": "cpu",
-    "logging.tensorboard": "false",
-    "evaluation.eval_interval": 400,
-    "evaluation.episodes": 2,
-    "evaluation.num_envs": 4,
-}
-N_EPISODES = 3
-
-FAKE_TRAINING = """
-import json, sys
-folder = sys.argv[1] + "/"
-open(folder + "qplex_hrl_final.pth", "w").close()
-curve = [{"timestep": 100, "mean_coverage_rate": 0.1}, {"timestep": 200, "mean_coverage_rate": 0.3}]
-stats = {"status": sys.argv[2], "timestep": 200, "n_updates": 7, "wall_time_seconds": 90.0,
-         "best_coverage": 0.3, "evaluations": curve}
-json.dump(stats, open(folder + "training_stats.json", "w"))
-print("trained or not")
-sys.exit(int(sys.argv[2] == "diverged"))
-"""
-
-FAKE_EVALUATION = """
-import json, sys
-names = ("coverage_rate", "real_coverage_rate", "transport_rate", "selection_efficiency")
-result = {"seeds": json.loads(sys.argv[2])} | {f"mean_{n}": float(sys.argv[3]) for n in names}
-result["provenance"] = {"commit": "abc", "versions": {"python": "3"}}
-json.dump(result, open(sys.argv[1], "w"))
-"""
 
 WAITS = """
 import signal, sys, time
@@ -63,44 +26,6 @@ signal.signal(signal.SIGINT, stop)
 Path(sys.argv[1], "ready").touch()
 time.sleep(60)
 """
-
-
-def spec(folder: Path, *systems: str, **changes: object) -> TableSpec:
-    whole = TableSpec(
-        systems=systems or ("qplex", "qplex_hrl"),
-        scenarios=("MATE-4v2-9",),
-        regimes=("own",),
-        n_seeds=2,
-        timesteps=800,
-        episodes=N_EPISODES,
-        settings=tuple(f"{key}={value}" for key, value in TINY.items()),
-        scripted=False,
-        configs=CONFIGS,
-        output=folder / "table",
-    )
-    return whole._replace(**changes)
-
-
-class Fakes:
-    """Steps that take no time; the coverage of a run is its seed / 10 + 0.2."""
-
-    def __init__(self, ends: str = "done") -> None:
-        self.steps: list[tuple[str, int, str]] = []
-        self.ends = ends
-
-    def __call__(self, run: Run, stand: Stand, table: TableSpec) -> list[str]:
-        self.steps.append((run.system, run.seed, stand.status))
-        python = [sys.executable, "-S", "-c"]
-        if stand.status == "trained":
-            seeds = episode_seeds(EPISODES_SEED, table.episodes).tolist()
-            numbers = [json.dumps(seeds), str(0.2 + run.seed / 10)]
-            return [*python, FAKE_EVALUATION, str(run.evaluation), *numbers]
-        return [*python, FAKE_TRAINING, str(run.folder), self.ends]
-
-
-def table_in(folder: Path) -> dict[str, object]:
-    content: dict[str, object] = json.loads((folder / "table" / "table.json").read_text())
-    return content
 
 
 def test_a_plan_has_every_run_with_its_own_folder_and_settings(tmp_path: Path) -> None:
@@ -127,7 +52,8 @@ def test_a_plan_has_every_run_with_its_own_folder_and_settings(tmp_path: Path) -
     [
         ("qplex_hrl", "MATE-8v8-9", "own", "qplex_hrl_8v8_9"),
         ("qplex_hrl", "MATE-4v4-9", "shared", "qplex_hrl_4v4_9_shared"),
-        ("qplex_hrl", "MATE-4v8-9", "shared", "qplex_hrl_4v8_9"),
+        ("qplex_hrl", "MATE-4v8-9", "shared", "qplex_hrl_4v8_9_shared"),
+        ("qplex", "MATE-4v4-9", "shared", "qplex_4v4_9"),
         ("qplex", "MATE-8v8-9", "own", "qplex_4v4_9"),
         ("qplex", "worlds/mine.yaml", "own", "qplex_4v4_9"),
     ],

@@ -73,9 +73,11 @@ def test_selections_are_held_for_a_decision(checkpoint: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shared", [False, True])
-def test_the_watched_scripted_episode_is_the_evaluated_one(shared: bool) -> None:
-    world = World(scenario="MATE-4v2-9", max_episode_steps=30, shared_field_of_view=shared)
+@pytest.mark.parametrize(("shared", "loss"), [(False, None), (True, None), (False, 0.5)])
+def test_the_watched_scripted_episode_is_the_evaluated_one(
+    shared: bool, loss: float | None
+) -> None:
+    world = World("MATE-4v2-9", None, shared, max_episode_steps=30, message_loss=loss)
     frames = list(watch_scripted("greedy", world, 2))
     assert [frame.step for frame in frames] == list(range(32))
     assert [frame.done for frame in frames] == [False] * 31 + [True]

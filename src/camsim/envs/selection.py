@@ -47,6 +47,7 @@ class SelectionOptions:
     observation_mode: str = "own"  # own, shared or enhanced (camsim.sim.OBSERVATION_MODES)
     opponent: str = "greedy"  # rule of the targets, or a mixture: camsim.policies.rules
     opponent_view: str = "own"  # what targets observe: own, shared or enhanced
+    message_loss: float = 0.0  # chance per frame that a shared view lacks a teammate's
     max_episode_steps: int | None = None  # None: the scenario's
     gamma: float = 1.0  # discount per frame inside a decision
     reward_coefficients: dict[str, float] = field(default_factory=lambda: {"coverage_rate": 1.0})
@@ -155,6 +156,7 @@ class SelectionEnv:
             num_envs,
             observation_mode=options.observation_mode,
             max_episode_steps=options.max_episode_steps,
+            message_loss=options.message_loss,
         )
         self.options = options
         self.n_envs, self.n_agents, self.n_targets = (
@@ -178,10 +180,10 @@ class SelectionEnv:
             mode=self.sim.mode,
             gamma=options.gamma,
         )
-        self._opponent = target_rules(
+        self.opponent = target_rules(  # rules of the targets
             options.opponent, view=OBSERVATION_MODES[options.opponent_view], key="opponent"
         )
-        self._opponent_memory = allocate_target_memory(num_envs, self.n_targets, self._opponent)
+        self._opponent_memory = allocate_target_memory(num_envs, self.n_targets, self.opponent)
         self._allocate(sizes)
 
     def _allocate(self, sizes: tuple[int, int, int]) -> None:
@@ -283,7 +285,7 @@ class SelectionEnv:
             self.sim.boxes,
             self.sim.tables,
             self._minds,
-            self._opponent,
+            self.opponent,
             self._opponent_memory,
             self._scratch,
             self.sim.flat_obs,

@@ -5,6 +5,7 @@ Writers put numbers into a flat buffer from offset `k` on: no views are made ins
 
 from camsim.kernels._jit import device_fn, outlined_fn
 from camsim.kernels.cargo import row_is_empty
+from camsim.kernels.rng import uniform
 from camsim.layout import (
     C_COS,
     C_RADIUS,
@@ -164,21 +165,52 @@ def _camera_moving(
         k += 7
 
 
+@outlined_fn
+def _add_messages(i: int, c: int, k: int, params: SimParams, s: Tables, out: Floats) -> None:
+    """Add to camera c's observation what those teammates see whose messages of this frame arrive.
+
+    A message holds its sender's pose and the targets and obstacles in its view. Each is lost by
+    itself with probability `message_loss`, drawn from the environment's stream.
+    """
+    n_targets, n_obstacles = s.targets.shape[1], s.obstacles.shape[1]
+    k_targets = k + 22
+    k_obstacles = k_targets + 5 * n_targets
+    k_cameras = k_obstacles + 4 * n_obstacles
+    for j in range(s.cameras.shape[1]):
+        if j == c or uniform(s.rng, i) < params.message_loss:
+            continue
+        _camera_public(out, k_cameras + 7 * j, s.cameras, i, j)
+        out[k_cameras + 7 * j + 6] = 1.0
+        for t in range(n_targets):
+            if s.camera_target[i, j, t]:
+                _target_public(out, k_targets + 5 * t, s.targets, i, t, params.target_range)
+                out[k_targets + 5 * t + 4] = 1.0
+        for o in range(n_obstacles):
+            if s.camera_obstacle[i, j, o]:
+                _obstacle(out, k_obstacles + 4 * o, s.obstacles, i, o)
+                out[k_obstacles + 4 * o + 3] = 1.0
+
+
 @device_fn
 def write_camera_obs(
     i: int, params: SimParams, s: Tables, out: Floats, mode: int, first: bool
 ) -> None:
     """Write all cameras' observations of environment i into the flat buffer of [N, C, D].
 
-    `first` also writes what an episode never changes; later frames leave it standing.
+    `first` also writes what an episode never changes; later frames leave it standing. Where
+    messages are lost, a shared view is the camera's own and what the messages of this frame add.
     """
+    lossy = mode == SHARED and params.message_loss > 0.0
+    own = RAW if lossy else mode
     n_cameras, n_targets = s.cameras.shape[1], s.targets.shape[1]
     size = 22 + 5 * n_targets + 4 * s.obstacles.shape[1] + 7 * n_cameras
     for c in range(n_cameras):
         k = (i * n_cameras + c) * size
-        if first:
-            _camera_fixed(i, c, k, params, s, out, mode)
-        _camera_moving(i, c, k, params, s, out, mode)
+        if first or lossy:
+            _camera_fixed(i, c, k, params, s, out, own)
+        _camera_moving(i, c, k, params, s, out, own)
+        if lossy:
+            _add_messages(i, c, k, params, s, out)
 
 
 @device_fn

@@ -133,7 +133,7 @@ def allocate_camera_memory(
 
 def allocate_target_memory(n_envs: int, n_targets: int, rules: TargetRules) -> TargetMemory:
     """Return zeroed memory for a team that follows `rules`."""
-    telling = ("greedy", "heuristic")
+    telling = ("greedy", "heuristic", "evader")
     talks = any(plays(rules, TARGET_POLICIES[name]) for name in telling) and not rules.silent
     slots = rules.delay + 1 if talks else 0
     return TargetMemory(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from camsim.documents import suggestion
+from camsim.policies.evasion import learned_evasion
 from camsim.state import Floats
 
 EXTERNAL = "external"
@@ -15,7 +16,7 @@ EXTERNAL = "external"
 CAMERA_POLICIES = {"random": 0, "naive": 1, "greedy": 2, "heuristic": 3}
 """Rules a camera team can follow, by the name used on the command line."""
 
-TARGET_POLICIES = {"random": 0, "naive": 1, "greedy": 2, "heuristic": 3}
+TARGET_POLICIES = {"random": 0, "naive": 1, "greedy": 2, "heuristic": 3, "evader": 4}
 """Rules a target team can follow, by the name used in configurations."""
 
 
@@ -55,6 +56,7 @@ class TargetRules(NamedTuple):
     dropout: float
     reach: float
     delay: int
+    evasion: Floats  # [EVASION_WEIGHTS] of evaders: camsim.policies.evading
 
 
 def camera_rules(
@@ -99,7 +101,8 @@ def target_rules(
     `noise_scale` is relative to the action box; `key` names the policy in messages.
     """
     weights = _team_weights(key, policy, TARGET_POLICIES)
-    return TargetRules(weights, view, 20, noise_scale, *_limits(link or Link()))
+    limits = _limits(link or Link())
+    return TargetRules(weights, view, 20, noise_scale, *limits, learned_evasion())
 
 
 def plays(rules: CameraRules | TargetRules, rule: int) -> bool:

@@ -4,6 +4,7 @@ from camsim.kernels._jit import device_fn, outlined_fn
 from camsim.kernels.rng import below, uniform, uniform_between
 from camsim.layout import T_STEP, T_X, T_Y, W_STEP
 from camsim.policies.draws import draw_rule
+from camsim.policies.evading import evade
 from camsim.policies.memory import (
     M_GOAL,
     M_NEWS,
@@ -28,6 +29,7 @@ from camsim.policies.walking import drift, greedy_goal, knows_empty, naive_goal,
 from camsim.state import Floats, Ints, SimParams, Tables, Words
 
 __all__ = [
+    "EVADER",
     "GREEDY",
     "HEURISTIC",
     "NAIVE",
@@ -38,8 +40,8 @@ __all__ = [
     "reset_targets",
 ]
 
-RANDOM, NAIVE, GREEDY, HEURISTIC = (
-    TARGET_POLICIES[name] for name in ("random", "naive", "greedy", "heuristic")
+RANDOM, NAIVE, GREEDY, HEURISTIC, EVADER = (
+    TARGET_POLICIES[name] for name in ("random", "naive", "greedy", "heuristic", "evader")
 )
 NAIVE_NOISE = 0.5
 _TOLD = 16  # added to the four bits of open warehouses: a message is never 0
@@ -159,7 +161,7 @@ def _walk(
     action: Floats,
     rng: Words,
 ) -> None:
-    """Write the actions of naive and greedy targets."""
+    """Write the actions of naive and greedy targets, on which the other rules build."""
     for t in range(targets.shape[1]):
         if rule == NAIVE:
             goal = naive_goal(i, t, observes, targets, world, memory)
@@ -196,6 +198,8 @@ def act_targets(
             count_messages(i, due, minds.post, minds.edges, minds.traffic)
     scale = NAIVE_NOISE if rule == NAIVE else rules.noise_scale
     _walk(i, rule, observes, scale, s.targets, s.world, memory, action, s.rng)
+    reach = params.target_range + params.camera_radius
     if rule == HEURISTIC:
-        reach = params.target_range + params.camera_radius
         drift(i, observes, reach, scale, s.cameras, s.targets, action)
+    elif rule == EVADER:
+        evade(i, observes, reach, rules.evasion, s.cameras, s.targets, action)

@@ -131,7 +131,7 @@ def _in_reach(i: int, t: int, c: int, reach: float, cameras: Floats, targets: Fl
 
 
 @device_fn
-def _sees_camera(
+def sees_camera(
     i: int, t: int, c: int, observes: int, reach: float, cameras: Floats, targets: Floats
 ) -> bool:
     """Tell whether camera c is in target t's observation, under the team's view."""
@@ -181,7 +181,7 @@ def drift(
     for t in range(targets.shape[1]):
         nearest, away_x, away_y = math.inf, 0.0, 0.0
         for c in range(cameras.shape[1]):
-            if _sees_camera(i, t, c, observes, reach, cameras, targets):
+            if sees_camera(i, t, c, observes, reach, cameras, targets):
                 distance, x, y = _urge(i, t, c, cameras, targets)
                 if distance < nearest:
                     nearest, away_x, away_y = distance, x, y

@@ -1,0 +1,61 @@
+"""The ablation: QPLEX HRL without one of its parts, or with another in its place, as a table."""
+
+from collections.abc import Sequence
+
+from camsim.documents import suggestion
+from qplex_hrl.table_runs import TableSpec, Variant
+
+WHOLE = "qplex_hrl"
+"""The system whose parts are changed: its files are `qplex_hrl_<size>.yaml`."""
+
+# A decision in every frame: returns, windows and batches hold as much time as before (docs).
+_EVERY_FRAME = (
+    "network.hrl.fast_interval=1",
+    "algorithm.n_step=15",
+    "algorithm.td_lambda=0.956",
+    "training.sequence_length=40",
+    "training.burn_in=10",
+    "training.batch_size=16",
+)
+
+PARTS: dict[str, tuple[str, ...]] = {
+    "no_hierarchy_in_time": ("network.hrl.frame_skip=1", *_EVERY_FRAME),
+    "slow_10_frames": ("network.hrl.frame_skip=10",),
+    "fast_every_frame": _EVERY_FRAME,
+    "no_attention": ("network.q_network.type=rnn",),
+    "hierarchical_rnn": ("network.q_network.type=hierarchical_rnn",),
+    "mixer_none": ("network.mixing_network.type=none",),
+    "mixer_vdn": ("network.mixing_network.type=vdn",),
+    "mixer_qmix": ("network.mixing_network.type=qmix",),
+    "mixer_qplex": ("network.mixing_network.type=qplex",),
+    "no_entropy": ("network.hrl.selection_entropy_weight=0.0",),
+    "no_coverage_reward": ("network.hrl.coverage_reward_weight=0.0",),
+    "no_exploration_bonus": ("network.hrl.exploration_bonus=0.0",),
+    "belief_last_seen": ("network.hrl.belief=last_seen",),
+    "belief_none": ("network.hrl.belief=none",),
+    "no_pairs": ("network.hrl.multi_selection=false",),
+    "upstream_executor": ("network.hrl.executor=upstream",),
+    "one_step_returns": ("algorithm.n_step=1",),
+    "no_weight_average": ("algorithm.weight_average=0.0",),
+}
+"""What each variant changes, as `section.key=value`."""
+
+
+def as_ablation(spec: TableSpec, parts: Sequence[str]) -> TableSpec:
+    """Return a table of the whole system and of one variant for each named part.
+
+    Args:
+        spec: of the table; its systems are replaced.
+        parts: names in PARTS.
+
+    Raises:
+        ValueError: a part is unknown.
+    """
+    for name in parts:
+        if name not in PARTS:
+            raise ValueError(
+                f"--parts {name}: expected some of {', '.join(PARTS)}{suggestion(name, PARTS)}"
+            )
+    variants = tuple(Variant(name, WHOLE, PARTS[name]) for name in parts)
+    systems = (WHOLE, *(variant.name for variant in variants))
+    return spec._replace(systems=systems, variants=variants, reference=WHOLE)

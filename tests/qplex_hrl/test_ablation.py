@@ -1,0 +1,149 @@
+"""The ablation: every part changes something and only that; the table with its differences."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from fake_table import CONFIGS, Fakes, spec, table_in
+
+from qplex_hrl import cli
+from qplex_hrl.ablation import PARTS, WHOLE, as_ablation
+from qplex_hrl.config import RunConfig
+from qplex_hrl.model import build_model
+from qplex_hrl.table import DONE, make_table
+from qplex_hrl.table_runs import Run, Stand, TableSpec, plan_runs
+from qplex_hrl.worlds import build_env, model_dims
+
+
+def ablation(folder: Path, *parts: str, **changes: object) -> TableSpec:
+    return as_ablation(spec(folder, WHOLE, **changes), parts or tuple(PARTS))
+
+
+def flat(config: RunConfig) -> dict[str, object]:
+    """Every value by its dotted key."""
+
+    def walk(section: dict[str, object], path: str) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for name, value in section.items():
+            found |= (
+                walk(value, f"{path}{name}.") if isinstance(value, dict) else {path + name: value}
+            )
+        return found
+
+    return walk(config.model_dump(mode="json", exclude={"logging"}), "")
+
+
+@pytest.mark.parametrize("settings", [(), ("env.num_envs=4", "training.buffer_size=1000")])
+def test_every_part_changes_what_it_names_and_nothing_else(
+    tmp_path: Path, settings: tuple[str, ...]
+) -> None:
+    """In the shipped configuration too, where a part that was already off would be refused."""
+    whole, *variants = plan_runs(
+        ablation(tmp_path, n_seeds=1, scenarios=("MATE-4v4-9",), settings=settings)
+    )
+    assert whole.system == WHOLE
+    assert [run.system for run in variants] == list(PARTS)
+    assert whole.file == CONFIGS / "qplex_hrl_4v4_9.yaml"
+    for run in variants:
+        assert run.file == whole.file
+        before, after = flat(whole.config), flat(run.config)
+        changed = {key for key in before if before[key] != after[key]}
+        assert changed == {setting.partition("=")[0] for setting in PARTS[run.system]}
+
+
+def test_every_variant_can_be_built(tmp_path: Path) -> None:
+    for run in plan_runs(ablation(tmp_path, n_seeds=1)):
+        env = build_env(run.config, 2)
+        bits = torch.from_numpy(env.selection_bits.copy())
+        model = build_model(model_dims(env), bits, run.config.network)
+        assert sum(weights.numel() for weights in model.parameters()) > 0, run.system
+
+
+def test_variants_have_their_own_folders_and_win_over_common_settings(tmp_path: Path) -> None:
+    both = ablation(tmp_path, "mixer_vdn", regimes=("own", "shared"))
+    both = both._replace(settings=(*both.settings, "network.mixing_network.type=qmix"))
+    runs = plan_runs(both)
+    assert len({run.folder for run in runs}) == len(runs) == 2 * 2 * 2
+    types = {run.system: run.config.network.mixing_network.type for run in runs}
+    assert types == {WHOLE: "qmix", "mixer_vdn": "vdn"}
+
+
+class Grades(Fakes):
+    """Coverage of 0.2 + seed / 10; without pairs 0.03 less with seed 0, 0.05 less with seed 1."""
+
+    def __call__(self, run: Run, stand: Stand, table: TableSpec) -> list[str]:
+        command = super().__call__(run, stand, table)
+        if stand.status == "trained" and run.system == "no_pairs":
+            command[-1] = str(float(command[-1]) - (0.03, 0.05)[run.seed])
+        return command
+
+
+def test_the_table_says_what_each_part_is_worth(tmp_path: Path) -> None:
+    wanted = ablation(tmp_path, "no_pairs", "no_entropy")
+    fakes = Grades()
+    assert make_table(wanted, commands=fakes) == DONE
+    whole, pairs, entropy = table_in(tmp_path)["rows"]  # type: ignore[misc]
+    assert "mean_difference" not in whole
+    assert pairs["settings"] == ["network.hrl.multi_selection=false"]
+    assert pairs["mean_difference"] == pytest.approx(-0.04)
+    # -0.03 and -0.05: standard error 0.01, t of one degree of freedom 12.706
+    assert pairs["ci95_difference"] == pytest.approx([-0.04 - 0.12706, -0.04 + 0.12706], abs=1e-4)
+    assert entropy["mean_difference"] == pytest.approx(0.0)
+    text = (tmp_path / "table" / "table.md").read_text()
+    assert "| coverage | difference | of each seed |" in text
+    assert "| no_pairs | MATE-4v2-9 | own | 0.210 ± 0.508 | -0.040 ± 0.127 | 0.170 0.250 |" in text
+    assert "no_pairs: `network.hrl.multi_selection=false`" in text
+    again = Grades()
+    assert make_table(wanted, commands=again) == DONE
+    assert again.steps == [], "finished runs are not repeated"
+
+
+def test_the_command_in_the_table_makes_the_same_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = ablation(tmp_path, "no_pairs", "mixer_none", n_seeds=1)
+    make_table(wanted, commands=Fakes())
+    seen = []
+    monkeypatch.setattr("qplex_hrl.table.make_table", lambda s, jobs: seen.append((s, jobs)) or 0)
+    words = str(table_in(tmp_path)["command"]).split()
+    assert cli.main(words[1:]) == 0
+    assert seen == [(wanted, 1)]
+
+
+def test_all_parts_are_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[TableSpec] = []
+    monkeypatch.setattr("qplex_hrl.table.make_table", lambda s, jobs: seen.append(s) or 0)
+    assert cli.main(["benchmark", "ablation", "--scenario", "MATE-4v2-9"]) == 0
+    assert seen[0].systems == (WHOLE, *PARTS)
+    assert seen[0].scenarios == ("MATE-4v2-9",)
+    assert seen[0].n_seeds == 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ("--parts no_pair", "--parts no_pair: expected some of .*did you mean 'no_pairs'"),
+        ("--seeds 0", "--seeds 0: expected at least 1"),
+        (
+            "--set network.hrl.multi_selection=false",
+            "no_pairs: .* changes nothing in .*qplex_hrl_4",
+        ),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    flags: str,
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ["benchmark", "ablation", "--configs", str(CONFIGS), *flags.split()]
+    assert cli.main(command) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+    assert re.search(words, told), told
