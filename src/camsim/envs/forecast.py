@@ -5,6 +5,7 @@ warehouse that its way so far suggests, with the noise it showed; then noise and
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,19 +38,24 @@ S_BEARING, S_SQUARED = 0, 1  # degrees; squared distance, infinite where the tar
 S_AIM, S_WIDTH = 2, 3  # where a camera that follows it aims, and how wide, degrees
 SIGHT_COLUMNS = 4
 
-Futures = tuple[Floats, Words, Floats, Floats]
-"""Walkers [N, T, CLOUD_ROWS, K], streams [N, 1], places [N, F + 1 + LEAD_FRAMES, K, T, 2] and
-sights [N, F + 1, K, T, SIGHT_COLUMNS] of one camera."""
+
+class Futures(NamedTuple):
+    """K futures of all targets, from now (frame 0) to the horizon (frame F)."""
+
+    walkers: Floats  # [N, T, CLOUD_ROWS, K] as camsim.envs.walkers moves them
+    stream: Words  # [N, 1] random numbers
+    places: Floats  # [N, F + 1 + LEAD_FRAMES, K, T, 2]
+    sights: Floats  # [N, F + 1, K, T, SIGHT_COLUMNS] of one camera
 
 
 def allocate_futures(n_envs: int, n_targets: int, n_futures: int, n_frames: int) -> Futures:
     """Return zeroed futures of `n_frames` frames F."""
     n, t, k, f = n_envs, n_targets, n_futures, n_frames + 1
-    return (
-        np.zeros((n, t, CLOUD_ROWS, k)),
-        np.zeros((n, 1), np.uint64),
-        np.zeros((n, f + LEAD_FRAMES, k, t, 2)),
-        np.zeros((n, f, k, t, SIGHT_COLUMNS)),
+    return Futures(
+        walkers=np.zeros((n, t, CLOUD_ROWS, k)),
+        stream=np.zeros((n, 1), np.uint64),
+        places=np.zeros((n, f + LEAD_FRAMES, k, t, 2)),
+        sights=np.zeros((n, f, k, t, SIGHT_COLUMNS)),
     )
 
 
@@ -98,7 +104,7 @@ def foresee(
     futures.
     """
     i, c = where
-    walkers, stream, places, _ = futures
+    walkers, stream, places = futures.walkers, futures.stream, futures.places
     n_futures = walkers.shape[3]
     open_stream(obs, n, stream, i, 0)
     for t in range(walkers.shape[1]):
@@ -192,7 +198,7 @@ def look_ahead(
 ) -> None:
     """Fill the sights of camera c, whose observation stands at offset n, in all futures."""
     i, c = where
-    _, _, places, sights = futures
+    places, sights = futures.places, futures.sights
     for f in range(sights.shape[1]):
         for t in range(sights.shape[3]):
             _see(obs, n, pose, places, sights, where, f, t)

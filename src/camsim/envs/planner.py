@@ -85,7 +85,7 @@ def _plan_one(
             catalogue.look,
             minds.pose,
             minds.belief,
-            futures[3][i],
+            futures.sights[i],
             avail,
             where,
             first_stage,
@@ -112,10 +112,7 @@ def plan_batch(
     minds: Minds,
     obs: Floats,
     avail: Bools,
-    walkers: Floats,
-    stream: Words,
-    places: Floats,
-    sights: Floats,
+    futures: Futures,
     plans: Plans,
     scratch: Scratch,
     actions: Ints,
@@ -130,7 +127,7 @@ def plan_batch(
             minds,
             obs,
             avail,
-            (walkers, stream, places, sights),
+            futures,
             plans,
             scratch,
             actions,
@@ -142,7 +139,8 @@ class Planner:
 
     Where cameras share their views, all know the same and plan together; with views of their own,
     each plans alone, as if it were the only camera. It remembers nothing itself, and the same
-    beliefs and observations give the same actions.
+    beliefs and observations give the same actions. `futures`, `plans` and `scratch.choice` tell
+    what it last looked at.
     """
 
     def __init__(self, env: SelectionEnv, options: PlannerOptions | None = None) -> None:
@@ -161,15 +159,15 @@ class Planner:
         self._minds = Minds(
             env.minds.pose, env.minds.belief, env.minds.particles, env.minds.origins
         )
-        self._futures = allocate_futures(n, env.n_targets, options.futures, options.horizon)
-        self._plans = allocate_plans(
+        self.futures = allocate_futures(n, env.n_targets, options.futures, options.horizon)
+        self.plans = allocate_plans(
             (n, c, env.n_targets, u),
             options.futures,
             options.horizon,
             (min(options.first_actions, u), min(options.second_actions, u)),
         )
-        words = self._plans.cover.shape[-1]
-        self._scratch = Scratch(
+        words = self.plans.cover.shape[-1]
+        self.scratch = Scratch(
             choice=np.zeros((n, c), np.int64),
             trial=np.zeros((n, c), np.int64),
             rest=np.zeros((n, options.horizon, words), np.uint64),
@@ -190,9 +188,9 @@ class Planner:
             self._minds,
             self._env.sim.flat_obs.camera_obs,
             avail_actions,
-            *self._futures,
-            self._plans,
-            self._scratch,
+            self.futures,
+            self.plans,
+            self.scratch,
             actions,
         )
         return actions
