@@ -58,4 +58,4 @@ def test_obstacles_hide_what_is_behind_them() -> None:
     stage = Stage("MATE-1v2-9", [(-800, 0, 0)], [(0, 0), (0, 300)], [obstacle])
     stage.choices(futures=1)
     squared = stage.planner.futures.sights[0, 0, 0, :, S_SQUARED]
-    np.testing.assert_array_equal(squared, [np.inf, 800.0**2 + 300.0**2])
+    np.testing.assert_allclose(squared, [np.inf, 800.0**2 + 300.0**2])

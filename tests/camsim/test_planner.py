@@ -27,8 +27,8 @@ def test_two_cameras_share_two_targets_out() -> None:
 
 @pytest.mark.slow
 def test_one_camera_takes_both_targets_that_fit_into_a_view() -> None:
-    """30 degrees apart, where a view is 42 degrees wide."""
-    assert Stage("MATE-1v2-9", [(-800, 0, 0)], [(300, 300), (300, -300)]).choices() == [{0, 1}]
+    """26 degrees apart, where a view is 35 degrees wide; wider looks do not reach them."""
+    assert Stage("MATE-1v2-9", [(-800, 0, 0)], [(418, 281), (418, -281)]).choices() == [{0, 1}]
 
 
 @pytest.mark.slow

@@ -48,7 +48,7 @@ def _respond(
 
     A plan that is as good as the chosen one does not replace it.
     """
-    n_per_option = cover.shape[1] // first.shape[1]
+    n_per_action = cover.shape[1] // first.shape[1]
     _others(cover, span, choice, c, rest)
     best, best_value = choice[c], -1
     if best >= 0:
@@ -56,7 +56,7 @@ def _respond(
     for a in range(first.shape[1]):
         if first[c, a] < 0:
             break
-        for s in range(a * n_per_option, (a + 1) * n_per_option):
+        for s in range(a * n_per_action, (a + 1) * n_per_action):
             value = _value(rest, cover[c, s])
             if value > best_value:
                 best, best_value = s, value
@@ -79,8 +79,8 @@ def choose_jointly(
     camera goes first in each. No camera could then do better alone.
 
     Args:
-        cover: [C, S, F, W] what each plan covers; S / A plans begin with each option.
-        first: [C, A] options, best first, -1 where there are no more; at least one per camera.
+        cover: [C, S, F, W] what each plan covers; S / A plans begin with each action.
+        first: [C, A] actions, best first, -1 where there are no more; at least one per camera.
         span: first camera, and the one after the last.
         choice: [C].
         trial: [C] scratch.

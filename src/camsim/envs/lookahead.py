@@ -27,21 +27,22 @@ _M4, _H1 = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0101010101010101)
 
 
 class Plans(NamedTuple):
-    """Tables of cameras' plans: an option for the first frames, then perhaps another one.
+    """Tables of cameras' plans: an action for the first frames, then perhaps another one.
 
     Bit t * K + k of the W words of a frame is 1 where future k of target t would be covered.
     """
 
-    held: Words  # [N, U, F, W] one camera's options, each held to the end
+    wanted: Floats  # [N, U, K, F, 2] orientation and viewing angle that an action wants, degrees
+    held: Words  # [N, U, F, W] one camera's actions, each held to the end
     midway: Floats  # [N, U, K, 2] its orientation and viewing angle after the first stage, degrees
     score: Ints  # [N, U] bits in `held`, -1: not possible
-    first: Ints  # [N, C, A] options of the first stage, best first, -1: none
-    then: Ints  # [N, B] options of the second stage
-    cover: Words  # [N, C, A * (B + 1), F, W] per plan: option a is held, or followed by another
+    first: Ints  # [N, C, A] actions of the first stage, best first, -1: none
+    then: Ints  # [N, B] actions of the second stage
+    cover: Words  # [N, C, A * (B + 1), F, W] per plan: action a is held, or followed by another
 
 
 def allocate_plans(
-    sizes: tuple[int, int, int, int], n_futures: int, n_frames: int, options: tuple[int, int]
+    sizes: tuple[int, int, int, int], n_futures: int, n_frames: int, best: tuple[int, int]
 ) -> Plans:
     """Return zeroed tables.
 
@@ -49,12 +50,13 @@ def allocate_plans(
         sizes: numbers of environments N, cameras C, targets T and actions U.
         n_futures: K.
         n_frames: F.
-        options: of the first stage A and the second stage B.
+        best: numbers of actions that are tried in the first stage A and in the second B.
     """
     n, c, t, u = sizes
-    a, b = options
+    a, b = best
     words = (t * n_futures + 63) // 64
     return Plans(
+        wanted=np.zeros((n, u, n_futures, n_frames, 2)),
         held=np.zeros((n, u, n_frames, words), np.uint64),
         midway=np.zeros((n, u, n_futures, 2)),
         score=np.zeros((n, u), np.int64),
@@ -77,7 +79,7 @@ def count_bits(word: np.uint64) -> int:
 def _wanted(
     members: Ints, look: Ints, forward: float, sights: Floats, u: int, f: int, k: int
 ) -> tuple[float, float]:
-    """Return orientation and viewing angle that option u wants in frame f of future k, degrees."""
+    """Return orientation and viewing angle that action u wants in frame f of future k, degrees."""
     if look[u] >= 0:
         bearing = forward + (look[u] % LOOK_BEARINGS) * (360.0 / LOOK_BEARINGS)
         width = LOOK_VIEWS_DEG[0] if look[u] < LOOK_BEARINGS else LOOK_VIEWS_DEG[1]
@@ -97,21 +99,20 @@ def _wanted(
 
 
 @outlined_fn
-def roll(
-    members: Ints,
-    look: Ints,
+def _roll(
     pose: Floats,
     sights: Floats,
     where: tuple[int, int],
-    u: int,
+    wanted: Floats,
     span: tuple[int, int],
     start: tuple[float, float],
     k: int,
     cover: Words,
 ) -> tuple[float, float]:
-    """Follow option u in future k during the frames of `span`; return the pose after them.
+    """Follow the poses in `wanted` [F, 2] during the frames of `span`; return the pose after them.
 
-    Marks covered targets in `cover` [F, W]. Poses are orientation and viewing angle, degrees.
+    Marks targets that are covered in future k in `cover` [F, W]. Poses are orientation and viewing
+    angle, degrees.
     """
     i, c = where
     phi, theta = start
@@ -120,9 +121,9 @@ def roll(
     turn_limit, zoom_limit = pose[i, c, P_TURN], pose[i, c, P_ZOOM]
     n_futures, n_targets = sights.shape[1], sights.shape[2]
     for f in range(span[0], span[1]):
-        aim, width = _wanted(members, look, pose[i, c, P_INWARD], sights, u, f, k)
-        phi = wrap_deg(phi + min(max(wrap_deg(aim - phi), -turn_limit), turn_limit))
-        theta += min(max(width - theta, -zoom_limit), zoom_limit)
+        turn = wrap_deg(wanted[f, 0] - phi)
+        phi = wrap_deg(phi + min(max(turn, -turn_limit), turn_limit))
+        theta += min(max(wanted[f, 1] - theta, -zoom_limit), zoom_limit)
         theta = min(max(theta, theta_min), 180.0)
         for t in range(n_targets):
             in_range = sights[f + 1, k, t, S_SQUARED] * theta <= area
@@ -150,7 +151,7 @@ def _hold(
     turning: int,
     plans: Plans,
 ) -> None:
-    """Try every option that needs no unknown target, held to the end."""
+    """Try every action that needs no unknown target, held to the end."""
     i, c = where
     n_frames = plans.held.shape[2]
     for u in range(len(look)):
@@ -165,10 +166,14 @@ def _hold(
             cover = plans.held[i, u]
             _erase(cover)
             for k in range(sights.shape[1]):
+                wanted = plans.wanted[i, u, k]
+                for f in range(n_frames):
+                    aim, width = _wanted(members, look, pose[i, c, P_INWARD], sights, u, f, k)
+                    wanted[f, 0], wanted[f, 1] = aim, width
                 start = (pose[i, c, P_PHI], pose[i, c, P_THETA])
-                middle = roll(members, look, pose, sights, where, u, (0, turning), start, k, cover)
+                middle = _roll(pose, sights, where, wanted, (0, turning), start, k, cover)
                 plans.midway[i, u, k, 0], plans.midway[i, u, k, 1] = middle
-                roll(members, look, pose, sights, where, u, (turning, n_frames), middle, k, cover)
+                _roll(pose, sights, where, wanted, (turning, n_frames), middle, k, cover)
             total = 0
             for f in range(n_frames):
                 for w in range(cover.shape[1]):
@@ -178,7 +183,7 @@ def _hold(
 
 @outlined_fn
 def _select_best(score: Ints, allowed: Bools, everything: bool, chosen: Ints) -> None:
-    """Fill `chosen` with the options of the highest scores, best first, then with -1."""
+    """Fill `chosen` with the actions of the highest scores, best first, then with -1."""
     last_score, last = np.iinfo(np.int64).max, -1
     for n in range(len(chosen)):
         best = -1
@@ -209,7 +214,7 @@ def tabulate(
     turning: int,
     plans: Plans,
 ) -> None:
-    """Fill camera c's plans: the best options, each held, or followed by one after `turning`."""
+    """Fill camera c's plans: the best actions, each held, or followed by one after `turning`."""
     i, c = where
     _hold(members, look, pose, belief, sights, where, turning, plans)
     _select_best(plans.score[i], avail[i, c], False, plans.first[i, c])
@@ -230,15 +235,5 @@ def tabulate(
             if then >= 0 and then != u:
                 for k in range(sights.shape[1]):
                     middle = (plans.midway[i, u, k, 0], plans.midway[i, u, k, 1])
-                    roll(
-                        members,
-                        look,
-                        pose,
-                        sights,
-                        where,
-                        then,
-                        (turning, n_frames),
-                        middle,
-                        k,
-                        cover,
-                    )
+                    wanted = plans.wanted[i, then, k]
+                    _roll(pose, sights, where, wanted, (turning, n_frames), middle, k, cover)
