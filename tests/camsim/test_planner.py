@@ -109,7 +109,7 @@ def test_planning_together_covers_more() -> None:
         ({"action_mode": "discrete"}, {}, "action_mode = 'discrete'; a planner needs"),
         ({"look_options": 0}, {}, "look_options = 0; a planner needs at least 1"),
         ({}, {"futures": 0}, "futures = 0; expected at least 1"),
-        ({}, {"first_stage": 25}, "first_stage = 25; expected less than the horizon, 25 frames"),
+        ({}, {"first_stage": 30}, "first_stage = 30; expected less than the horizon, 30 frames"),
     ],
 )
 def test_what_cannot_be_planned_is_refused(

@@ -32,7 +32,7 @@ DECISION_FRAMES = 3
 class PlannerOptions:
     """How far and how finely a planner looks ahead; all at least 1."""
 
-    horizon: int = 25  # frames
+    horizon: int = 30  # frames
     first_stage: int = 6  # frames of the first action of a plan; less than the horizon
     futures: int = 4  # drawn of each target
     first_actions: int = 32  # of a camera in the first stage: the best ones, held to the end
