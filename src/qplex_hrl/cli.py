@@ -153,7 +153,8 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
     cameras.add_argument(
         "--checkpoint", type=Path, metavar="CKPT", help="trained cameras; file or folder"
     )
-    cameras.add_argument("--camera-agent", metavar="NAME", help=_POLICIES)
+    planners = "planner (looks ahead), or planner-full (and sees everything)"
+    cameras.add_argument("--camera-agent", metavar="NAME", help=f"{_POLICIES}; {planners}")
     add("--target-agent", metavar="NAME", help=f"{_OPPONENTS}; default: as trained, or greedy")
     add("--scenario", metavar="S", help="preset or file; default: the checkpoint's, or MATE-4v4-9")
     add("--seed", type=int, default=0, help="of the episodes; default: 0")

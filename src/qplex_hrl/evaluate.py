@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from camsim.documents import suggestion
+from camsim.envs.planner import Planner, planning_env
 from camsim.envs.scripted import ScriptedEnv
 from camsim.envs.selection import SelectionEnv
 from camsim.layout import EPISODE_COLUMNS
-from camsim.policies.rules import EXTERNAL, Link, camera_rules
+from camsim.policies.rules import CAMERA_POLICIES, EXTERNAL, Link, camera_rules
 from camsim.scenario import load_scenario
 from camsim.sim import OBSERVATION_MODES
 from qplex_hrl.agent import Agent
@@ -24,7 +26,9 @@ from qplex_hrl.provenance import code_commit, package_versions
 from qplex_hrl.worlds import build_env, model_dims, observation_mode
 
 FORMAT_VERSION = 1
-DEFAULT_SCENARIO, DEFAULT_OPPONENT = "MATE-4v4-9", "greedy"  # of scripted cameras
+DEFAULT_SCENARIO, DEFAULT_OPPONENT = "MATE-4v4-9", "greedy"  # of cameras that do not learn
+PLANNER, FULL_PLANNER = "planner", "planner-full"
+"""Cameras that look ahead: on what they know, or seeing everything (camsim.envs.planner)."""
 
 
 class World(NamedTuple):
@@ -38,7 +42,7 @@ class World(NamedTuple):
 
 
 class EpisodePlayer(Protocol):
-    """A policy in its world: a trained agent or scripted cameras."""
+    """A policy in its world: a trained agent, scripted cameras or a planner."""
 
     def run_episodes(self, seeds: NDArray[np.uint64]) -> NDArray[np.float64]:
         """Return the statistics [M, K] (EPISODE_COLUMNS) of one whole episode for each seed [M]."""
@@ -53,10 +57,20 @@ class TrainedCameras(NamedTuple):
     agent: Agent
 
 
-class AgentPlayer:
-    """A trained agent that plays greedily, without exploration."""
+class Chooser(Protocol):
+    """Who chooses the cameras' actions in N environments: a trained agent or a planner."""
 
-    def __init__(self, env: SelectionEnv, agent: Agent) -> None:
+    def act(self, obs: NDArray[np.float32], avail_actions: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return actions [N, C] of the next decision from obs [N, C, D] and masks [N, C, U]."""
+
+    def reset_rows(self, ended: NDArray[np.bool_]) -> None:
+        """Forget everything in the environments where ``ended`` [N] is true: a new episode."""
+
+
+class AgentPlayer:
+    """A trained agent that plays greedily, without exploration, or a planner."""
+
+    def __init__(self, env: SelectionEnv, agent: Chooser) -> None:
         """Take N environments and an agent for as many."""
         self._env = env
         self._agent = agent
@@ -182,10 +196,10 @@ def load_cameras(
 def evaluate_scripted(
     camera_policy: str, world: World, seeds: NDArray[np.uint64], *, num_envs: int
 ) -> dict[str, Any]:
-    """Return the evaluation of scripted cameras.
+    """Return the evaluation of scripted or planning cameras.
 
     Args:
-        camera_policy: name of the rule, or a mixture as `greedy=0.5,random=0.5`.
+        camera_policy: name of the rule, a mixture as `greedy=0.5,random=0.5`, or a planner.
         world: MATE-4v4-9 with greedy targets unless it says otherwise.
         seeds: [M], one per episode.
         num_envs: episodes that run in parallel.
@@ -194,16 +208,55 @@ def evaluate_scripted(
         ValueError: a policy or the scenario does not exist, or a team would have no player.
     """
     player = scripted_cameras(camera_policy, world, num_envs=min(num_envs, len(seeds)))
+    regime = "shared" if world.shared_field_of_view else "own"
     provenance = {
         "policy": camera_policy,
         "scenario": world.scenario or DEFAULT_SCENARIO,
         "opponent": world.opponent or DEFAULT_OPPONENT,
-        "regime": "shared" if world.shared_field_of_view else "own",
+        "regime": "full" if camera_policy == FULL_PLANNER else regime,
         "max_episode_steps": world.max_episode_steps,
         "message_loss": world.message_loss or 0.0,
         "config_hash": None,
     }
     return evaluate(player, seeds, timestep=None, provenance=provenance)
+
+
+def is_planner(camera_policy: str) -> bool:
+    """Tell whether the name is that of a planner.
+
+    Raises:
+        ValueError: it is no name of cameras at all.
+    """
+    known = (*CAMERA_POLICIES, PLANNER, FULL_PLANNER)
+    if camera_policy not in (*known, EXTERNAL) and "=" not in camera_policy:
+        raise ValueError(
+            f"camera_policy = {camera_policy!r}; expected one of {', '.join(known)}"
+            f"{suggestion(camera_policy, known)}"
+        )
+    return camera_policy in (PLANNER, FULL_PLANNER)
+
+
+def planning_cameras(
+    camera_policy: str, world: World, *, num_envs: int
+) -> tuple[SelectionEnv, Planner]:
+    """Return `num_envs` environments of `world`, and who plays their cameras.
+
+    Raises:
+        ValueError: the scenario does not exist or has no cameras, or nobody plays the targets.
+    """
+    if world.message_loss:
+        raise ValueError(
+            f"message_loss = {world.message_loss}; expected 0: planners rely on knowing the same"
+        )
+    view = "shared" if world.shared_field_of_view else "own"
+    env = planning_env(
+        load_scenario(world.scenario or DEFAULT_SCENARIO),
+        num_envs,
+        view="full" if camera_policy == FULL_PLANNER else view,
+        opponent=scripted_opponent(camera_policy, world),
+        max_episode_steps=world.max_episode_steps,
+    )
+    return env, Planner(env)
 
 
 def scripted_opponent(camera_policy: str, world: World) -> str:
@@ -218,12 +271,15 @@ def scripted_opponent(camera_policy: str, world: World) -> str:
     return opponent
 
 
-def scripted_cameras(camera_policy: str, world: World, *, num_envs: int) -> ScriptedEnv:
-    """Return `num_envs` environments of `world` with scripted cameras.
+def scripted_cameras(camera_policy: str, world: World, *, num_envs: int) -> EpisodePlayer:
+    """Return `num_envs` environments of `world` with scripted or planning cameras.
 
     Raises:
-        ValueError: a policy or the scenario does not exist, or a team would have no player.
+        ValueError: a policy or the scenario does not exist, a team would have no player, or a
+            planner no camera.
     """
+    if is_planner(camera_policy):
+        return AgentPlayer(*planning_cameras(camera_policy, world, num_envs=num_envs))
     opponent = scripted_opponent(camera_policy, world)
     view = OBSERVATION_MODES["shared" if world.shared_field_of_view else "own"]
     return ScriptedEnv(

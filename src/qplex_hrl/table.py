@@ -38,8 +38,8 @@ from qplex_hrl.table_runs import (
 )
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
-SCRIPTED = ("random", "naive", "heuristic", "greedy")
-"""Scripted cameras that a table can be completed with."""
+SCRIPTED = ("random", "naive", "heuristic", "greedy", "planner")
+"""Cameras that do not learn and that a table can be completed with."""
 
 _POLL_SECONDS = 0.1
 _PATIENCE_SECONDS = 120.0  # for a run to save itself

@@ -1,4 +1,4 @@
-"""One episode of trained or scripted cameras, frame by frame: for videos and replays."""
+"""One episode of trained, planning or scripted cameras, frame by frame: for videos and replays."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -7,15 +7,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from camsim.envs.selection import SelectionEnv
 from camsim.envs.team import TeamEnv, TeamOptions
 from camsim.policies.rules import Link
 from camsim.render.record import FrameRecord, record_frame
 from camsim.scenario import load_scenario
 from qplex_hrl.evaluate import (
     DEFAULT_SCENARIO,
-    TrainedCameras,
+    Chooser,
     World,
+    is_planner,
     load_cameras,
+    planning_cameras,
     scripted_opponent,
 )
 from qplex_hrl.seeding import episode_seeds
@@ -34,17 +37,21 @@ def watch_checkpoint(
         CheckpointError: the file is missing, damaged or foreign.
         ValueError: the world does not exist.
     """
-    return _frames_of_agent(load_cameras(path, world, num_envs=1, device=device), seed)
+    cameras = load_cameras(path, world, num_envs=1, device=device)
+    return _frames_of_agent(cameras.env, cameras.agent, seed)
 
 
 def watch_scripted(camera_policy: str, world: World, seed: int) -> Iterator[FrameRecord]:
     """Return the frames of the first episode that an evaluation with this seed plays.
 
-    Every frame shows the messages that arrived in it.
+    Every frame shows the messages that arrived in it, or what planning cameras have selected.
 
     Raises:
-        ValueError: a policy or the scenario does not exist, or a team would have no player.
+        ValueError: a policy or the scenario does not exist, a team would have no player, or a
+            planner no camera.
     """
+    if is_planner(camera_policy):
+        return _frames_of_agent(*planning_cameras(camera_policy, world, num_envs=1), seed)
     return _frames_of_script(_scripted_team(camera_policy, world), seed)
 
 
@@ -79,9 +86,8 @@ def render_episode(
     return write_video(draw_frames(records, size=size, title=title), output, fps)
 
 
-def _frames_of_agent(cameras: TrainedCameras, seed: int) -> Iterator[FrameRecord]:
+def _frames_of_agent(env: SelectionEnv, agent: Chooser, seed: int) -> Iterator[FrameRecord]:
     """Yield one episode. A decision spans several frames, which are run one at a time."""
-    env, agent = cameras.env, cameras.agent
     output = env.reset(episode_seeds(seed, 1))
     agent.reset_rows(np.ones(1, np.bool_))
     yield record_frame(env.sim, 0)

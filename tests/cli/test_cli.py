@@ -181,6 +181,8 @@ def test_evaluate_scripted_cameras(folder: Path, capsys: pytest.CaptureFixture[s
     ("arguments", "words"),
     [
         ("--camera-agent clever", "'clever'; expected one of random"),
+        ("--camera-agent planer", "planner-full (did you mean 'planner'?)"),
+        ("--camera-agent planner=1", "'planner' is unknown, expected one of random"),
         ("--camera-agent naive --target-agent clever", "'clever'; expected one of"),
         ("--camera-agent naive --scenario none", "'none': no such preset"),
         ("--camera-agent naive --episodes 0", "--episodes 0: expected at least 1"),

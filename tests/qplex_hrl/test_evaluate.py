@@ -132,9 +132,30 @@ def test_messages_between_scripted_cameras_may_be_lost() -> None:
     assert (heard["provenance"]["message_loss"], lossy["provenance"]["message_loss"]) == (0.0, 0.9)
 
 
-def test_a_team_needs_a_player() -> None:
+@pytest.mark.slow
+def test_planners_go_the_same_way() -> None:
+    world = World(scenario="MATE-4v2-9", max_episode_steps=14)
+    results = []
+    for name, shared in (("planner", False), ("planner", True), ("planner-full", None)):
+        here = world._replace(shared_field_of_view=shared)
+        result = evaluate_scripted(name, here, SEEDS[:3], num_envs=2)
+        again = evaluate_scripted(name, here, SEEDS[:3], num_envs=3)
+        assert again["episodes"] == result["episodes"]
+        assert result["provenance"]["policy"] == name
+        assert result["mean_episode_length"] == 15.0
+        results.append(result)
+    assert [result["provenance"]["regime"] for result in results] == ["own", "shared", "full"]
+
+
+@pytest.mark.parametrize("name", ["greedy", "planner"])
+def test_a_team_needs_a_player(name: str) -> None:
     with pytest.raises(ValueError, match="'external' leaves a team without a player"):
-        evaluate_scripted("greedy", World(opponent="external"), SEEDS, num_envs=2)
+        evaluate_scripted(name, World(opponent="external"), SEEDS, num_envs=2)
+
+
+def test_a_planner_needs_cameras() -> None:
+    with pytest.raises(ValueError, match="has no cameras; expected at least one"):
+        evaluate_scripted("planner", World(scenario="MATE-Navigation"), SEEDS, num_envs=2)
 
 
 def test_a_checkpoint_that_is_not_of_a_training_run_is_refused(tmp_path) -> None:  # type: ignore[no-untyped-def]

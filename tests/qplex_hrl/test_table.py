@@ -251,7 +251,13 @@ def test_a_whole_tiny_table_and_one_result_lost(tmp_path: Path) -> None:
     rows, scripted = table["rows"], table["scripted"]
     assert isinstance(rows, list)
     assert isinstance(scripted, list)
-    assert [row["system"] for row in scripted] == ["random", "naive", "heuristic", "greedy"]
+    assert [row["system"] for row in scripted] == [
+        "random",
+        "naive",
+        "heuristic",
+        "greedy",
+        "planner",
+    ]
     for row in [*rows, *scripted]:
         assert 0 <= row["mean_coverage_rate"] <= 1
     assert rows[0]["mean_selection_efficiency"] is None, "the grid selects no target"

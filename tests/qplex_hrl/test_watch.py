@@ -88,6 +88,17 @@ def test_the_watched_scripted_episode_is_the_evaluated_one(
 
 
 @pytest.mark.slow
+def test_the_watched_planner_is_the_evaluated_one() -> None:
+    world = World(scenario="MATE-4v2-9", max_episode_steps=13, shared_field_of_view=True)
+    frames = list(watch_scripted("planner", world, 2))
+    result = evaluate_scripted("planner", world, episode_seeds(2, 1), num_envs=1)
+    assert len(frames) == 1 + result["mean_episode_length"]
+    coverage = np.mean([frame.coverage_rate for frame in frames[1:]])
+    assert coverage == pytest.approx(result["mean_coverage_rate"], rel=1e-12)
+    assert any(frame.selection.any() for frame in frames[1:])  # type: ignore[union-attr]
+
+
+@pytest.mark.slow
 def test_messages_of_scripted_cameras_are_watched() -> None:
     start, first, second = islice(watch_scripted("greedy", World(), 0), 3)
     assert start.camera_messages is None

@@ -44,7 +44,7 @@ MAX_ACTIONS = 65536
 
 LOOK_BEARINGS = 8  # directions of look actions, counted from the camera's own forward
 LOOK_VIEWS_DEG = (55.0, 110.0)  # viewing angles of look actions
-_LEAD_FRAMES = 3.0
+LEAD_FRAMES = 3  # how far ahead of its targets the executor `lead` aims
 _RANGE_SHARE, _RANGE_MARGIN = 1.08, 30.0  # how far past the farthest target the view must reach
 _FIT_MARGIN_DEG = 2.0
 _LEAN_MARGIN_DEG = 14.0  # a chosen target stays so far from the edge of a view that leans
@@ -144,6 +144,14 @@ def _aim_upstream(
     return 0.0, bearing_deg(dx, dy), theta
 
 
+@device_fn
+def widest_view(pose: Floats, i: int, c: int, distance: float) -> float:
+    """Return the widest viewing angle of camera c, degrees, that reaches well past `distance`."""
+    area, max_range = pose[i, c, P_AREA], pose[i, c, P_MAX_RANGE]
+    reach = _RANGE_SHARE * distance + _RANGE_MARGIN
+    return float(min(max(area / (reach * reach), area / (max_range * max_range)), 180.0))
+
+
 @outlined_fn
 def _aim_lead(
     pose: Floats, belief: Floats, members: Ints, i: int, c: int, u: int
@@ -154,8 +162,8 @@ def _aim_lead(
         t = members[u, m]
         if t < 0 or belief[i, c, t, B_KNOWN] == 0.0:
             continue
-        dx = belief[i, c, t, B_X] + _LEAD_FRAMES * belief[i, c, t, B_VX] - pose[i, c, P_X]
-        dy = belief[i, c, t, B_Y] + _LEAD_FRAMES * belief[i, c, t, B_VY] - pose[i, c, P_Y]
+        dx = belief[i, c, t, B_X] + LEAD_FRAMES * belief[i, c, t, B_VX] - pose[i, c, P_X]
+        dy = belief[i, c, t, B_Y] + LEAD_FRAMES * belief[i, c, t, B_VY] - pose[i, c, P_Y]
         bearing = bearing_deg(dx, dy)
         farthest = max(farthest, math.sqrt(dx * dx + dy * dy), belief[i, c, t, B_DISTANCE])
         if n == 0:
@@ -166,9 +174,7 @@ def _aim_lead(
         n += 1
     if n == 0:
         return -1.0, 0.0, 0.0
-    area, max_range = pose[i, c, P_AREA], pose[i, c, P_MAX_RANGE]
-    reach = _RANGE_SHARE * farthest + _RANGE_MARGIN
-    theta = min(max(area / (reach * reach), area / (max_range * max_range)), 180.0)
+    theta = widest_view(pose, i, c, farthest)
     return high - low, wrap_deg(first + 0.5 * (low + high)), theta
 
 

@@ -164,9 +164,9 @@ class SelectionEnv:
             scenario.n_cameras,
             scenario.n_targets,
         )
-        self._catalogue = catalogue_of(options, self.n_targets)
-        self.n_actions = len(self._catalogue.look)
-        self.selection_bits = selection_bits(self._catalogue, self.n_targets)  # [U, T]
+        self.catalogue = catalogue_of(options, self.n_targets)
+        self.n_actions = len(self.catalogue.look)
+        self.selection_bits = selection_bits(self.catalogue, self.n_targets)  # [U, T]
         self.feature_layout = feature_layout(
             self.n_targets, self.n_actions, clouds=options.belief == "particles"
         )
@@ -197,7 +197,7 @@ class SelectionEnv:
             nothing, no_index = np.zeros(0), np.zeros(0, np.int64)
             self._boundaries = BoundaryTables(nothing, nothing, no_index, no_index)
             scores = nothing
-        self._minds = kernels.Minds(
+        self.minds = kernels.Minds(
             *allocate_belief(n, c, t),
             *allocate_clouds(n, c, t, used=self.options.belief == "particles"),
             gaps=np.zeros((n, t)),
@@ -281,10 +281,10 @@ class SelectionEnv:
             job,
             self.sim.params,
             rules if n_frames is None else rules._replace(fast_interval=n_frames),
-            self._catalogue,
+            self.catalogue,
             self.sim.boxes,
             self.sim.tables,
-            self._minds,
+            self.minds,
             self.opponent,
             self._opponent_memory,
             self._scratch,
@@ -294,7 +294,7 @@ class SelectionEnv:
         )
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        minds = {name: array for name, array in self._minds._asdict().items() if len(array)}
+        minds = {name: array for name, array in self.minds._asdict().items() if len(array)}
         parts = {"sim": self.sim._arrays(), "mind": minds}
         parts["opponent"] = self._opponent_memory._asdict()
         parts["out"] = self._out._asdict()

@@ -1,0 +1,106 @@
+"""The best joint plan of several cameras, from tables of what each plan covers.
+
+A joint plan is worth the number of bits that at least one camera covers, summed over frames.
+"""
+
+import numpy as np
+
+from camsim.envs.lookahead import count_bits
+from camsim.kernels._jit import device_fn, outlined_fn
+from camsim.state import Ints, Words
+
+_SWEEPS = 6
+_ORDERS = 4
+
+
+@device_fn
+def _others(cover: Words, span: tuple[int, int], choice: Ints, c: int, rest: Words) -> None:
+    """Fill `rest` [F, W] with what the cameras of `span` but c cover."""
+    for f in range(rest.shape[0]):
+        for w in range(rest.shape[1]):
+            word = np.uint64(0)
+            for j in range(span[0], span[1]):
+                if j != c and choice[j] >= 0:
+                    word |= cover[j, choice[j], f, w]
+            rest[f, w] = word
+
+
+@device_fn
+def _value(rest: Words, plan: Words) -> int:
+    """Return what a camera's plan [F, W] and the rest are worth together."""
+    total = 0
+    for f in range(rest.shape[0]):
+        for w in range(rest.shape[1]):
+            total += count_bits(rest[f, w] | plan[f, w])
+    return total
+
+
+@outlined_fn
+def _respond(
+    cover: Words,
+    first: Ints,
+    span: tuple[int, int],
+    choice: Ints,
+    c: int,
+    rest: Words,
+) -> int:
+    """Give camera c its best plan beside the others'; return the joint plan's worth.
+
+    A plan that is as good as the chosen one does not replace it.
+    """
+    n_per_action = cover.shape[1] // first.shape[1]
+    _others(cover, span, choice, c, rest)
+    best, best_value = choice[c], -1
+    if best >= 0:
+        best_value = _value(rest, cover[c, best])
+    for a in range(first.shape[1]):
+        if first[c, a] < 0:
+            break
+        for s in range(a * n_per_action, (a + 1) * n_per_action):
+            value = _value(rest, cover[c, s])
+            if value > best_value:
+                best, best_value = s, value
+    choice[c] = best
+    return best_value
+
+
+@outlined_fn
+def choose_jointly(
+    cover: Words,
+    first: Ints,
+    span: tuple[int, int],
+    choice: Ints,
+    trial: Ints,
+    rest: Words,
+) -> int:
+    """Write into `choice` [C] a plan for each camera of `span`; return what they are worth.
+
+    Cameras answer each other's plans in turn until none changes, from up to four starts: another
+    camera goes first in each. No camera could then do better alone.
+
+    Args:
+        cover: [C, S, F, W] what each plan covers; S / A plans begin with each action.
+        first: [C, A] actions, best first, -1 where there are no more; at least one per camera.
+        span: first camera, and the one after the last.
+        choice: [C].
+        trial: [C] scratch.
+        rest: [F, W] scratch.
+    """
+    n = span[1] - span[0]
+    best_value = -1
+    for order in range(min(n, _ORDERS)):
+        for j in range(span[0], span[1]):
+            trial[j] = -1
+        value, before = 0, -1
+        for _ in range(_SWEEPS):
+            for j in range(n):
+                c = span[0] + (order + j) % n
+                value = _respond(cover, first, span, trial, c, rest)
+            if value == before:
+                break
+            before = value
+        if value > best_value:
+            best_value = value
+            for j in range(span[0], span[1]):
+                choice[j] = trial[j]
+    return best_value

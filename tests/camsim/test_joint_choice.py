@@ -1,0 +1,76 @@
+"""The joint maximiser against all joint plans, on small random tables."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+from compiled import from_python
+from hypothesis import given
+from hypothesis import strategies as st
+
+from camsim.envs import joint_choice
+from camsim.envs.lookahead import count_bits
+
+choose_jointly = from_python(joint_choice.choose_jointly)
+count = from_python(count_bits)
+
+
+def worth(cover: np.ndarray, choice: tuple[int, ...]) -> int:
+    """What the cameras cover together, summed over frames."""
+    union = np.bitwise_or.reduce([cover[c, s] for c, s in enumerate(choice)])
+    return sum(int(word).bit_count() for word in union.ravel())
+
+
+def chosen(cover: np.ndarray, n_options: int = 1) -> tuple[int, tuple[int, ...]]:
+    """The worth that the maximiser reports, and its plans."""
+    n_cameras, n_plans, n_frames, n_words = cover.shape
+    first = np.full((n_cameras, n_plans // n_options), 0, np.int64)
+    choice, trial = np.zeros((2, n_cameras), np.int64)
+    rest = np.zeros((n_frames, n_words), np.uint64)
+    value = choose_jointly(cover, first, (0, n_cameras), choice, trial, rest)
+    return value, tuple(choice.tolist())
+
+
+@given(
+    n_cameras=st.integers(1, 3),
+    n_plans=st.integers(1, 5),
+    n_words=st.integers(1, 2),
+    share=st.sampled_from([0.05, 0.3, 0.7]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_against_all_joint_plans(
+    n_cameras: int, n_plans: int, n_words: int, share: float, seed: int
+) -> None:
+    bits = np.random.default_rng(seed).random((n_cameras, n_plans, 4, n_words, 64)) < share
+    cover = np.packbits(bits, axis=-1).view(np.uint64)[..., 0]
+    value, choice = chosen(cover)
+    assert value == worth(cover, choice)
+    best = max(worth(cover, plans) for plans in product(range(n_plans), repeat=n_cameras))
+    assert best / 2 <= value <= best  # answering in turn from nothing is never worse than half
+    alone = [worth(cover[c : c + 1], (s,)) for c in range(n_cameras) for s in range(n_plans)]
+    assert value >= max(alone)
+    if n_cameras == 1:
+        assert value == best
+    for c, s in product(range(n_cameras), range(n_plans)):
+        other = (*choice[:c], s, *choice[c + 1 :])
+        assert worth(cover, other) <= value, "no camera does better alone"
+
+
+def test_the_camera_with_an_alternative_gives_way() -> None:
+    """Both would rather take target 0; only camera 1 can cover target 1, a little shorter."""
+    cover = np.zeros((2, 2, 10, 1), np.uint64)
+    cover[:, 0, :, 0] = 0b01
+    cover[1, 1, 2:, 0] = 0b10
+    assert chosen(cover) == (18, (0, 1))
+
+
+def test_equal_plans_leave_the_first() -> None:
+    cover = np.ones((3, 4, 2, 1), np.uint64)
+    assert chosen(cover, n_options=2) == (2, (0, 0, 0))
+
+
+def test_bits_are_counted() -> None:
+    rng = np.random.default_rng(1)
+    words = [0, 1, 2**63, 2**64 - 1, *rng.integers(0, 2**64, 50, np.uint64).tolist()]
+    assert [count(np.uint64(word)) for word in words] == [word.bit_count() for word in words]
