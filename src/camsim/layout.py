@@ -61,6 +61,9 @@ CONTEXT_FEATURES, TARGET_FEATURES, OPTION_FEATURES = 18, 32, 12
 CLOUD_CONTEXT_FEATURES, CLOUD_TARGET_FEATURES, CLOUD_OPTION_FEATURES = 16, 18, 5
 """What the particle belief adds to each (camsim/envs/cloud_features.py)."""
 
+LOOKAHEAD_OPTION_FEATURES = 4
+"""What looking ahead adds to an action's (camsim.envs.joint_choice.value_actions)."""
+
 
 class FeatureLayout(NamedTuple):
     """Parts of the learner's flat observation: context | targets [T, .] | options [U, .]."""
@@ -80,7 +83,9 @@ class FeatureLayout(NamedTuple):
         return self.context_size + rows
 
 
-def feature_layout(n_targets: int, n_actions: int, *, clouds: bool) -> FeatureLayout:
+def feature_layout(
+    n_targets: int, n_actions: int, *, clouds: bool, lookahead: bool = False
+) -> FeatureLayout:
     """Return the layout of the learner's observation, with the rows' second parts if `clouds`."""
     if not clouds:
         return FeatureLayout(n_targets, n_actions)
@@ -89,7 +94,9 @@ def feature_layout(n_targets: int, n_actions: int, *, clouds: bool) -> FeatureLa
         n_actions,
         context_size=CONTEXT_FEATURES + CLOUD_CONTEXT_FEATURES,
         target_size=TARGET_FEATURES + CLOUD_TARGET_FEATURES,
-        option_size=OPTION_FEATURES + CLOUD_OPTION_FEATURES,
+        option_size=OPTION_FEATURES
+        + CLOUD_OPTION_FEATURES
+        + (LOOKAHEAD_OPTION_FEATURES if lookahead else 0),
         row_flag=TARGET_FEATURES,
     )
 

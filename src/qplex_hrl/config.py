@@ -161,6 +161,10 @@ class HRLConfig(_Section):
     look_options: int = Field(
         default=16, ge=0, description="directions to search in, offered as actions"
     )
+    lookahead: bool = Field(
+        default=False,
+        description="actions tell how many targets their best plan would cover (belief: particles)",
+    )
     executor: Literal["upstream", "lead"] = Field(
         default="lead",
         description="how a camera aims: MATE's rule, or ahead of its targets' movement",

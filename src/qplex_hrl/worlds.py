@@ -28,6 +28,7 @@ def selection_options(config: RunConfig) -> SelectionOptions:
         max_selected=hrl.max_selected,
         look_options=hrl.look_options,
         executor=hrl.executor,
+        lookahead=hrl.lookahead,
         observation_mode=observation_mode(config.env),
         opponent=config.env.opponent,
         opponent_view=opponent_view(config.env),

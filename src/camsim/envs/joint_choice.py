@@ -7,7 +7,7 @@ import numpy as np
 
 from camsim.envs.lookahead import count_bits
 from camsim.kernels._jit import device_fn, outlined_fn
-from camsim.state import Ints, Words
+from camsim.state import Ints, Singles, Words
 
 _SWEEPS = 6
 _ORDERS = 4
@@ -104,3 +104,49 @@ def choose_jointly(
             for j in range(span[0], span[1]):
                 choice[j] = trial[j]
     return best_value
+
+
+@outlined_fn
+def value_actions(
+    cover: Words,
+    first: Ints,
+    span: tuple[int, int],
+    choice: Ints,
+    rest: Words,
+    scale: float,
+    out: Singles,
+) -> None:
+    """Write what each action of the cameras of `span` is worth to out [C, U, 4].
+
+    1 if plans that begin with it were tried; 1 if it is the joint plan's; how many targets fewer
+    would be covered, on average over frames and futures, with the best plan that begins with it
+    beside the plans chosen for the others (0 for the joint plan's, else not positive); how many the
+    best plan that begins with it would cover alone. Rows of other actions: 0, 0, -1, 0.
+
+    Args:
+        cover: [C, S, F, W] as in `choose_jointly`, as the next three.
+        first: [C, A].
+        span: first camera, and the one after the last.
+        choice: [C] as `choose_jointly` has left it.
+        rest: [F, W] scratch.
+        scale: of counted bits: 1 / (frames * futures).
+        out: [C, U, 4].
+    """
+    n_per_action = cover.shape[1] // first.shape[1]
+    for c in range(span[0], span[1]):
+        for u in range(out.shape[1]):
+            out[c, u, 0], out[c, u, 1], out[c, u, 2], out[c, u, 3] = 0.0, 0.0, -1.0, 0.0
+        _others(cover, span, choice, c, rest)
+        joint = _value(rest, cover[c, choice[c]])
+        for a in range(first.shape[1]):
+            u = first[c, a]
+            if u < 0:
+                break
+            beside, alone = 0, 0
+            for s in range(a * n_per_action, (a + 1) * n_per_action):
+                beside = max(beside, _value(rest, cover[c, s]))
+                alone = max(alone, _value(cover[c, s], cover[c, s]))
+            out[c, u, 0] = 1.0
+            out[c, u, 1] = 1.0 if choice[c] // n_per_action == a else 0.0
+            out[c, u, 2] = scale * (beside - joint)
+            out[c, u, 3] = scale * alone

@@ -17,6 +17,7 @@ from camsim.envs.actions import (
 )
 from camsim.envs.belief import allocate_belief
 from camsim.envs.particles import allocate_clouds
+from camsim.envs.planning import FeatureLookahead, Minds
 from camsim.kernels.boundary import BoundaryTables, allocate_boundaries, trace_batch
 from camsim.kernels.coverage import allocate_scores
 from camsim.kernels.rng import streams_from_seeds
@@ -44,6 +45,7 @@ class SelectionOptions:
     max_selected: int = 2  # targets in one selection
     look_options: int = 16  # actions that search instead
     executor: str = "lead"  # upstream: MATE's rule
+    lookahead: bool = False  # actions tell what they are worth (camsim.envs.planning)
     observation_mode: str = "own"  # own, shared or enhanced (camsim.sim.OBSERVATION_MODES)
     opponent: str = "greedy"  # rule of the targets, or a mixture: camsim.policies.rules
     opponent_view: str = "own"  # what targets observe: own, shared or enhanced
@@ -79,12 +81,31 @@ def _check(options: SelectionOptions) -> None:
     ):
         if value not in known:
             raise ValueError(f"{key} = {value!r}; expected one of {', '.join(known)}")
+    if options.lookahead:
+        check_lookahead(options)
     if options.fast_interval < 1:
         raise ValueError(f"fast_interval = {options.fast_interval}; expected at least 1")
     unknown = sorted(set(options.reward_coefficients) - set(kernels.REWARD_TERMS))
     if unknown:
         terms = ", ".join(kernels.REWARD_TERMS)
         raise ValueError(f"reward coefficient {unknown[0]!r}; expected one of {terms}")
+
+
+def check_lookahead(options: SelectionOptions) -> None:
+    """Check that cameras with these options can look ahead.
+
+    Raises:
+        ValueError: there is no particle belief, or another executor or choice of actions.
+    """
+    for key, value, needed in (
+        ("action_mode", options.action_mode, "selection"),
+        ("belief", options.belief, "particles"),
+        ("executor", options.executor, "lead"),
+    ):
+        if value != needed:
+            raise ValueError(f"{key} = {value!r}; looking ahead needs {needed!r}")
+    if options.look_options < 1:
+        raise ValueError("look_options = 0; looking ahead needs at least 1")
 
 
 def catalogue_of(options: SelectionOptions, n_targets: int) -> Catalogue:
@@ -168,7 +189,10 @@ class SelectionEnv:
         self.n_actions = len(self.catalogue.look)
         self.selection_bits = selection_bits(self.catalogue, self.n_targets)  # [U, T]
         self.feature_layout = feature_layout(
-            self.n_targets, self.n_actions, clouds=options.belief == "particles"
+            self.n_targets,
+            self.n_actions,
+            clouds=options.belief == "particles",
+            lookahead=options.lookahead,
         )
         self.obs_size = self.feature_layout.size
         sizes = (self.n_agents, self.n_targets, scenario.n_obstacles)
@@ -217,8 +241,14 @@ class SelectionEnv:
             knot_at_degree=self._boundaries.degree,
             scores=scores,
         )
+        layout = self.feature_layout
+        self._lookahead = None
+        if self.options.lookahead:
+            joint = self.options.observation_mode != "own"
+            self._lookahead = FeatureLookahead(self.catalogue, (n, c, t), layout, joint=joint)
+            layout = self._lookahead.base_layout
         self._out = kernels.Outputs(
-            obs=np.zeros((n, c, self.obs_size), np.float32),
+            obs=np.zeros((n, c, layout.size), np.float32),
             state=np.zeros((n, self.state_size), np.float32),
             avail_actions=np.zeros((n, c, self.n_actions), np.bool_),
             scalars=np.zeros((n, kernels.OUTPUT_COLUMNS)),
@@ -273,6 +303,7 @@ class SelectionEnv:
         load_arrays(self._arrays(), state)
         if self._scores_pairs:  # derived from the layout, so not stored
             trace_batch(self.sim.params, self.sim.tables, self._boundaries)
+        self._look_ahead()
         return self._result()
 
     def _run(self, job: int, actions: Ints, n_frames: int | None = None) -> None:
@@ -292,6 +323,16 @@ class SelectionEnv:
             actions,
             self._out,
         )
+        if self._lookahead is not None and job != kernels.FRAMES:
+            self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """Write the observations with what looking ahead adds to them."""
+        if self._lookahead is not None:
+            minds = self.minds
+            minds = Minds(minds.pose, minds.belief, minds.particles, minds.origins)
+            obs, avail = self._out.obs, self._out.avail_actions
+            self._lookahead.write(minds, self.sim.flat_obs.camera_obs, obs, avail)
 
     def _arrays(self) -> dict[str, np.ndarray]:
         minds = {name: array for name, array in self.minds._asdict().items() if len(array)}
@@ -315,7 +356,7 @@ class SelectionEnv:
     def _result(self) -> EnvOutput:
         scalars = self._out.scalars
         return EnvOutput(
-            obs=self._out.obs,
+            obs=self._out.obs if self._lookahead is None else self._lookahead.obs,
             state=self._out.state,
             avail_actions=self._out.avail_actions,
             reward=scalars[:, kernels.X_REWARD],
