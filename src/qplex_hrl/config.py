@@ -191,6 +191,18 @@ class HRLConfig(_Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _looking_ahead_has_what_it_needs(self) -> Self:
+        if self.lookahead and not (
+            self.belief == "particles" and self.executor == "lead" and self.look_options > 0
+        ):
+            raise ValueError(
+                f"lookahead = true with belief = '{self.belief}', executor = '{self.executor}', "
+                f"look_options = {self.look_options}; "
+                "expected belief 'particles', executor 'lead' and at least one look option"
+            )
+        return self
+
 
 class QNetworkConfig(_Section):
     """The cameras' Q-network; one set of weights serves all cameras."""

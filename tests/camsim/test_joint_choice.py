@@ -14,6 +14,7 @@ from camsim.envs.lookahead import count_bits
 
 choose_jointly = from_python(joint_choice.choose_jointly)
 count = from_python(count_bits)
+value_actions = from_python(joint_choice.value_actions)
 
 
 def worth(cover: np.ndarray, choice: tuple[int, ...]) -> int:
@@ -74,3 +75,46 @@ def test_bits_are_counted() -> None:
     rng = np.random.default_rng(1)
     words = [0, 1, 2**63, 2**64 - 1, *rng.integers(0, 2**64, 50, np.uint64).tolist()]
     assert [count(np.uint64(word)) for word in words] == [word.bit_count() for word in words]
+
+
+def test_a_camera_without_plans_leaves_the_others_theirs() -> None:
+    cover = np.zeros((2, 2, 10, 1), np.uint64)
+    cover[0, 1, :6, 0] = 0b11
+    cover[1, :, :, 0] = 0b01
+    first = np.array([[0, 1], [-1, -1]])
+    choice, trial = np.zeros((2, 2), np.int64)
+    rest = np.zeros((10, 1), np.uint64)
+    assert choose_jointly(cover, first, (0, 2), choice, trial, rest) == 12
+    assert choice.tolist() == [1, -1]
+    features = np.zeros((2, 3, 4), np.float32)
+    value_actions(cover, first, (0, 2), choice, rest, 0.1, features)
+    np.testing.assert_allclose(features[0], [[1, 0, -1.2, 0], [1, 1, 0, 1.2], [0, 0, -1, 0]])
+    np.testing.assert_allclose(features[1], [[0, 0, -1, 0]] * 3)
+
+
+@given(
+    n_cameras=st.integers(1, 3),
+    n_actions=st.integers(1, 4),
+    n_then=st.integers(1, 3),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_what_actions_are_worth(n_cameras: int, n_actions: int, n_then: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    bits = rng.random((n_cameras, n_actions * n_then, 4, 1, 64)) < 0.1
+    cover = np.packbits(bits, axis=-1).view(np.uint64)[..., 0]
+    first = np.stack([rng.permutation(n_actions + 1)[:n_actions] for _ in range(n_cameras)])
+    choice, trial = np.zeros((2, n_cameras), np.int64)
+    rest = np.zeros((4, 1), np.uint64)
+    value = choose_jointly(cover, first, (0, n_cameras), choice, trial, rest)
+    features = np.zeros((n_cameras, n_actions + 1, 4), np.float32)
+    value_actions(cover, first, (0, n_cameras), choice, rest, 1.0, features)
+    assert (features[..., 0].sum(-1) == n_actions).all()
+    assert (features[..., 1].sum(-1) == 1).all()
+    for c, a in product(range(n_cameras), range(n_actions)):
+        plans = range(a * n_then, (a + 1) * n_then)
+        tried, is_chosen, beside, alone = features[c, first[c, a]]
+        others = [(*choice[:c], s, *choice[c + 1 :]) for s in plans]
+        assert tried == 1
+        assert is_chosen == (choice[c] in plans)
+        assert beside == max(worth(cover, plan) for plan in others) - value
+        assert alone == max(worth(cover[c : c + 1], (s,)) for s in plans)

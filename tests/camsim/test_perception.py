@@ -19,6 +19,16 @@ REGIMES = {
     "shared": replace(OWN, observation_mode="shared"),
     "particles": replace(OWN, belief="particles"),
     "shared particles": replace(OWN, belief="particles", observation_mode="shared"),
+    "own, looking ahead": replace(OWN, belief="particles", lookahead=True),
+    # Lossy in name only: then cameras of the environment, too, plan each by what it knows itself.
+    "shared, looking ahead": replace(
+        OWN,
+        belief="particles",
+        observation_mode="shared",
+        message_loss=1e-12,
+        lookahead=True,
+        max_episode_steps=8,
+    ),
     "MATE's": replace(OWN, belief="none", executor="upstream", max_selected=9, look_options=0),
 }
 
@@ -40,8 +50,9 @@ def test_features_and_motion_are_those_of_the_training_world(regime: str, name: 
     minds = [CameraMind(options, sizes_of(env)) for _ in range(env.n_agents)]
     rng = np.random.default_rng(3)
     output = env.reset(np.array([11], np.uint64))
-    for frame in range(2 * (LIMIT + 1)):
-        if frame % (LIMIT + 1) == 0:
+    limit = options.max_episode_steps or LIMIT
+    for frame in range(2 * (limit + 1)):
+        if frame % (limit + 1) == 0:
             for c, mind in enumerate(minds):
                 mind.begin(c)
         chosen = np.where(output.avail_actions, rng.random(output.avail_actions.shape), -1.0)
@@ -49,7 +60,7 @@ def test_features_and_motion_are_those_of_the_training_world(regime: str, name: 
         motions = []
         for c, mind in enumerate(minds):
             mind.perceive(env.sim.obs.camera_obs[0, c])
-            assert mind.clock == frame % (LIMIT + 1)
+            assert mind.clock == frame % (limit + 1)
             features, available = mind.features()
             np.testing.assert_allclose(features, output.obs[0, c], rtol=0, atol=1e-6)
             assert np.array_equal(available, output.avail_actions[0, c])

@@ -61,6 +61,8 @@ def _respond(
             if value > best_value:
                 best, best_value = s, value
     choice[c] = best
+    if best < 0:  # a camera without plans
+        return _value(rest, rest)
     return best_value
 
 
@@ -80,7 +82,7 @@ def choose_jointly(
 
     Args:
         cover: [C, S, F, W] what each plan covers; S / A plans begin with each action.
-        first: [C, A] actions, best first, -1 where there are no more; at least one per camera.
+        first: [C, A] actions, best first, -1 where there are no more.
         span: first camera, and the one after the last.
         choice: [C].
         trial: [C] scratch.
@@ -136,6 +138,8 @@ def value_actions(
     for c in range(span[0], span[1]):
         for u in range(out.shape[1]):
             out[c, u, 0], out[c, u, 1], out[c, u, 2], out[c, u, 3] = 0.0, 0.0, -1.0, 0.0
+        if choice[c] < 0:
+            continue
         _others(cover, span, choice, c, rest)
         joint = _value(rest, cover[c, choice[c]])
         for a in range(first.shape[1]):

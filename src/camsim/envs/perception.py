@@ -14,6 +14,7 @@ from camsim.envs.actions import Catalogue, execute, selection_bits
 from camsim.envs.belief import allocate_belief, clear_belief, update_belief, update_looks
 from camsim.envs.features import write_features
 from camsim.envs.particles import allocate_clouds, clear_clouds, update_clouds
+from camsim.envs.planning import FeatureLookahead, Memories
 from camsim.envs.selection import SelectionOptions, catalogue_of, executor_of
 from camsim.kernels._jit import batch_kernel, device_fn, row
 from camsim.layout import CAMERA_PUBLIC, CameraObsLayout, feature_layout
@@ -130,7 +131,9 @@ class CameraMind:
         n_actions = len(self._catalogue.look)
         self.selection_bits = selection_bits(self._catalogue, n_targets)  # [U, T]
         clouds = options.belief == "particles"
-        self.feature_layout = feature_layout(n_targets, n_actions, clouds=clouds)
+        self.feature_layout = feature_layout(
+            n_targets, n_actions, clouds=clouds, lookahead=options.lookahead
+        )
         self._conduct = Conduct(
             executor=executor_of(options),
             memory_frames=0 if options.belief == "none" else options.memory_frames,
@@ -138,6 +141,18 @@ class CameraMind:
         )
         pose, belief, looks = allocate_belief(1, n_cameras, n_targets)
         particles, origins, stream = allocate_clouds(1, n_cameras, n_targets, used=clouds)
+        layout = self.feature_layout
+        self._lookahead = None
+        if options.lookahead:
+            self._viewer = np.zeros((1, 2), np.int64)
+            self._lookahead = FeatureLookahead(
+                self._catalogue,
+                (1, n_cameras, n_targets),
+                layout,
+                joint=self._conduct.shared,
+                viewers=self._viewer,
+            )
+            layout = self._lookahead.base_layout
         self._senses = Senses(
             camera=np.zeros(1, np.int64),
             clock=np.zeros(1),
@@ -150,7 +165,7 @@ class CameraMind:
             stream=stream,
             selection=np.zeros(1, np.int64),
             motion=np.zeros((1, n_cameras, 2)),
-            features=np.zeros((1, n_cameras, self.feature_layout.size), np.float32),
+            features=np.zeros((1, n_cameras, layout.size), np.float32),
             avail_actions=np.zeros((1, n_cameras, n_actions), np.bool_),
         )
         self._frames = 0
@@ -203,8 +218,16 @@ class CameraMind:
     def features(self) -> tuple[Singles, Bools]:
         """Return features [F] and available actions [U] now; views of reused buffers."""
         self._run(SHOW)
-        camera = self._senses.camera[0]
-        return self._senses.features[0, camera], self._senses.avail_actions[0, camera]
+        camera, senses = self._senses.camera[0], self._senses
+        features = senses.features
+        if self._lookahead is not None:
+            self._viewer[0, 1] = camera
+            minds = Memories(senses.pose, senses.belief, senses.particles, senses.origins)
+            raw = np.zeros((1, self.sizes.n_cameras, self.sizes.size))
+            raw[0, camera] = senses.obs
+            self._lookahead.write(minds, raw.ravel(), features, senses.avail_actions)
+            features = self._lookahead.obs
+        return features[0, camera], senses.avail_actions[0, camera]
 
     def move(self, selection: int) -> Floats:
         """Return turn and zoom [2] in degrees of the selected action now.

@@ -6,7 +6,7 @@ The joint plan that covers most targets is played for one decision, then everyth
 import numpy as np
 from numpy.typing import NDArray
 
-from camsim.envs.planning import Lookahead, Minds, PlannerOptions
+from camsim.envs.planning import Lookahead, Memories, PlannerOptions
 from camsim.envs.selection import SelectionEnv, SelectionOptions, check_lookahead
 from camsim.scenario import Scenario
 from camsim.state import Bools, Singles
@@ -37,7 +37,7 @@ class Planner:
         check_lookahead(env.options)
         self._env = env
         minds = env.minds
-        self._minds = Minds(minds.pose, minds.belief, minds.particles, minds.origins)
+        self._minds = Memories(minds.pose, minds.belief, minds.particles, minds.origins)
         self._lookahead = Lookahead(
             env.catalogue,
             (env.n_envs, env.n_agents, env.n_targets),

@@ -16,6 +16,7 @@ from camsim.envs.actions import Catalogue
 from camsim.envs.forecast import Futures, allocate_futures, foresee, look_ahead
 from camsim.envs.joint_choice import choose_jointly, value_actions
 from camsim.envs.lookahead import Plans, allocate_plans, tabulate
+from camsim.envs.team_view import TeamViews, allocate_team_views, view_teams
 from camsim.kernels._jit import batch_kernel, device_fn, row
 from camsim.layout import LOOKAHEAD_OPTION_FEATURES, FeatureLayout
 from camsim.state import Bools, Floats, Ints, Singles, Words
@@ -36,7 +37,7 @@ FEATURE_OPTIONS = PlannerOptions(horizon=25, futures=3, second_actions=8)
 """Of the features of learned cameras, which must be cheap."""
 
 
-class Minds(NamedTuple):
+class Memories(NamedTuple):
     """What planning needs of the cameras' memory (camsim.envs.decision.Minds)."""
 
     pose: Floats  # [N, C, POSE_COLUMNS]
@@ -59,7 +60,7 @@ def _plan_one(
     joint: bool,
     first_stage: int,
     catalogue: Catalogue,
-    minds: Minds,
+    minds: Memories,
     obs: Floats,
     avail: Bools,
     futures: Futures,
@@ -113,7 +114,8 @@ def _plan_one(
                     features[i],
                 )
     for c in range(n_cameras):
-        actions[i, c] = plans.first[i, c, scratch.choice[i, c] // per_action]
+        chosen = scratch.choice[i, c]
+        actions[i, c] = plans.first[i, c, chosen // per_action] if chosen >= 0 else -1
 
 
 @batch_kernel
@@ -121,7 +123,7 @@ def plan_batch(
     joint: bool,
     first_stage: int,
     catalogue: Catalogue,
-    minds: Minds,
+    minds: Memories,
     obs: Floats,
     avail: Bools,
     futures: Futures,
@@ -196,7 +198,9 @@ class Lookahead:
         self._no_features = np.zeros((0, c, u, LOOKAHEAD_OPTION_FEATURES), np.float32)
         self._actions = np.zeros((n, c), np.int64)
 
-    def actions(self, minds: Minds, camera_obs: Floats, avail_actions: Bools) -> NDArray[np.int64]:
+    def actions(
+        self, minds: Memories, camera_obs: Floats, avail_actions: Bools
+    ) -> NDArray[np.int64]:
         """Return the actions [N, C] int64 of the best plans.
 
         Args:
@@ -207,12 +211,12 @@ class Lookahead:
         self._plan(minds, camera_obs, avail_actions, self._no_features)
         return self._actions.copy()
 
-    def features(self, minds: Minds, camera_obs: Floats, avail_actions: Bools) -> Singles:
+    def features(self, minds: Memories, camera_obs: Floats, avail_actions: Bools) -> Singles:
         """Return what every action is worth [N, C, U, .] float32: see `value_actions`; reused."""
         self._plan(minds, camera_obs, avail_actions, self._features)
         return self._features
 
-    def _plan(self, minds: Minds, obs: Floats, avail: Bools, features: Singles) -> None:
+    def _plan(self, minds: Memories, obs: Floats, avail: Bools, features: Singles) -> None:
         plan_batch(
             self.joint,
             self._first_stage,
@@ -229,7 +233,11 @@ class Lookahead:
 
 
 class FeatureLookahead:
-    """The learner's observations with what looking ahead adds to every action's row."""
+    """The learner's observations with what looking ahead adds to every action's row.
+
+    Cameras with a view of their own plan alone. Where all know the same, they plan together, once.
+    Else each plans for the whole team by what it knows itself (camsim.envs.team_view).
+    """
 
     def __init__(
         self,
@@ -238,11 +246,25 @@ class FeatureLookahead:
         layout: FeatureLayout,
         *,
         joint: bool,
+        viewers: Ints | None = None,
     ) -> None:
-        """Allocate tables and observations; arguments as of `Lookahead`, and the whole layout."""
-        n, c, _ = sizes
+        """Allocate tables and observations.
+
+        Args:
+            catalogue: the U actions of a camera.
+            sizes: numbers of environments N, cameras C and targets T.
+            layout: of the whole observation.
+            joint: cameras plan together.
+            viewers: [V, 2] environment and camera of all that plan for their team by themselves, if
+                joint; None: all know the same.
+        """
+        n, c, t = sizes
         added = LOOKAHEAD_OPTION_FEATURES
-        self._lookahead = Lookahead(catalogue, sizes, FEATURE_OPTIONS, joint=joint)
+        self._catalogue = catalogue
+        self._viewers = viewers if joint else None
+        n_teams = n if self._viewers is None else len(self._viewers)
+        self._lookahead = Lookahead(catalogue, (n_teams, c, t), FEATURE_OPTIONS, joint=joint)
+        self._views: TeamViews | None = None
         self.base_layout = layout._replace(option_size=layout.option_size - added)
         self.obs = np.zeros((n, c, layout.size), np.float32)
         """[N, C, D]"""
@@ -250,7 +272,9 @@ class FeatureLookahead:
         self._start = layout.size - layout.n_actions * layout.option_size
         self._rows = self.obs[..., self._start :].reshape(n, c, layout.n_actions, -1)
 
-    def write(self, minds: Minds, camera_obs: Floats, base: Singles, avail_actions: Bools) -> None:
+    def write(
+        self, minds: Memories, camera_obs: Floats, base: Singles, avail_actions: Bools
+    ) -> None:
         """Write `obs` from observations without what is added, `base` [N, C, D'].
 
         Args:
@@ -259,11 +283,34 @@ class FeatureLookahead:
             base: in `base_layout`.
             avail_actions: [N, C, U].
         """
-        added = self._lookahead.features(minds, camera_obs, avail_actions)
         self.obs[..., : self._start] = base[..., : self._start]
         rows = base[..., self._start :].reshape(*self._rows.shape[:3], -1)
         self._rows[..., : rows.shape[-1]] = rows
-        self._rows[..., rows.shape[-1] :] = added
+        added = self._rows[..., rows.shape[-1] :]
+        if self._viewers is None:
+            added[...] = self._lookahead.features(minds, camera_obs, avail_actions)
+        else:
+            environment, camera = self._viewers.T
+            of_teams = self._of_teams(minds, camera_obs)
+            added[environment, camera] = of_teams[np.arange(len(camera)), camera]
+
+    def _of_teams(self, minds: Memories, camera_obs: Floats) -> Singles:
+        """Return the features [V, C, U, .] of the viewers' teams."""
+        assert self._viewers is not None
+        if self._views is None:
+            n_cameras = len(minds.pose) * minds.pose.shape[1]
+            self._views = allocate_team_views(
+                len(self._viewers),
+                minds.pose,
+                minds.particles,
+                len(camera_obs) // n_cameras,
+                len(self._catalogue.look),
+            )
+        views = self._views
+        memory = (minds.pose, minds.belief, minds.particles, minds.origins)
+        view_teams(self._catalogue, memory, camera_obs, self._viewers, views)
+        team = Memories(views.pose, views.belief, views.particles, views.origins)
+        return self._lookahead.features(team, views.obs, views.avail_actions)
 
 
 def check_options(options: PlannerOptions) -> None:

@@ -17,7 +17,7 @@ from camsim.envs.actions import (
 )
 from camsim.envs.belief import allocate_belief
 from camsim.envs.particles import allocate_clouds
-from camsim.envs.planning import FeatureLookahead, Minds
+from camsim.envs.planning import FeatureLookahead, Memories
 from camsim.kernels.boundary import BoundaryTables, allocate_boundaries, trace_batch
 from camsim.kernels.coverage import allocate_scores
 from camsim.kernels.rng import streams_from_seeds
@@ -245,7 +245,12 @@ class SelectionEnv:
         self._lookahead = None
         if self.options.lookahead:
             joint = self.options.observation_mode != "own"
-            self._lookahead = FeatureLookahead(self.catalogue, (n, c, t), layout, joint=joint)
+            viewers = None
+            if self.options.message_loss > 0.0:  # then cameras do not know the same
+                viewers = np.argwhere(np.ones((n, c), np.bool_))
+            self._lookahead = FeatureLookahead(
+                self.catalogue, (n, c, t), layout, joint=joint, viewers=viewers
+            )
             layout = self._lookahead.base_layout
         self._out = kernels.Outputs(
             obs=np.zeros((n, c, layout.size), np.float32),
@@ -330,9 +335,9 @@ class SelectionEnv:
         """Write the observations with what looking ahead adds to them."""
         if self._lookahead is not None:
             minds = self.minds
-            minds = Minds(minds.pose, minds.belief, minds.particles, minds.origins)
+            memories = Memories(minds.pose, minds.belief, minds.particles, minds.origins)
             obs, avail = self._out.obs, self._out.avail_actions
-            self._lookahead.write(minds, self.sim.flat_obs.camera_obs, obs, avail)
+            self._lookahead.write(memories, self.sim.flat_obs.camera_obs, obs, avail)
 
     def _arrays(self) -> dict[str, np.ndarray]:
         minds = {name: array for name, array in self.minds._asdict().items() if len(array)}
