@@ -35,8 +35,8 @@ class TeamViews(NamedTuple):
 
     pose: Floats  # [V, C, POSE_COLUMNS]
     belief: Floats  # [V, C, T, BELIEF_COLUMNS]
-    particles: Floats  # [V, 1, T, K, P]
-    origins: Floats  # [V, 1, T, 2]
+    particles: Floats  # [V, C, T, K, P]
+    origins: Floats  # [V, C, T, 2]
     obs: Floats  # flat buffer of [V, C, D]
     avail_actions: Bools  # [V, C, U]
 
@@ -57,8 +57,8 @@ def allocate_team_views(
     return TeamViews(
         pose=np.zeros((n_views, n_cameras, columns)),
         belief=np.zeros((n_views, n_cameras, t, BELIEF_COLUMNS)),
-        particles=np.zeros((n_views, 1, t, k, p)),
-        origins=np.zeros((n_views, 1, t, 2)),
+        particles=np.zeros((n_views, n_cameras, t, k, p)),
+        origins=np.zeros((n_views, n_cameras, t, 2)),
         obs=np.zeros(n_views * n_cameras * obs_size),
         avail_actions=np.zeros((n_views, n_cameras, n_actions), np.bool_),
     )
@@ -77,6 +77,42 @@ def _read_teammate(obs: Floats, m: int, pose: Floats, v: int, j: int) -> None:
     pose[v, j, P_INWARD] = 0.0 if x == 0.0 and y == 0.0 else bearing_deg(-x, -y)
 
 
+@device_fn
+def _copy_rows(source: Floats, i: int, c: int, target: Floats, v: int, j: int) -> None:
+    """Copy row [i, c] of [., ., T, K] to row [v, j]."""
+    for t in range(source.shape[2]):
+        for n in range(source.shape[3]):
+            target[v, j, t, n] = source[i, c, t, n]
+
+
+@outlined_fn
+def _copy_memory(
+    memory: tuple[Floats, Floats, Floats, Floats],
+    obs: Floats,
+    k: int,
+    where: tuple[int, int],
+    v: int,
+    views: TeamViews,
+) -> None:
+    """Give every camera of view v what camera c of environment i remembers and observes."""
+    i, c = where
+    pose, belief, particles, origins = memory
+    n_cameras = pose.shape[1]
+    size = len(views.obs) // (views.pose.shape[0] * n_cameras)
+    for j in range(n_cameras):
+        _copy_rows(belief, i, c, views.belief, v, j)
+        _copy_rows(origins, i, c, views.origins, v, j)
+        for t in range(particles.shape[2]):
+            for q in range(particles.shape[3]):
+                for p in range(particles.shape[4]):
+                    views.particles[v, j, t, q, p] = particles[i, c, t, q, p]
+        for n in range(pose.shape[2]):
+            views.pose[v, j, n] = pose[i, c, n]
+        first = (v * n_cameras + j) * size
+        for n in range(size):
+            views.obs[first + n] = obs[k + n]
+
+
 @outlined_fn
 def _view_team(
     catalogue: Catalogue,
@@ -89,31 +125,15 @@ def _view_team(
 ) -> None:
     """Fill view v with the team as camera c of environment i knows it; its observation is at k."""
     i, c = where
-    pose, belief, particles, origins = memory
-    n_cameras, n_targets = pose.shape[1], belief.shape[2]
-    size = len(views.obs) // (views.pose.shape[0] * n_cameras)
-    for t in range(n_targets):
-        for row_of_cloud in range(particles.shape[3]):
-            for p in range(particles.shape[4]):
-                value = particles[i, c, t, row_of_cloud, p]
-                views.particles[v, 0, t, row_of_cloud, p] = value
-        views.origins[v, 0, t, 0] = origins[i, c, t, 0]
-        views.origins[v, 0, t, 1] = origins[i, c, t, 1]
+    pose, belief = memory[0], memory[1]
+    _copy_memory(memory, obs, k, where, v, views)
     start = k + 22 + 5 * int(obs[k + 1]) + 4 * int(obs[k + 2])
-    for j in range(n_cameras):
-        first = (v * n_cameras + j) * size
-        for n in range(size):
-            views.obs[first + n] = obs[k + n]
-        for n in range(pose.shape[2]):
-            views.pose[v, j, n] = pose[i, c, n]
-        for t in range(n_targets):
-            for n in range(belief.shape[3]):
-                views.belief[v, j, t, n] = belief[i, c, t, n]
+    for j in range(pose.shape[1]):
         m = start + 7 * j
         known = j == c or obs[m + 6] > 0.0
         if j != c and known:
             _read_teammate(obs, m, views.pose, v, j)
-            for t in range(n_targets):
+            for t in range(belief.shape[2]):
                 dx = belief[i, c, t, B_X] - views.pose[v, j, P_X]
                 dy = belief[i, c, t, B_Y] - views.pose[v, j, P_Y]
                 views.belief[v, j, t, B_DISTANCE] = math.sqrt(dx * dx + dy * dy)
