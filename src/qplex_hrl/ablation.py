@@ -31,10 +31,12 @@ PARTS: dict[str, tuple[str, ...]] = {
     "no_entropy": ("network.hrl.selection_entropy_weight=0.0",),
     "no_coverage_reward": ("network.hrl.coverage_reward_weight=0.0",),
     "no_exploration_bonus": ("network.hrl.exploration_bonus=0.0",),
-    "belief_last_seen": ("network.hrl.belief=last_seen",),
-    "belief_none": ("network.hrl.belief=none",),
+    "no_lookahead": ("network.hrl.lookahead=false",),
+    # Looking ahead needs particles and the executor that leads: compare these with `no_lookahead`.
+    "belief_last_seen": ("network.hrl.lookahead=false", "network.hrl.belief=last_seen"),
+    "belief_none": ("network.hrl.lookahead=false", "network.hrl.belief=none"),
     "no_pairs": ("network.hrl.multi_selection=false",),
-    "upstream_executor": ("network.hrl.executor=upstream",),
+    "upstream_executor": ("network.hrl.lookahead=false", "network.hrl.executor=upstream"),
     "one_step_returns": ("algorithm.n_step=1",),
     "no_weight_average": ("algorithm.weight_average=0.0",),
 }
