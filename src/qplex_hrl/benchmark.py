@@ -41,6 +41,7 @@ TRAINING_FLOORS = {1: 4_000, 5: 8_000}
 """Least training frames per second on two cores, updates included, by `fast_interval`."""
 
 TRAINING_WORK = (
+    "network.hrl.lookahead=false",
     "network.hrl.belief=last_seen",
     "network.q_network.type=hierarchical_rnn",
     "algorithm.weight_average=0",

@@ -20,11 +20,11 @@ from qplex_hrl.types import ModelDims, SequenceBatch
 END = -1
 MIXERS = ("vdn", "qmix", "qplex", "adaptive")
 COMPLETE = ("qplex", "adaptive")  # must learn every game
-N_UPDATES = 4000
+N_UPDATES = 6000
 BATCH_SIZE = 32
 RATE = 1e-4
 MIXER_SCALE = 50.0  # the mixer's steps, in units of the cameras'
-CAMERAS_PART, MIXER_PART = (0.6, 0.75), (0.85, 1.0)
+CAMERAS_PART, MIXER_PART = (0.65, 0.8), (0.9, 1.0)
 """Shares of the updates where a step size begins to fall, and where it is zero."""
 
 TABLE_BAR, LOSS_BAR = 0.5, 1e-2
