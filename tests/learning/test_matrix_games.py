@@ -40,7 +40,7 @@ def test_decisions_carry_reward_and_following_state() -> None:
 
 @pytest.mark.parametrize("mixer", ["qplex", "adaptive"])
 def test_qplex_and_adaptive_learn_payoffs_that_are_no_sum(mixer: str) -> None:
-    outcome = learn(COOPERATION, mixer, seed=0, n_updates=500)
+    outcome = learn(COOPERATION, mixer, seed=0, n_updates=800)
     assert outcome.optimal
     assert outcome.table_error < 0.5
 
