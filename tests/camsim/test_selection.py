@@ -34,6 +34,7 @@ REGIMES = {
     "lossy": replace(OURS, observation_mode="shared", message_loss=0.4),
     "particles": replace(OURS, belief="particles"),
     "shared particles": replace(OURS, belief="particles", observation_mode="shared"),
+    "looking ahead": replace(OURS, belief="particles", observation_mode="shared", lookahead=True),
 }
 
 PLAY = """

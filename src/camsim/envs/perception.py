@@ -147,7 +147,7 @@ class CameraMind:
             self._viewer = np.zeros((1, 2), np.int64)
             self._lookahead = FeatureLookahead(
                 self._catalogue,
-                (1, n_cameras, n_targets),
+                (1, n_cameras if self._conduct.shared else 1, n_targets),
                 layout,
                 joint=self._conduct.shared,
                 viewers=self._viewer,
@@ -219,15 +219,25 @@ class CameraMind:
         """Return features [F] and available actions [U] now; views of reused buffers."""
         self._run(SHOW)
         camera, senses = self._senses.camera[0], self._senses
-        features = senses.features
-        if self._lookahead is not None:
+        features, available = senses.features[0, camera], senses.avail_actions[0, camera]
+        return features if self._lookahead is None else self._look_ahead(), available
+
+    def _look_ahead(self) -> Singles:
+        """Return the features with what looking ahead adds to them."""
+        assert self._lookahead is not None
+        senses, camera = self._senses, int(self._senses.camera[0])
+        own = slice(camera, camera + 1)
+        team = Memories(senses.pose, senses.belief, senses.particles, senses.origins)
+        if self._conduct.shared:
             self._viewer[0, 1] = camera
-            minds = Memories(senses.pose, senses.belief, senses.particles, senses.origins)
-            raw = np.zeros((1, self.sizes.n_cameras, self.sizes.size))
-            raw[0, camera] = senses.obs
-            self._lookahead.write(minds, raw.ravel(), features, senses.avail_actions)
-            features = self._lookahead.obs
-        return features[0, camera], senses.avail_actions[0, camera]
+            raw = np.tile(senses.obs, self.sizes.n_cameras)
+            self._lookahead.write(team, raw, senses.features, senses.avail_actions)
+        else:
+            alone = Memories(*(array[:, own] for array in team))
+            available = senses.avail_actions[:, own]
+            self._lookahead.write(alone, senses.obs, senses.features[:, own], available)
+        features: Singles = self._lookahead.obs[0, camera if self._conduct.shared else 0]
+        return features
 
     def move(self, selection: int) -> Floats:
         """Return turn and zoom [2] in degrees of the selected action now.

@@ -328,15 +328,14 @@ class SelectionEnv:
             actions,
             self._out,
         )
-        if self._lookahead is not None and job != kernels.FRAMES:
+        if job != kernels.FRAMES:
             self._look_ahead()
 
     def _look_ahead(self) -> None:
         """Write the observations with what looking ahead adds to them."""
         if self._lookahead is not None:
-            minds = self.minds
-            memories = Memories(minds.pose, minds.belief, minds.particles, minds.origins)
-            obs, avail = self._out.obs, self._out.avail_actions
+            m, obs, avail = self.minds, self._out.obs, self._out.avail_actions
+            memories = Memories(m.pose, m.belief, m.particles, m.origins)
             self._lookahead.write(memories, self.sim.flat_obs.camera_obs, obs, avail)
 
     def _arrays(self) -> dict[str, np.ndarray]:
