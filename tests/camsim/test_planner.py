@@ -104,10 +104,10 @@ def test_planning_together_covers_more() -> None:
 @pytest.mark.parametrize(
     ("env", "options", "words"),
     [
-        ({"belief": "last_seen"}, {}, "belief = 'last_seen'; a planner needs 'particles'"),
-        ({"executor": "upstream"}, {}, "executor = 'upstream'; a planner needs 'lead'"),
-        ({"action_mode": "discrete"}, {}, "action_mode = 'discrete'; a planner needs"),
-        ({"look_options": 0}, {}, "look_options = 0; a planner needs at least 1"),
+        ({"belief": "last_seen"}, {}, "belief = 'last_seen'; looking ahead needs 'particles'"),
+        ({"executor": "upstream"}, {}, "executor = 'upstream'; looking ahead needs 'lead'"),
+        ({"action_mode": "discrete"}, {}, "action_mode = 'discrete'; looking ahead needs"),
+        ({"look_options": 0}, {}, "look_options = 0; looking ahead needs at least 1"),
         ({}, {"futures": 0}, "futures = 0; expected at least 1"),
         ({}, {"first_stage": 30}, "first_stage = 30; expected less than the horizon, 30 frames"),
     ],
