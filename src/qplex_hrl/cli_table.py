@@ -54,6 +54,14 @@ def _add_runs(parser: argparse.ArgumentParser, output: str) -> None:
     add("--timesteps", type=int, default=500_000, metavar="N", help="frames; default: 500000")
     add("--episodes", type=int, default=32, metavar="N", help="of each evaluation; default: 32")
     add("--jobs", type=int, default=1, metavar="N", help="runs at a time; default: 1")
+    add(
+        "--milestones",
+        nargs="+",
+        type=int,
+        default=(),
+        metavar="N",
+        help="also the coverage after so many frames, by the evaluations during training",
+    )
     add("--scripted", action="store_true", help="also scripted cameras, on the same episodes")
     add(
         "--set",
@@ -98,6 +106,9 @@ def _spec_of(args: argparse.Namespace, systems: Sequence[str]) -> "TableSpec":
     for flag in ("seeds", "timesteps", "episodes", "jobs"):
         if getattr(args, flag) < 1:
             raise ValueError(f"--{flag} {getattr(args, flag)}: expected at least 1")
+    for milestone in args.milestones:
+        if not 1 <= milestone <= args.timesteps:
+            raise ValueError(f"--milestones {milestone}: expected 1 to {args.timesteps} frames")
     from qplex_hrl.table_runs import TableSpec
 
     return TableSpec(
@@ -111,4 +122,5 @@ def _spec_of(args: argparse.Namespace, systems: Sequence[str]) -> "TableSpec":
         scripted=args.scripted,
         configs=args.configs,
         output=args.output,
+        milestones=tuple(sorted(set(args.milestones))),
     )

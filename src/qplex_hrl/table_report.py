@@ -31,7 +31,8 @@ _COLUMNS = (
     "updates",
     "minutes",
 )
-_N_BEFORE_DIFFERENCE = 4  # columns to the left of an ablation's differences
+_N_BEFORE_DIFFERENCE = 4  # columns to the left of an ablation's differences and of milestones
+_MILESTONE_SLACK = 0.1  # how much later than a milestone its evaluation may be
 
 
 class Outcome(NamedTuple):
@@ -97,6 +98,7 @@ def table_of(
     rows = [_row(list(group)) for _, group in groupby(sorted(outcomes, key=key), key=key)]
     for row in rows:
         row["settings"] = list(spec.variant(row["system"]).settings)
+        row["milestones"] = [_milestone(row, frames) for frames in spec.milestones]
         row.update(_difference(row, rows, spec.reference))
     return {
         "format_version": FORMAT_VERSION,
@@ -105,6 +107,7 @@ def table_of(
         "episodes": spec.episodes,
         "episodes_seed": EPISODES_SEED,
         "interval": "95 % t-interval over training seeds",
+        "milestones": list(spec.milestones),
         "rows": rows,
         "scripted": [_scripted_row(one) for one in scripted],
     }
@@ -126,6 +129,7 @@ def command_of(spec: TableSpec) -> str:
         ("--output", spec.output),
     ):
         words += [flag, str(value)]
+    words += ["--milestones", *map(str, spec.milestones)] if spec.milestones else []
     words += ["--scripted"] * spec.scripted
     for setting in spec.settings:
         words += ["--set", setting]
@@ -170,6 +174,16 @@ def _difference(
     pairs = [(seed["coverage_rate"], theirs.get(seed["seed"])) for seed in row["seeds"]]
     differences = [a - b for a, b in pairs if a is not None and b is not None]
     return {"mean_difference": _mean(differences), "ci95_difference": t_interval(differences)}
+
+
+def _milestone(row: Mapping[str, Any], frames: int) -> dict[str, Any]:
+    """Return a row's coverage by the first evaluation of each seed from `frames` on, if near."""
+    values = []
+    for seed in row["seeds"]:
+        later = [point for point in seed["curve"] if point["timestep"] >= frames]
+        if later and later[0]["timestep"] <= frames * (1 + _MILESTONE_SLACK):
+            values.append(later[0]["mean_coverage_rate"])
+    return {"frames": frames, "mean_coverage_rate": _mean(values), "ci95": t_interval(values)}
 
 
 def _seed_row(outcome: Outcome) -> dict[str, Any]:
@@ -242,10 +256,10 @@ def rich_table(table: Mapping[str, Any]) -> Table:
 
 
 def _columns(table: Mapping[str, Any]) -> list[str]:
-    """Return the names of the columns; an ablation has one more."""
-    if not _is_ablation(table):
-        return list(_COLUMNS)
-    return [*_COLUMNS[:_N_BEFORE_DIFFERENCE], "difference", *_COLUMNS[_N_BEFORE_DIFFERENCE:]]
+    """Return the names of the columns; milestones have one each, and an ablation one more."""
+    more = ["difference"] * _is_ablation(table)
+    more += [f"after {frames:,}" for frames in table["milestones"]]
+    return [*_COLUMNS[:_N_BEFORE_DIFFERENCE], *more, *_COLUMNS[_N_BEFORE_DIFFERENCE:]]
 
 
 def _is_ablation(table: Mapping[str, Any]) -> bool:
@@ -256,10 +270,16 @@ def _cells(table: Mapping[str, Any]) -> list[list[str]]:
     """Return the cells of all rows, as both tables show them."""
     rows = [*table["rows"], *table["scripted"]]
     cells = [_row_cells(row) for row in rows]
-    if _is_ablation(table):
-        for row, texts in zip(rows, cells, strict=True):
+    nothing = [{"mean_coverage_rate": None, "ci95": None}] * len(table["milestones"])
+    for row, texts in zip(rows, cells, strict=True):
+        more = [
+            _with_interval(one["mean_coverage_rate"], one["ci95"])
+            for one in row.get("milestones", nothing)
+        ]
+        if _is_ablation(table):
             mean, interval = row.get("mean_difference"), row.get("ci95_difference")
-            texts.insert(_N_BEFORE_DIFFERENCE, _with_interval(mean, interval, "+.3f"))
+            more.insert(0, _with_interval(mean, interval, "+.3f"))
+        texts[_N_BEFORE_DIFFERENCE:_N_BEFORE_DIFFERENCE] = more
     return cells
 
 
@@ -309,8 +329,13 @@ def _notes(table: Mapping[str, Any]) -> list[str]:
         "- Difference: to the whole system, of the same training seed; mean over seeds ± half the "
         f"95 % t-interval. Changed: {'; '.join(dict.fromkeys(changes))}."
     ]
+    milestones = [
+        "- After so many frames: each seed's first evaluation during training from then on, on "
+        "episodes of its own; mean over seeds ± half the 95 % t-interval."
+    ]
     return [
         *(ablation if changes else []),
+        *(milestones if table["milestones"] else []),
         "- Coverage: mean over training seeds ± half the 95 % t-interval over seeds; of scripted "
         "cameras, which do not learn, over episodes, with the bootstrap interval.",
         f"- Every seed: mean of the final weights over the same {table['episodes']} episodes (seed "

@@ -51,6 +51,7 @@ class TableSpec(NamedTuple):
     scripted: bool  # also scripted cameras
     configs: Path  # folder of the systems' files
     output: Path
+    milestones: tuple[int, ...] = ()  # frames after which coverage is told, too
     variants: tuple[Variant, ...] = ()  # those of the systems that have no file of their own
     reference: str | None = None  # system that the others are compared with: an ablation
 

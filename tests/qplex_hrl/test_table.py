@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_table import CONFIGS, Fakes, spec, table_in
@@ -93,10 +94,22 @@ def test_the_table_holds_what_the_runs_came_to(tmp_path: Path) -> None:
     assert f"    {table['command']}" in text
 
 
+def test_milestones_are_the_next_evaluations_during_training(tmp_path: Path) -> None:
+    make_table(spec(tmp_path, milestones=(95, 150, 190)), commands=Fakes())
+    table: dict[str, Any] = table_in(tmp_path)
+    # Of 100 and 200 frames, and none is near behind 150: 200 is more than a tenth later.
+    told = [one["mean_coverage_rate"] for one in table["rows"][0]["milestones"]]
+    assert told == [pytest.approx(0.1), None, pytest.approx(0.3)]
+    text = (tmp_path / "table" / "table.md").read_text()
+    assert "| coverage | after 95 | after 150 | after 190 | of each seed |" in text
+    assert "| 0.250 ± 0.635 | 0.100 ± 0.000 |  | 0.300 ± 0.000 | 0.200 0.300 |" in text
+
+
+@pytest.mark.parametrize("milestones", [(), (100, 800)])
 def test_the_command_in_the_table_makes_the_same_table(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, milestones: tuple[int, ...]
 ) -> None:
-    wanted = spec(tmp_path, scripted=False)
+    wanted = spec(tmp_path, scripted=False, milestones=milestones)
     make_table(wanted, commands=Fakes())
     seen = []
     monkeypatch.setattr("qplex_hrl.table.make_table", lambda s, jobs: seen.append((s, jobs)) or 0)
@@ -215,6 +228,8 @@ def test_ctrl_c_lets_runs_save_themselves(tmp_path: Path) -> None:
         ("--scenarios MATE-4v4-9 ./MATE-4v4-9.yaml", "two have the same name"),
         ("--seeds 0", "--seeds 0: expected at least 1"),
         ("--jobs 0", "--jobs 0: expected at least 1"),
+        ("--milestones 0", "--milestones 0: expected 1 to 500000 frames"),
+        ("--milestones 600000", "--milestones 600000: expected 1 to 500000 frames"),
         ("--set training.nothing=1", "training.nothing"),
         (f"--set evaluation.seed={EPISODES_SEED}", "evaluation.seed = .*expected another"),
         ("--configs missing", "expected one of none in this folder"),
