@@ -149,6 +149,9 @@ class HRLConfig(_Section):
     belief: Literal["none", "last_seen", "particles"] = Field(
         default="last_seen", description="what a camera keeps of targets out of its view"
     )
+    n_particles: Count = Field(
+        default=24, description="guesses of where an unseen target is (belief: particles)"
+    )
     memory_frames: int = Field(
         default=40, ge=0, description="frames after which an unseen target is lost"
     )

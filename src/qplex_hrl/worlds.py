@@ -23,6 +23,7 @@ def selection_options(config: RunConfig) -> SelectionOptions:
         action_levels=config.env.action_levels,
         fast_interval=hrl.fast_interval,
         belief=hrl.belief,
+        n_particles=hrl.n_particles,
         memory_frames=hrl.memory_frames,
         multi_selection=hrl.multi_selection,
         max_selected=hrl.max_selected,

@@ -15,7 +15,6 @@ from camsim.envs import actions as acts
 from camsim.envs import belief as beliefs
 from camsim.envs import cloud_features, leaning, particles, sightlines, walkers
 from camsim.envs.belief import B_AGE, B_KNOWN, B_SEEN, B_X, B_Y, P_X, P_Y
-from camsim.envs.particles import N_PARTICLES
 from camsim.envs.selection import SelectionEnv, SelectionOptions
 from camsim.envs.walkers import (
     Q_DISTANCE,
@@ -37,6 +36,8 @@ from camsim.layout import (
     WAREHOUSES,
 )
 from camsim.scenario import load_scenario
+
+N_PARTICLES = 24
 
 update_belief = from_python(beliefs.update_belief)
 clear_belief = from_python(beliefs.clear_belief)
@@ -91,7 +92,7 @@ class Mind:
 
     def __init__(self) -> None:
         self.pose, self.belief, self.looks = beliefs.allocate_belief(1, 1, 1)
-        self.particles, self.origins, self.stream = particles.allocate_clouds(1, 1, 1, used=True)
+        self.particles, self.origins, self.stream = particles.allocate_clouds(1, 1, 1, N_PARTICLES)
         clear_belief(self.belief, self.looks, 0, 0)
         clear_clouds(self.particles, self.stream, 0, 0)
 
@@ -334,7 +335,7 @@ def test_view_leans_to_where_most_particles_are(bearings: list[float], wanted: f
 def test_leaning_keeps_the_chosen_target_well_inside() -> None:
     """One target chosen, the other's cloud to the left: the aim turns left of the chosen one."""
     pose, belief, _ = beliefs.allocate_belief(1, 1, 2)
-    clouds, _, _ = particles.allocate_clouds(1, 1, 2, used=True)
+    clouds, _, _ = particles.allocate_clouds(1, 1, 2, N_PARTICLES)
     belief[0, 0, 0, [B_KNOWN, B_X]] = 1.0, 400.0
     update_pose(observation(phi_deg=0.0), 0, pose, 0, 0)
     pose[0, 0, [P_X, P_Y]] = 0.0

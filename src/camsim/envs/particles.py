@@ -45,8 +45,6 @@ from camsim.kernels.geometry import bearing_deg
 from camsim.layout import TERRAIN, WAREHOUSES
 from camsim.state import Floats, Words
 
-N_PARTICLES = 24
-
 _LONG_GAP = 5.0  # frames out of view after which a trip's origin is no longer known
 _JITTER = 10.0  # how far a respawned particle stands from its parent, each axis
 _DRAWS = 8  # tries to find an unwatched place on a way between warehouses
@@ -210,12 +208,12 @@ def update_clouds(
         _update(obs, k, pose, belief, (particles, origins, stream), where, shared)
 
 
-def allocate_clouds(n_envs: int, n_cameras: int, n_targets: int, *, used: bool) -> Clouds:
-    """Return zeroed clouds; empty ones with one axis if they are not `used`."""
-    if not used:  # another number of axes: the kernel is compiled without clouds
+def allocate_clouds(n_envs: int, n_cameras: int, n_targets: int, n_particles: int) -> Clouds:
+    """Return zeroed clouds of `n_particles` each; empty ones with one axis if that is 0."""
+    if n_particles == 0:  # another number of axes: the kernel is compiled without clouds
         return np.zeros(0), np.zeros(0), np.zeros(0, np.uint64)
     return (
-        np.zeros((n_envs, n_cameras, n_targets, CLOUD_ROWS, N_PARTICLES)),
+        np.zeros((n_envs, n_cameras, n_targets, CLOUD_ROWS, n_particles)),
         np.zeros((n_envs, n_cameras, n_targets, 2)),
         np.zeros((n_envs, n_cameras), np.uint64),
     )

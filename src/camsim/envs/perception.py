@@ -15,7 +15,7 @@ from camsim.envs.belief import allocate_belief, clear_belief, update_belief, upd
 from camsim.envs.features import write_features
 from camsim.envs.particles import allocate_clouds, clear_clouds, update_clouds
 from camsim.envs.planning import FeatureLookahead, Memories
-from camsim.envs.selection import SelectionOptions, catalogue_of, executor_of
+from camsim.envs.selection import SelectionOptions, catalogue_of, executor_of, n_particles_of
 from camsim.kernels._jit import batch_kernel, device_fn, row
 from camsim.layout import CAMERA_PUBLIC, CameraObsLayout, feature_layout
 from camsim.state import Bools, Floats, Ints, Singles, Words
@@ -140,7 +140,9 @@ class CameraMind:
             shared=options.observation_mode == "shared",
         )
         pose, belief, looks = allocate_belief(1, n_cameras, n_targets)
-        particles, origins, stream = allocate_clouds(1, n_cameras, n_targets, used=clouds)
+        particles, origins, stream = allocate_clouds(
+            1, n_cameras, n_targets, n_particles_of(options)
+        )
         layout = self.feature_layout
         self._lookahead = None
         if options.lookahead:

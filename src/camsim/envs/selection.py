@@ -40,6 +40,7 @@ class SelectionOptions:
     action_levels: int = 5  # turns and zooms of the grid, each: odd, at least 3
     fast_interval: int = 5  # frames under one action
     belief: str = "last_seen"  # none: targets in view only, as in MATE; or particles
+    n_particles: int = 24  # guesses of where an unseen target is, of the particle belief
     memory_frames: int = 40  # how long an unseen target stays known, so that it may be selected
     multi_selection: bool = True  # this and the next three: of target selection only
     max_selected: int = 2  # targets in one selection
@@ -83,8 +84,12 @@ def _check(options: SelectionOptions) -> None:
             raise ValueError(f"{key} = {value!r}; expected one of {', '.join(known)}")
     if options.lookahead:
         check_lookahead(options)
-    if options.fast_interval < 1:
-        raise ValueError(f"fast_interval = {options.fast_interval}; expected at least 1")
+    for key, count in (
+        ("fast_interval", options.fast_interval),
+        ("n_particles", options.n_particles),
+    ):
+        if count < 1:
+            raise ValueError(f"{key} = {count}; expected at least 1")
     unknown = sorted(set(options.reward_coefficients) - set(kernels.REWARD_TERMS))
     if unknown:
         terms = ", ".join(kernels.REWARD_TERMS)
@@ -122,6 +127,11 @@ def catalogue_of(options: SelectionOptions, n_targets: int) -> Catalogue:
         max_selected=options.max_selected,
         look_options=options.look_options,
     )
+
+
+def n_particles_of(options: SelectionOptions) -> int:
+    """Return the number of guesses about each target; none without a particle belief."""
+    return options.n_particles if options.belief == "particles" else 0
 
 
 def executor_of(options: SelectionOptions) -> int:
@@ -223,7 +233,7 @@ class SelectionEnv:
             scores = nothing
         self.minds = kernels.Minds(
             *allocate_belief(n, c, t),
-            *allocate_clouds(n, c, t, used=self.options.belief == "particles"),
+            *allocate_clouds(n, c, t, n_particles_of(self.options)),
             gaps=np.zeros((n, t)),
             episode=np.zeros((n, len(EPISODE_COLUMNS))),
         )
