@@ -62,6 +62,7 @@ CLOUD_CONTEXT_FEATURES, CLOUD_TARGET_FEATURES, CLOUD_OPTION_FEATURES = 16, 18, 5
 """What the particle belief adds to each (camsim/envs/cloud_features.py)."""
 
 LOOKAHEAD_OPTION_FEATURES = 4
+PLAN_GAIN = 2  # which of them tells what the best plan that begins with an action gains
 """What looking ahead adds to an action's (camsim.envs.joint_choice.value_actions)."""
 
 
@@ -76,6 +77,9 @@ class FeatureLayout(NamedTuple):
     row_flag: int = 0
     """The feature of a target that is 1 if its row is not zero."""
 
+    plan_gain: int = -1
+    """The feature of an action that tells what its best plan gains, at most 0; -1: none does."""
+
     @property
     def size(self) -> int:
         """Length D of the learner's observation."""
@@ -89,15 +93,15 @@ def feature_layout(
     """Return the layout of the learner's observation, with the rows' second parts if `clouds`."""
     if not clouds:
         return FeatureLayout(n_targets, n_actions)
+    n_base = OPTION_FEATURES + CLOUD_OPTION_FEATURES
     return FeatureLayout(
         n_targets,
         n_actions,
         context_size=CONTEXT_FEATURES + CLOUD_CONTEXT_FEATURES,
         target_size=TARGET_FEATURES + CLOUD_TARGET_FEATURES,
-        option_size=OPTION_FEATURES
-        + CLOUD_OPTION_FEATURES
-        + (LOOKAHEAD_OPTION_FEATURES if lookahead else 0),
+        option_size=n_base + (LOOKAHEAD_OPTION_FEATURES if lookahead else 0),
         row_flag=TARGET_FEATURES,
+        plan_gain=n_base + PLAN_GAIN if lookahead else -1,
     )
 
 

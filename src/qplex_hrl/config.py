@@ -222,6 +222,11 @@ class QNetworkConfig(_Section):
     n_heads: Count = Field(
         default=1, description="attention heads of the selectors; divides hidden_size"
     )
+    plan_weight: Weight = Field(
+        default=0.0,
+        description="of what an action's plan gains in its value at first, learned from there "
+        "(lookahead: true); 0: no such term",
+    )
     camera_identity: Literal["pose", "index"] = Field(
         default="pose",
         description="what tells cameras apart; index binds the weights to the number of cameras",
@@ -279,6 +284,18 @@ class NetworkConfig(_Section):
     q_network: QNetworkConfig = QNetworkConfig()
     state_encoder: StateEncoderConfig = StateEncoderConfig()
     mixing_network: MixingNetworkConfig = MixingNetworkConfig()
+
+    @model_validator(mode="after")
+    def _plans_are_looked_at(self) -> Self:
+        if self.q_network.plan_weight and not (
+            self.hrl.lookahead and self.q_network.encoding == "entities"
+        ):
+            raise ValueError(
+                f"q_network.plan_weight = {self.q_network.plan_weight:g} with hrl.lookahead = "
+                f"{str(self.hrl.lookahead).lower()}, q_network.encoding = "
+                f"'{self.q_network.encoding}'; expected lookahead true and encoding 'entities'"
+            )
+        return self
 
 
 class AlgorithmConfig(_Section):

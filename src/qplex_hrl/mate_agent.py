@@ -136,6 +136,7 @@ class TrainedCamera:
             target_size=layout.target_size,
             option_size=layout.option_size,
             row_flag=layout.row_flag,
+            plan_gain=layout.plan_gain,
             state_size=0,  # of the mixer, which is not used in play
         )
         self._policy.check_sizes(self._path, dims)

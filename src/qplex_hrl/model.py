@@ -114,6 +114,8 @@ class CameraNetwork(nn.Module):
                 self.head = OptionHead(
                     width, dims.option_size, selection_bits, prioritised=prioritised
                 )
+                if config.plan_weight:
+                    self.head.start_from_plans(dims.plan_gain, config.plan_weight)
             case "flat":
                 self.head = LinearHead(width, dims.n_actions)
         slow_size = self.selector.recurrent_size if self.selector else 0

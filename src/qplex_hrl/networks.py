@@ -251,6 +251,24 @@ class OptionHead(nn.Module):
         self.output = nn.Linear(width, 1, bias=False)
         selection = selection_bits.to(torch.get_default_dtype())
         self.register_buffer("selection", selection, persistent=False)
+        self.plan_layer: nn.Linear | None = None
+
+    def start_from_plans(self, feature: int, weight: float) -> None:
+        """Add a term linear in an option's own features, at first `weight` times one of them.
+
+        All other differences between options are 0 at first.
+        """
+        self.plan_layer = nn.Linear(self.option_layer.in_features, 1, bias=False)
+        with torch.no_grad():
+            self.plan_layer.weight.zero_()[0, feature] = weight
+            self.output.weight.zero_()
+
+    def _advantages(self, hidden: Tensor, options: Tensor) -> Tensor:
+        """Return what the options' hidden layers and their own features are worth."""
+        advantages: Tensor = self.output(hidden).squeeze(-1)
+        if self.plan_layer is not None:
+            advantages = advantages + self.plan_layer(options).squeeze(-1)
+        return advantages
 
     def forward(self, inputs: HeadInputs) -> Tensor:
         """Return the Q-values of all options, [U, L, n]."""
@@ -272,8 +290,7 @@ class OptionHead(nn.Module):
         targets = terms.targets.flatten(1).to(hidden.dtype)
         hidden.flatten(1).addmm_(self.selection.to(hidden.dtype), targets)
         hidden = hidden.add_(terms.state).relu_()
-        advantages: Tensor = self.output(hidden).squeeze(-1)
-        return advantages + terms.value
+        return self._advantages(hidden, terms.options) + terms.value
 
     def values_of(self, shared: Terms, actions: Tensor) -> Tensor:
         """Return the Q-values [K, L, n] of K actions per camera, [K, L, n] int64."""
@@ -282,9 +299,9 @@ class OptionHead(nn.Module):
         selected = self.selection.T.contiguous()[:, actions].unsqueeze(-1)  # [T, K, L, n, 1]
         hidden = (selected * terms.targets.unsqueeze(1)).sum(dim=0) + terms.state
         index = actions.unsqueeze(-1).expand(*actions.shape, terms.options.shape[-1])
-        hidden = hidden + self.option_layer(terms.options.gather(0, index))
-        advantages: Tensor = self.output(hidden.relu_()).squeeze(-1)
-        return advantages + terms.value
+        options = terms.options.gather(0, index)
+        hidden = hidden + self.option_layer(options)
+        return self._advantages(hidden.relu_(), options) + terms.value
 
 
 class LinearHead(nn.Module):

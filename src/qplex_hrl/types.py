@@ -29,6 +29,9 @@ class ModelDims:
     row_flag: int = 0
     """The feature of a target that is 1 if its row is not zero."""
 
+    plan_gain: int = -1
+    """The feature of an action that tells what its best plan gains; -1: none does."""
+
     @property
     def obs_size(self) -> int:
         """Length D of one camera's observation."""

@@ -63,5 +63,6 @@ def model_dims(env: SelectionEnv) -> ModelDims:
         target_size=layout.target_size,
         option_size=layout.option_size,
         row_flag=layout.row_flag,
+        plan_gain=layout.plan_gain,
         state_size=env.state_size,
     )

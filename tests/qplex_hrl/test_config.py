@@ -142,6 +142,10 @@ def test_a_configuration_cannot_be_changed() -> None:
             "network.q_network.encoding=flat",
             ["network.q_network", "encoding = 'flat'", "type = 'hierarchical_rnn'", "'rnn'"],
         ),
+        (
+            "network.q_network.plan_weight=1",
+            ["plan_weight = 1 with hrl.lookahead = false", "expected lookahead true"],
+        ),
         ("network.q_network.n_heads=3", ["n_heads = 3", "hidden_size = 8"]),
         ("algorithm.epsilon_end=0.6", ["epsilon_end = 0.6", "epsilon_start = 0.5"]),
         ("algorithm.learning_rate=1e-9", ["learning_rate_end = 7e-05", "learning_rate = 1e-09"]),

@@ -110,6 +110,32 @@ def test_option_head_equals_its_formula(prioritised: bool) -> None:
 
 
 @torch.no_grad()
+def test_an_option_head_that_starts_from_plans_ranks_options_by_them() -> None:
+    _, bits = world()
+    head = OptionHead(H, 2, bits, prioritised=False)
+    head.start_from_plans(1, 0.7)
+    inputs = HeadInputs(
+        memory=torch.randn(L, ROWS, H),
+        context=torch.randn(L, ROWS, H),
+        targets=torch.randn(3, L, ROWS, H),
+        priorities=None,
+        options=torch.randn(len(bits), L, ROWS, 2),
+    )
+    terms = head.terms(inputs)
+    q_values = head.values(terms)
+    gains = 0.7 * inputs.options[..., 1]
+    torch.testing.assert_close(q_values - q_values[0], gains - gains[0])
+    torch.nn.init.normal_(head.output.weight)
+    torch.nn.init.normal_(head.plan_layer.weight)
+    actions = torch.randint(len(bits), (2, L, ROWS))
+    torch.testing.assert_close(head.values_of(terms, actions), head(inputs).gather(0, actions))
+    whole = head(inputs)
+    plans = head.plan_layer(inputs.options).squeeze(-1)
+    head.plan_layer.weight.zero_()
+    torch.testing.assert_close(whole, head(inputs) + plans)
+
+
+@torch.no_grad()
 def test_flat_encoder_and_linear_head_are_one_layer_each() -> None:
     dims, _ = world()
     obs = observations(dims, 2, L)
