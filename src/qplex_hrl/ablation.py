@@ -42,22 +42,31 @@ PARTS: dict[str, tuple[str, ...]] = {
 }
 """What each variant changes, as `section.key=value`."""
 
+SHARED_PARTS = {"no_plan_weight": ("network.q_network.plan_weight=0.0",)}
+"""The same, of parts that only the configurations for a shared field of view have."""
+
+_ALL_PARTS = PARTS | SHARED_PARTS
+
+
+def default_parts(regimes: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of all parts that the configurations for these regimes have."""
+    return (*PARTS, *(SHARED_PARTS if set(regimes) == {"shared"} else ()))
+
 
 def as_ablation(spec: TableSpec, parts: Sequence[str]) -> TableSpec:
     """Return a table of the whole system and of one variant for each named part.
 
     Args:
         spec: of the table; its systems are replaced.
-        parts: names in PARTS.
+        parts: names in PARTS and SHARED_PARTS.
 
     Raises:
         ValueError: a part is unknown.
     """
     for name in parts:
-        if name not in PARTS:
-            raise ValueError(
-                f"--parts {name}: expected some of {', '.join(PARTS)}{suggestion(name, PARTS)}"
-            )
-    variants = tuple(Variant(name, WHOLE, PARTS[name]) for name in parts)
+        if name not in _ALL_PARTS:
+            known = f"{', '.join(_ALL_PARTS)}{suggestion(name, _ALL_PARTS)}"
+            raise ValueError(f"--parts {name}: expected some of {known}")
+    variants = tuple(Variant(name, WHOLE, _ALL_PARTS[name]) for name in parts)
     systems = (WHOLE, *(variant.name for variant in variants))
     return spec._replace(systems=systems, variants=variants, reference=WHOLE)

@@ -90,10 +90,10 @@ def _table(args: argparse.Namespace) -> int:
 
 def _ablation(args: argparse.Namespace) -> int:
     spec = _spec_of(args, ())
-    from qplex_hrl.ablation import PARTS, as_ablation
+    from qplex_hrl.ablation import as_ablation, default_parts
     from qplex_hrl.table import make_table
 
-    parts = PARTS if args.parts is None else args.parts
+    parts = default_parts(args.regimes) if args.parts is None else args.parts
     return make_table(as_ablation(spec, tuple(dict.fromkeys(parts))), args.jobs)
 
 

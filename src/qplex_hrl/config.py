@@ -224,8 +224,8 @@ class QNetworkConfig(_Section):
     )
     plan_weight: Weight = Field(
         default=0.0,
-        description="of what an action's plan gains in its value at first, learned from there "
-        "(lookahead: true); 0: no such term",
+        description="of what an action's plan gains in its value at first, learned from there; "
+        "0: no such term (lookahead: true, encoding: entities)",
     )
     camera_identity: Literal["pose", "index"] = Field(
         default="pose",
@@ -284,18 +284,6 @@ class NetworkConfig(_Section):
     q_network: QNetworkConfig = QNetworkConfig()
     state_encoder: StateEncoderConfig = StateEncoderConfig()
     mixing_network: MixingNetworkConfig = MixingNetworkConfig()
-
-    @model_validator(mode="after")
-    def _plans_are_looked_at(self) -> Self:
-        if self.q_network.plan_weight and not (
-            self.hrl.lookahead and self.q_network.encoding == "entities"
-        ):
-            raise ValueError(
-                f"q_network.plan_weight = {self.q_network.plan_weight:g} with hrl.lookahead = "
-                f"{str(self.hrl.lookahead).lower()}, q_network.encoding = "
-                f"'{self.q_network.encoding}'; expected lookahead true and encoding 'entities'"
-            )
-        return self
 
 
 class AlgorithmConfig(_Section):

@@ -114,7 +114,7 @@ class CameraNetwork(nn.Module):
                 self.head = OptionHead(
                     width, dims.option_size, selection_bits, prioritised=prioritised
                 )
-                if config.plan_weight:
+                if config.plan_weight and dims.plan_gain >= 0:
                     self.head.start_from_plans(dims.plan_gain, config.plan_weight)
             case "flat":
                 self.head = LinearHead(width, dims.n_actions)

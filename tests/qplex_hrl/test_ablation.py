@@ -10,7 +10,7 @@ import torch
 from fake_table import CONFIGS, Fakes, spec, table_in
 
 from qplex_hrl import cli
-from qplex_hrl.ablation import PARTS, WHOLE, as_ablation
+from qplex_hrl.ablation import PARTS, WHOLE, as_ablation, default_parts
 from qplex_hrl.config import RunConfig
 from qplex_hrl.model import build_model
 from qplex_hrl.table import DONE, make_table
@@ -52,6 +52,17 @@ def test_every_part_changes_what_it_names_and_nothing_else(
         before, after = flat(whole.config), flat(run.config)
         changed = {key for key in before if before[key] != after[key]}
         assert changed == {setting.partition("=")[0] for setting in PARTS[run.system]}
+
+
+def test_a_shared_view_has_one_part_more(tmp_path: Path) -> None:
+    assert default_parts(["own", "shared"]) == default_parts(["own"]) == tuple(PARTS)
+    parts = default_parts(["shared"])
+    assert set(parts) - set(PARTS) == {"no_plan_weight"}
+    shared = ablation(tmp_path, *parts, n_seeds=1, scenarios=("MATE-4v4-9",), regimes=("shared",))
+    whole, *variants = plan_runs(shared)
+    assert whole.config.network.q_network.plan_weight > 0
+    assert [run.system for run in variants] == list(parts)
+    assert variants[-1].config.network.q_network.plan_weight == 0
 
 
 def test_every_variant_can_be_built(tmp_path: Path) -> None:

@@ -40,11 +40,13 @@ def test_every_shipped_configuration_is_valid(path: Path) -> None:
     load(path=path)
 
 
-def test_the_shared_configuration_differs_in_the_regime_only() -> None:
+def test_the_shared_configuration_differs_in_the_regime_and_its_joint_plan_only() -> None:
     own = load(path=CONFIGS / "qplex_hrl_4v4_9.yaml").model_dump(exclude={"logging"})
     shared = load(path=CONFIGS / "qplex_hrl_4v4_9_shared.yaml").model_dump(exclude={"logging"})
     assert shared["env"].pop("shared_field_of_view")
     assert not own["env"].pop("shared_field_of_view")
+    assert shared["network"]["q_network"].pop("plan_weight") > 0
+    assert own["network"]["q_network"].pop("plan_weight") == 0
     assert own == shared
 
 
@@ -141,10 +143,6 @@ def test_a_configuration_cannot_be_changed() -> None:
         (
             "network.q_network.encoding=flat",
             ["network.q_network", "encoding = 'flat'", "type = 'hierarchical_rnn'", "'rnn'"],
-        ),
-        (
-            "network.q_network.plan_weight=1",
-            ["plan_weight = 1 with hrl.lookahead = false", "expected lookahead true"],
         ),
         ("network.q_network.n_heads=3", ["n_heads = 3", "hidden_size = 8"]),
         ("algorithm.epsilon_end=0.6", ["epsilon_end = 0.6", "epsilon_start = 0.5"]),
