@@ -13,7 +13,6 @@ from types import ModuleType
 import pytest
 
 from camsim import layout
-from camsim.envs.particles import N_PARTICLES
 from qplex_hrl import cli
 
 ROOT = Path(__file__).parents[1]
@@ -168,7 +167,6 @@ def test_sizes_named_in_the_pages() -> None:
     assert f"| context | {layout.CLOUD_CONTEXT_FEATURES} |" in algorithm
     assert f"| target | {layout.CLOUD_TARGET_FEATURES} each |" in algorithm
     assert f"| action | {layout.CLOUD_OPTION_FEATURES} each |" in algorithm
-    assert f"a cloud of {N_PARTICLES} guesses" in algorithm
     assert f"[N, C, {layout.CAMERA_COLUMNS}]" in simulator
     assert f"[N, T, {layout.TARGET_COLUMNS}]" in simulator
     assert f"[N, O, {layout.OBSTACLE_COLUMNS}]" in simulator
