@@ -21,6 +21,7 @@ class FakeLayout(NamedTuple):
     target_size: int = 3
     option_size: int = 2
     row_flag: int = 0
+    plan_gain: int = -1
 
     @property
     def size(self) -> int:

@@ -62,8 +62,9 @@ CLOUD_CONTEXT_FEATURES, CLOUD_TARGET_FEATURES, CLOUD_OPTION_FEATURES = 16, 18, 5
 """What the particle belief adds to each (camsim/envs/cloud_features.py)."""
 
 LOOKAHEAD_OPTION_FEATURES = 4
-PLAN_GAIN = 2  # which of them tells what the best plan that begins with an action gains
 """What looking ahead adds to an action's (camsim.envs.joint_choice.value_actions)."""
+
+PLAN_GAIN = 2  # which of them tells what the best plan that begins with an action gains
 
 
 class FeatureLayout(NamedTuple):

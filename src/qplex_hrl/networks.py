@@ -215,7 +215,7 @@ class OptionHead(nn.Module):
 
     ``x_u = relu(sum_{t in u} (W_e e_t + W_p p_t) + W_o o_u + W_h h)``, ``Q_u = w . x_u + v(h)``.
 
-    The camera's state h is its memory and its context.
+    The camera's state h is its memory and its context. ``start_from_plans`` adds ``s . o_u``.
 
     The hidden layers of all options are by far the largest tensors of the model, but a loss needs
     gradients of two options per camera only: ``values`` gives all values, ``values_of`` the values
