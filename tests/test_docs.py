@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from camsim import layout
+from camsim.envs.selection import SelectionOptions
 from qplex_hrl import cli
 
 ROOT = Path(__file__).parents[1]
@@ -167,6 +168,7 @@ def test_sizes_named_in_the_pages() -> None:
     assert f"| context | {layout.CLOUD_CONTEXT_FEATURES} |" in algorithm
     assert f"| target | {layout.CLOUD_TARGET_FEATURES} each |" in algorithm
     assert f"| action | {layout.CLOUD_OPTION_FEATURES} each |" in algorithm
+    assert f"a cloud of {SelectionOptions().n_particles} guesses" in algorithm
     assert f"[N, C, {layout.CAMERA_COLUMNS}]" in simulator
     assert f"[N, T, {layout.TARGET_COLUMNS}]" in simulator
     assert f"[N, O, {layout.OBSTACLE_COLUMNS}]" in simulator

@@ -25,9 +25,6 @@ SMALL = (
 )
 
 
-ONE_WORKER = ("--set", "ray.num_workers=1", "--set", "ray.num_envs_per_worker=32")
-
-
 def run(folder: Path, written: str, *more: str) -> str:
     """Run a command as written, from the repository's folder, with outputs elsewhere."""
     python, *words = written.split()
@@ -85,7 +82,7 @@ def test_basic(basic: Path) -> None:
 
 def test_resume(basic: Path, tmp_path: Path) -> None:
     checkpoint = basic / "models"
-    run(tmp_path, f"{WRITTEN} --resume {checkpoint}", "--total-timesteps", "7000", *ONE_WORKER)
+    run(tmp_path, f"{WRITTEN} --resume {checkpoint}", "--total-timesteps", "7000")
     check_outputs(tmp_path, 7000)
     assert "resumed" in (tmp_path / "logs" / "training.log").read_text()
 
@@ -97,7 +94,7 @@ def test_with_resources(tmp_path: Path) -> None:
 
 def test_with_wandb(tmp_path: Path) -> None:
     pytest.importorskip("wandb")
-    shown = run(tmp_path, f"{WRITTEN} --project qplex-hrl --group experiment-1", *ONE_WORKER)
+    shown = run(tmp_path, f"{WRITTEN} --project qplex-hrl --group experiment-1")
     check_outputs(tmp_path)
     assert "W&B: offline" in shown
     assert list((tmp_path / "logs" / "wandb").glob("offline-run-*/*.wandb"))

@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from qplex_hrl.collector import Collector
 from qplex_hrl.config import RunConfig, load_config, parse_override
 from qplex_hrl.loop import TrainingLoop
+from qplex_hrl.model import build_model
 from qplex_hrl.resources import limit_threads
-from qplex_hrl.worlds import build_env
+from qplex_hrl.worlds import build_env, model_dims
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SYSTEMS = {
@@ -145,3 +147,27 @@ def test_every_configuration_learns(path: Path) -> None:
     before, after = (_after_updates(config, n).learner.model.parameters() for n in (0, 2))
     moved = [not torch.equal(p, old) for p, old in zip(after, before, strict=True)]
     assert sum(moved) > len(moved) / 2
+
+
+@pytest.mark.slow
+@torch.no_grad()
+@pytest.mark.parametrize("size", ["4v2", "4v4", "4v8", "8v8"])
+def test_untrained_cameras_with_a_shared_view_follow_the_joint_plan(size: str) -> None:
+    run = load_config(CONFIGS / f"qplex_hrl_{size}_9_shared.yaml")
+    assert run.network.q_network.plan_weight > 0
+    env = build_env(run, 2)
+    model = build_model(model_dims(env), torch.from_numpy(env.selection_bits), run.network)
+    cameras = model.agent
+    out = env.reset(np.arange(2, dtype=np.uint64))
+    for _ in range(5):
+        obs, avail = torch.from_numpy(out.obs), torch.from_numpy(out.avail_actions)
+        hidden = torch.zeros(2, env.n_agents, cameras.hidden_size)
+        q_values = cameras.step(obs, avail, hidden, torch.ones(2, dtype=torch.bool)).q_values
+        actions = q_values.argmax(dim=-1).numpy()
+        first = env.obs_size - env.n_actions * env.feature_layout.option_size
+        rows = out.obs[..., first:].reshape(2, env.n_agents, env.n_actions, -1)
+        chosen = np.take_along_axis(rows, actions[..., None, None], axis=2)[:, :, 0]
+        tried, _, gain, _ = np.moveaxis(chosen[..., -4:], -1, 0)
+        np.testing.assert_array_equal(tried, 1.0)
+        np.testing.assert_allclose(gain, 0.0, atol=1e-6)
+        out = env.step(actions)

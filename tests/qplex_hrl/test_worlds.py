@@ -17,7 +17,9 @@ def config(**hrl: object) -> RunConfig:
 
 
 def test_options_are_those_of_the_configuration() -> None:
-    wanted = config(fast_interval=2, belief="none", executor="upstream", multi_selection=False)
+    wanted = config(
+        fast_interval=2, belief="none", n_particles=7, executor="upstream", multi_selection=False
+    )
     env = build_env(wanted, 3)
     assert (env.n_envs, env.n_agents, env.n_targets) == (3, 4, 2)
     assert env.n_actions == build_env(config(), 1).n_actions - 1  # without the pair
@@ -26,6 +28,7 @@ def test_options_are_those_of_the_configuration() -> None:
     assert env.options == SelectionOptions(
         fast_interval=2,
         belief="none",
+        n_particles=7,
         memory_frames=wanted.network.hrl.memory_frames,
         multi_selection=False,
         max_selected=wanted.network.hrl.max_selected,
@@ -37,6 +40,11 @@ def test_options_are_those_of_the_configuration() -> None:
         gamma=wanted.algorithm.gamma,
         reward_coefficients=coefficients,
     )
+
+
+def test_a_cloud_has_as_many_guesses_as_configured() -> None:
+    assert build_env(config(belief="particles", n_particles=7), 1).minds.particles.shape[-1] == 7
+    assert build_env(config(belief="last_seen", n_particles=7), 1).minds.particles.size == 0
 
 
 @pytest.mark.parametrize(
