@@ -22,6 +22,7 @@ class FakeLayout(NamedTuple):
     option_size: int = 2
     row_flag: int = 0
     plan_gain: int = -1
+    n_target_shares: int = 0
 
     @property
     def size(self) -> int:

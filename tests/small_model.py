@@ -24,8 +24,13 @@ MIXERS = ("none", "vdn", "qmix", "qplex", "adaptive")
 SLOW_INTERVAL = 3
 
 
-def world(n_targets: int = 3, n_looks: int = 2, n_agents: int = 2) -> tuple[ModelDims, Tensor]:
-    """Return sizes and selection bits of singles, pairs and ``n_looks`` options without targets."""
+def world(
+    n_targets: int = 3, n_looks: int = 2, n_agents: int = 2, *, shares: bool = False
+) -> tuple[ModelDims, Tensor]:
+    """Return sizes and selection bits of singles, pairs and ``n_looks`` options without targets.
+
+    With ``shares`` options tell what their plan covers of each target.
+    """
     sets = [(t,) for t in range(n_targets)]
     sets += list(itertools.combinations(range(n_targets), 2))
     bits = torch.zeros(len(sets) + n_looks, n_targets, dtype=torch.bool)
@@ -37,8 +42,9 @@ def world(n_targets: int = 3, n_looks: int = 2, n_agents: int = 2) -> tuple[Mode
         n_actions=len(bits),
         context_size=3,
         target_size=4,
-        option_size=2,
+        option_size=2 + shares * n_targets,
         state_size=5,
+        n_target_shares=shares * n_targets,
     )
     return dims, bits
 

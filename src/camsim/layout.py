@@ -62,7 +62,8 @@ CLOUD_CONTEXT_FEATURES, CLOUD_TARGET_FEATURES, CLOUD_OPTION_FEATURES = 16, 18, 5
 """What the particle belief adds to each (camsim/envs/cloud_features.py)."""
 
 LOOKAHEAD_OPTION_FEATURES = 4
-"""What looking ahead adds to an action's (camsim.envs.joint_choice.value_actions)."""
+"""What looking ahead adds to an action's, and perhaps one number per target behind them
+(camsim.envs.joint_choice.value_actions)."""
 
 PLAN_GAIN = 2  # which of them tells what the best plan that begins with an action gains
 
@@ -81,6 +82,10 @@ class FeatureLayout(NamedTuple):
     plan_gain: int = -1
     """The feature of an action that tells what its best plan gains, at most 0; -1: none does."""
 
+    n_target_shares: int = 0
+    """How many features at the end of an action's row tell what its best plan covers of a target:
+    T, or 0."""
+
     @property
     def size(self) -> int:
         """Length D of the learner's observation."""
@@ -89,20 +94,35 @@ class FeatureLayout(NamedTuple):
 
 
 def feature_layout(
-    n_targets: int, n_actions: int, *, clouds: bool, lookahead: bool = False
+    n_targets: int,
+    n_actions: int,
+    *,
+    clouds: bool,
+    lookahead: bool = False,
+    by_target: bool = False,
 ) -> FeatureLayout:
-    """Return the layout of the learner's observation, with the rows' second parts if `clouds`."""
+    """Return the layout of the learner's observation.
+
+    Args:
+        n_targets: T.
+        n_actions: U.
+        clouds: with the rows' second parts, of the particle belief.
+        lookahead: with the actions' third parts, which needs the second.
+        by_target: these also tell of every target.
+    """
     if not clouds:
         return FeatureLayout(n_targets, n_actions)
     n_base = OPTION_FEATURES + CLOUD_OPTION_FEATURES
+    n_target_shares = n_targets if lookahead and by_target else 0
     return FeatureLayout(
         n_targets,
         n_actions,
         context_size=CONTEXT_FEATURES + CLOUD_CONTEXT_FEATURES,
         target_size=TARGET_FEATURES + CLOUD_TARGET_FEATURES,
-        option_size=n_base + (LOOKAHEAD_OPTION_FEATURES if lookahead else 0),
+        option_size=n_base + lookahead * LOOKAHEAD_OPTION_FEATURES + n_target_shares,
         row_flag=TARGET_FEATURES,
         plan_gain=n_base + PLAN_GAIN if lookahead else -1,
+        n_target_shares=n_target_shares,
     )
 
 

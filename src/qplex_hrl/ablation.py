@@ -18,6 +18,8 @@ _EVERY_FRAME = (
     "training.batch_size=16",
 )
 
+_NO_LOOKAHEAD = ("network.hrl.lookahead=false", "network.hrl.lookahead_by_target=false")
+
 PARTS: dict[str, tuple[str, ...]] = {
     "no_hierarchy_in_time": ("network.hrl.frame_skip=1", *_EVERY_FRAME),
     "slow_10_frames": ("network.hrl.frame_skip=10",),
@@ -31,26 +33,29 @@ PARTS: dict[str, tuple[str, ...]] = {
     "no_entropy": ("network.hrl.selection_entropy_weight=0.0",),
     "no_coverage_reward": ("network.hrl.coverage_reward_weight=0.0",),
     "no_exploration_bonus": ("network.hrl.exploration_bonus=0.0",),
-    "no_lookahead": ("network.hrl.lookahead=false",),
+    "no_lookahead": _NO_LOOKAHEAD,
     # Looking ahead needs particles and the executor that leads: compare these with `no_lookahead`.
-    "belief_last_seen": ("network.hrl.lookahead=false", "network.hrl.belief=last_seen"),
-    "belief_none": ("network.hrl.lookahead=false", "network.hrl.belief=none"),
+    "belief_last_seen": (*_NO_LOOKAHEAD, "network.hrl.belief=last_seen"),
+    "belief_none": (*_NO_LOOKAHEAD, "network.hrl.belief=none"),
     "no_pairs": ("network.hrl.multi_selection=false",),
-    "upstream_executor": ("network.hrl.lookahead=false", "network.hrl.executor=upstream"),
+    "upstream_executor": (*_NO_LOOKAHEAD, "network.hrl.executor=upstream"),
     "one_step_returns": ("algorithm.n_step=1",),
     "no_weight_average": ("algorithm.weight_average=0.0",),
 }
 """What each variant changes, as `section.key=value`."""
 
-SHARED_PARTS = {"no_plan_weight": ("network.q_network.plan_weight=0.0",)}
-"""The same, of parts that only the configurations for a shared field of view have."""
+REGIME_PARTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "own": {"no_target_shares": ("network.hrl.lookahead_by_target=false",)},
+    "shared": {"no_plan_weight": ("network.q_network.plan_weight=0.0",)},
+}
+"""The same, of parts that only the configurations for one regime have."""
 
-_ALL_PARTS = PARTS | SHARED_PARTS
+_ALL_PARTS = PARTS | REGIME_PARTS["own"] | REGIME_PARTS["shared"]
 
 
 def default_parts(regimes: Sequence[str]) -> tuple[str, ...]:
     """Return the names of all parts that the configurations for these regimes have."""
-    return (*PARTS, *(SHARED_PARTS if set(regimes) == {"shared"} else ()))
+    return (*PARTS, *(REGIME_PARTS[regimes[0]] if len(set(regimes)) == 1 else ()))
 
 
 def as_ablation(spec: TableSpec, parts: Sequence[str]) -> TableSpec:
@@ -58,7 +63,7 @@ def as_ablation(spec: TableSpec, parts: Sequence[str]) -> TableSpec:
 
     Args:
         spec: of the table; its systems are replaced.
-        parts: names in PARTS and SHARED_PARTS.
+        parts: names in PARTS and REGIME_PARTS.
 
     Raises:
         ValueError: a part is unknown.

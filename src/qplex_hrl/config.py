@@ -168,6 +168,11 @@ class HRLConfig(_Section):
         default=False,
         description="actions tell how many targets their best plan would cover (belief: particles)",
     )
+    lookahead_by_target: bool = Field(
+        default=False,
+        description="actions also tell how much of every target that plan would cover; the network "
+        "learns what each target is worth (lookahead: true, encoding: entities)",
+    )
     executor: Literal["upstream", "lead"] = Field(
         default="lead",
         description="how a camera aims: MATE's rule, or ahead of its targets' movement",
@@ -196,6 +201,8 @@ class HRLConfig(_Section):
 
     @model_validator(mode="after")
     def _looking_ahead_has_what_it_needs(self) -> Self:
+        if self.lookahead_by_target and not self.lookahead:
+            raise ValueError("lookahead_by_target = true; expected lookahead = true with it")
         if self.lookahead and not (
             self.belief == "particles" and self.executor == "lead" and self.look_options > 0
         ):

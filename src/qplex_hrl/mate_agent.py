@@ -137,6 +137,7 @@ class TrainedCamera:
             option_size=layout.option_size,
             row_flag=layout.row_flag,
             plan_gain=layout.plan_gain,
+            n_target_shares=layout.n_target_shares,
             state_size=0,  # of the mixer, which is not used in play
         )
         self._policy.check_sizes(self._path, dims)

@@ -112,7 +112,11 @@ class CameraNetwork(nn.Module):
             case "entities":
                 prioritised = self.selector is not None
                 self.head = OptionHead(
-                    width, dims.option_size, selection_bits, prioritised=prioritised
+                    width,
+                    dims.option_size,
+                    selection_bits,
+                    prioritised=prioritised,
+                    tells_shares=dims.n_target_shares > 0,
                 )
                 if config.plan_weight and dims.plan_gain >= 0:
                     self.head.start_from_plans(dims.plan_gain, config.plan_weight)

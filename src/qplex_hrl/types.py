@@ -32,6 +32,10 @@ class ModelDims:
     plan_gain: int = -1
     """The feature of an action that tells what its best plan gains; -1: none does."""
 
+    n_target_shares: int = 0
+    """How many features at the end of an action's row tell what its best plan covers of a target:
+    T, or 0."""
+
     @property
     def obs_size(self) -> int:
         """Length D of one camera's observation."""

@@ -30,6 +30,7 @@ def selection_options(config: RunConfig) -> SelectionOptions:
         look_options=hrl.look_options,
         executor=hrl.executor,
         lookahead=hrl.lookahead,
+        lookahead_by_target=hrl.lookahead_by_target,
         observation_mode=observation_mode(config.env),
         opponent=config.env.opponent,
         opponent_view=opponent_view(config.env),
@@ -64,5 +65,6 @@ def model_dims(env: SelectionEnv) -> ModelDims:
         option_size=layout.option_size,
         row_flag=layout.row_flag,
         plan_gain=layout.plan_gain,
+        n_target_shares=layout.n_target_shares,
         state_size=env.state_size,
     )

@@ -87,7 +87,7 @@ def test_a_camera_without_plans_leaves_the_others_theirs() -> None:
     assert choose_jointly(cover, first, (0, 2), choice, trial, rest) == 12
     assert choice.tolist() == [1, -1]
     features = np.zeros((2, 3, 4), np.float32)
-    value_actions(cover, first, (0, 2), choice, rest, 0.1, features)
+    value_actions(cover, first, (0, 2), choice, rest, 1, 0.1, features)
     np.testing.assert_allclose(features[0], [[1, 0, -1.2, 0], [1, 1, 0, 1.2], [0, 0, -1, 0]])
     np.testing.assert_allclose(features[1], [[0, 0, -1, 0]] * 3)
 
@@ -107,7 +107,7 @@ def test_what_actions_are_worth(n_cameras: int, n_actions: int, n_then: int, see
     rest = np.zeros((4, 1), np.uint64)
     value = choose_jointly(cover, first, (0, n_cameras), choice, trial, rest)
     features = np.zeros((n_cameras, n_actions + 1, 4), np.float32)
-    value_actions(cover, first, (0, n_cameras), choice, rest, 1.0, features)
+    value_actions(cover, first, (0, n_cameras), choice, rest, 16, 1.0, features)
     assert (features[..., 0].sum(-1) == n_actions).all()
     assert (features[..., 1].sum(-1) == 1).all()
     for c, a in product(range(n_cameras), range(n_actions)):
@@ -118,3 +118,37 @@ def test_what_actions_are_worth(n_cameras: int, n_actions: int, n_then: int, see
         assert is_chosen == (choice[c] in plans)
         assert beside == max(worth(cover, plan) for plan in others) - value
         assert alone == max(worth(cover[c : c + 1], (s,)) for s in plans)
+
+
+@given(
+    n_targets=st.integers(1, 9),
+    n_futures=st.integers(1, 70),
+    n_actions=st.integers(1, 4),
+    n_then=st.integers(1, 3),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_shares_tell_which_targets_the_best_plan_covers(
+    n_targets: int, n_futures: int, n_actions: int, n_then: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    n_frames, n_bits = 3, n_targets * n_futures
+    n_words = (n_bits + 63) // 64
+    bits = np.zeros((1, n_actions * n_then, n_frames, n_words * 64), np.bool_)
+    bits[..., :n_bits] = rng.random((*bits.shape[:-1], n_bits)) < 0.3
+    cover = np.packbits(bits, axis=-1, bitorder="little").view(np.uint64)
+    first = rng.permutation(n_actions + 1)[None, :n_actions]
+    choice, trial = np.zeros((2, 1), np.int64)
+    rest = np.zeros((n_frames, n_words), np.uint64)
+    choose_jointly(cover, first, (0, 1), choice, trial, rest)
+    features = np.ones((1, n_actions + 1, 4 + n_targets), np.float32)
+    scale = 1.0 / (n_frames * n_futures)
+    value_actions(cover, first, (0, 1), choice, rest, n_futures, scale, features)
+    by_target = bits[0, :, :, :n_bits].reshape(-1, n_frames, n_targets, n_futures)
+    shares = by_target.mean((1, 3))  # [S, T]
+    for a in range(n_actions):
+        plans = shares[a * n_then : (a + 1) * n_then]
+        row = features[0, first[0, a]]
+        np.testing.assert_allclose(row[4:].sum(), row[3], rtol=1e-5)
+        assert any(np.allclose(row[4:], plan, rtol=1e-5) for plan in plans)
+    untried = (set(range(n_actions + 1)) - set(first[0].tolist())).pop()
+    np.testing.assert_array_equal(features[0, untried], [0, 0, -1, 0] + [0] * n_targets)

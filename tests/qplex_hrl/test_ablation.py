@@ -54,15 +54,20 @@ def test_every_part_changes_what_it_names_and_nothing_else(
         assert changed == {setting.partition("=")[0] for setting in PARTS[run.system]}
 
 
-def test_a_shared_view_has_one_part_more(tmp_path: Path) -> None:
-    assert default_parts(["own", "shared"]) == default_parts(["own"]) == tuple(PARTS)
-    parts = default_parts(["shared"])
-    assert set(parts) - set(PARTS) == {"no_plan_weight"}
-    shared = ablation(tmp_path, *parts, n_seeds=1, scenarios=("MATE-4v4-9",), regimes=("shared",))
-    whole, *variants = plan_runs(shared)
-    assert whole.config.network.q_network.plan_weight > 0
+@pytest.mark.parametrize(
+    ("regime", "part"), [("own", "no_target_shares"), ("shared", "no_plan_weight")]
+)
+def test_every_regime_has_a_part_of_its_own(tmp_path: Path, regime: str, part: str) -> None:
+    assert default_parts(["own", "shared"]) == tuple(PARTS)
+    parts = default_parts([regime])
+    assert parts == (*PARTS, part)
+    spec = ablation(tmp_path, *parts, n_seeds=1, scenarios=("MATE-4v4-9",), regimes=(regime,))
+    whole, *variants = plan_runs(spec)
     assert [run.system for run in variants] == list(parts)
-    assert variants[-1].config.network.q_network.plan_weight == 0
+    before, after = flat(whole.config), flat(variants[-1].config)
+    (key,) = (key for key in before if before[key] != after[key])
+    assert before[key]
+    assert not after[key]
 
 
 def test_every_variant_can_be_built(tmp_path: Path) -> None:
@@ -128,7 +133,7 @@ def test_all_parts_are_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[TableSpec] = []
     monkeypatch.setattr("qplex_hrl.table.make_table", lambda s, jobs: seen.append(s) or 0)
     assert cli.main(["benchmark", "ablation", "--scenario", "MATE-4v2-9"]) == 0
-    assert seen[0].systems == (WHOLE, *PARTS)
+    assert seen[0].systems == (WHOLE, *default_parts(["own"]))
     assert seen[0].scenarios == ("MATE-4v2-9",)
     assert seen[0].n_seeds == 3
 

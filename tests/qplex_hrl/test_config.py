@@ -40,13 +40,15 @@ def test_every_shipped_configuration_is_valid(path: Path) -> None:
     load(path=path)
 
 
-def test_the_shared_configuration_differs_in_the_regime_and_its_joint_plan_only() -> None:
+def test_the_shared_configuration_differs_in_the_regime_and_in_what_plans_tell_only() -> None:
     own = load(path=CONFIGS / "qplex_hrl_4v4_9.yaml").model_dump(exclude={"logging"})
     shared = load(path=CONFIGS / "qplex_hrl_4v4_9_shared.yaml").model_dump(exclude={"logging"})
     assert shared["env"].pop("shared_field_of_view")
     assert not own["env"].pop("shared_field_of_view")
     assert shared["network"]["q_network"].pop("plan_weight") > 0
     assert own["network"]["q_network"].pop("plan_weight") == 0
+    assert own["network"]["hrl"].pop("lookahead_by_target")
+    assert not shared["network"]["hrl"].pop("lookahead_by_target")
     assert own == shared
 
 

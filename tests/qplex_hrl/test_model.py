@@ -117,11 +117,15 @@ def test_cameras_share_weights_and_do_not_influence_each_other(q_type: str) -> N
     torch.testing.assert_close(swapped.flip(2), straight)
 
 
+@pytest.mark.parametrize("shares", [True, False])
 @pytest.mark.parametrize("q_type", Q_TYPES)
 @torch.no_grad()
-def test_the_same_weights_run_on_other_numbers_of_cameras_targets_and_options(q_type: str) -> None:
-    sizes = world(n_targets=5, n_looks=4, n_agents=3)
-    small, large = model(q_type).agent, model(q_type, sizes=sizes, seed=1).agent
+def test_the_same_weights_run_on_other_numbers_of_cameras_targets_and_options(
+    q_type: str, shares: bool
+) -> None:
+    sizes = world(n_targets=5, n_looks=4, n_agents=3, shares=shares)
+    small = model(q_type, sizes=world(shares=shares)).agent
+    large = model(q_type, sizes=sizes, seed=1).agent
     large.load_state_dict(small.state_dict())
     dims = sizes[0]
     obs = observations(dims, 2, LENGTH)
@@ -161,10 +165,14 @@ def test_further_unknown_targets_change_nothing() -> None:
     torch.testing.assert_close(wide_q[..., [0, 1, 3, 6]], narrow_q)
 
 
-@pytest.mark.parametrize("q_type", NETWORKS)
-def test_values_of_single_actions_and_their_gradients_equal_those_of_all(q_type: str) -> None:
-    dims, _ = world()
-    agent = model(q_type).agent
+@pytest.mark.parametrize(
+    ("q_type", "shares"), [*((name, False) for name in NETWORKS), ("attention_rnn", True)]
+)
+def test_values_of_single_actions_and_their_gradients_equal_those_of_all(
+    q_type: str, shares: bool
+) -> None:
+    sizes = world(shares=shares)
+    dims, agent = sizes[0], model(q_type, sizes=sizes).agent
     obs = observations(dims, 2, LENGTH)
     hidden = torch.zeros(2, dims.n_agents, agent.recurrent_size)
     actions = torch.randint(dims.n_actions, (2, 2, LENGTH, dims.n_agents))

@@ -7,8 +7,10 @@ import numpy as np
 
 from camsim.envs.lookahead import count_bits
 from camsim.kernels._jit import device_fn, outlined_fn
+from camsim.layout import LOOKAHEAD_OPTION_FEATURES
 from camsim.state import Ints, Singles, Words
 
+_ALL = np.uint64(2**64 - 1)
 _SWEEPS = 6
 _ORDERS = 4
 
@@ -109,21 +111,38 @@ def choose_jointly(
 
 
 @outlined_fn
+def _shares(plan: Words, n_futures: int, scale: float, out: Singles) -> None:
+    """Write to out [4 + T] from 4 on how often a plan [F, W] covers each target, times `scale`."""
+    for t in range(len(out) - LOOKAHEAD_OPTION_FEATURES):
+        total = 0
+        for w in range(plan.shape[1]):
+            low, high = max(t * n_futures - 64 * w, 0), min((t + 1) * n_futures - 64 * w, 64)
+            if low >= high:
+                continue
+            mask = (_ALL >> np.uint64(64 - high + low)) << np.uint64(low)
+            for f in range(plan.shape[0]):
+                total += count_bits(plan[f, w] & mask)
+        out[LOOKAHEAD_OPTION_FEATURES + t] = scale * total
+
+
+@outlined_fn
 def value_actions(
     cover: Words,
     first: Ints,
     span: tuple[int, int],
     choice: Ints,
     rest: Words,
+    n_futures: int,
     scale: float,
     out: Singles,
 ) -> None:
-    """Write what each action of the cameras of `span` is worth to out [C, U, 4].
+    """Write what each action of the cameras of `span` is worth to out [C, U, 4] or [C, U, 4 + T].
 
     1 if plans that begin with it were tried; 1 if it is the joint plan's; how many targets fewer
     would be covered, on average over frames and futures, with the best plan that begins with it
     beside the plans chosen for the others (0 for the joint plan's, else not positive); how many the
-    best plan that begins with it would cover alone. Rows of other actions: 0, 0, -1, 0.
+    best plan that begins with it would cover alone; then, if there is room, how much of each
+    target that plan would cover, in [0, 1]. Rows of other actions: 0, 0, -1, 0, and 0 from there.
 
     Args:
         cover: [C, S, F, W] as in `choose_jointly`, as the next three.
@@ -131,13 +150,16 @@ def value_actions(
         span: first camera, and the one after the last.
         choice: [C] as `choose_jointly` has left it.
         rest: [F, W] scratch.
+        n_futures: bits of a target in a frame.
         scale: of counted bits: 1 / (frames * futures).
-        out: [C, U, 4].
+        out: [C, U, 4] or [C, U, 4 + T].
     """
     n_per_action = cover.shape[1] // first.shape[1]
     for c in range(span[0], span[1]):
         for u in range(out.shape[1]):
             out[c, u, 0], out[c, u, 1], out[c, u, 2], out[c, u, 3] = 0.0, 0.0, -1.0, 0.0
+            for m in range(LOOKAHEAD_OPTION_FEATURES, out.shape[2]):
+                out[c, u, m] = 0.0
         if choice[c] < 0:
             continue
         _others(cover, span, choice, c, rest)
@@ -146,11 +168,14 @@ def value_actions(
             u = first[c, a]
             if u < 0:
                 break
-            beside, alone = 0, 0
+            beside, alone, best = 0, 0, a * n_per_action
             for s in range(a * n_per_action, (a + 1) * n_per_action):
                 beside = max(beside, _value(rest, cover[c, s]))
-                alone = max(alone, _value(cover[c, s], cover[c, s]))
+                by_itself = _value(cover[c, s], cover[c, s])
+                if by_itself > alone:
+                    alone, best = by_itself, s
             out[c, u, 0] = 1.0
             out[c, u, 1] = 1.0 if choice[c] // n_per_action == a else 0.0
             out[c, u, 2] = scale * (beside - joint)
             out[c, u, 3] = scale * alone
+            _shares(cover[c, best], n_futures, scale, out[c, u])

@@ -132,7 +132,11 @@ class CameraMind:
         self.selection_bits = selection_bits(self._catalogue, n_targets)  # [U, T]
         clouds = options.belief == "particles"
         self.feature_layout = feature_layout(
-            n_targets, n_actions, clouds=clouds, lookahead=options.lookahead
+            n_targets,
+            n_actions,
+            clouds=clouds,
+            lookahead=options.lookahead,
+            by_target=options.lookahead_by_target,
         )
         self._conduct = Conduct(
             executor=executor_of(options),

@@ -110,6 +110,7 @@ def _plan_one(
                     span,
                     scratch.choice[i],
                     scratch.rest[i],
+                    futures.sights.shape[2],
                     1.0 / (plans.held.shape[2] * futures.sights.shape[2]),
                     features[i],
                 )
@@ -163,6 +164,7 @@ class Lookahead:
         options: PlannerOptions,
         *,
         joint: bool,
+        by_target: bool = False,
     ) -> None:
         """Allocate tables.
 
@@ -171,6 +173,7 @@ class Lookahead:
             sizes: numbers of environments N, cameras C and targets T.
             options: how far and how finely it looks ahead.
             joint: all cameras know the same and plan together; else each plans as if it were alone.
+            by_target: `features` also tell what the best plans would cover of every target.
 
         Raises:
             ValueError: an option is out of range.
@@ -194,8 +197,9 @@ class Lookahead:
             trial=np.zeros((n, c), np.int64),
             rest=np.zeros((n, options.horizon, words), np.uint64),
         )
-        self._features = np.zeros((n, c, u, LOOKAHEAD_OPTION_FEATURES), np.float32)
-        self._no_features = np.zeros((0, c, u, LOOKAHEAD_OPTION_FEATURES), np.float32)
+        n_features = LOOKAHEAD_OPTION_FEATURES + by_target * t
+        self._features = np.zeros((n, c, u, n_features), np.float32)
+        self._no_features = np.zeros((0, c, u, n_features), np.float32)
         self._actions = np.zeros((n, c), np.int64)
 
     def actions(
@@ -259,13 +263,21 @@ class FeatureLookahead:
                 joint; None: all know the same.
         """
         n, c, t = sizes
-        added = LOOKAHEAD_OPTION_FEATURES
         self._catalogue = catalogue
         self._viewers = viewers if joint else None
         n_teams = n if self._viewers is None else len(self._viewers)
-        self._lookahead = Lookahead(catalogue, (n_teams, c, t), FEATURE_OPTIONS, joint=joint)
+        self._lookahead = Lookahead(
+            catalogue,
+            (n_teams, c, t),
+            FEATURE_OPTIONS,
+            joint=joint,
+            by_target=layout.n_target_shares > 0,
+        )
+        added = LOOKAHEAD_OPTION_FEATURES + layout.n_target_shares
         self._views: TeamViews | None = None
-        self.base_layout = layout._replace(option_size=layout.option_size - added)
+        self.base_layout = layout._replace(
+            option_size=layout.option_size - added, plan_gain=-1, n_target_shares=0
+        )
         self.obs = np.zeros((n, c, layout.size), np.float32)
         """[N, C, D]"""
 

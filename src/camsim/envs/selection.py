@@ -47,6 +47,7 @@ class SelectionOptions:
     look_options: int = 16  # actions that search instead
     executor: str = "lead"  # upstream: MATE's rule
     lookahead: bool = False  # actions tell what they are worth (camsim.envs.planning)
+    lookahead_by_target: bool = False  # also how much of every target, if they look ahead
     observation_mode: str = "own"  # own, shared or enhanced (camsim.sim.OBSERVATION_MODES)
     opponent: str = "greedy"  # rule of the targets, or a mixture: camsim.policies.rules
     opponent_view: str = "own"  # what targets observe: own, shared or enhanced
@@ -203,6 +204,7 @@ class SelectionEnv:
             self.n_actions,
             clouds=options.belief == "particles",
             lookahead=options.lookahead,
+            by_target=options.lookahead_by_target,
         )
         self.obs_size = self.feature_layout.size
         sizes = (self.n_agents, self.n_targets, scenario.n_obstacles)
