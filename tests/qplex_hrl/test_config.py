@@ -135,6 +135,10 @@ def test_a_configuration_cannot_be_changed() -> None:
             ],
         ),
         ("network.hrl.fast_interval=9", ["network.hrl", "fast_interval = 9", "frame_skip = 4"]),
+        (
+            "network.hrl.lookahead_by_target=true",
+            ["network.hrl", "lookahead_by_target = true; expected lookahead = true"],
+        ),
         ("env.action_mode=grid", ["env.action_mode = 'grid'; expected 'selection' or 'discrete'"]),
         ("env.message_loss=0.1", ["env", "message_loss = 0.1; expected 0 unless shared_field"]),
         ("env.message_loss=1.1", ["env.message_loss = 1.1; expected less than or equal to 1"]),
