@@ -23,7 +23,8 @@ def test_a_policy_is_small_and_says_what_it_was_trained_in(path: Path) -> None:
     policy = load_policy(path)
     size = policy.config.env.scenario.removeprefix("MATE-").replace("-", "_")
     shared = policy.config.env.shared_field_of_view
-    assert path.stem == f"qplex_hrl_{size}" + "_shared" * shared
+    mixture = "=" in policy.config.env.opponent
+    assert path.stem == f"qplex_hrl_{size}" + "_mixture" * mixture + "_shared" * shared
     assert path.name in (FOLDER / "README.md").read_text(encoding="utf-8")
 
 
