@@ -45,6 +45,7 @@ class FakeOutput(NamedTuple):
     truncated: NDArray[np.bool_]
     frames: NDArray[np.int64]
     episode: NDArray[np.float64]
+    credit: NDArray[np.float64]
 
 
 def uniform(rng: NDArray[np.uint64], n: int) -> NDArray[np.float64]:
@@ -203,4 +204,5 @@ class FakeEnv:
             truncated=truncated,
             frames=frames,
             episode=statistics,
+            credit=np.repeat(reward[:, None] / self.n_agents, self.n_agents, axis=1),
         )

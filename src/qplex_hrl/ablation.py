@@ -45,7 +45,10 @@ PARTS: dict[str, tuple[str, ...]] = {
 """What each variant changes, as `section.key=value`."""
 
 REGIME_PARTS: dict[str, dict[str, tuple[str, ...]]] = {
-    "own": {"no_target_shares": ("network.hrl.lookahead_by_target=false",)},
+    "own": {
+        "no_target_shares": ("network.hrl.lookahead_by_target=false",),
+        "no_credit": ("algorithm.credit_weight=0.0",),
+    },
     "shared": {"no_plan_weight": ("network.q_network.plan_weight=0.0",)},
 }
 """The same, of parts that only the configurations for one regime have."""

@@ -336,6 +336,11 @@ class AlgorithmConfig(_Section):
         default=1.0, gt=0, description="the mixer's step size over that of all other parts"
     )
     loss: Literal["huber", "mse"] = Field(default="huber", description="loss of a TD error")
+    credit_weight: Weight = Field(
+        default=0.0,
+        description="weight of the loss of every camera's own value against its own credit, the "
+        "targets that only this camera has in view; 0: the team's reward alone teaches",
+    )
     epsilon_start: float = Field(
         default=0.5, ge=0, le=1, description="share of random actions at first"
     )

@@ -35,10 +35,18 @@ class CompilationFailed(ValueError):
     """PyTorch cannot compile the update on this machine."""
 
 
+class _Targets(NamedTuple):
+    """What the values of the actions taken are to be."""
+
+    team: Tensor  # [B, L, G] for q_tot
+    own: Tensor | None  # [B, L, C] for every camera's own value; None: it has no such target
+
+
 class _Online(NamedTuple):
     """The online network's view of a batch, without the burn-in."""
 
     mixed: MixerOutput  # of the actions taken, frames 0 .. L-1
+    agent_qs: Tensor  # [B, L, C] of the actions taken
     greedy: Tensor  # [B, L+1, C] best available actions
     entropy: Tensor  # [2, B, L, C] nats, fast and slow
 
@@ -46,10 +54,13 @@ class _Online(NamedTuple):
 class Learner:
     """Double Q-learning with TD(lambda) targets on mixed values, and selection entropy.
 
-    ``loss = mean((q_tot - G)^2 or Huber) - selection_entropy_weight * mean(entropy)`` over filled
-    decisions after the burn-in. Two copies of the model are kept: ``model`` learns;
-    ``target_model`` gives the values in G and follows softly (tau > 0, every update) or by copying
-    (tau = 0, every ``target_update_interval`` updates).
+    ``loss = mean((q_tot - G)^2 or Huber) - selection_entropy_weight * mean(entropy)
+    + credit_weight * mean((Q_i - G_i)^2 or Huber)`` over filled decisions after the burn-in. G_i
+    is a return of camera i's credit, the coverage that would be lost without it (difference
+    reward, Wolpert and Tumer 2001): where a camera's actions do not change what others do, it
+    ranks them as the team's reward does, with less noise. Two copies of the model are kept:
+    ``model`` learns; ``target_model`` gives the values in G and follows softly (tau > 0, every
+    update) or by copying (tau = 0, every ``target_update_interval`` updates).
     """
 
     def __init__(
@@ -152,7 +163,8 @@ class Learner:
         features = self.model.agent.features(batch.obs, self._burn_in)
         online = self._evaluate(batch, features)
         trained = _without_burn_in(batch, self._burn_in)
-        td_target = self._td_target(trained, features, batch.hidden_state, online.greedy)
+        targets = self._targets(trained, features, batch.hidden_state, online.greedy)
+        td_target = targets.team
         q_tot = online.mixed.q_tot
         weight = (trained.filled / trained.filled.sum().clamp_min(1)).unsqueeze(-1)  # sums to 1
 
@@ -171,6 +183,10 @@ class Learner:
             "fast_entropy": fast_entropy,
             "slow_entropy": slow_entropy,
         }
+        if targets.own is not None:
+            errors = self._td_loss(online.agent_qs, targets.own)
+            metrics["credit_loss"] = (weight * errors).sum() / n_agents
+            metrics["loss"] = loss = loss + self._config.credit_weight * metrics["credit_loss"]
         for name in ("gate", "complexity"):
             values = getattr(online.mixed, name)
             if values is not None:
@@ -192,13 +208,13 @@ class Learner:
             entropies = agent.entropies(unrolled)[:, :, :-1]
         agent_qs, max_agent_qs = chosen_qs.float()[:, :, :-1]
         mixed = self.model.mix(agent_qs, max_agent_qs, batch.state[:, start:-1], actions)
-        return _Online(mixed, greedy, entropies.float())
+        return _Online(mixed, agent_qs, greedy, entropies.float())
 
     @torch.no_grad()
-    def _td_target(
+    def _targets(
         self, trained: SequenceBatch, features: Features, hidden_state: Tensor, greedy: Tensor
-    ) -> Tensor:
-        """Return TD(lambda) targets [B, L, G] by the target model.
+    ) -> _Targets:
+        """Return TD(lambda) targets by the target model.
 
         Double Q-learning (van Hasselt et al. 2016): the online network's ``greedy`` actions
         [B, L+1, C], valued by the target network.
@@ -213,8 +229,17 @@ class Learner:
             for actions in (chosen, target_greedy)
         )
         values = self.target_model.mix(agent_qs, max_agent_qs, trained.state, chosen).q_tot
+        return _Targets(
+            team=self._returns(trained, trained.reward, values),
+            own=self._returns(trained, trained.credit, agent_qs)
+            if self._config.credit_weight
+            else None,
+        )
+
+    def _returns(self, trained: SequenceBatch, reward: Tensor, values: Tensor) -> Tensor:
+        """Return the configured TD(lambda) returns; see ``lambda_returns``."""
         return lambda_returns(
-            trained.reward,
+            reward,
             values,
             trained.terminated,
             trained.truncated,

@@ -1,6 +1,6 @@
 """The training reward from what the environment reports: shaping, exploration bonus, scale.
 
-Arrays are NumPy, [N] float64; evaluation never sees any of this.
+Also each camera's credit. Arrays are NumPy, float64; evaluation never sees any of this.
 """
 
 from dataclasses import dataclass
@@ -40,6 +40,7 @@ class Shaping:
     coverage_weight: float
     bonus_weight: float
     scale: float
+    credit_scale: float = 0.0  # of a camera's credit
 
     @classmethod
     def from_config(cls, algorithm: AlgorithmConfig, hrl: HRLConfig) -> Self:
@@ -49,6 +50,7 @@ class Shaping:
             coverage_weight=hrl.coverage_reward_weight,
             bonus_weight=hrl.exploration_bonus,
             scale=algorithm.reward_scale,
+            credit_scale=algorithm.reward_scale * hrl.reward_coefficients.coverage_rate,
         )
 
     def __call__(
@@ -70,3 +72,12 @@ class Shaping:
         """
         shaping = coverage_shaping(coverage_before, coverage_after, terminated, self.discount)
         return self.scale * (reward + self.coverage_weight * shaping + self.bonus_weight * bonus)
+
+    def credit(self, credit: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the training credit [N, C] of one decision: its coverage, scaled as in the reward.
+
+        Args:
+            credit: [N, C] share of targets that only this camera has in view, discounted within
+                the decision.
+        """
+        return self.credit_scale * credit

@@ -46,7 +46,7 @@ def lambda_returns(
     lambda = 1 gives n-step targets.
 
     Args:
-        reward: [B, L].
+        reward: [B, L], or [B, L, G] if every value has a reward of its own.
         values: [B, L+1, G] value of each frame.
         terminated: [B, L] bool, nothing follows decision t.
         truncated: [B, L] bool, the episode was cut after decision t; frame t + 1 still counts.
@@ -56,7 +56,8 @@ def lambda_returns(
         n_step: largest number of rewards in a target, at least 1.
     """
     following = torch.where(terminated.unsqueeze(-1), 0.0, values[:, 1:])
-    errors = reward.unsqueeze(-1) + gamma * following - values[:, :-1]
+    rewards = reward if reward.dim() == 3 else reward.unsqueeze(-1)
+    errors = rewards + gamma * following - values[:, :-1]
     errors = torch.where(filled.unsqueeze(-1), errors, 0.0)
     steps = torch.arange(reward.shape[1], device=reward.device)
     ahead = steps - steps.unsqueeze(-1)  # [from, to]

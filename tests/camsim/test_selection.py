@@ -113,6 +113,31 @@ def test_upstream_regime_equals_the_oracle(mode: str) -> None:
         assert not (output.terminated | output.truncated).any()
 
 
+@pytest.mark.parametrize("name", ["MATE-4v4-9", "MATE-8v8-9"])
+def test_credit_is_what_only_one_camera_sees(name: str) -> None:
+    """Of every frame of a decision, discounted; the coverage that would be lost without it."""
+    n_envs, options = 6, replace(OURS, belief="particles", memory_frames=40)
+    whole, by_frame = make(options, n_envs, name), make(options, n_envs, name)
+    rng = np.random.default_rng(17)
+    output, some = whole.observe(), 0.0
+    assert (output.credit == 0.0).all()
+    for _ in range(30):
+        actions = choose(whole, rng, output.avail_actions)
+        output = whole.step(actions)
+        expected = np.zeros((n_envs, whole.n_agents))
+        for frame in range(options.fast_interval):
+            by_frame.run_frames(actions, 1)
+            seen = by_frame.sim.tables.camera_target.astype(bool)  # [N, C, T]
+            for c in range(whole.n_agents):
+                without = np.delete(seen, c, axis=1).any(axis=1).mean(axis=1)
+                lost = seen.any(axis=1).mean(axis=1) - without
+                expected[:, c] += options.gamma**frame * lost
+        by_frame.observe()
+        np.testing.assert_allclose(output.credit, expected, atol=1e-12)
+        some += expected.sum()
+    assert some > 1.0
+
+
 def visible_to(state: reference_sim.State, camera: int, mode: str) -> list[bool]:
     """Targets that a camera is shown."""
     flags: list[bool] = (state.camera_target_mask[camera] | (mode == "enhanced")).tolist()

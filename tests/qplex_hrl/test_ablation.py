@@ -55,19 +55,24 @@ def test_every_part_changes_what_it_names_and_nothing_else(
 
 
 @pytest.mark.parametrize(
-    ("regime", "part"), [("own", "no_target_shares"), ("shared", "no_plan_weight")]
+    ("regime", "own_parts"),
+    [("own", ("no_target_shares", "no_credit")), ("shared", ("no_plan_weight",))],
 )
-def test_every_regime_has_a_part_of_its_own(tmp_path: Path, regime: str, part: str) -> None:
+def test_every_regime_has_parts_of_its_own(
+    tmp_path: Path, regime: str, own_parts: tuple[str, ...]
+) -> None:
     assert default_parts(["own", "shared"]) == tuple(PARTS)
     parts = default_parts([regime])
-    assert parts == (*PARTS, part)
+    assert parts == (*PARTS, *own_parts)
     spec = ablation(tmp_path, *parts, n_seeds=1, scenarios=("MATE-4v4-9",), regimes=(regime,))
     whole, *variants = plan_runs(spec)
     assert [run.system for run in variants] == list(parts)
-    before, after = flat(whole.config), flat(variants[-1].config)
-    (key,) = (key for key in before if before[key] != after[key])
-    assert before[key]
-    assert not after[key]
+    before = flat(whole.config)
+    for variant in variants[len(PARTS) :]:
+        after = flat(variant.config)
+        (key,) = (key for key in before if before[key] != after[key])
+        assert before[key]
+        assert not after[key]
 
 
 def test_every_variant_can_be_built(tmp_path: Path) -> None:

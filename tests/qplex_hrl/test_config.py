@@ -40,7 +40,9 @@ def test_every_shipped_configuration_is_valid(path: Path) -> None:
     load(path=path)
 
 
-def test_the_shared_configuration_differs_in_the_regime_and_in_what_plans_tell_only() -> None:
+def test_the_shared_configuration_differs_in_the_regime_in_what_plans_tell_and_in_credit_only() -> (
+    None
+):
     own = load(path=CONFIGS / "qplex_hrl_4v4_9.yaml").model_dump(exclude={"logging"})
     shared = load(path=CONFIGS / "qplex_hrl_4v4_9_shared.yaml").model_dump(exclude={"logging"})
     assert shared["env"].pop("shared_field_of_view")
@@ -49,6 +51,8 @@ def test_the_shared_configuration_differs_in_the_regime_and_in_what_plans_tell_o
     assert own["network"]["q_network"].pop("plan_weight") == 0
     assert own["network"]["hrl"].pop("lookahead_by_target")
     assert not shared["network"]["hrl"].pop("lookahead_by_target")
+    assert own["algorithm"].pop("credit_weight") > 0
+    assert shared["algorithm"].pop("credit_weight") == 0
     assert own == shared
 
 

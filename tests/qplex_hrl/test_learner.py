@@ -150,6 +150,48 @@ def test_windows_do_not_influence_each_others_targets(mixer: str) -> None:
     torch.testing.assert_close(loss, (parts[0] + parts[1]) / 2)
 
 
+def test_credit_teaches_every_cameras_own_value() -> None:
+    """The loss of the credit alone is that of independent cameras with their own rewards."""
+    knobs = {"loss": "mse", "entropy_weight": 0.0}
+    with_credit = learner(credit_weight=2.0, **knobs)
+    data = windows(with_credit)
+    total = with_credit.update(data, RATE)
+    loss = total["credit_loss"]
+    assert torch.isfinite(loss)
+    torch.testing.assert_close(total["loss"], total["td_loss"] + 2.0 * loss)
+    alone = []
+    for c in range(data.credit.shape[-1]):  # VDN of one camera is that camera's own value
+        independent = learner(mixer="none", **knobs)
+        own = data._replace(reward=data.credit[..., c])
+        online = independent._evaluate(own, independent.model.agent.features(own.obs, BURN_IN))
+        targets = independent._targets(
+            own._replace(**{name: getattr(own, name)[:, BURN_IN:] for name in own._fields[:-1]}),
+            independent.model.agent.features(own.obs, BURN_IN),
+            own.hidden_state,
+            online.greedy,
+        )
+        alone.append((online.mixed.q_tot - targets.team)[..., c].square().mean())
+    torch.testing.assert_close(loss, torch.stack(alone).mean())
+
+
+def test_credit_of_no_weight_changes_nothing() -> None:
+    one, other = learner(), learner()
+    data = windows(one)
+    changed = data._replace(credit=data.credit + 5.0)
+    torch.testing.assert_close(one.update(data, RATE), other.update(changed, RATE))
+    heavy, light = learner(credit_weight=1.0), learner(credit_weight=1.0)
+    assert heavy.update(data, RATE)["loss"] != light.update(changed, RATE)["loss"]
+
+
+def test_credit_of_the_burn_in_and_of_padding_does_not_count() -> None:
+    one, other = learner(credit_weight=1.0), learner(credit_weight=1.0)
+    data = end(windows(one), 0, 4)
+    changed = data._replace(credit=data.credit.clone())
+    changed.credit[:, :BURN_IN] = 99.0
+    changed.credit[0, 5:] = 99.0
+    torch.testing.assert_close(one.update(data, RATE), other.update(changed, RATE))
+
+
 def test_target_networks_follow_softly() -> None:
     one = learner(tau=0.25)
     before = copy.deepcopy(one.target_model)

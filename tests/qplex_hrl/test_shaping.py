@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from qplex_hrl.config import AlgorithmConfig, HRLConfig
+from qplex_hrl.config import AlgorithmConfig, HRLConfig, RewardCoefficients
 from qplex_hrl.shaping import Shaping, coverage_shaping
 
 N, LENGTH, DISCOUNT = 5, 30, 0.9
@@ -54,3 +54,9 @@ def test_the_configuration_moves_each_term() -> None:
     assert shaped(reward_scale=3.0) == 3.0
     assert shaped(exploration_bonus=0.5) == 1.5
     assert shaped(coverage_reward_weight=2.0) == pytest.approx(1 + 2 * (0.81 - 0.5))
+
+
+def test_credit_has_the_scale_of_coverage_in_the_reward() -> None:
+    hrl = HRLConfig(reward_coefficients=RewardCoefficients(coverage_rate=0.5, raw_reward=1.0))
+    shaping = Shaping.from_config(AlgorithmConfig(reward_scale=0.2), hrl)
+    np.testing.assert_allclose(shaping.credit(np.array([[0.25, 1.0]])), [[0.025, 0.1]])

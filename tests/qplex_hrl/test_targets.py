@@ -109,6 +109,20 @@ def test_windows_and_value_columns_do_not_influence_each_other() -> None:
             torch.testing.assert_close(alone[0, :, 0], together[b, :, g])
 
 
+def test_every_value_may_have_a_reward_of_its_own() -> None:
+    torch.manual_seed(1)
+    rewards, values = torch.randn(4, 6, 3), torch.randn(4, 7, 3)
+    terminated, truncated = torch.rand(2, 4, 6) < 0.2
+    filled = torch.rand(4, 6) < 0.9
+    knobs = {"gamma": 0.9, "td_lambda": 0.7, "n_step": 4}
+    together = lambda_returns(rewards, values, terminated, truncated, filled, **knobs)
+    for g in range(3):
+        alone = lambda_returns(
+            rewards[..., g], values[..., g : g + 1], terminated, truncated, filled, **knobs
+        )
+        torch.testing.assert_close(together[..., g : g + 1], alone)
+
+
 @pytest.mark.parametrize("n_step", [1, 2, 5, 9])
 @pytest.mark.parametrize("td_lambda", [0.0, 0.6, 1.0])
 def test_targets_equal_the_mixture_written_as_loops(n_step: int, td_lambda: float) -> None:

@@ -82,6 +82,7 @@ class Outputs(NamedTuple):
     avail_actions: Bools  # [N, C, U]
     scalars: Floats  # [N, OUTPUT_COLUMNS]
     episode: Floats  # [N, K] of an episode that ended in this decision
+    credit: Floats  # [N, C]
 
 
 class Scratch(NamedTuple):
@@ -152,6 +153,20 @@ def _frame_reward(i: int, params: SimParams, s: Tables, scratch: Scratch) -> flo
     reward += coefficients[4] * _soft_coverage(i, s, _boundaries(scratch), scratch.scores)
     reward += coefficients[5] * n_seen / max(s.cameras.shape[1], 1)
     return float(reward + coefficients[6])
+
+
+@device_fn
+def _add_credit(i: int, s: Tables, discount: float, credit: Floats) -> None:
+    """Add to every camera's credit the share of targets that it alone has in view."""
+    n_targets = s.targets.shape[1]
+    for t in range(n_targets):
+        n_seeing, seeing = 0, 0
+        for c in range(s.cameras.shape[1]):
+            if s.camera_target[i, c, t] > 0.0:
+                n_seeing += 1
+                seeing = c
+        if n_seeing == 1:
+            credit[i, seeing] += discount / n_targets
 
 
 @device_fn
@@ -312,15 +327,19 @@ def _run_frames(
     buffers: ObsBuffers,
     actions: Ints,
     scalars: Floats,
+    credit: Floats,
 ) -> None:
     """Run the frames of one decision and add up what they earn."""
     for n in range(OUTPUT_COLUMNS):
         scalars[i, n] = 0.0
+    for c in range(credit.shape[1]):
+        credit[i, c] = 0.0
     discount = 1.0
     for _ in range(rules.fast_interval):
         _frame(i, params, rules, catalogue, s, minds, opponent, scratch, buffers, actions)
         reward = _frame_reward(i, params, s, scratch)
         scalars[i, X_REWARD] += discount * reward
+        _add_credit(i, s, discount, credit)
         scalars[i, X_BONUS] += discount * _found(i, s, minds.gaps)
         scalars[i, X_FRAMES] += 1.0
         discount *= rules.gamma
@@ -363,6 +382,8 @@ def _run_one(
     if begin:
         for n in range(OUTPUT_COLUMNS):
             out.scalars[i, n] = 0.0
+        for c in range(out.credit.shape[1]):
+            out.credit[i, c] = 0.0
     else:
         _run_frames(
             i,
@@ -376,6 +397,7 @@ def _run_one(
             buffers,
             actions,
             out.scalars,
+            out.credit,
         )
         begin = job == DECIDE and s.world[i, W_DONE] > 0.0
         if begin:

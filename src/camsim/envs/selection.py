@@ -71,6 +71,7 @@ class EnvOutput(NamedTuple):
     truncated: Bools  # [N] the time limit struck in this decision
     frames: Ints  # [N] frames executed
     episode: Floats  # [N, K] statistics of the finished episode, where terminated or truncated
+    credit: Floats  # [N, C] share of targets that only this camera has in view, summed as `reward`
 
 
 def _check(options: SelectionOptions) -> None:
@@ -270,6 +271,7 @@ class SelectionEnv:
             avail_actions=np.zeros((n, c, self.n_actions), np.bool_),
             scalars=np.zeros((n, kernels.OUTPUT_COLUMNS)),
             episode=np.zeros((n, len(EPISODE_COLUMNS))),
+            credit=np.zeros((n, c)),
         )
 
     def reset(self, seeds: Words) -> EnvOutput:
@@ -383,4 +385,5 @@ class SelectionEnv:
             truncated=scalars[:, kernels.X_TRUNCATED] > 0,
             frames=scalars[:, kernels.X_FRAMES].astype(np.int64),
             episode=self._out.episode,
+            credit=self._out.credit,
         )
