@@ -16,6 +16,7 @@ from qplex_hrl.policy import load_policy
 from qplex_hrl.robustness_cells import MESSAGES, Variation, variations
 from qplex_hrl.robustness_report import (
     BASELINE,
+    SILENT,
     Evaluations,
     Policy,
     RobustnessSpec,
@@ -37,11 +38,18 @@ class Cell(NamedTuple):
 
     policy: Policy | None  # None: greedy scripted cameras
     variation: Variation
+    silent: bool = False  # they get no messages
 
     @property
     def player(self) -> str:
         """Name of the cameras."""
-        return self.policy.name if self.policy else BASELINE
+        scripted = SILENT if self.silent else BASELINE
+        return self.policy.name if self.policy else scripted
+
+    @property
+    def message_loss(self) -> float:
+        """Chance that a message between the cameras is lost."""
+        return 1.0 if self.silent else self.variation.message_loss
 
 
 def measure_robustness(spec: RobustnessSpec, device: torch.device) -> int:
@@ -92,7 +100,7 @@ def load_policies(checkpoints: Sequence[Path]) -> list[Policy]:
                 f"{path}: its weights are bound to one size of the teams; expected "
                 "network.q_network.encoding 'entities' and camera_identity 'pose'"
             )
-        if path.stem in (BASELINE, *(policy.name for policy in policies)):
+        if path.stem in (BASELINE, SILENT, *(policy.name for policy in policies)):
             raise ValueError(f"--checkpoints {path}: expected files with different names")
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         policies.append(Policy(path.stem, path, trained.config, digest))
@@ -102,7 +110,8 @@ def load_policies(checkpoints: Sequence[Path]) -> list[Policy]:
 def cells_of(policies: Sequence[Policy], rows: Sequence[Variation]) -> list[Cell]:
     """Return every evaluation that the table needs, once, row by row.
 
-    Messages are lost only where policies share their view; the baseline plays where one does.
+    Messages are lost only where policies share their view; the baseline plays where one does, and
+    its silent kind where one does not.
     """
     cells: dict[tuple[str, str], Cell] = {}
     for row in rows:
@@ -110,6 +119,8 @@ def cells_of(policies: Sequence[Policy], rows: Sequence[Variation]) -> list[Cell
         for policy in [*able, None] if able else []:
             cell = Cell(policy, row)
             cells.setdefault((cell.player, row.cell), cell)
+        if row.kind != MESSAGES and not all(policy.shared for policy in policies):
+            cells.setdefault((SILENT, row.cell), Cell(None, row, silent=True))
     return list(cells.values())
 
 
@@ -142,6 +153,7 @@ def _evaluation(
     if stored and stored.get("cell") == identity and stored.get("seeds") == seeds.tolist():
         return stored
     world = cell.variation.world(_scenarios(spec), spec.max_episode_steps)
+    world = world._replace(message_loss=cell.message_loss)
     with interrupt.at_once():
         if cell.policy is None:
             result = evaluate_scripted(BASELINE, world, seeds, num_envs=_EVALUATION_ENVS)
@@ -163,10 +175,10 @@ def _identity(spec: RobustnessSpec, cell: Cell) -> dict[str, Any]:
     """Return all that a cell's evaluation depends on, beside the code."""
     variation = cell.variation
     return {
-        "player": cell.policy.digest if cell.policy else BASELINE,
+        "player": cell.policy.digest if cell.policy else cell.player,
         "scenario": variation.scenario.to_mapping(),
         "opponent": variation.opponent,
-        "message_loss": variation.message_loss,
+        "message_loss": cell.message_loss,
         "max_episode_steps": spec.max_episode_steps,
     }
 

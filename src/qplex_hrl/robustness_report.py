@@ -17,6 +17,9 @@ FORMAT_VERSION = 1
 BASELINE = "greedy"
 """Scripted cameras, with messages, that every policy is compared with."""
 
+SILENT = "greedy_silent"
+"""The same without messages: they know as much of each other as cameras with own views do."""
+
 MARGIN = 0.05
 """By how much coverage must exceed the baseline's against targets not trained against."""
 
@@ -100,8 +103,8 @@ def _policy_entry(policy: Policy) -> dict[str, Any]:
 
 
 def _row(row: Variation, policies: Sequence[Policy], found: Evaluations) -> dict[str, Any]:
-    """Return one world: what the baseline and every policy came to in it."""
-    baseline = found.get((BASELINE, row.cell))
+    """Return one world: what the baselines and every policy came to in it."""
+    baseline, silent = (found.get((name, row.cell)) for name in (BASELINE, SILENT))
     return {
         "kind": row.kind,
         "value": row.value,
@@ -110,6 +113,7 @@ def _row(row: Variation, policies: Sequence[Policy], found: Evaluations) -> dict
         "opponent": row.opponent,
         "message_loss": row.message_loss,
         BASELINE: None if baseline is None else _coverage(baseline),
+        SILENT: None if silent is None else _coverage(silent),
         "policies": {
             policy.name: _policy_cell(row, policy, policies, found)
             for policy in policies
@@ -131,6 +135,9 @@ def _policy_cell(
     baseline = found.get((BASELINE, row.cell))
     if baseline is not None:
         cell |= difference(mine, baseline, "above_greedy")
+    silent = found.get((SILENT, row.cell))
+    if silent is not None and not policy.shared:
+        cell |= difference(mine, silent, "above_greedy_silent")
     native = _trained_there(row, policy, policies)
     if native is not None and (native.name, row.cell) in found:
         cell |= {"trained_there": native.name}
@@ -194,9 +201,9 @@ def missed_bars(report: Mapping[str, Any]) -> list[str]:
 def markdown_report(report: Mapping[str, Any]) -> str:
     """Return the table as Markdown, with the command that made it and where it came from."""
     names = [policy["name"] for policy in report["policies"]]
-    columns = _columns(names)
+    columns = _columns(report, names)
     lines = [_line(columns), _line(["---"] * 2 + ["---:"] * (len(columns) - 2))]
-    lines += [_line(_cells(row, names, _full)) for row in report["rows"]]
+    lines += [_line(_cells(report, row, names, _full)) for row in report["rows"]]
     notes = [f"    {report['command']}", "", *_notes(report)]
     return "\n".join([*lines, "", *notes]) + "\n"
 
@@ -208,17 +215,23 @@ def rich_report(report: Mapping[str, Any]) -> Table:
         title=f"coverage over {report['episodes']} episodes",
         caption="mean ± half the 95 % interval; differences are paired by episode",
     )
-    for number, column in enumerate(_columns(names)):
+    for number, column in enumerate(_columns(report, names)):
         shown.add_column(column, justify="left" if number < 2 else "right")
     kinds = [row["kind"] for row in report["rows"]]
     for row, following in zip(report["rows"], [*kinds[1:], None], strict=True):
-        cells = _cells(row, names, _short)
+        cells = _cells(report, row, names, _short)
         shown.add_row(*cells, end_section=row["kind"] != following)
     return shown
 
 
-def _columns(names: Iterable[str]) -> list[str]:
+def _tells_silent(report: Mapping[str, Any]) -> bool:
+    """Return whether the table has policies that are to be compared with silent cameras."""
+    return any(policy["regime"] == "own" for policy in report["policies"])
+
+
+def _columns(report: Mapping[str, Any], names: Iterable[str]) -> list[str]:
     columns = ["what differs", "value", f"{BASELINE} cameras"]
+    columns += ["without messages"] if _tells_silent(report) else []
     for name in names:
         columns += [name, "difference"]
     return columns
@@ -228,13 +241,16 @@ Text = Callable[[float, Sequence[float], str], str]
 """Writes a mean and its interval in a number format."""
 
 
-def _cells(row: Mapping[str, Any], names: Iterable[str], text: Text) -> list[str]:
+def _cells(
+    report: Mapping[str, Any], row: Mapping[str, Any], names: Iterable[str], text: Text
+) -> list[str]:
     def told(cell: Mapping[str, Any] | None, name: str, form: str) -> str:
         if cell is None or cell.get(f"mean_{name}") is None:
             return ""  # not known
         return text(cell[f"mean_{name}"], cell[f"ci95_{name}"], form)
 
     cells = [row["kind"], row["value"], told(row[BASELINE], "coverage_rate", ".3f")]
+    cells += [told(row[SILENT], "coverage_rate", ".3f")] if _tells_silent(report) else []
     for name in names:
         cell = row["policies"].get(name)
         cells.append(told(cell, "coverage_rate", ".3f"))
@@ -270,7 +286,8 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
     )
     return [
         "- Coverage: mean over episodes with its 95 % bootstrap interval. Difference: to greedy "
-        "scripted cameras with messages in the same world, paired by the episodes' seeds.",
+        "scripted cameras with messages in the same world, paired by the episodes' seeds. Without "
+        "messages: the same scripted cameras when nothing arrives.",
         f"- {report['episodes']} episodes (seed {report['episodes_seed']}), at most "
         f"{report['max_episode_steps']} frames each; nothing was trained or chosen on them.",
         f"- Trained in: {trained}.",

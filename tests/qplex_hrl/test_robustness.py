@@ -37,7 +37,8 @@ class Fakes:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **coverage: float) -> None:
         self.played: list[tuple[str, World]] = []
-        self.coverage = {"greedy": 0.5, OWN.stem: 0.6, SHARED.stem: 0.7} | coverage
+        self.coverage = {"greedy": 0.5, "greedy_silent": 0.45} | coverage
+        self.coverage = {OWN.stem: 0.6, SHARED.stem: 0.7} | self.coverage
         monkeypatch.setattr(robustness, "evaluate_scripted", self._play)
         monkeypatch.setattr(robustness, "evaluate_checkpoint", self._play)
 
@@ -48,7 +49,8 @@ class Fakes:
         assert world.scenario is not None
         load_scenario(world.scenario)  # exists and is valid
         self.played.append((name, world))
-        return evaluation(self.coverage[name], seeds.tolist())
+        silent = world.message_loss == 1.0
+        return evaluation(self.coverage[f"{name}_silent" if silent else name], seeds.tolist())
 
 
 def evaluation(coverage: float, seeds: list[int]) -> dict[str, Any]:
@@ -101,9 +103,10 @@ def test_messages_are_lost_in_the_shared_regime_only() -> None:
     rows = variations()
     n_lost = sum(row.message_loss > 0 for row in rows)
     n_worlds = len({row.cell for row in rows})
-    assert len(cells_of([own], rows)) == 2 * (n_worlds - n_lost)
+    # Silent greedy cameras play where cameras with own views do.
+    assert len(cells_of([own], rows)) == 3 * (n_worlds - n_lost)
     assert len(cells_of([shared], rows)) == 2 * n_worlds
-    assert len(cells_of([own, shared], rows)) == 3 * n_worlds - n_lost
+    assert len(cells_of([own, shared], rows)) == 4 * n_worlds - 2 * n_lost
 
 
 def test_finished_cells_are_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,10 +179,17 @@ def test_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cell = naive["policies"][SHARED.stem]
     assert cell["mean_above_greedy"] == pytest.approx(0.2)
     assert cell["ci95_above_greedy"] == pytest.approx([0.2, 0.2])
+    assert "mean_above_greedy_silent" not in cell, "it shares its view"
+    assert naive["greedy_silent"]["mean_coverage_rate"] == 0.45
+    own = naive["policies"][OWN.stem]
+    assert own["mean_above_greedy_silent"] == pytest.approx(0.15)
     half = next(row for row in rows if row["message_loss"] == 0.5)
     assert list(half["policies"]) == [SHARED.stem]
     text = (tmp_path / "out" / "robustness.md").read_text()
-    assert "| targets | naive | 0.500 (0.500 to 0.500) | 0.600 (0.600 to 0.600) | +0.100" in text
+    assert "| greedy cameras | without messages | qplex_hrl_4v4_9 | difference |" in text
+    baselines = "0.500 (0.500 to 0.500) | 0.450 (0.450 to 0.450)"
+    assert f"| targets | naive | {baselines} | 0.600 (0.600 to 0.600) | +0.100" in text
+    assert half["greedy_silent"] is None
     assert f"    {report['command']}" in text
 
 
