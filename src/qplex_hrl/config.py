@@ -398,6 +398,12 @@ class TrainingConfig(_Section):
         default=1, description="threads of the simulator and of the learner, each"
     )
     seed: Seed = Field(default=0, description="seed of everything random in training")
+    initial_weights: str | None = Field(
+        default=None,
+        min_length=1,
+        description="checkpoint whose cameras training begins with, of teams of any size; null: "
+        "drawn from the seed",
+    )
     device: str = Field(
         default="auto",
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",

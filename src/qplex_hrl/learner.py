@@ -2,6 +2,7 @@
 
 import copy
 import logging
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -302,6 +303,12 @@ class Learner:
             leading = list(self.model.agent.parameters())
             kept = min(self._config.weight_average, self.n_updates / (self.n_updates + 9))
             torch._foreach_lerp_(followed, leading, 1.0 - kept)
+
+    def begin_with(self, cameras: Mapping[str, Tensor]) -> None:
+        """Take over weights of the cameras' network, before the first update."""
+        for agent in (self.model.agent, self.target_model.agent, self._average):
+            if agent is not None:
+                agent.load_state_dict(cameras)
 
     # Any: the optimiser's state is torch's own mixture of tensors, numbers and lists.
     def state_dict(self) -> dict[str, Any]:

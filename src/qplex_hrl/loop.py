@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ from qplex_hrl.agent import Agent
 from qplex_hrl.config import RunConfig
 from qplex_hrl.learner import Execution, Learner
 from qplex_hrl.model import CameraNetwork, QPLEXHRLModel, build_model, slow_interval
+from qplex_hrl.policy import load_policy
 from qplex_hrl.replay import ReplayBuffer, ReplaySizes, decision_bytes
 from qplex_hrl.resources import available_memory
 from qplex_hrl.rollout import Experience, Rollout
@@ -61,6 +63,9 @@ class Updates(Protocol):
     @property
     def n_updates(self) -> int:
         """Gradient steps so far."""
+
+    def begin_with(self, cameras: Mapping[str, Tensor]) -> None:
+        """Take over weights of the cameras' network, before the first update."""
 
     def update(self, batch: SequenceBatch, learning_rate: float) -> dict[str, Tensor]:
         """Do one gradient step; see ``Learner.update``."""
@@ -148,6 +153,27 @@ class TrainingLoop:
         parts = (make_parts or _local_parts)(config, env, model.to(device), self._generators)
         self.learner, self.rollout = parts
         self._begin_episodes()
+
+    def begin_with(self, path: Path) -> None:
+        """Begin with the cameras of a checkpoint, trained in teams of any size, not with new ones.
+
+        Raises:
+            CheckpointError: the file is missing, damaged or foreign.
+            ValueError: its cameras have another network, or are bound to other teams.
+        """
+        policy, agent = load_policy(path), self.learner.model.agent
+        policy.check_team(path, agent.dims.n_agents)
+        policy.check_sizes(path, agent.dims)
+        own = {name: value.shape for name, value in agent.state_dict().items()}
+        theirs = {name: value.shape for name, value in policy.weights.items()}
+        if theirs != own:
+            odd = sorted(name for name, _ in theirs.items() ^ own.items())[0]
+            msg = (
+                f"training.initial_weights = {path}: its cameras have another network ({odd}); "
+                "expected the features and network.q_network that this configuration has"
+            )
+            raise ValueError(msg)
+        self.learner.begin_with(policy.weights)
 
     @property
     def local_rollout(self) -> Rollout:

@@ -1,5 +1,6 @@
 """What a checkpoint holds of its cameras: their configuration and weights, ready to play."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,11 @@ from qplex_hrl.config import RunConfig, config_from_mapping
 from qplex_hrl.types import ModelDims
 
 _PREFIX = "agent."  # of the cameras' weights among those of the whole model
+_OF_THE_MACHINE: Mapping[str, bool | set[str]] = {
+    "logging": True,
+    "training": {"initial_weights"},
+}
+"""Settings that name files and folders, which mean nothing elsewhere."""
 _IDENTITY = "encoder.identity"  # [C, H], if the weights know cameras by their index
 
 
@@ -73,7 +79,7 @@ def export_policy(source: Path, output: Path) -> TrainedPolicy:
     policy = load_policy(source)
     content = {
         "timestep": policy.timestep,
-        "config": policy.config.model_dump(mode="json", exclude={"logging"}),
+        "config": policy.config.model_dump(mode="json", exclude=_OF_THE_MACHINE),
         "training": {"learner": {"average": policy.weights}},
     }
     save_checkpoint(output, content)

@@ -160,6 +160,10 @@ class GroupLearner:
         """Gradient steps so far."""
         return self.core.n_updates
 
+    def begin_with(self, cameras: Mapping[str, Tensor]) -> None:
+        """Take over weights of the cameras' network; see ``Learner.begin_with``."""
+        self.core.begin_with(cameras)
+
     def update(self, batch: SequenceBatch, learning_rate: float) -> dict[str, Tensor]:
         """Do one gradient step; see ``Learner.update``."""
         n_decisions = batch.reward.numel()

@@ -222,6 +222,8 @@ class QPLEXHRL(Algorithm):
 
         self.loop = TrainingLoop(run_config, env, device, make_parts)
         self.run = Run(run_config, self.loop, env, self._folder(run_config))
+        if settings.write_files:  # nobody else starts the run
+            self.run.start()
         start_workers(self.env_runner_group, n_workers)
         self._outputs: Outputs | None = None
 

@@ -84,6 +84,15 @@ class Run:
         """Evaluations so far, without the final one."""
         return len(self._history.evaluations)
 
+    def start(self) -> None:
+        """Begin with the cameras that the configuration names, if it names any.
+
+        Raises:
+            ValueError: there are none, or they have another network or other teams.
+        """
+        if self.config.training.initial_weights is not None:
+            self._loop.begin_with(Path(self.config.training.initial_weights))
+
     def restore(self, path: Path) -> None:
         """Go on where the checkpoint was written.
 

@@ -121,6 +121,14 @@ def plan_runs(spec: TableSpec) -> list[Run]:
     return runs
 
 
+def _of_seed(override: Override, seed: int) -> Override:
+    """Return the setting with the seed in place of `{seed}`: files that earlier runs left."""
+    value = override.value
+    if isinstance(value, str):
+        value = value.replace("{seed}", str(seed))
+    return override._replace(value=value)
+
+
 def _plan(
     spec: TableSpec,
     settings: Sequence[Override],
@@ -142,6 +150,7 @@ def _plan(
         "logging.model_dir": (str(folder), "--output"),
     }
     own = [Override(key, value, f"{flag} {value}") for key, (value, flag) in values.items()]
+    settings = [_of_seed(override, seed) for override in settings]
     changes = [parse_override(text) for text in variant.settings]
     config = load_config(file, [*settings, *changes, *own])
     if config.evaluation.seed == EPISODES_SEED:

@@ -106,6 +106,8 @@ def execute(
     """
     if checkpoint is not None:
         run.restore(checkpoint)
+    else:
+        run.start()
     folder, config = run.folder, run.config
     console = Console(stderr=True)
     with folder.claim():

@@ -48,6 +48,16 @@ def test_a_plan_has_every_run_with_its_own_folder_and_settings(tmp_path: Path) -
         assert config.logging.log_dir == config.logging.model_dir == str(run.folder)
 
 
+def test_a_setting_may_name_the_seed(tmp_path: Path) -> None:
+    weights = "training.initial_weights=before/seed{seed}/final.pth"
+    plan = spec(tmp_path, "qplex", n_seeds=2)
+    runs = plan_runs(plan._replace(settings=(*plan.settings, weights)))
+    assert [run.config.training.initial_weights for run in runs] == [
+        "before/seed0/final.pth",
+        "before/seed1/final.pth",
+    ]
+
+
 @pytest.mark.parametrize(
     ("system", "scenario", "regime", "file"),
     [

@@ -14,13 +14,14 @@ import pytest
 import torch
 from fake_env import FakeEnv, FakeOutput
 from numpy.typing import NDArray
-from tiny import make_fake_env, tiny_config
+from tiny import NETWORK, make_fake_env, tiny_config
 
 from camsim.envs.selection import EnvOutput, SelectionEnv
 from qplex_hrl.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from qplex_hrl.config import Override, RunConfig, load_config
+from qplex_hrl.config import NetworkConfig, Override, RunConfig, load_config
 from qplex_hrl.evaluate import World, evaluate_checkpoint
 from qplex_hrl.logger import TrackerError
+from qplex_hrl.policy import load_policy
 from qplex_hrl.seeding import episode_seeds
 from qplex_hrl.trainer import DIVERGED, DONE, INTERRUPTED, train
 from qplex_hrl.worlds import build_env
@@ -95,6 +96,44 @@ def test_a_run_leaves_all_its_files(whole: RunConfig) -> None:
     assert load_config(logs / "config.yaml") == whole
     assert not list(logs.glob("*.tmp"))
     assert not list(models.glob(".*.tmp"))
+
+
+def beginning_with(folder: Path, path: Path, **training: object) -> RunConfig:
+    """Return a run that does not learn, for it is over before its first update."""
+    settings = {"total_timesteps": 300, "learning_starts": 2000, "initial_weights": str(path)}
+    return tiny_config(folder, training=settings | training)
+
+
+def test_a_run_begins_with_the_cameras_of_another_team(whole: RunConfig, tmp_path: Path) -> None:
+    def more_targets(config: RunConfig, num_envs: int) -> FakeEnv:
+        return FakeEnv(num_envs, n_targets=3, n_agents=4, n_actions=5)
+
+    given = tmp_path / "given.pth"
+    given.write_bytes((Path(whole.logging.model_dir) / "qplex_hrl_final.pth").read_bytes())
+    config = beginning_with(tmp_path, given)
+    assert run(config, make_env=more_targets) == DONE
+    final = Path(config.logging.model_dir) / "qplex_hrl_final.pth"
+    assert equal(load_policy(final).weights, load_policy(given).weights)
+    learner = load_checkpoint(final)["training"]["learner"]
+    for name in ("model", "target_model"):
+        agent = {k: v for k, v in learner[name].items() if k.startswith("agent.")}
+        assert equal(agent, {f"agent.{k}": v for k, v in load_policy(given).weights.items()}), name
+    given.unlink()  # a run that goes on has weights of its own
+    longer = beginning_with(tmp_path, given, total_timesteps=600)
+    assert run(longer, resume=final, make_env=more_targets) == DONE
+
+
+def test_weights_that_cannot_begin_a_run_are_refused(whole: RunConfig, tmp_path: Path) -> None:
+    given = Path(whole.logging.model_dir) / "qplex_hrl_final.pth"
+    network = NETWORK.model_dump()
+    network["q_network"]["hidden_size"] = 16
+    config = beginning_with(tmp_path, given)
+    wider = config.model_copy(update={"network": NetworkConfig.model_validate(network)})
+    with pytest.raises(ValueError, match=r"initial_weights = .*another network"):
+        run(wider)
+    with pytest.raises(CheckpointError, match=r"nothing\.pth"):
+        run(beginning_with(tmp_path, tmp_path / "nothing.pth"))
+    assert list(tmp_path.iterdir()) == []
 
 
 TRAINING_METRICS = (
