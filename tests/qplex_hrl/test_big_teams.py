@@ -78,8 +78,10 @@ def test_bytes_of_a_decision_are_those_of_the_ring() -> None:
     )
     ring = allocate_chunk(10, sizes)
     assert 30 * decision_bytes(sizes) == sum(array.nbytes for array in ring)
-    # obs, state, masks, actions, reward, two flags, index, recurrent state
-    assert decision_bytes(sizes) == 2 * 7 * 2 + 11 * 2 + 2 * 5 + 2 * 8 + 4 + 1 + 1 + 8 + 2 * 4 * 2
+    # obs, state, masks, actions, reward, credit, two flags, index, recurrent state
+    assert decision_bytes(sizes) == (
+        2 * 7 * 2 + 11 * 2 + 2 * 5 + 2 * 8 + 4 + 2 * 4 + 1 + 1 + 8 + 2 * 4 * 2
+    )
 
 
 def test_a_replay_beyond_the_memory_is_refused_before_anything_is_written(
