@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from camsim.files import atomic_write_json
 from qplex_hrl.config import RunConfig
+from qplex_hrl.metrics import finite_or_none
 from qplex_hrl.resources import resolve_device
 from qplex_hrl.rllib_cluster import check_ray, cluster
 from qplex_hrl.trainer import check_trackers
@@ -141,7 +143,7 @@ def _row(run: RunConfig, result: Any) -> dict[str, Any]:
         "seed": run.training.seed,
         "folder": folder.name,
         "timestep": metrics.get("timestep"),
-        "best_coverage": metrics.get("best_coverage"),
+        "best_coverage": finite_or_none(metrics.get("best_coverage", math.nan)),
         "final_coverage": _coverage(final) if final.exists() else None,
         "best_checkpoint": best[1] and str(Path(best[1]).relative_to(folder.parent)),
         "error": " ".join(str(result.error).split()) if result.error else None,
