@@ -167,7 +167,7 @@ class TrainingLoop:
         own = {name: value.shape for name, value in agent.state_dict().items()}
         theirs = {name: value.shape for name, value in policy.weights.items()}
         if theirs != own:
-            odd = sorted(name for name, _ in theirs.items() ^ own.items())[0]
+            odd = min(name for name, _ in theirs.items() ^ own.items())
             msg = (
                 f"training.initial_weights = {path}: its cameras have another network ({odd}); "
                 "expected the features and network.q_network that this configuration has"

@@ -14,6 +14,7 @@ from rich.table import Table
 from camsim.files import atomic_write_json
 from qplex_hrl.config import RunConfig
 from qplex_hrl.metrics import finite_or_none
+from qplex_hrl.policy import load_policy
 from qplex_hrl.resources import resolve_device
 from qplex_hrl.rllib_cluster import check_ray, cluster
 from qplex_hrl.trainer import check_trackers
@@ -50,7 +51,8 @@ def tune_seeds(
 
     Raises:
         ClusterError: Ray is not installed, or the cluster does not start.
-        ValueError: nothing can be stopped by such a result, or the folder holds earlier runs.
+        ValueError: nothing can be stopped by such a result, the folder holds earlier runs, or there
+            are no such initial weights.
     """
     for name in stop:
         if name not in STOPPABLE:
@@ -65,6 +67,8 @@ def tune_seeds(
 
     runs = [_with_seed(shared_out(config), seed) for seed in seeds]
     resolve_device(config.training.device)
+    if config.training.initial_weights is not None:
+        load_policy(Path(config.training.initial_weights))  # fails here, not in every trial
     alone = address is None and not os.environ.get("RAY_ADDRESS")
     with cluster(config, address):
         results = _fit(runs, dict(stop), folder, at_once=1 if alone else None)
@@ -76,7 +80,10 @@ def tune_seeds(
 
 def _with_seed(config: RunConfig, seed: int) -> RunConfig:
     content = config.model_dump(mode="json")
-    content["training"]["seed"] = seed
+    training = content["training"]
+    training["seed"] = seed
+    if training["initial_weights"] is not None:  # trials work in folders of their own
+        training["initial_weights"] = str(Path(training["initial_weights"]).resolve())
     return RunConfig.model_validate(content)
 
 

@@ -40,7 +40,7 @@ class Shaping:
     coverage_weight: float
     bonus_weight: float
     scale: float
-    credit_scale: float = 0.0  # of a camera's credit
+    credit_scale: float  # of a camera's credit
 
     @classmethod
     def from_config(cls, algorithm: AlgorithmConfig, hrl: HRLConfig) -> Self:

@@ -160,7 +160,7 @@ def test_credit_teaches_every_cameras_own_value() -> None:
     assert torch.isfinite(loss)
     torch.testing.assert_close(total["loss"], total["td_loss"] + 2.0 * loss)
     alone = []
-    for c in range(data.credit.shape[-1]):  # VDN of one camera is that camera's own value
+    for c in range(data.credit.shape[-1]):  # without a mixer every camera learns its own value
         independent = learner(mixer="none", **knobs)
         own = data._replace(reward=data.credit[..., c])
         online = independent._evaluate(own, independent.model.agent.features(own.obs, BURN_IN))

@@ -23,7 +23,9 @@ def test_the_shaping_of_an_episode_telescopes(terminates: bool) -> None:
 
 
 def test_reward_of_a_decision() -> None:
-    shaping = Shaping(discount=0.5, coverage_weight=2.0, bonus_weight=3.0, scale=0.1)
+    shaping = Shaping(
+        discount=0.5, coverage_weight=2.0, bonus_weight=3.0, scale=0.1, credit_scale=0.0
+    )
     reward = shaping(
         np.array([1.0, 1.0]),
         np.array([0.25, 0.25]),
