@@ -31,7 +31,7 @@ does not.
 CEILING = 2.5
 """Most that an update may take, in units of its matrix products at this core's best rate.
 
-An idle core needs 1.8; with other work on the machine, which takes caches and memory, 2.3.
+An idle core needs 1.7 to 2.0; with other work on the machine, which takes caches and memory, 2.3.
 """
 
 REPEATS = 15
