@@ -152,6 +152,13 @@ class HRLConfig(_Section):
     n_particles: Count = Field(
         default=24, description="guesses of where an unseen target is (belief: particles)"
     )
+    wandering: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="share of those guesses that walk to no warehouse and may be anywhere, for "
+        "targets that are not greedy",
+    )
     memory_frames: int = Field(
         default=40, ge=0, description="frames after which an unseen target is lost"
     )

@@ -24,6 +24,7 @@ def selection_options(config: RunConfig) -> SelectionOptions:
         fast_interval=hrl.fast_interval,
         belief=hrl.belief,
         n_particles=hrl.n_particles,
+        wandering=hrl.wandering,
         memory_frames=hrl.memory_frames,
         multi_selection=hrl.multi_selection,
         max_selected=hrl.max_selected,

@@ -51,7 +51,7 @@ def test_number_of_actions_grows_as_a_power() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"look_options": 17}, "look_options = 17; expected 0 to 16"),
+        ({"look_options": 25}, "look_options = 25; expected 0 to 24"),
         ({"look_options": -1}, "look_options = -1"),
         ({"n_targets": 20, "max_selected": 20}, "smaller max_selected"),
         ({"n_targets": 400, "max_selected": 2}, "at most 65536"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from camsim.envs import actions as acts
 from camsim.envs import belief as beliefs
 from camsim.envs import cloud_features, leaning, particles, sightlines, walkers
-from camsim.envs.belief import B_AGE, B_KNOWN, B_SEEN, B_X, B_Y, P_X, P_Y
+from camsim.envs.belief import B_AGE, B_KNOWN, B_SEEN, B_VX, B_VY, B_X, B_Y, P_X, P_Y
 from camsim.envs.selection import SelectionEnv, SelectionOptions
 from camsim.envs.walkers import (
     Q_DISTANCE,
@@ -22,6 +22,7 @@ from camsim.envs.walkers import (
     Q_STEP,
     Q_UX,
     Q_UY,
+    Q_WANDERS,
     Q_WATCHED,
     Q_X,
     Q_Y,
@@ -90,9 +91,10 @@ def observation(
 class Mind:
     """One camera's memory of one target."""
 
-    def __init__(self) -> None:
+    def __init__(self, wandering: float = 0.0) -> None:
         self.pose, self.belief, self.looks = beliefs.allocate_belief(1, 1, 1)
-        self.particles, self.origins, self.stream = particles.allocate_clouds(1, 1, 1, N_PARTICLES)
+        clouds = particles.allocate_clouds(1, 1, 1, N_PARTICLES, wandering)
+        self.particles, self.origins, self.stream = clouds
         clear_belief(self.belief, self.looks, 0, 0)
         clear_clouds(self.particles, self.stream, 0, 0)
 
@@ -158,6 +160,40 @@ def test_lost_target_walks_on_to_the_warehouse_it_headed_for(speed: float, step:
         cloud = mind.take(observation())
     assert estimate[B_KNOWN] == 0.0
     assert np.isfinite(cloud[: Q_STEP + 1]).all()
+
+
+def test_some_guesses_wander_and_the_estimate_is_without_them() -> None:
+    """Seen walking from the centre to the upper right; the camera then looks away."""
+    mind = Mind(wandering=1 / 3)
+    mind.walk_by((0.0, 0.0), (12.7, 12.7), 10)
+    for _ in range(30):
+        cloud = mind.take(observation())
+    wander, walk = cloud[:, :8], cloud[:, 8:]
+    assert cloud[Q_WANDERS].tolist() == [1.0] * 8 + [0.0] * 16
+    assert (np.hypot(walk[Q_X] - 495.0, walk[Q_Y] - 495.0) < 250.0).all()
+    assert (np.hypot(wander[Q_X] - 114.0, wander[Q_Y] - 114.0) < 850.0).all()
+    assert np.ptp(wander[Q_X]) > 2.0 * np.ptp(walk[Q_X])
+    estimate = mind.belief[0, 0, 0]
+    assert estimate[[B_X, B_Y]] == pytest.approx(walk[[Q_X, Q_Y]].mean(1))
+    assert estimate[[B_VX, B_VY]] == pytest.approx([12.7, 12.7], abs=4.0)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.floats(-180.0, 180.0), st.sampled_from([30.0, 60.0, 110.0]))
+def test_refuted_guesses_that_wander_start_where_nobody_looks(phi: float, theta: float) -> None:
+    """Those that walk are put beside their like only, and are forgotten if none is left."""
+    mind = Mind(wandering=0.5)
+    obs = observation(phi_deg=phi, theta_deg=theta)
+    for _ in range(40):
+        cloud = mind.take(obs)
+        assert (cloud[Q_GOAL] >= 0.0).all()
+        assert (np.abs(cloud[[Q_X, Q_Y]]) <= 1000.0).all()
+    assert n_watched(obs, cloud[:, :12]) <= 2
+    walk = cloud[:, 12:]
+    assert mind.belief[0, 0, 0, [B_X, B_Y]] == pytest.approx(walk[[Q_X, Q_Y]].mean(1))
+    context = mind.measured(obs)
+    assert (context >= 0.0).all()
+    assert (context <= 1.0).all()
 
 
 def test_target_in_a_warehouse_goes_to_another_one() -> None:

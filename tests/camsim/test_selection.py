@@ -478,6 +478,7 @@ def test_own_observation_tells_nothing_about_what_is_out_of_sight() -> None:
         ({"reward_coefficients": {"fame": 1.0}}, "reward coefficient 'fame'; expected one of"),
         ({"observation_mode": "all"}, "observation_mode = 'all'"),
         ({"look_options": 99}, "look_options = 99"),
+        ({"wandering": 0.6}, "wandering = 0.6; expected a share from 0 to 0.5"),
     ],
 )
 def test_bad_options(changes: dict[str, object], message: str) -> None:

@@ -43,7 +43,7 @@ GRID = 2
 MAX_ACTIONS = 65536
 
 LOOK_BEARINGS = 8  # directions of look actions, counted from the camera's own forward
-LOOK_VIEWS_DEG = (55.0, 110.0)  # viewing angles of look actions
+LOOK_VIEWS_DEG = (55.0, 110.0, 34.0)  # viewing angles of look actions, all directions of each
 LEAD_FRAMES = 3  # how far ahead of its targets the executor `lead` aims
 _RANGE_SHARE, _RANGE_MARGIN = 1.08, 30.0  # how far past the farthest target the view must reach
 _FIT_MARGIN_DEG = 2.0
@@ -178,6 +178,16 @@ def _aim_lead(
     return high - low, wrap_deg(first + 0.5 * (low + high)), theta
 
 
+@device_fn
+def look_pose(forward: float, look: int) -> tuple[float, float]:
+    """Return bearing, not wrapped, and viewing angle of a look, degrees.
+
+    `forward`: bearing of the terrain's centre from the camera.
+    """
+    bearing = forward + (look % LOOK_BEARINGS) * (360.0 / LOOK_BEARINGS)
+    return bearing, LOOK_VIEWS_DEG[look // LOOK_BEARINGS]
+
+
 @outlined_fn
 def _pose_after(
     catalogue: Catalogue, pose: Floats, where: tuple[int, int], u: int
@@ -207,8 +217,7 @@ def _aim(
         return 0.0, phi, theta
     look = catalogue.look[u]
     if look >= 0:
-        bearing = pose[i, c, P_INWARD] + (look % LOOK_BEARINGS) * (360.0 / LOOK_BEARINGS)
-        view = LOOK_VIEWS_DEG[0] if look < LOOK_BEARINGS else LOOK_VIEWS_DEG[1]
+        bearing, view = look_pose(pose[i, c, P_INWARD], look)
         return 0.0, wrap_deg(bearing), view
     if executor == UPSTREAM:
         return _aim_upstream(pose, belief, catalogue.members, i, c, u)

@@ -6,7 +6,9 @@ particles by direction and distance; obstacles in between are not looked at.
 
 import math
 
-from camsim.envs.actions import LOOK_BEARINGS, LOOK_VIEWS_DEG
+import numpy as np
+
+from camsim.envs.actions import look_pose
 from camsim.envs.belief import (
     B_KNOWN,
     B_SEEN,
@@ -24,6 +26,7 @@ from camsim.envs.walkers import (
     Q_STEP,
     Q_UX,
     Q_UY,
+    Q_WANDERS,
     Q_WATCHED,
     Q_X,
     Q_Y,
@@ -157,11 +160,10 @@ def _option(
 def _context(
     pose: Floats, belief: Floats, particles: Floats, where: tuple[int, int], out: Singles, n: int
 ) -> None:
-    """Write the masses in the views of all 16 looks at out[i, c, n:n+16]."""
+    """Write the masses in the views of the first 16 looks at out[i, c, n:n+16]."""
     i, c = where
     for look in range(CLOUD_CONTEXT_FEATURES):
-        phi = pose[i, c, P_INWARD] + (look % LOOK_BEARINGS) * (360.0 / LOOK_BEARINGS)
-        theta = LOOK_VIEWS_DEG[look // LOOK_BEARINGS]
+        phi, theta = look_pose(pose[i, c, P_INWARD], look)
         view = (phi, theta, math.sqrt(pose[i, c, P_AREA] / theta))
         out[i, c, n + look] = view_mass(pose, belief, particles, where, view)[0]
 
@@ -185,10 +187,12 @@ def _goals(
             out[i, c, n + m] = w[(first + m) % 4]
         out[i, c, n + 4] = heaviness(belief, i, c, t)
         return
-    share = 1.0 / particles.shape[4]
+    share = 1.0 / (particles.shape[4] - np.sum(particles[i, c, t, Q_WANDERS]))
     for m in range(5):
         out[i, c, n + m] = 0.0
     for p in range(particles.shape[4]):
+        if particles[i, c, t, Q_WANDERS, p] > 0.0:
+            continue
         out[i, c, n + (int(particles[i, c, t, Q_GOAL, p]) - first) % 4] += share
         out[i, c, n + 4] += share * (particles[i, c, t, Q_STEP, p] == STEP_HEAVY)
 

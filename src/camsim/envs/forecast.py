@@ -2,6 +2,7 @@
 
 K futures of each target: it goes on from its last sighting, or from a particle of its cloud, to a
 warehouse that its way so far suggests, with the noise it showed; then noise and goals are drawn.
+Futures of a target in view wander as the particles do that they would otherwise begin from.
 """
 
 import math
@@ -17,11 +18,12 @@ from camsim.envs.walkers import (
     Q_NOISE_X,
     Q_NOISE_Y,
     Q_STEP,
+    Q_WANDERS,
     Q_X,
     Q_Y,
     STEP_HEAVY,
     STEP_LIGHT,
-    between,
+    draw_noise,
     goal_weights,
     heaviness,
     noise_towards,
@@ -80,11 +82,11 @@ def _go_on(
     heavy = heaviness(belief, i, c, t)
     if heavy == 1.0 or (heavy > 0.0 and k % 2 == 1):
         step = STEP_HEAVY
-    nx, ny = between(stream, i, 0, -0.5, 0.5) * step, between(stream, i, 0, -0.5, 0.5) * step
-    if vx * vx + vy * vy > 0.0 and warehouse_at(x, y) < 0:
-        nx, ny, _ = noise_towards(x, y, vx, vy, step, goal)
     walker[Q_X, k], walker[Q_Y, k], walker[Q_GOAL, k], walker[Q_STEP, k] = x, y, goal, step
-    walker[Q_NOISE_X, k], walker[Q_NOISE_Y, k] = nx, ny
+    draw_noise(walker, k, stream, (i, 0))
+    if walker[Q_WANDERS, k] == 0.0 and vx * vx + vy * vy > 0.0 and warehouse_at(x, y) < 0:
+        nx, ny, _ = noise_towards(x, y, vx, vy, step, goal)
+        walker[Q_NOISE_X, k], walker[Q_NOISE_Y, k] = nx, ny
 
 
 @outlined_fn
@@ -110,11 +112,12 @@ def foresee(
     for t in range(walkers.shape[1]):
         for k in range(n_futures):
             source = k % belief.shape[1] if joint else c
+            p = k * particles.shape[4] // n_futures
+            walkers[i, t, Q_WANDERS, k] = particles[i, source, t, Q_WANDERS, p]
             if belief[i, source, t, B_SEEN] > 0.0:
                 share = (k + 0.5) / n_futures
                 _go_on(belief, origins, (i, source), t, share, walkers[i, t], k, stream)
             else:
-                p = k * particles.shape[4] // n_futures
                 for row in range(Q_X, Q_NOISE_Y + 1):
                     walkers[i, t, row, k] = particles[i, source, t, row, p]
         for f in range(places.shape[1]):
@@ -170,19 +173,25 @@ def _follow(
     f: int,
     t: int,
     in_view: bool,
+    wanders: Floats,
 ) -> None:
     """Fill in how camera c would aim at target t in frame f, as the executor `lead` does.
 
-    A target in view is followed in each future on its own, another one by its futures' mean place.
+    A target in view is followed in each future on its own, another one by the mean place of its
+    futures, without those that wander [K] if there are others.
     """
     i, c = where
     x, y = pose[i, c, P_X], pose[i, c, P_Y]
     n_futures = places.shape[2]
+    n_wander = np.sum(wanders)
+    skips = not in_view and n_wander < n_futures
     for k in range(n_futures):
         low, high = (k, k + 1) if in_view else (0, n_futures)
+        share = 1.0 / (high - low - n_wander * skips)
         nx, ny, ax, ay = 0.0, 0.0, 0.0, 0.0  # now, and ahead
         for m in range(low, high):
-            share = 1.0 / (high - low)
+            if skips and wanders[m] > 0.0:
+                continue
             nx += share * (places[i, f, m, t, 0] - x)
             ny += share * (places[i, f, m, t, 1] - y)
             ax += share * (places[i, f + LEAD_FRAMES, m, t, 0] - x)
@@ -202,4 +211,5 @@ def look_ahead(
     for f in range(sights.shape[1]):
         for t in range(sights.shape[3]):
             _see(obs, n, pose, places, sights, where, f, t)
-            _follow(pose, places, sights, where, f, t, belief[i, c, t, B_SEEN] > 0.0)
+            in_view = belief[i, c, t, B_SEEN] > 0.0
+            _follow(pose, places, sights, where, f, t, in_view, futures.walkers[i, t, Q_WANDERS])

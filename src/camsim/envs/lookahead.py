@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from camsim.envs.actions import LOOK_BEARINGS, LOOK_VIEWS_DEG
+from camsim.envs.actions import look_pose
 from camsim.envs.belief import (
     B_KNOWN,
     P_AREA,
@@ -81,9 +81,8 @@ def _wanted(
 ) -> tuple[float, float]:
     """Return orientation and viewing angle that action u wants in frame f of future k, degrees."""
     if look[u] >= 0:
-        bearing = forward + (look[u] % LOOK_BEARINGS) * (360.0 / LOOK_BEARINGS)
-        width = LOOK_VIEWS_DEG[0] if look[u] < LOOK_BEARINGS else LOOK_VIEWS_DEG[1]
-        return wrap_deg(bearing), width
+        bearing, view = look_pose(forward, look[u])
+        return wrap_deg(bearing), view
     first, low, high, width, n = 0.0, 0.0, 0.0, 180.0, 0
     for m in range(members.shape[1]):
         t = members[u, m]

@@ -2,7 +2,8 @@
 
 A camera knows what its observation says and the geometry of all MATE worlds; even the random
 numbers start from its first observation. Guesses that the camera would surely see are refuted.
-Nothing is ever forgotten.
+Nothing is ever forgotten. Guesses that wander stand for places where nobody looks; the estimate of
+a target's place is the mean of the others.
 """
 
 import math
@@ -29,6 +30,7 @@ from camsim.envs.walkers import (
     NOWHERE,
     Q_GOAL,
     Q_NOISE_Y,
+    Q_WANDERS,
     Q_X,
     Q_Y,
     Clouds,
@@ -47,7 +49,7 @@ from camsim.state import Floats, Words
 
 _LONG_GAP = 5.0  # frames out of view after which a trip's origin is no longer known
 _JITTER = 10.0  # how far a respawned particle stands from its parent, each axis
-_DRAWS = 8  # tries to find an unwatched place on a way between warehouses
+_DRAWS = 8  # tries to find a place where nobody looks
 _OFF_TRACK = 100.0  # how far from the straight way such a place may be, each axis
 
 
@@ -75,12 +77,28 @@ def _refute(
 
 
 @outlined_fn
+def _start_anywhere(
+    obs: Floats, k: int, shared: bool, cloud: Floats, p: int, stream: Words, where: tuple[int, int]
+) -> None:
+    """Put guess p, which wanders, anywhere in the terrain, where nobody looks if possible."""
+    i, c = where
+    for _ in range(_DRAWS):
+        cloud[Q_X, p] = between(stream, i, c, -TERRAIN, TERRAIN)
+        cloud[Q_Y, p] = between(stream, i, c, -TERRAIN, TERRAIN)
+        if not watched(obs, k, shared, cloud[Q_X, p], cloud[Q_Y, p]):
+            break
+    cloud[Q_GOAL, p] = int(uniform(stream, i, c) * 4.0)  # not refuted; it does not walk there
+
+
+@outlined_fn
 def _redraw(
     obs: Floats, k: int, shared: bool, cloud: Floats, stream: Words, where: tuple[int, int]
 ) -> None:
-    """Draw a whole cloud anew: on the ways between warehouses, where nobody looks if possible."""
+    """Draw all that walk anew: on the ways between warehouses, where nobody looks if possible."""
     i, c = where
     for p in range(cloud.shape[1]):
+        if cloud[Q_WANDERS, p] > 0.0:
+            continue
         for _ in range(_DRAWS):
             goal = int(uniform(stream, i, c) * 4.0)
             other = (goal + 1 + int(uniform(stream, i, c) * 3.0)) % 4
@@ -99,20 +117,27 @@ def _redraw(
 def _renew(
     obs: Floats, k: int, shared: bool, cloud: Floats, stream: Words, where: tuple[int, int]
 ) -> bool:
-    """Put refuted particles beside random others; redraw all if none is left, and tell so."""
+    """Put refuted particles beside random others; redraw all if none is left, and tell so.
+
+    Those that wander start anywhere instead, and nothing is put beside them.
+    """
     i, c = where
     n = cloud.shape[1]
-    n_left = 0
+    n_walk, n_left = 0, 0
     for p in range(n):
-        n_left += cloud[Q_GOAL, p] >= 0.0
+        if cloud[Q_WANDERS, p] == 0.0:
+            n_walk += 1
+            n_left += cloud[Q_GOAL, p] >= 0.0
+        elif cloud[Q_GOAL, p] < 0.0:
+            _start_anywhere(obs, k, shared, cloud, p, stream, where)
     if n_left == 0:
         _redraw(obs, k, shared, cloud, stream, where)
         return True
-    if n_left < n:
+    if n_left < n_walk:
         for p in range(n):
             if cloud[Q_GOAL, p] < 0.0:
                 parent = int(uniform(stream, i, c) * n)
-                while cloud[Q_GOAL, parent] < 0.0:
+                while cloud[Q_GOAL, parent] < 0.0 or cloud[Q_WANDERS, parent] > 0.0:
                     parent = (parent + 1) % n
                 for row in range(Q_GOAL, Q_NOISE_Y + 1):
                     cloud[row, p] = cloud[row, parent]
@@ -125,13 +150,16 @@ def _renew(
 
 @device_fn
 def _estimate(pose: Floats, belief: Floats, cloud: Floats, where: tuple[int, int], t: int) -> None:
-    """Make the cloud's mean the estimate of an unseen target's place."""
+    """Make the mean of guesses that do not wander the estimate of an unseen target's place."""
     i, c = where
-    n = cloud.shape[1]
+    n = 0.0
+    for p in range(cloud.shape[1]):
+        n += 1.0 - cloud[Q_WANDERS, p]
     x, y = 0.0, 0.0
-    for p in range(n):
-        x += cloud[Q_X, p] / n
-        y += cloud[Q_Y, p] / n
+    for p in range(cloud.shape[1]):
+        if cloud[Q_WANDERS, p] == 0.0:
+            x += cloud[Q_X, p] / n
+            y += cloud[Q_Y, p] / n
     belief[i, c, t, B_X], belief[i, c, t, B_Y] = x, y
     belief[i, c, t, B_MISSES] = 0.0  # particles have been refuted instead
     dx, dy = x - pose[i, c, P_X], y - pose[i, c, P_Y]
@@ -208,12 +236,19 @@ def update_clouds(
         _update(obs, k, pose, belief, (particles, origins, stream), where, shared)
 
 
-def allocate_clouds(n_envs: int, n_cameras: int, n_targets: int, n_particles: int) -> Clouds:
-    """Return zeroed clouds of `n_particles` each; empty ones with one axis if that is 0."""
+def allocate_clouds(
+    n_envs: int, n_cameras: int, n_targets: int, n_particles: int, wandering: float = 0.0
+) -> Clouds:
+    """Return zeroed clouds of `n_particles` each; empty ones with one axis if that is 0.
+
+    `wandering`: share of them, at most a half, that wander; these are the first ones.
+    """
     if n_particles == 0:  # another number of axes: the kernel is compiled without clouds
         return np.zeros(0), np.zeros(0), np.zeros(0, np.uint64)
+    clouds = np.zeros((n_envs, n_cameras, n_targets, CLOUD_ROWS, n_particles))
+    clouds[..., Q_WANDERS, : round(wandering * n_particles)] = 1.0
     return (
-        np.zeros((n_envs, n_cameras, n_targets, CLOUD_ROWS, n_particles)),
+        clouds,
         np.zeros((n_envs, n_cameras, n_targets, 2)),
         np.zeros((n_envs, n_cameras), np.uint64),
     )

@@ -145,7 +145,7 @@ class CameraMind:
         )
         pose, belief, looks = allocate_belief(1, n_cameras, n_targets)
         particles, origins, stream = allocate_clouds(
-            1, n_cameras, n_targets, n_particles_of(options)
+            1, n_cameras, n_targets, n_particles_of(options), options.wandering
         )
         layout = self.feature_layout
         self._lookahead = None

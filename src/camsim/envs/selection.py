@@ -41,6 +41,7 @@ class SelectionOptions:
     fast_interval: int = 5  # frames under one action
     belief: str = "last_seen"  # none: targets in view only, as in MATE; or particles
     n_particles: int = 24  # guesses of where an unseen target is, of the particle belief
+    wandering: float = 0.0  # share of them that walk to no warehouse and may be anywhere
     memory_frames: int = 40  # how long an unseen target stays known, so that it may be selected
     multi_selection: bool = True  # this and the next three: of target selection only
     max_selected: int = 2  # targets in one selection
@@ -92,6 +93,8 @@ def _check(options: SelectionOptions) -> None:
     ):
         if count < 1:
             raise ValueError(f"{key} = {count}; expected at least 1")
+    if not 0.0 <= options.wandering <= 0.5:
+        raise ValueError(f"wandering = {options.wandering}; expected a share from 0 to 0.5")
     unknown = sorted(set(options.reward_coefficients) - set(kernels.REWARD_TERMS))
     if unknown:
         terms = ", ".join(kernels.REWARD_TERMS)
@@ -236,7 +239,7 @@ class SelectionEnv:
             scores = nothing
         self.minds = kernels.Minds(
             *allocate_belief(n, c, t),
-            *allocate_clouds(n, c, t, n_particles_of(self.options)),
+            *allocate_clouds(n, c, t, n_particles_of(self.options), self.options.wandering),
             gaps=np.zeros((n, t)),
             episode=np.zeros((n, len(EPISODE_COLUMNS))),
         )

@@ -1,7 +1,8 @@
 """Guesses of where one unseen target is: places that walk to warehouses as greedy targets do.
 
 A cloud is one camera's P guesses about one target: a place, the warehouse it walks to, its speed
-and its noise, moved as greedy targets move (spec 11.3).
+and its noise, moved as greedy targets move (spec 11.3). Some may wander, for targets of other
+kinds: their noise alone moves them, and anywhere may be where they are.
 """
 
 import math
@@ -19,7 +20,8 @@ Q_X, Q_Y, Q_GOAL, Q_STEP = 0, 1, 2, 3  # place, warehouse (-1: refuted), longest
 Q_NOISE_X, Q_NOISE_Y = 4, 5  # persistent part of the motion
 Q_UX, Q_UY, Q_DISTANCE = 6, 7, 8  # direction and distance from the camera when last measured
 Q_WATCHED = 9  # in the field of view of a teammate in sight, then
-CLOUD_ROWS = 10
+Q_WANDERS = 10  # 1 if it walks to no warehouse
+CLOUD_ROWS = 11
 
 Clouds = tuple[Floats, Floats, Words]
 """Particles [N, C, T, K, P], origins [N, C, T, 2] and random streams [N, C]; all empty if unused.
@@ -139,19 +141,26 @@ def heaviness(belief: Floats, i: int, c: int, t: int) -> float:
     return 0.0 if speed > 1.05 * STEP_HEAVY else 1.0
 
 
+@device_fn
+def draw_noise(cloud: Floats, p: int, stream: Words, where: tuple[int, int]) -> None:
+    """Draw the noise of guess p: each axis at most half a step, or a whole one if it wanders."""
+    i, c = where
+    width = cloud[Q_STEP, p] * (1.0 + cloud[Q_WANDERS, p])
+    cloud[Q_NOISE_X, p] = between(stream, i, c, -0.5, 0.5) * width
+    cloud[Q_NOISE_Y, p] = between(stream, i, c, -0.5, 0.5) * width
+
+
 @outlined_fn
 def begin(particles: Floats, stream: Words, where: tuple[int, int], t: int) -> None:
     """Spread a cloud over the targets' start square."""
     i, c = where
     cloud = particles[i, c, t]
     for p in range(cloud.shape[1]):
-        step = STEP_HEAVY if uniform(stream, i, c) < 0.5 else STEP_LIGHT
+        cloud[Q_STEP, p] = STEP_HEAVY if uniform(stream, i, c) < 0.5 else STEP_LIGHT
         cloud[Q_X, p] = between(stream, i, c, -_START_HALF_WIDTH, _START_HALF_WIDTH)
         cloud[Q_Y, p] = between(stream, i, c, -_START_HALF_WIDTH, _START_HALF_WIDTH)
         cloud[Q_GOAL, p] = p % 4
-        cloud[Q_STEP, p] = step
-        cloud[Q_NOISE_X, p] = between(stream, i, c, -0.5, 0.5) * step
-        cloud[Q_NOISE_Y, p] = between(stream, i, c, -0.5, 0.5) * step
+        draw_noise(cloud, p, stream, where)
 
 
 @outlined_fn
@@ -186,12 +195,11 @@ def let_go(belief: Floats, clouds: Clouds, where: tuple[int, int], t: int) -> No
         step = max(STEP_LIGHT, belief[i, c, t, B_SPEED])
         if uniform(stream, i, c) < heavy:
             step = STEP_HEAVY
-        nx = between(stream, i, c, -0.5, 0.5) * step
-        ny = between(stream, i, c, -0.5, 0.5) * step
-        if measured:  # what of its velocity does not come from the goal
-            nx, ny, _ = noise_towards(x, y, vx, vy, step, goal)
         cloud[Q_GOAL, p], cloud[Q_STEP, p] = goal, step
-        cloud[Q_NOISE_X, p], cloud[Q_NOISE_Y, p] = nx, ny
+        draw_noise(cloud, p, stream, where)
+        if measured and cloud[Q_WANDERS, p] == 0.0:  # what of its velocity is not due to the goal
+            nx, ny, _ = noise_towards(x, y, vx, vy, step, goal)
+            cloud[Q_NOISE_X, p], cloud[Q_NOISE_Y, p] = nx, ny
 
 
 @device_fn
@@ -212,21 +220,22 @@ def _pushed_out(obs: Floats, k: int, x: float, y: float) -> tuple[float, float]:
 def walk(
     obs: Floats, k: int, cloud: Floats, stream: Words, where: tuple[int, int]
 ) -> tuple[float, float]:
-    """Move a cloud on by one frame; return the mean displacement."""
+    """Move a cloud on by one frame; return the mean displacement of guesses that do not wander."""
     i, c = where
-    sum_x, sum_y = 0.0, 0.0
+    sum_x, sum_y, n_walk = 0.0, 0.0, 0
     n = cloud.shape[1]
     for p in range(n):
         x, y, step, goal = cloud[Q_X, p], cloud[Q_Y, p], cloud[Q_STEP, p], int(cloud[Q_GOAL, p])
         if uniform(stream, i, c) < _CHANGE:
-            cloud[Q_NOISE_X, p] = between(stream, i, c, -0.5, 0.5) * step
-            cloud[Q_NOISE_Y, p] = between(stream, i, c, -0.5, 0.5) * step
+            draw_noise(cloud, p, stream, where)
         dx, dy = WAREHOUSES[goal, 0] - x, WAREHOUSES[goal, 1] - y
         if max(abs(dx), abs(dy)) <= WAREHOUSE_HALF_WIDTH:  # delivered; off to another one
             goal = (goal + 1 + int(uniform(stream, i, c) * 3.0)) % 4
             cloud[Q_GOAL, p] = goal
             dx, dy = WAREHOUSES[goal, 0] - x, WAREHOUSES[goal, 1] - y
         scale = step / math.sqrt(dx * dx + dy * dy)  # the way is longer than a step
+        if cloud[Q_WANDERS, p] > 0.0:
+            scale = 0.0
         ax = min(max(dx * scale + cloud[Q_NOISE_X, p], -step), step)
         ay = min(max(dy * scale + cloud[Q_NOISE_Y, p], -step), step)
         squared = ax * ax + ay * ay
@@ -237,6 +246,8 @@ def walk(
         new_x = min(max(new_x, -TERRAIN), TERRAIN)
         new_y = min(max(new_y, -TERRAIN), TERRAIN)
         cloud[Q_X, p], cloud[Q_Y, p] = new_x, new_y
-        sum_x += new_x - x
-        sum_y += new_y - y
-    return sum_x / n, sum_y / n
+        if cloud[Q_WANDERS, p] == 0.0:
+            n_walk += 1
+            sum_x += new_x - x
+            sum_y += new_y - y
+    return sum_x / max(n_walk, 1), sum_y / max(n_walk, 1)
