@@ -5,11 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import reference_hrl
+from compiled import from_python
+from hypothesis import given
+from hypothesis import strategies as st
 from parity.selecting import see_and_act
 from random_worlds import random_simulator, scenario_with
 from reference_bridge import state_of, world_of
 
+from camsim.envs import actions
 from camsim.envs.actions import make_catalogue
+
+look_pose = from_python(actions.look_pose)
 
 
 def members(n_targets: int, *, multi: bool, at_most: int, looks: int) -> list[tuple[int, ...]]:
@@ -46,6 +52,12 @@ def test_number_of_actions_grows_as_a_power() -> None:
         n_actions = len(members(n_targets, multi=True, at_most=2, looks=16))
         if n_targets > 2:
             assert n_actions == n_targets + n_targets * (n_targets - 1) // 2 + 16
+
+
+@given(st.floats(-180.0, 180.0), st.integers(0, 23))
+def test_looks_go_around_at_one_viewing_angle_after_another(forward: float, look: int) -> None:
+    turn, width = look % 8, (55.0, 110.0, 34.0)[look // 8]
+    assert look_pose(forward, look) == pytest.approx((forward + 45.0 * turn, width))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from planned_worlds import Stage
 
 from camsim.envs.belief import B_SEEN, B_SPEED, B_VX, B_VY
 from camsim.envs.forecast import S_AIM, S_BEARING, S_SQUARED
-from camsim.envs.walkers import Q_X, Q_Y, WAREHOUSES
+from camsim.envs.walkers import Q_STEP, Q_WANDERS, Q_X, Q_Y, WAREHOUSES
 
 
 @pytest.mark.slow
@@ -50,6 +50,29 @@ def test_futures_of_an_unseen_target_start_from_its_particles() -> None:
     np.testing.assert_array_equal(places[0, :, 0], cloud[Q_X, ::3])
     aim = np.degrees(np.arctan2(places[3, :, 1].mean(), places[3, :, 0].mean() + 800))
     np.testing.assert_allclose(sights[0, :, 0, S_AIM], aim)
+
+
+@pytest.mark.slow
+def test_futures_that_wander_walk_to_no_warehouse_and_are_not_aimed_at() -> None:
+    """The first two of four futures; the target was seen walking to warehouse 0, or is unseen."""
+    stage = Stage("MATE-1v2-9", [(-800, 0, 0)], [(300, 300), (0, 0)])
+    stage.belief[0, 0, :, [B_VX, B_VY]] = 14.0
+    stage.belief[0, 0, :, B_SPEED] = 20.0
+    stage.env.minds.origins[0, 0, 0] = 0.0
+    stage.belief[0, 0, 1, B_SEEN] = 0.0
+    cloud = stage.env.minds.particles[0, 0, 1]
+    cloud[Q_X], cloud[Q_Y], cloud[Q_STEP] = np.linspace(-500, 500, cloud.shape[1]), 200.0, 20.0
+    stage.env.minds.particles[0, 0, :, Q_WANDERS, :12] = 1.0
+    stage.choices(futures=4)
+    places, sights = stage.planner.futures.places[0], stage.planner.futures.sights[0]
+    away = np.linalg.norm(places[:, :, 0] - WAREHOUSES[0], axis=-1)
+    assert (away[25, 2:] < away[0, 2:] - 300).all()
+    steps = np.diff(places[:25, :2, 0], axis=0)
+    assert np.abs(steps).max() <= 20.0
+    assert np.isclose(steps[1:], steps[:-1]).all(-1).mean() > 0.8, "straight on, mostly"
+    assert np.abs(places[25, 0, 0] - places[25, 1, 0]).max() > 50.0, "each its own way"
+    aim = np.degrees(np.arctan2(places[3, 2:, 1, 1].mean(), places[3, 2:, 1, 0].mean() + 800))
+    np.testing.assert_allclose(sights[0, :, 1, S_AIM], aim)
 
 
 @pytest.mark.slow

@@ -20,6 +20,9 @@ REGIMES = {
     "particles": replace(OWN, belief="particles"),
     "shared particles": replace(OWN, belief="particles", observation_mode="shared"),
     "own, looking ahead": replace(OWN, belief="particles", lookahead=True),
+    "own, some guesses wander": replace(
+        OWN, belief="particles", lookahead=True, wandering=0.4, look_options=24
+    ),
     # Lossy in name only: then cameras of the environment, too, plan each by what it knows itself.
     "shared, looking ahead": replace(
         OWN,

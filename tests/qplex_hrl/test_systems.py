@@ -93,6 +93,12 @@ def test_team_sizes_differ_in_amounts_only(size: str) -> None:
     assert differing(of("qplex_hrl"), of("qplex_hrl", size)) <= allowed
 
 
+def test_cameras_for_all_kinds_of_targets_differ_in_what_those_need_only() -> None:
+    wanted = {"env.opponent", "env.max_episode_steps"}
+    wanted |= {"network.hrl.wandering", "network.hrl.look_options"}
+    assert differing(of("qplex_hrl"), of("qplex_hrl", "4v4_9_mixture")) == wanted
+
+
 def test_all_systems_look_ahead_alike_and_learn_from_as_many_decisions() -> None:
     reference = of("qplex_hrl")
     for system in SYSTEMS:
