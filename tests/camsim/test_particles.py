@@ -181,7 +181,7 @@ def test_some_guesses_wander_and_the_estimate_is_without_them() -> None:
 @settings(deadline=None, max_examples=30)
 @given(st.floats(-180.0, 180.0), st.sampled_from([30.0, 60.0, 110.0]))
 def test_refuted_guesses_that_wander_start_where_nobody_looks(phi: float, theta: float) -> None:
-    """Those that walk are put beside their like only, and are forgotten if none is left."""
+    """And the estimate stays that of the others."""
     mind = Mind(wandering=0.5)
     obs = observation(phi_deg=phi, theta_deg=theta)
     for _ in range(40):
@@ -194,6 +194,22 @@ def test_refuted_guesses_that_wander_start_where_nobody_looks(phi: float, theta:
     context = mind.measured(obs)
     assert (context >= 0.0).all()
     assert (context <= 1.0).all()
+
+
+def test_guesses_that_walk_are_put_beside_their_like_only() -> None:
+    """Half of the start square is in view; those that wander leave it at once for anywhere."""
+    mind = Mind(wandering=0.5)
+    for _ in range(4):
+        cloud = mind.take(observation(phi_deg=30.0))
+    assert (np.abs(cloud[[Q_X, Q_Y], 12:]) <= 200.0 + 4 * (20.0 + 10.0)).all()
+    assert (np.abs(cloud[[Q_X, Q_Y], :12]).max(0) > 400.0).any()
+
+
+def test_a_target_is_forgotten_although_guesses_wander() -> None:
+    mind = Mind(wandering=0.5)
+    mind.walk_by((0.0, 0.0), (0.0, 0.0), 4)
+    mind.take(observation(phi_deg=0.0))
+    assert mind.belief[0, 0, 0, B_KNOWN] == 0.0
 
 
 def test_target_in_a_warehouse_goes_to_another_one() -> None:

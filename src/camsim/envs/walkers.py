@@ -2,7 +2,7 @@
 
 A cloud is one camera's P guesses about one target: a place, the warehouse it walks to, its speed
 and its noise, moved as greedy targets move (spec 11.3). Some may wander, for targets of other
-kinds: their noise alone moves them, and anywhere may be where they are.
+kinds: their noise alone moves them, and they may be anywhere.
 """
 
 import math
