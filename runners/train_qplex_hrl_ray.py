@@ -2,7 +2,7 @@
 
 import sys
 
-from qplex_hrl.cli import main
+from qplex_hrl.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main(["train-ray", *sys.argv[1:]]))

@@ -2,9 +2,9 @@
 
 import sys
 
-from camsim.envs.selection import SelectionEnv
+from camcontrol.selection_env import SelectionEnv
 from qplex_hrl.config import RunConfig
-from qplex_hrl.worlds import build_env
+from qplex_hrl.data.make_env import build_env
 
 
 def make(config: RunConfig, num_envs: int) -> SelectionEnv:

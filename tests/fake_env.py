@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from camsim.layout import EPISODE_COLUMNS
+from camsim.tables import EPISODE_COLUMNS
 
 
 class FakeLayout(NamedTuple):

@@ -6,8 +6,8 @@ import json
 import sys
 from pathlib import Path
 
-from qplex_hrl.seeding import episode_seeds
-from qplex_hrl.table_runs import EPISODES_SEED, Run, Stand, TableSpec
+from qplex_bench.studies.plan import EPISODES_SEED, Run, Stand, TableSpec
+from qplex_hrl.runtime.seeding import episode_seeds
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 TINY = {

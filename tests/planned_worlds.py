@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from camsim.envs.belief import (
+from camcontrol.planning_cameras import Planner, PlannerOptions, planning_env
+from camcontrol.tracking.track import (
     B_AGE,
     B_KNOWN,
     B_SEEN,
@@ -23,8 +24,7 @@ from camsim.envs.belief import (
     P_X,
     P_Y,
 )
-from camsim.envs.planner import Planner, PlannerOptions, planning_env
-from camsim.scenario import load_scenario
+from camsim.scenario.schema import load_scenario
 
 
 class Stage:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from camsim.scenario import Scenario, load_scenario
+from camsim.parity.teacher_forcing import fields
+from camsim.scenario.schema import Scenario, load_scenario
 from camsim.sim import BatchSim
-from camsim.teacher_forcing import fields
 
 Floats = NDArray[np.float64]
 SCENARIOS = ("MATE-1v1-9", "MATE-2v4-0", "MATE-4v4-9", "MATE-8v8-9", "MATE-Navigation")

@@ -7,8 +7,8 @@ from typing import Any
 from tiny import tiny_config
 
 from qplex_hrl.config import RunConfig
+from qplex_hrl.rllib.env_runner import QPLEXHRLEnvRunner
 from qplex_hrl.rllib_policy import QPLEXHRLConfig, shared_out
-from qplex_hrl.rllib_runner import QPLEXHRLEnvRunner
 
 MAKE_ENV = "tiny.make_fake_env"
 

@@ -7,9 +7,9 @@ import math
 import numpy as np
 from reference_world import State, World
 
+from camsim.parity.teacher_forcing import VIEW_FIELDS, fields, read
+from camsim.parity.trace import Array
 from camsim.sim import BatchSim
-from camsim.teacher_forcing import VIEW_FIELDS, fields, read
-from camsim.trace import Array
 
 
 def world_of(sim: BatchSim, row: int) -> World:

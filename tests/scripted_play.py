@@ -8,13 +8,10 @@ from reference_policies import (
 )
 from reference_sim import Vector
 
-from camsim.envs.scripted import ScriptedEnv
-from camsim.policies.rules import (
-    CameraRules,
-    TargetRules,
-)
-from camsim.scenario import Scenario, load_scenario
-from camsim.teacher_forcing import read
+from camsim.envs.scripted_env import ScriptedEnv
+from camsim.parity.teacher_forcing import read
+from camsim.scenario.schema import Scenario, load_scenario
+from camsim.scripted.spec import CameraRules, TargetRules
 
 TOLERANCE = 1e-9
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camsim import TeamEnv, TeamOptions, load_scenario
-from camsim.envs.team import TeamOutput
+from camsim.envs.team_env import TeamOutput
 
 BOTH = TeamOptions(targets="external")
 

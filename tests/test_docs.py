@@ -12,9 +12,9 @@ from types import ModuleType
 
 import pytest
 
+from camcontrol.selection_env import SelectionOptions
 from camsim import layout
-from camsim.envs.selection import SelectionOptions
-from qplex_hrl import cli
+from qplex_hrl.cli import main as cli
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

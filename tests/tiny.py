@@ -7,11 +7,11 @@ import torch
 from fake_env import FakeEnv
 
 from qplex_hrl.agent import Agent
+from qplex_hrl.algorithm.shaping import Shaping
 from qplex_hrl.config import AlgorithmConfig, HRLConfig, NetworkConfig, RunConfig
+from qplex_hrl.data.replay import ReplaySizes
+from qplex_hrl.data.rollout import Rollout
 from qplex_hrl.model import QPLEXHRLModel, build_model
-from qplex_hrl.replay import ReplaySizes
-from qplex_hrl.rollout import Rollout
-from qplex_hrl.shaping import Shaping
 from qplex_hrl.types import ModelDims
 
 CPU = torch.device("cpu")

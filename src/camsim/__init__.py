@@ -7,13 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from camsim.envs.gymnasium_env import MateEnv, MateVectorEnv
-    from camsim.envs.pettingzoo_env import MateParallelEnv
-    from camsim.envs.scripted import ScriptedEnv
-    from camsim.envs.selection import SelectionEnv, SelectionOptions
-    from camsim.envs.team import TeamEnv, TeamOptions
-    from camsim.policies.rules import Link
-    from camsim.scenario import Scenario, load_scenario, preset_names
+    from camsim.envs.adapters.gymnasium_env import MateEnv, MateVectorEnv
+    from camsim.envs.adapters.pettingzoo_env import MateParallelEnv
+    from camsim.envs.scripted_env import ScriptedEnv
+    from camsim.envs.team_env import TeamEnv, TeamOptions
+    from camsim.scenario.schema import Scenario, load_scenario, preset_names
+    from camsim.scripted.spec import Link
     from camsim.sim import BatchSim
 
 __all__ = [
@@ -24,8 +23,6 @@ __all__ = [
     "MateVectorEnv",
     "Scenario",
     "ScriptedEnv",
-    "SelectionEnv",
-    "SelectionOptions",
     "TeamEnv",
     "TeamOptions",
     "load_scenario",
@@ -34,18 +31,16 @@ __all__ = [
 
 _MODULES = {
     "BatchSim": "camsim.sim",
-    "Link": "camsim.policies.rules",
-    "MateEnv": "camsim.envs.gymnasium_env",
-    "MateParallelEnv": "camsim.envs.pettingzoo_env",
-    "MateVectorEnv": "camsim.envs.gymnasium_env",
-    "Scenario": "camsim.scenario",
-    "ScriptedEnv": "camsim.envs.scripted",
-    "SelectionEnv": "camsim.envs.selection",
-    "SelectionOptions": "camsim.envs.selection",
-    "TeamEnv": "camsim.envs.team",
-    "TeamOptions": "camsim.envs.team",
-    "load_scenario": "camsim.scenario",
-    "preset_names": "camsim.scenario",
+    "Link": "camsim.scripted.spec",
+    "MateEnv": "camsim.envs.adapters.gymnasium_env",
+    "MateParallelEnv": "camsim.envs.adapters.pettingzoo_env",
+    "MateVectorEnv": "camsim.envs.adapters.gymnasium_env",
+    "Scenario": "camsim.scenario.schema",
+    "ScriptedEnv": "camsim.envs.scripted_env",
+    "TeamEnv": "camsim.envs.team_env",
+    "TeamOptions": "camsim.envs.team_env",
+    "load_scenario": "camsim.scenario.schema",
+    "preset_names": "camsim.scenario.schema",
 }
 
 

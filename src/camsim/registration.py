@@ -6,7 +6,7 @@ that an id names: `gymnasium.make("camsim.registration:MATE-4v4-9-v0")`.
 
 import gymnasium
 
-from camsim.scenario import preset_names
+from camsim.scenario.schema import preset_names
 
 __all__ = ["UPSTREAM_IDS", "env_ids", "register_envs"]
 
@@ -28,8 +28,8 @@ def register_envs() -> None:
         if env_id not in gymnasium.registry:
             gymnasium.register(
                 id=env_id,
-                entry_point="camsim.envs.gymnasium_env:MateEnv",
-                vector_entry_point="camsim.envs.gymnasium_env:MateVectorEnv",
+                entry_point="camsim.envs.adapters.gymnasium_env:MateEnv",
+                vector_entry_point="camsim.envs.adapters.gymnasium_env:MateVectorEnv",
                 kwargs={"scenario": preset},
             )
 

@@ -4,26 +4,20 @@ from typing import NamedTuple
 
 import numpy as np
 
+from camsim.arrays import Bools, Floats, Ints, Words
+from camsim.compiled.rng import streams_from_seeds
 from camsim.kernels import step as kernels
-from camsim.kernels.observe import ENHANCED, RAW, SHARED
-from camsim.kernels.rng import streams_from_seeds
-from camsim.scenario import Scenario
+from camsim.layout import OBSERVATION_MODES
+from camsim.scenario.schema import Scenario
 from camsim.state import (
-    Bools,
-    Floats,
-    Ints,
     ObsBuffers,
     SimParams,
     SimView,
     StartBoxes,
-    Words,
     allocate_obs,
     allocate_tables,
     view_tables,
 )
-
-OBSERVATION_MODES = {"own": RAW, "shared": SHARED, "enhanced": ENHANCED}
-"""What the camera team's observations hold (spec 7, 9.2, 9.1)."""
 
 
 class FrameResult(NamedTuple):

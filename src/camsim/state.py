@@ -8,18 +8,11 @@ calls functions of few arrays several times faster than functions of fifty.
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from camsim import layout as col
+import camsim.tables as col
+from camsim.arrays import Bools, Floats, Words
 from camsim.layout import CameraObsLayout, StateLayout, TargetObsLayout
-from camsim.scenario import Scenario
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-Words = NDArray[np.uint64]
-SmallInts = NDArray[np.int8]
+from camsim.scenario.schema import Scenario
 
 
 class SimParams(NamedTuple):

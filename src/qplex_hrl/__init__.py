@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from qplex_hrl.config import RunConfig, load_config
-    from qplex_hrl.evaluate import World, evaluate_checkpoint, evaluate_scripted
-    from qplex_hrl.trainer import train
+    from qplex_hrl.evaluation.evaluate import evaluate_checkpoint, evaluate_scripted
+    from qplex_hrl.evaluation.players import World
+    from qplex_hrl.training.trainer import train
 
 __all__ = [
     "RunConfig",
@@ -21,12 +22,12 @@ __all__ = [
 ]
 
 _MODULES = {
-    "RunConfig": "qplex_hrl.config",
-    "World": "qplex_hrl.evaluate",
-    "evaluate_checkpoint": "qplex_hrl.evaluate",
-    "evaluate_scripted": "qplex_hrl.evaluate",
-    "load_config": "qplex_hrl.config",
-    "train": "qplex_hrl.trainer",
+    "RunConfig": "qplex_hrl.config.schema",
+    "World": "qplex_hrl.evaluation.evaluate",
+    "evaluate_checkpoint": "qplex_hrl.evaluation.evaluate",
+    "evaluate_scripted": "qplex_hrl.evaluation.evaluate",
+    "load_config": "qplex_hrl.config.schema",
+    "train": "qplex_hrl.training.trainer",
 }
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from qplex_hrl.model import CameraNetwork
-from qplex_hrl.rows import Rows, draw_rows
+from qplex_hrl.sharding import Rows, draw_rows
 
 
 class Agent:

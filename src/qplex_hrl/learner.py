@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from qplex_hrl.algorithm.returns import greedy_actions, lambda_returns
 from qplex_hrl.config import AlgorithmConfig, HRLConfig
 from qplex_hrl.model import CameraNetwork, QPLEXHRLModel
-from qplex_hrl.networks import Features
-from qplex_hrl.targets import greedy_actions, lambda_returns
+from qplex_hrl.networks.encoders import Features
 from qplex_hrl.types import MixerOutput, SequenceBatch
 
 

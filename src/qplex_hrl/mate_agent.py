@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from camsim.envs.perception import CameraMind
+from camcontrol.onboard_camera import CameraMind
 from camsim.layout import PRESERVED, CameraObsLayout
 from qplex_hrl.agent import Agent
-from qplex_hrl.checkpoint import CheckpointError
+from qplex_hrl.data.make_env import observation_mode, selection_options
+from qplex_hrl.evaluation.policy_file import load_policy
 from qplex_hrl.model import CameraNetwork, slow_interval
-from qplex_hrl.policy import load_policy
+from qplex_hrl.runtime.checkpoint import CheckpointError
 from qplex_hrl.types import ModelDims
-from qplex_hrl.worlds import observation_mode, selection_options
 
 _LOG = logging.getLogger(__name__)
 _CPU = torch.device("cpu")

@@ -7,8 +7,20 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import assert_never
 
+from qplex_hrl.algorithm.returns import mask_unavailable
 from qplex_hrl.config import HRLConfig, MixingNetworkConfig, NetworkConfig, QNetworkConfig
-from qplex_hrl.mixers import (
+from qplex_hrl.networks.cores import FeedForwardCore, RecurrentCore
+from qplex_hrl.networks.encoders import (
+    Encoding,
+    Features,
+    FlatEncoder,
+    StateEncoder,
+    TargetEncoder,
+    flat_dims,
+    split_features,
+)
+from qplex_hrl.networks.heads import HeadInputs, LinearHead, OptionHead, Terms
+from qplex_hrl.networks.mixers import (
     AdaptiveMixer,
     IndependentMixer,
     Mixer,
@@ -16,23 +28,7 @@ from qplex_hrl.mixers import (
     QPLEXMixer,
     VDNMixer,
 )
-from qplex_hrl.networks import (
-    Encoding,
-    Features,
-    FeedForwardCore,
-    FlatEncoder,
-    HeadInputs,
-    LinearHead,
-    OptionHead,
-    RecurrentCore,
-    StateEncoder,
-    TargetEncoder,
-    Terms,
-    flat_dims,
-    split_features,
-)
-from qplex_hrl.selector import HierarchicalSelector, Selection, selection_entropy
-from qplex_hrl.targets import mask_unavailable
+from qplex_hrl.networks.selector import HierarchicalSelector, Selection, selection_entropy
 from qplex_hrl.types import AgentOutput, MixerOutput, ModelDims
 
 

@@ -24,24 +24,24 @@ from ray.rllib.utils.metrics import (
 )
 from ray.tune import PlacementGroupFactory
 
-from camsim.envs.selection import SelectionEnv
+from camcontrol.selection_env import SelectionEnv
 from camsim.files import atomic_write_text
-from qplex_hrl.checkpoint import load_checkpoint
 from qplex_hrl.config import ConfigError, RunConfig, config_from_mapping, dump_config
-from qplex_hrl.interrupt import Interrupt
-from qplex_hrl.logger import WriteToAll
-from qplex_hrl.loop import Iteration, Parts, TrainingLoop
+from qplex_hrl.data.make_env import model_dims
 from qplex_hrl.model import QPLEXHRLModel
-from qplex_hrl.resources import limit_threads
-from qplex_hrl.rllib_cluster import RLLIB_LOG_LEVEL
-from qplex_hrl.rllib_collector import RemoteEpisodes, start_workers
-from qplex_hrl.rllib_learner import GroupLearner, QPLEXHRLLearner, QPLEXHRLModule
-from qplex_hrl.rllib_runner import QPLEXHRLEnvRunner, made_env
-from qplex_hrl.run import Outputs, Run, evaluation_envs
-from qplex_hrl.run_folder import RunFolder, find_checkpoint
-from qplex_hrl.seeding import Generators
-from qplex_hrl.trainer import file_sinks
-from qplex_hrl.worlds import model_dims
+from qplex_hrl.rllib.cluster import RLLIB_LOG_LEVEL
+from qplex_hrl.rllib.env_runner import QPLEXHRLEnvRunner, made_env
+from qplex_hrl.rllib.learner import GroupLearner, QPLEXHRLLearner, QPLEXHRLModule
+from qplex_hrl.rllib.remote_rollout import RemoteEpisodes, start_workers
+from qplex_hrl.runtime.checkpoint import load_checkpoint
+from qplex_hrl.runtime.devices import limit_threads
+from qplex_hrl.runtime.logger import WriteToAll
+from qplex_hrl.runtime.seeding import Generators
+from qplex_hrl.runtime.signals import Interrupt
+from qplex_hrl.training.loop import Iteration, Parts, TrainingLoop
+from qplex_hrl.training.run import Outputs, Run, evaluation_envs
+from qplex_hrl.training.run_folder import RunFolder, find_checkpoint
+from qplex_hrl.training.trainer import file_sinks
 
 __all__ = ["QPLEXHRL", "QPLEXHRLConfig", "shared_out"]
 
@@ -72,7 +72,7 @@ class QPLEXHRLConfig(AlgorithmConfig):
         """Take the defaults of every section."""
         super().__init__(algo_class=algo_class or QPLEXHRL)
         self.run_settings: dict[str, Any] = shared_out(RunConfig()).model_dump(mode="json")
-        self.make_env = "qplex_hrl.worlds.build_env"
+        self.make_env = "qplex_hrl.data.make_env.build_env"
         self.write_files = True
         self.dims: dict[str, int] = {}
         self.selection_bits: list[list[bool]] = []

@@ -12,8 +12,8 @@ from parity.selecting import see_and_act
 from random_worlds import random_simulator, scenario_with
 from reference_bridge import state_of, world_of
 
-from camsim.envs import actions
-from camsim.envs.actions import make_catalogue
+from camcontrol.control import action_set as actions
+from camcontrol.control.action_set import make_catalogue
 
 look_pose = from_python(actions.look_pose)
 

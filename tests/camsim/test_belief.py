@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from compiled import from_python
 
-from camsim.envs import belief as kernels
-from camsim.envs.belief import (
+from camcontrol.tracking import track as kernels
+from camcontrol.tracking.track import (
     B_AGE,
     B_BEARING,
     B_DISTANCE,

@@ -13,8 +13,8 @@ from reference_rewards import Knots, knots, tangents_of
 
 from camsim.kernels import boundary as tables
 from camsim.kernels.boundary import INNER, OUTER, BoundaryTables, allocate_boundaries
+from camsim.parity.teacher_forcing import fields
 from camsim.sim import BatchSim
-from camsim.teacher_forcing import fields
 
 SAME_ANGLE, SAME_LENGTH = 1e-9, 1e-6
 

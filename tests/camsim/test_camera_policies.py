@@ -24,15 +24,11 @@ from scripted_play import (
     poses,
 )
 
-from camsim.envs.scripted import ScriptedEnv
-from camsim.kernels.observe import ENHANCED, RAW, SHARED
-from camsim.policies import memory
-from camsim.policies.rules import (
-    CameraRules,
-    Link,
-    camera_rules,
-)
-from camsim.teacher_forcing import read
+from camsim.envs.scripted_env import ScriptedEnv
+from camsim.layout import ENHANCED, RAW, SHARED
+from camsim.parity.teacher_forcing import read
+from camsim.scripted import memory
+from camsim.scripted.spec import CameraRules, Link, camera_rules
 
 OPTICS = Optics(30.0, 1500.0, 5.0, 2.5)  # of the presets with 2 and 4 cameras
 

@@ -9,8 +9,8 @@ from random_worlds import SCENARIOS, Floats, random_simulator, scenario_with
 from reference_bridge import state_of, world_of
 from scipy import stats
 
+from camsim.parity.teacher_forcing import ACCOUNT_FIELDS, RATE_FIELDS, fields, read
 from camsim.sim import BatchSim
-from camsim.teacher_forcing import ACCOUNT_FIELDS, RATE_FIELDS, fields, read
 
 N_ENVS = 150
 

@@ -14,9 +14,9 @@ from reference_bridge import state_of, world_of
 from reference_rewards import soft_coverage
 
 from camsim.kernels.boundary import BoundaryTables, allocate_boundaries, trace_batch
-from camsim.kernels.coverage import allocate_scores, score_batch
+from camsim.kernels.soft_coverage import allocate_scores, score_batch
+from camsim.parity.teacher_forcing import fields
 from camsim.sim import BatchSim
-from camsim.teacher_forcing import fields
 
 
 def scored(sim: BatchSim) -> tuple[Any, BoundaryTables]:  # Any: an array of scores

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from camsim.documents import DocumentError, parse_yaml, read_mapping
+from camsim.scenario.parsing import DocumentError, parse_yaml, read_mapping
 
 
 @pytest.mark.parametrize(

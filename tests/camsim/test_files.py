@@ -4,12 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from camsim.files import (
-    atomic_write_bytes,
-    atomic_write_json,
-    atomic_write_text,
-    atomic_writer,
-)
+from camsim.files import atomic_write_bytes, atomic_write_json, atomic_write_text, atomic_writer
 
 
 def test_writes_and_replaces(tmp_path: Path) -> None:

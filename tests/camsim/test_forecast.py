@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from planned_worlds import Stage
 
-from camsim.envs.belief import B_SEEN, B_SPEED, B_VX, B_VY
-from camsim.envs.forecast import S_AIM, S_BEARING, S_SQUARED
-from camsim.envs.walkers import Q_STEP, Q_WANDERS, Q_X, Q_Y, WAREHOUSES
+from camcontrol.planning.trajectories import S_AIM, S_BEARING, S_SQUARED
+from camcontrol.tracking.motion_models import Q_STEP, Q_WANDERS, Q_X, Q_Y, WAREHOUSES
+from camcontrol.tracking.track import B_SEEN, B_SPEED, B_VX, B_VY
 
 
 @pytest.mark.slow

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import yaml
 
-from camsim.generator import generate_scenario, spread_cameras
-from camsim.scenario import load_scenario
+from camsim.scenario.generator import generate_scenario, spread_cameras
+from camsim.scenario.schema import load_scenario
 from camsim.sim import BatchSim
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cameras need not stand well."""
-    monkeypatch.setattr("camsim.generator._POLISH_STEPS", 2)
-    monkeypatch.setattr("camsim.generator._SETTLE_STEPS", 30)
+    monkeypatch.setattr("camsim.scenario.generator._POLISH_STEPS", 2)
+    monkeypatch.setattr("camsim.scenario.generator._SETTLE_STEPS", 30)
 
 
 @pytest.mark.usefixtures("quick")

@@ -12,7 +12,7 @@ from compiled import from_python
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from camsim.kernels import geometry
+from camsim.compiled import geometry
 
 angle_between_deg = from_python(geometry.angle_between_deg)
 bearing_deg = from_python(geometry.bearing_deg)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camsim.envs import grids
+from camsim.envs import discrete_actions as grids
 
 LEVELS = st.integers(1, 6).map(lambda k: 2 * k + 1)
 

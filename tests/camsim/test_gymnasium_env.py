@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import vector as vector_wrappers
 
 from camsim import TeamEnv, TeamOptions, load_scenario
-from camsim.envs.gymnasium_env import MateEnv, MateVectorEnv
+from camsim.envs.adapters.gymnasium_env import MateEnv, MateVectorEnv
 from camsim.registration import register_envs
 
 SCENARIOS = ["MATE-4v4-9", "MATE-8v8-9", "MATE-2v4-0", "MATE-Navigation"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from team_worlds import make, seeds
 
-from camsim.teacher_forcing import read
+from camsim.parity.teacher_forcing import read
 
 
 def test_information() -> None:

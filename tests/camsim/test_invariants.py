@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from random_worlds import random_actions
 
-from camsim.generator import generate_scenario
-from camsim.scenario import Scenario
+from camsim.parity.teacher_forcing import fields, read
+from camsim.scenario.generator import generate_scenario
+from camsim.scenario.schema import Scenario
 from camsim.sim import BatchSim
-from camsim.teacher_forcing import fields, read
 
 Floats = np.ndarray
 
@@ -174,7 +174,7 @@ def play(scenario: Scenario, seed: int) -> float:
 
 @pytest.mark.parametrize("group", range(8))
 def test_a_million_frames(group: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("camsim.generator._POLISH_STEPS", 5)
-    monkeypatch.setattr("camsim.generator._SETTLE_STEPS", 20)
+    monkeypatch.setattr("camsim.scenario.generator._POLISH_STEPS", 5)
+    monkeypatch.setattr("camsim.scenario.generator._SETTLE_STEPS", 20)
     shares = [play(random_scenario(seed), seed) for seed in range(group, N_WORLDS, 8)]
     assert np.mean(shares) < 0.1  # though a third of the actions leads straight at a disc

@@ -9,8 +9,8 @@ from compiled import from_python
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camsim.envs import joint_choice
-from camsim.envs.lookahead import count_bits
+from camcontrol.planning import joint_plan as joint_choice
+from camcontrol.planning.rollouts import count_bits
 
 choose_jointly = from_python(joint_choice.choose_jointly)
 count = from_python(count_bits)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from planned_worlds import Stage
 
-from camsim.envs.belief import B_SPEED, B_VX, B_VY, P_AREA, P_INWARD, P_PHI, P_THETA
-from camsim.envs.forecast import S_AIM, S_BEARING, S_SQUARED, S_WIDTH
+from camcontrol.planning.trajectories import S_AIM, S_BEARING, S_SQUARED, S_WIDTH
+from camcontrol.tracking.track import B_SPEED, B_VX, B_VY, P_AREA, P_INWARD, P_PHI, P_THETA
 
 OPTIONS = {"horizon": 12, "first_stage": 4, "futures": 3, "first_actions": 6, "second_actions": 5}
 

@@ -7,8 +7,8 @@ from dataclasses import FrozenInstanceError, replace
 import numpy as np
 import pytest
 
-from camsim.envs.messages import CAMERA, TARGET, Message, MessageBoard
-from camsim.policies.rules import Link
+from camsim.envs.message_board import CAMERA, TARGET, Message, MessageBoard
+from camsim.scripted.spec import Link
 
 
 def board(**limits: object) -> MessageBoard:

@@ -14,7 +14,7 @@ from random_worlds import SCENARIOS, random_actions, random_simulator, scenario_
 from reference_bridge import state_of, world_of
 
 from camsim.kernels import motion
-from camsim.teacher_forcing import fields, read
+from camsim.parity.teacher_forcing import fields, read
 
 obstruct = from_python(motion.obstruct)
 N_ENVS = 60

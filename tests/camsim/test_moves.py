@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from camsim.envs.actions import make_moves, selection_bits
-from camsim.envs.grids import camera_actions, camera_grid
-from camsim.envs.perception import CameraMind
-from camsim.envs.selection import EnvOutput, SelectionEnv, SelectionOptions
-from camsim.envs.team import TeamEnv, TeamOptions
-from camsim.layout import EPISODE_COLUMNS, CameraObsLayout
-from camsim.scenario import load_scenario
+from camcontrol.control.action_set import make_moves, selection_bits
+from camcontrol.onboard_camera import CameraMind
+from camcontrol.selection_env import EnvOutput, SelectionEnv, SelectionOptions
+from camsim.envs.discrete_actions import camera_actions, camera_grid
+from camsim.envs.team_env import TeamEnv, TeamOptions
+from camsim.layout import CameraObsLayout
+from camsim.scenario.schema import load_scenario
+from camsim.tables import EPISODE_COLUMNS
 
 NOTHING = 12  # of 25 moves
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from random_worlds import random_actions, random_simulator
 
 from camsim import TeamEnv, TeamOptions, load_scenario
-from camsim.envs import observations
-from camsim.envs.observations import Sizes
+from camsim.envs import transforms as observations
+from camsim.envs.transforms import Sizes
 from camsim.layout import CameraObsLayout, StateLayout, TargetObsLayout
 
 Floats = NDArray[np.float64]

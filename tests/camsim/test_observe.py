@@ -9,7 +9,7 @@ from random_worlds import SCENARIOS, random_actions, random_simulator, scenario_
 from reference_bridge import state_of, world_of
 from scipy import stats
 
-from camsim.kernels.rng import GAMMA
+from camsim.compiled.rng import GAMMA
 from camsim.layout import CameraObsLayout, StateLayout, TargetObsLayout
 from camsim.sim import BatchSim
 

@@ -11,12 +11,23 @@ from compiled import from_python
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from camsim.envs import actions as acts
-from camsim.envs import belief as beliefs
-from camsim.envs import cloud_features, leaning, particles, sightlines, walkers
-from camsim.envs.belief import B_AGE, B_KNOWN, B_SEEN, B_VX, B_VY, B_X, B_Y, P_X, P_Y
-from camsim.envs.selection import SelectionEnv, SelectionOptions
-from camsim.envs.walkers import (
+from camcontrol.control import action_set as acts
+from camcontrol.control import pointing_offset as leaning
+from camcontrol.features import belief_features as cloud_features
+from camcontrol.features.layout import (
+    CLOUD_CONTEXT_FEATURES,
+    CLOUD_OPTION_FEATURES,
+    CLOUD_TARGET_FEATURES,
+    CONTEXT_FEATURES,
+    OPTION_FEATURES,
+    TARGET_FEATURES,
+)
+from camcontrol.selection_env import SelectionEnv, SelectionOptions
+from camcontrol.tracking import motion_models as walkers
+from camcontrol.tracking import particle_filter as particles
+from camcontrol.tracking import track as beliefs
+from camcontrol.tracking import visibility as sightlines
+from camcontrol.tracking.motion_models import (
     Q_DISTANCE,
     Q_GOAL,
     Q_STEP,
@@ -27,16 +38,9 @@ from camsim.envs.walkers import (
     Q_X,
     Q_Y,
 )
-from camsim.layout import (
-    CLOUD_CONTEXT_FEATURES,
-    CLOUD_OPTION_FEATURES,
-    CLOUD_TARGET_FEATURES,
-    CONTEXT_FEATURES,
-    OPTION_FEATURES,
-    TARGET_FEATURES,
-    WAREHOUSES,
-)
-from camsim.scenario import load_scenario
+from camcontrol.tracking.track import B_AGE, B_KNOWN, B_SEEN, B_VX, B_VY, B_X, B_Y, P_X, P_Y
+from camsim.layout import WAREHOUSES
+from camsim.scenario.schema import load_scenario
 
 N_PARTICLES = 24
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from camsim.envs.perception import CameraMind
-from camsim.envs.selection import SelectionEnv, SelectionOptions
+from camcontrol.onboard_camera import CameraMind
+from camcontrol.selection_env import SelectionEnv, SelectionOptions
 from camsim.layout import CameraObsLayout
-from camsim.scenario import load_scenario
+from camsim.scenario.schema import load_scenario
 
 LIMIT = 40  # frames of an episode; one more is played
 OWN = SelectionOptions(fast_interval=1, memory_frames=20, max_episode_steps=LIMIT)

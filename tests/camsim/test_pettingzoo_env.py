@@ -17,9 +17,9 @@ from pettingzoo.test import (
 from pettingzoo.test.state_test import state_test
 
 from camsim import TeamEnv, TeamOptions, load_scenario
-from camsim.envs import pettingzoo_env
-from camsim.envs.messages import CAMERA, TARGET, Message
-from camsim.envs.pettingzoo_env import MateParallelEnv, env, parallel_env
+from camsim.envs.adapters import pettingzoo_env
+from camsim.envs.adapters.pettingzoo_env import MateParallelEnv, env, parallel_env
+from camsim.envs.message_board import CAMERA, TARGET, Message
 from camsim.layout import WAREHOUSES
 
 CASES = [

@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camsim.scenario import Scenario, ScenarioError, load_scenario, preset_names
+from camsim.parity.teacher_forcing import read
+from camsim.scenario.schema import Scenario, ScenarioError, load_scenario, preset_names
 from camsim.sim import BatchSim
-from camsim.teacher_forcing import read
 
 ANYWHERE = [-1000, 1000, -1000, 1000]
 

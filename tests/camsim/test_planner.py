@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from planned_worlds import Stage
 
-from camsim.envs.planner import Planner, PlannerOptions, planning_env
-from camsim.envs.selection import SelectionEnv, SelectionOptions
-from camsim.scenario import load_scenario
+from camcontrol.planning_cameras import Planner, PlannerOptions, planning_env
+from camcontrol.selection_env import SelectionEnv, SelectionOptions
+from camsim.scenario.schema import load_scenario
 
 SCENARIO = load_scenario("MATE-4v4-9")
 

@@ -10,7 +10,7 @@ import gymnasium
 import pytest
 
 from camsim import preset_names
-from camsim.envs.gymnasium_env import MateEnv
+from camsim.envs.adapters.gymnasium_env import MateEnv
 from camsim.registration import UPSTREAM_IDS, env_ids, register_envs
 
 

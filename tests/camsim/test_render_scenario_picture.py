@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from camsim.render import draw_scenario, picture_of_scenario, save_picture
-from camsim.scenario import Scenario, load_scenario, preset_names
+from camsim.scenario.schema import Scenario, load_scenario, preset_names
 
 
 @pytest.mark.parametrize("name", preset_names())

@@ -10,9 +10,9 @@ import reference_sim
 from random_worlds import WAREHOUSES, random_simulator, scenario_with
 from reference_bridge import state_of, world_of
 
-from camsim.scenario import Scenario, load_scenario, preset_names
+from camsim.parity.teacher_forcing import VIEW_FIELDS, fields, read
+from camsim.scenario.schema import Scenario, load_scenario, preset_names
 from camsim.sim import BatchSim
-from camsim.teacher_forcing import VIEW_FIELDS, fields, read
 
 N_ENVS = 50
 KEEP_OUT_RADIUS = 0.75 * 75.0

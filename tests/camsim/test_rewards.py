@@ -11,14 +11,15 @@ from random_worlds import random_simulator, scenario_with
 from reference_bridge import state_of
 from reference_rewards import goal_distance, own_score
 
+from camcontrol.selection_env import SelectionEnv, SelectionOptions
 from camsim.envs import rewards
-from camsim.envs.rewards import CAMERA_TERMS, TARGET_TERMS, combine
-from camsim.envs.selection import SelectionEnv, SelectionOptions
+from camsim.envs.rewards import combine
 from camsim.kernels.boundary import allocate_boundaries, trace_batch
-from camsim.kernels.coverage import allocate_scores, score_batch
-from camsim.scenario import load_scenario
+from camsim.kernels.reward_terms import CAMERA_TERMS, TARGET_TERMS
+from camsim.kernels.soft_coverage import allocate_scores, score_batch
+from camsim.parity.teacher_forcing import read
+from camsim.scenario.schema import load_scenario
 from camsim.sim import BatchSim
-from camsim.teacher_forcing import read
 
 
 @numba.njit

@@ -6,8 +6,8 @@ import numpy as np
 from compiled import from_python
 from scipy import stats
 
-from camsim.kernels import rng as kernels
-from camsim.kernels.rng import streams_from_seeds
+from camsim.compiled import rng as kernels
+from camsim.compiled.rng import streams_from_seeds
 
 below = from_python(kernels.below)
 mix = from_python(kernels.mix)

@@ -13,16 +13,12 @@ from scripted_play import (
     seeds,
 )
 
-from camsim.envs.scripted import ScriptedEnv
-from camsim.policies import cameras, targets
-from camsim.policies.rules import (
-    CAMERA_POLICIES,
-    Link,
-    camera_rules,
-    target_rules,
-)
-from camsim.scenario import load_scenario
-from camsim.teacher_forcing import read
+from camsim.envs.scripted_env import ScriptedEnv
+from camsim.parity.teacher_forcing import read
+from camsim.scenario.schema import load_scenario
+from camsim.scripted.cameras import dispatch as cameras
+from camsim.scripted.spec import CAMERA_POLICIES, Link, camera_rules, target_rules
+from camsim.scripted.targets import dispatch as targets
 
 
 def test_random_teams_hold_a_uniform_action() -> None:

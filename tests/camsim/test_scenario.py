@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camsim.scenario import Scenario, ScenarioError, load_scenario, preset_names
+from camsim.scenario.schema import Scenario, ScenarioError, load_scenario, preset_names
 
 SIZES = {
     "MATE": (4, 8, 9),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from camsim.envs.scripted import ScriptedEnv
-from camsim.layout import EPISODE_COLUMNS
-from camsim.scenario import load_scenario
+from camsim.envs.scripted_env import ScriptedEnv
+from camsim.parity.teacher_forcing import read
+from camsim.scenario.schema import load_scenario
 from camsim.state import ObsBuffers
-from camsim.teacher_forcing import read
+from camsim.tables import EPISODE_COLUMNS
 
 
 def make(n_envs: int, limit: int, cameras: str = "greedy", name: str = "MATE-4v4-9") -> ScriptedEnv:

@@ -14,10 +14,11 @@ import reference_sim
 from random_worlds import scenario_with
 from reference_bridge import state_of, world_of
 
-from camsim.envs.selection import EnvOutput, SelectionEnv, SelectionOptions
-from camsim.layout import EPISODE_COLUMNS, StateLayout
-from camsim.scenario import load_scenario
-from camsim.teacher_forcing import read
+from camcontrol.selection_env import EnvOutput, SelectionEnv, SelectionOptions
+from camsim.layout import StateLayout
+from camsim.parity.teacher_forcing import read
+from camsim.scenario.schema import load_scenario
+from camsim.tables import EPISODE_COLUMNS
 
 UPSTREAM = SelectionOptions(
     fast_interval=1,

@@ -11,9 +11,9 @@ import pytest
 import reference_sim
 from random_worlds import SCENARIOS, random_actions, random_simulator, scenario_with
 
-from camsim.scenario import load_scenario
+from camsim.parity.teacher_forcing import fields, read
+from camsim.scenario.schema import load_scenario
 from camsim.sim import BatchSim
-from camsim.teacher_forcing import fields, read
 
 PLAY = """
 import hashlib, numpy as np

@@ -25,16 +25,13 @@ from scripted_play import (
     poses,
 )
 
-from camsim.envs.scripted import ScriptedEnv
-from camsim.kernels.observe import ENHANCED, RAW, SHARED
-from camsim.policies import memory
-from camsim.policies.evading import EVASION_INPUTS, EVASION_WEIGHTS
-from camsim.policies.evasion import learned_evasion
-from camsim.policies.rules import (
-    Link,
-    target_rules,
-)
-from camsim.teacher_forcing import read
+from camsim.envs.scripted_env import ScriptedEnv
+from camsim.layout import ENHANCED, RAW, SHARED
+from camsim.parity.teacher_forcing import read
+from camsim.scripted import memory
+from camsim.scripted.evader_weights import learned_evasion
+from camsim.scripted.spec import Link, target_rules
+from camsim.scripted.targets.evader import EVASION_INPUTS, EVASION_WEIGHTS
 
 NOISE = slice(memory.M_NOISE_X, memory.M_NOISE_Y + 1)
 OPEN = slice(memory.M_OPEN, memory.M_OPEN + 4)

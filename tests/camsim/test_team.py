@@ -15,10 +15,10 @@ from random_worlds import random_actions
 from team_worlds import BOTH, assert_equal_rows, copied, make, nothing, seeds
 
 from camsim import BatchSim, TeamOptions, load_scenario
-from camsim.envs.grids import camera_grid, target_grid
-from camsim.envs.scripted import ScriptedEnv
-from camsim.envs.team import TeamOutput
-from camsim.teacher_forcing import read
+from camsim.envs.discrete_actions import camera_grid, target_grid
+from camsim.envs.scripted_env import ScriptedEnv
+from camsim.envs.team_env import TeamOutput
+from camsim.parity.teacher_forcing import read
 
 TABLES = ("cameras", "targets", "obstacles", "world", "camera_target", "target_camera", "rng")
 

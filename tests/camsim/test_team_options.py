@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from team_worlds import make, seeds
 
 from camsim import Link, TeamEnv, TeamOptions, load_scenario
-from camsim.envs.team import TeamOutput
-from camsim.envs.team_rewards import CAMERA_TERMS, TARGET_TERMS
-from camsim.policies.rules import camera_rules
-from camsim.sim import OBSERVATION_MODES
+from camsim.envs.team_env import TeamOutput
+from camsim.kernels.reward_terms import CAMERA_TERMS, TARGET_TERMS
+from camsim.layout import OBSERVATION_MODES
+from camsim.scripted.spec import camera_rules
 
 TEAMS = ("cameras", "targets")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from team_worlds import assert_equal_rows, make, nothing, seeds
 
-from camsim.envs.team_rewards import CAMERA_TERMS, TARGET_TERMS
-from camsim.teacher_forcing import read
+from camsim.kernels.reward_terms import CAMERA_TERMS, TARGET_TERMS
+from camsim.parity.teacher_forcing import read
 
 
 def test_target_done_at_destination() -> None:

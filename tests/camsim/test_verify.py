@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from camsim.trace import Trace, TraceError, load_trace
-from camsim.verify import Verification, sight_share_allowed, verify_trace
+from camsim.parity.trace import Trace, TraceError, load_trace
+from camsim.parity.verify import Verification, sight_share_allowed, verify_trace
 
 DATA = Path(__file__).parents[1] / "data"
 TRACE = DATA / "trace_MATE-2v4-0_hug_s4111.npz"

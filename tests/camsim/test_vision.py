@@ -10,9 +10,9 @@ import reference_sim
 from random_worlds import SCENARIOS, random_simulator, scenario_with
 from reference_bridge import state_of, world_of
 
-from camsim.scenario import Scenario
+from camsim.parity.teacher_forcing import VIEW_FIELDS, fields, read
+from camsim.scenario.schema import Scenario
 from camsim.sim import BatchSim
-from camsim.teacher_forcing import VIEW_FIELDS, fields, read
 
 N_ENVS = 60
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from qplex_hrl import cli
+from qplex_hrl.cli import main as cli
 
 SMOKE = Path(__file__).parents[2] / "configs" / "smoke.yaml"
 
@@ -36,7 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "foreign.pth").write_bytes(b"something else")
     torch.save({"code": Malicious()}, tmp_path / "malicious.pth")
     archive = io.BytesIO()
-    torch.save({"format": "qplex_hrl.checkpoint", "weights": torch.zeros(1000)}, archive)
+    torch.save({"format": "qplex_hrl.runtime.checkpoint", "weights": torch.zeros(1000)}, archive)
     assert zipfile.is_zipfile(archive)
     (tmp_path / "truncated.pth").write_bytes(archive.getvalue()[:900])
     (tmp_path / "file").write_text("no folder")

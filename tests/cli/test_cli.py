@@ -9,10 +9,10 @@ from types import ModuleType
 import pytest
 import yaml
 
-from camsim.scenario import load_scenario
-from qplex_hrl import cli
-from qplex_hrl.checkpoint import save_checkpoint
+from camsim.scenario.schema import load_scenario
+from qplex_hrl.cli import main as cli
 from qplex_hrl.config import RunConfig
+from qplex_hrl.runtime.checkpoint import save_checkpoint
 
 ROOT = Path(__file__).parents[2]
 SMOKE = str(ROOT / "configs" / "smoke.yaml")
@@ -37,9 +37,9 @@ def set_train(monkeypatch: pytest.MonkeyPatch) -> Callable[[Train], None]:
     """Return a function that puts another function in the trainer's place."""
 
     def replace(train: Train) -> None:
-        module = ModuleType("qplex_hrl.trainer")
+        module = ModuleType("qplex_hrl.training.trainer")
         module.train = train  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "qplex_hrl.trainer", module)
+        monkeypatch.setitem(sys.modules, "qplex_hrl.training.trainer", module)
 
     return replace
 
@@ -49,7 +49,7 @@ def test_idle_threads_sleep_unless_the_user_wants_otherwise(
     given: str | None, expected: str
 ) -> None:
     code = (
-        "import os, sys; from qplex_hrl.cli import main; assert 'torch' not in sys.modules; "
+        "import os, sys; from qplex_hrl.cli.main import main; assert 'torch' not in sys.modules; "
         "main(['scenarios', 'list']); print(os.environ['OMP_WAIT_POLICY'])"
     )
     env = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
@@ -153,7 +153,7 @@ def test_the_runner_is_the_command() -> None:
 
 def test_help_is_quick_to_import() -> None:
     code = (
-        "import sys; import qplex_hrl.cli as c\n"
+        "import sys; import qplex_hrl.cli.main as c\n"
         "try: c.main(['--help'])\n"
         "except SystemExit: pass\n"
         "assert not {'torch', 'numba', 'numpy', 'pydantic', 'ray'} & set(sys.modules)"
@@ -248,7 +248,7 @@ def test_render_tells_bad_input_in_one_line(
 
 
 def test_a_reader_may_leave_early() -> None:
-    code = "import sys, qplex_hrl.cli as c; sys.exit(c.main(['scenarios', 'show', 'MATE-8v8-9']))"
+    code = "import qplex_hrl.cli.main as c; exit(c.main(['scenarios', 'show', 'MATE-8v8-9']))"
     command = f'{sys.executable} -c "{code}" | true; echo ${{PIPESTATUS[0]}}'
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert (result.stdout, result.stderr) == ("0\n", "")
@@ -259,12 +259,12 @@ def test_a_reader_may_leave_early() -> None:
 def test_benchmarks_decide_the_exit_code(
     monkeypatch: pytest.MonkeyPatch, what: str, code: int
 ) -> None:
-    module = ModuleType("qplex_hrl.benchmark")
+    module = ModuleType("qplex_bench.speed.simulator")
     for name in ("simulator", "training"):
         result = code if name == what else 99
         setattr(module, f"benchmark_{name}", lambda result=result: result)
-    monkeypatch.setitem(sys.modules, "qplex_hrl.benchmark", module)
-    monkeypatch.setattr("qplex_hrl.benchmark", module, raising=False)
+    monkeypatch.setitem(sys.modules, "qplex_bench.speed.simulator", module)
+    monkeypatch.setattr("qplex_bench.speed.simulator", module, raising=False)
     assert cli.main(["benchmark", what]) == code
 
 

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("ray")
 
-from qplex_hrl.checkpoint import load_checkpoint
+from qplex_hrl.runtime.checkpoint import load_checkpoint
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import yaml
 
-from camsim.scenario import Scenario, load_scenario
-from qplex_hrl import cli
+from camsim.scenario.schema import Scenario, load_scenario
+from qplex_hrl.cli import main as cli
 
 DATA = Path(__file__).parents[1] / "data"
 TRACE = DATA / "trace_MATE-1v1-9_greedy_s4106.npz"
@@ -22,7 +22,7 @@ SIZES = "--cameras 1 --targets 2 --obstacles 3"
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the working folder; generated scenarios need not be good ones."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("camsim.generator._POLISH_STEPS", 2)
+    monkeypatch.setattr("camsim.scenario.generator._POLISH_STEPS", 2)
     return tmp_path
 
 

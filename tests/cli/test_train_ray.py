@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from qplex_hrl import cli
+from qplex_hrl.cli import main as cli
 from qplex_hrl.config import RunConfig
 
 ROOT = Path(__file__).parents[2]
@@ -33,8 +33,8 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, ..
         setattr(stand_in, name, called)
         monkeypatch.setitem(sys.modules, module, stand_in)
 
-    put("qplex_hrl.rllib_train", "train_ray")
-    put("qplex_hrl.rllib_tune", "tune_seeds")
+    put("qplex_hrl.rllib.train", "train_ray")
+    put("qplex_hrl.rllib.tune", "tune_seeds")
     return found
 
 

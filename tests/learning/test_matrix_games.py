@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from qplex_hrl.didactic import (
+from qplex_bench.studies.matrix_games import (
     GAMES,
     Run,
     benchmark_didactic,

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from reference_world import State, World
 
-from camsim import trace as traces
-from camsim.trace import Array
+from camsim.parity import trace as traces
+from camsim.parity.trace import Array
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 

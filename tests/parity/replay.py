@@ -6,7 +6,7 @@ from functools import cache
 
 from parity.golden import Array, load_trace
 
-from camsim.teacher_forcing import VIEW_FIELDS, read, simulator_at
+from camsim.parity.teacher_forcing import VIEW_FIELDS, read, simulator_at
 
 
 @cache

@@ -6,8 +6,9 @@ import numba
 import numpy as np
 from parity.golden import Array
 
-from camsim.envs.actions import EXECUTORS, Catalogue, available, execute, make_catalogue
-from camsim.envs.belief import allocate_belief, clear_belief, update_belief
+from camcontrol.control.action_set import EXECUTORS, Catalogue, make_catalogue
+from camcontrol.control.controller import available, execute
+from camcontrol.tracking.track import allocate_belief, clear_belief, update_belief
 
 UPSTREAM = EXECUTORS["upstream"]
 MEMORY_FRAMES = 0  # only targets in view are known, as in upstream

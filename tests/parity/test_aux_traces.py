@@ -13,7 +13,7 @@ from parity.golden import DATA, Array, Trace, load_trace
 from reference_bridge import world_of
 from reference_rewards import tangents_of
 
-from camsim.envs.rewards import CAMERA_TERMS, combine, write_camera_terms
+from camsim.envs.rewards import combine
 from camsim.kernels.boundary import (
     INNER,
     OUTER,
@@ -22,9 +22,10 @@ from camsim.kernels.boundary import (
     free_range,
     trace_batch,
 )
-from camsim.kernels.coverage import allocate_scores, score_batch
+from camsim.kernels.reward_terms import CAMERA_TERMS, write_camera_terms
+from camsim.kernels.soft_coverage import allocate_scores, score_batch
+from camsim.parity.teacher_forcing import VIEW_FIELDS, fields, read, simulator_at
 from camsim.sim import BatchSim
-from camsim.teacher_forcing import VIEW_FIELDS, fields, read, simulator_at
 
 NAME = "aux_MATE-4v4-9_s4128"
 TABLES = (("inner", INNER), ("outer", OUTER))

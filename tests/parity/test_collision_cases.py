@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from parity.golden import DATA, load_arrays
 
-from camsim.scenario import Scenario
+from camsim.parity.teacher_forcing import fields
+from camsim.scenario.schema import Scenario
 from camsim.sim import BatchSim
-from camsim.teacher_forcing import fields
 
 TOLERANCE = 1e-9
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from parity.golden import DATA, load_arrays
 
-from camsim.envs import grids
+from camsim.envs import discrete_actions as grids
 
 ARRAYS, _ = load_arrays(DATA / "discrete_actions.npz")
 LIMITS = np.array([5.0, 2.5])

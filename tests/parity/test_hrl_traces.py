@@ -8,7 +8,7 @@ import reference_hrl
 from parity.golden import HRL_TRACES, Array, Trace, load_trace
 from parity.selecting import see_and_act, selection_bits, upstream_catalogue
 
-from camsim.teacher_forcing import POSE_FIELDS, VIEW_FIELDS, read, simulator_at, write
+from camsim.parity.teacher_forcing import POSE_FIELDS, VIEW_FIELDS, read, simulator_at, write
 
 TOLERANCE = 1e-9
 

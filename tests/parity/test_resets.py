@@ -13,9 +13,9 @@ import pytest
 from parity.golden import DATA, Array, load_arrays
 from scipy import stats
 
-from camsim.scenario import load_scenario
+from camsim.parity.teacher_forcing import read
+from camsim.scenario.schema import load_scenario
 from camsim.sim import BatchSim
-from camsim.teacher_forcing import read
 
 SIGNIFICANCE = 1e-4
 N_RESETS = 2000

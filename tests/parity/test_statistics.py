@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from parity.golden import DATA
 
-from camsim.envs.scripted import ScriptedEnv
-from camsim.layout import EPISODE_COLUMNS
-from camsim.policies.memory import MESSAGES_EPISODE
-from camsim.scenario import load_scenario
-from qplex_hrl import reference
+from camsim.envs.scripted_env import ScriptedEnv
+from camsim.scenario.schema import load_scenario
+from camsim.scripted.memory import MESSAGES_EPISODE
+from camsim.tables import EPISODE_COLUMNS
+from qplex_bench.agreement import reference
 
 SIGMAS = 4.0
 Samples = dict[str, np.ndarray]

@@ -9,8 +9,8 @@ import pytest
 from parity.golden import HRL_TRACES, TRACES, Array, load_trace
 from parity.replay import replay_views
 
-from camsim.teacher_forcing import ACCOUNT_FIELDS, read, simulator_at
-from camsim.verify import Verification, sight_share_allowed, verify_trace
+from camsim.parity.teacher_forcing import ACCOUNT_FIELDS, read, simulator_at
+from camsim.parity.verify import Verification, sight_share_allowed, verify_trace
 
 POSITION_TOLERANCE = 1e-9
 

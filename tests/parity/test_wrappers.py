@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from parity.golden import Array, Trace, load_recording
 
-from camsim.envs.observations import normalized_state
-from camsim.envs.team import TeamEnv, TeamOptions
-from camsim.teacher_forcing import (
+from camsim.envs.team_env import TeamEnv, TeamOptions
+from camsim.envs.transforms import normalized_state
+from camsim.parity.teacher_forcing import (
     ACCOUNT_FIELDS,
     LAYOUT_FIELDS,
     POSE_FIELDS,

@@ -9,13 +9,13 @@ import pytest
 import torch
 from fake_table import CONFIGS, Fakes, spec, table_in
 
-from qplex_hrl import cli
-from qplex_hrl.ablation import PARTS, WHOLE, as_ablation, default_parts
+from qplex_bench.studies.ablation import PARTS, WHOLE, as_ablation, default_parts
+from qplex_bench.studies.plan import Run, Stand, TableSpec, plan_runs
+from qplex_bench.studies.scheduler import DONE, make_table
+from qplex_hrl.cli import main as cli
 from qplex_hrl.config import RunConfig
+from qplex_hrl.data.make_env import build_env, model_dims
 from qplex_hrl.model import build_model
-from qplex_hrl.table import DONE, make_table
-from qplex_hrl.table_runs import Run, Stand, TableSpec, plan_runs
-from qplex_hrl.worlds import build_env, model_dims
 
 
 def ablation(folder: Path, *parts: str, **changes: object) -> TableSpec:
@@ -128,7 +128,9 @@ def test_the_command_in_the_table_makes_the_same_table(
     wanted = ablation(tmp_path, "no_pairs", "mixer_none", n_seeds=1)
     make_table(wanted, commands=Fakes())
     seen = []
-    monkeypatch.setattr("qplex_hrl.table.make_table", lambda s, jobs: seen.append((s, jobs)) or 0)
+    monkeypatch.setattr(
+        "qplex_bench.studies.scheduler.make_table", lambda s, jobs: seen.append((s, jobs)) or 0
+    )
     words = str(table_in(tmp_path)["command"]).split()
     assert cli.main(words[1:]) == 0
     assert seen == [(wanted, 1)]
@@ -136,7 +138,9 @@ def test_the_command_in_the_table_makes_the_same_table(
 
 def test_all_parts_are_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[TableSpec] = []
-    monkeypatch.setattr("qplex_hrl.table.make_table", lambda s, jobs: seen.append(s) or 0)
+    monkeypatch.setattr(
+        "qplex_bench.studies.scheduler.make_table", lambda s, jobs: seen.append(s) or 0
+    )
     assert cli.main(["benchmark", "ablation", "--scenario", "MATE-4v2-9"]) == 0
     assert seen[0].systems == (WHOLE, *default_parts(["own"]))
     assert seen[0].scenarios == ("MATE-4v2-9",)

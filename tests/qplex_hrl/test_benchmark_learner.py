@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from qplex_hrl import benchmark_learner as bench
-from qplex_hrl.benchmark_learner import (
+from qplex_bench.speed import learner as bench
+from qplex_bench.speed.learner import (
     OurUpdates,
     PyMARL2Updates,
     Shapes,

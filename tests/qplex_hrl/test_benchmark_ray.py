@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qplex_hrl import benchmark_ray as bench
-from qplex_hrl.benchmark_ray import RayBenchmark
+from qplex_bench.speed import ray as bench
+from qplex_bench.speed.ray import RayBenchmark
 
 ROOT = Path(__file__).parents[2]
 PLAN = RayBenchmark(config=ROOT / "configs" / "smoke.yaml", seeds=(0, 1))

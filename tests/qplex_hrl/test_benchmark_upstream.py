@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from qplex_hrl import benchmark_upstream
-from qplex_hrl.benchmark_upstream import Upstream, compare_with_upstream
+from qplex_bench.speed import upstream as benchmark_upstream
+from qplex_bench.speed.upstream import Upstream, compare_with_upstream
 
 STAND_IN = """
 class Env:

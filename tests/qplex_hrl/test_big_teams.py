@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from camsim.generator import generate_scenario
-from qplex_hrl import loop
-from qplex_hrl.checkpoint import load_checkpoint
+from camsim.scenario.generator import generate_scenario
 from qplex_hrl.config import Override, RunConfig, load_config
-from qplex_hrl.replay import ReplaySizes, allocate_chunk, decision_bytes
-from qplex_hrl.trainer import DONE, train
-from qplex_hrl.worlds import build_env
+from qplex_hrl.data.make_env import build_env
+from qplex_hrl.data.replay import ReplaySizes, allocate_chunk, decision_bytes
+from qplex_hrl.runtime.checkpoint import load_checkpoint
+from qplex_hrl.training import loop
+from qplex_hrl.training.trainer import DONE, train
 
 SMOKE = Path(__file__).parents[2] / "configs" / "smoke.yaml"
 

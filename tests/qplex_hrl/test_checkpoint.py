@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from qplex_hrl import checkpoint
-from qplex_hrl.checkpoint import (
+from qplex_hrl.runtime import checkpoint
+from qplex_hrl.runtime.checkpoint import (
     CheckpointError,
     load_arrays,
     load_checkpoint,

@@ -6,7 +6,7 @@ import yaml
 from pydantic import BaseModel
 
 import qplex_hrl
-from camsim.envs.decision import REWARD_TERMS
+from camcontrol.decision_kernel import REWARD_TERMS
 from qplex_hrl.config import (
     ConfigError,
     HRLConfig,

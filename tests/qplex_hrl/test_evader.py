@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from tiny import CPU
 
-from camsim.policies.evading import EVASION_WEIGHTS
-from camsim.policies.evasion import learned_evasion
-from qplex_hrl import cli
-from qplex_hrl.evader import Training, cross_entropy, load_opponents, train_evader
-from qplex_hrl.seeding import episode_seeds
+from camsim.scripted.evader_weights import learned_evasion
+from camsim.scripted.targets.evader import EVASION_WEIGHTS
+from qplex_bench.studies.train_evader import Training, cross_entropy, load_opponents, train_evader
+from qplex_hrl.cli import main as cli
+from qplex_hrl.runtime.seeding import episode_seeds
 
 PRETRAINED = Path(__file__).parents[2] / "pretrained" / "qplex_hrl_4v4_9.pth"
 TINY = Training((), generations=2, population=8, episodes=4, max_episode_steps=100, seed=0)

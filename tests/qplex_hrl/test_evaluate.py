@@ -8,18 +8,12 @@ from fake_env import FakeEnv
 from numpy.typing import NDArray
 from tiny import CPU, tiny_model
 
-from camsim.layout import EPISODE_COLUMNS
-from qplex_hrl.checkpoint import CheckpointError, save_checkpoint
-from qplex_hrl.evaluate import (
-    AgentPlayer,
-    World,
-    evaluate,
-    evaluate_checkpoint,
-    evaluate_scripted,
-    greedy_agent,
-)
-from qplex_hrl.metrics import episode_metrics
-from qplex_hrl.seeding import episode_seeds
+from camsim.tables import EPISODE_COLUMNS
+from qplex_hrl.evaluation.evaluate import evaluate, evaluate_checkpoint, evaluate_scripted
+from qplex_hrl.evaluation.metrics import episode_metrics
+from qplex_hrl.evaluation.players import AgentPlayer, World, greedy_agent
+from qplex_hrl.runtime.checkpoint import CheckpointError, save_checkpoint
+from qplex_hrl.runtime.seeding import episode_seeds
 
 SEEDS = episode_seeds(0, 7)
 

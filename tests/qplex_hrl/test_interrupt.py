@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from qplex_hrl.interrupt import Interrupt, Interrupted
+from qplex_hrl.runtime.signals import Interrupt, Interrupted
 
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 

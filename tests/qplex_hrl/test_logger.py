@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from qplex_hrl.logger import (
+from qplex_hrl.runtime.logger import (
     ConsoleSink,
     JsonlSink,
     TensorBoardSink,
@@ -164,7 +164,7 @@ def test_without_a_terminal_messages_take_the_bars_place(
 @pytest.mark.parametrize(("level", "expected"), [("INFO", ["one"]), ("DEBUG", ["one", "two"])])
 def test_messages_go_to_file_and_terminal(tmp_path: Path, level: str, expected: list[str]) -> None:
     console, path = terminal(), tmp_path / "training.log"
-    logger = logging.getLogger("qplex_hrl.trainer")
+    logger = logging.getLogger("qplex_hrl.training.trainer")
     before = list(logging.getLogger("qplex_hrl").handlers)
     with log_messages(path, level, console):
         logger.info("one")

@@ -8,11 +8,11 @@ import pytest
 import torch
 from tiny import CPU, make_fake_env, tiny_config
 
-from qplex_hrl.checkpoint import load_arrays, load_checkpoint, save_arrays, save_checkpoint
-from qplex_hrl.collector import Collector
 from qplex_hrl.config import RunConfig
-from qplex_hrl.loop import TrainingLoop
-from qplex_hrl.resources import limit_threads
+from qplex_hrl.data.collector import Collector
+from qplex_hrl.runtime.checkpoint import load_arrays, load_checkpoint, save_arrays, save_checkpoint
+from qplex_hrl.runtime.devices import limit_threads
+from qplex_hrl.training.loop import TrainingLoop
 
 LONG = {"total_timesteps": 10_000, "train_freq": 50.0}
 CONFIG = tiny_config(Path("unused"), training=LONG)

@@ -22,17 +22,17 @@ import yaml
 from tiny import CPU, tiny_config
 
 import camsim
-from camsim.envs.selection import SelectionEnv
+from camcontrol.selection_env import SelectionEnv
 from camsim.layout import CameraObsLayout
-from camsim.scenario import load_scenario
+from camsim.scenario.schema import load_scenario
 from camsim.sim import BatchSim
 from qplex_hrl import mate_agent
-from qplex_hrl.checkpoint import CheckpointError, save_checkpoint
 from qplex_hrl.config import RunConfig
-from qplex_hrl.evaluate import greedy_agent
+from qplex_hrl.data.make_env import build_env, model_dims
+from qplex_hrl.evaluation.players import greedy_agent
 from qplex_hrl.mate_agent import TrainedCamera
 from qplex_hrl.model import QPLEXHRLModel, build_model
-from qplex_hrl.worlds import build_env, model_dims
+from qplex_hrl.runtime.checkpoint import CheckpointError, save_checkpoint
 
 LIMIT = 63  # frames of an episode, so that it ends within a decision
 

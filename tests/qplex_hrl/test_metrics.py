@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camsim.layout import EPISODE_COLUMNS
-from qplex_hrl.metrics import best_coverage, episode_metrics, finite_or_none, summary
+from camsim.tables import EPISODE_COLUMNS
+from qplex_hrl.evaluation.metrics import best_coverage, episode_metrics, finite_or_none, summary
 
 
 def row(**values: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

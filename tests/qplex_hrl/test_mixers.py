@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from qplex_hrl.config import MixingNetworkConfig
-from qplex_hrl.mixers import AdaptiveMixer, Mixer, QPLEXMixer
 from qplex_hrl.model import build_mixer
+from qplex_hrl.networks.mixers import AdaptiveMixer, Mixer, QPLEXMixer
 
 E = 5
 TEAMS = [(2, 2), (2, 5), (3, 4), (4, 3)]

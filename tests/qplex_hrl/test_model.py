@@ -14,7 +14,7 @@ from small_model import (
     world,
 )
 
-from qplex_hrl.targets import mask_unavailable
+from qplex_hrl.algorithm.returns import mask_unavailable
 from qplex_hrl.types import AgentOutput
 
 LENGTH = 8

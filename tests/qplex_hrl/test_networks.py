@@ -6,18 +6,15 @@ import pytest
 import torch
 from small_model import observations, world
 
-from qplex_hrl.networks import (
-    FeedForwardCore,
+from qplex_hrl.networks.cores import FeedForwardCore, RecurrentCore
+from qplex_hrl.networks.encoders import (
     FlatEncoder,
-    HeadInputs,
-    LinearHead,
-    OptionHead,
-    RecurrentCore,
     StateEncoder,
     TargetEncoder,
     flat_dims,
     split_features,
 )
+from qplex_hrl.networks.heads import HeadInputs, LinearHead, OptionHead
 
 L, ROWS, H = 3, 4, 8
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from tiny import make_fake_env, tiny_config
 
-from qplex_hrl.checkpoint import CheckpointError, load_checkpoint
-from qplex_hrl.cli import main
-from qplex_hrl.policy import export_policy, load_policy
-from qplex_hrl.trainer import train
+from qplex_hrl.cli.main import main
+from qplex_hrl.evaluation.policy_file import export_policy, load_policy
+from qplex_hrl.runtime.checkpoint import CheckpointError, load_checkpoint
+from qplex_hrl.training.trainer import train
 
 
 def trained(folder: Path, **algorithm: object) -> Path:

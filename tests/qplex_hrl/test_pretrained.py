@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from tiny import CPU
 
-from qplex_hrl.evaluate import World, evaluate_checkpoint
-from qplex_hrl.policy import load_policy
-from qplex_hrl.seeding import episode_seeds
+from qplex_hrl.evaluation.evaluate import evaluate_checkpoint
+from qplex_hrl.evaluation.players import World
+from qplex_hrl.evaluation.policy_file import load_policy
+from qplex_hrl.runtime.seeding import episode_seeds
 
 FOLDER = Path(__file__).parents[2] / "pretrained"
 FILES = sorted(FOLDER.glob("*.pth"))

@@ -5,9 +5,9 @@ import pytest
 import torch
 from tiny import CPU, make_fake_env, tiny_config
 
-from camsim.layout import EPISODE_COLUMNS
-from qplex_hrl.loop import Iteration, TrainingLoop
-from qplex_hrl.progress import History, ProgressWindow, evaluation_row, is_due
+from camsim.tables import EPISODE_COLUMNS
+from qplex_hrl.training.loop import Iteration, TrainingLoop
+from qplex_hrl.training.run import History, ProgressWindow, evaluation_row, is_due
 
 
 @pytest.fixture(scope="module")

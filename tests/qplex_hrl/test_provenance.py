@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from qplex_hrl.provenance import code_commit, package_versions
+from qplex_hrl.runtime.provenance import code_commit, package_versions
 
 
 def test_the_commit_is_a_hash_or_unknown() -> None:

@@ -7,12 +7,12 @@ import sys
 import time
 from pathlib import Path
 
-from qplex_hrl.reaper import descendants
+from qplex_hrl.rllib.orphan_cleanup import descendants
 
 PARENT = """
 import os, subprocess, sys, time
 watcher = subprocess.Popen(
-    [sys.executable, "-m", "qplex_hrl.reaper", str(os.getpid()), sys.argv[1]],
+    [sys.executable, "-m", "qplex_hrl.rllib.orphan_cleanup", str(os.getpid()), sys.argv[1]],
     stdin=subprocess.PIPE, start_new_session=True)
 child = subprocess.Popen(
     ["sh", "-c", "trap '' TERM HUP; sleep 300 & wait; sleep 300"], start_new_session=True)

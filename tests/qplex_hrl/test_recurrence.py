@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from qplex_hrl.recurrence import GRUWeights, gru
+from qplex_hrl.networks.gru import GRUWeights, gru
 
 
 @pytest.mark.parametrize(("length", "rows", "inputs", "size"), [(1, 1, 1, 1), (7, 5, 4, 6)])

@@ -14,14 +14,14 @@ import torch
 from numpy.typing import NDArray
 from tiny import CPU, make_fake_env, tiny_config
 
-from camsim.envs.selection import SelectionEnv
+from camcontrol.selection_env import SelectionEnv
 from qplex_hrl.agent import Agent
-from qplex_hrl.collector import Collector
 from qplex_hrl.config import NetworkConfig, RunConfig
-from qplex_hrl.evaluate import AgentPlayer, greedy_agent
-from qplex_hrl.loop import TrainingLoop
-from qplex_hrl.replay import DecisionChunk
-from qplex_hrl.worlds import build_env
+from qplex_hrl.data.collector import Collector
+from qplex_hrl.data.make_env import build_env
+from qplex_hrl.data.replay import DecisionChunk
+from qplex_hrl.evaluation.players import AgentPlayer, greedy_agent
+from qplex_hrl.training.loop import TrainingLoop
 
 WORLD = {"scenario": "MATE-4v2-9", "max_episode_steps": 2000, "num_envs": 4}
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qplex_hrl.replay import DecisionChunk, ReplayBuffer, ReplaySizes, allocate_chunk
+from qplex_hrl.data.replay import DecisionChunk, ReplayBuffer, ReplaySizes, allocate_chunk
 from qplex_hrl.types import SequenceBatch
 
 CPU = torch.device("cpu")

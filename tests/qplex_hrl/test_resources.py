@@ -7,7 +7,7 @@ import numba
 import pytest
 import torch
 
-from qplex_hrl.resources import available_memory, limit_threads, resolve_device
+from qplex_hrl.runtime.devices import available_memory, limit_threads, resolve_device
 
 
 def test_threads_are_limited_in_the_calling_thread() -> None:

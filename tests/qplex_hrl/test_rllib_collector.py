@@ -12,12 +12,12 @@ pytest.importorskip("ray")
 from ray_parts import Group, ray_config
 from tiny import CPU, make_fake_env
 
-from qplex_hrl.collector import Collector
 from qplex_hrl.config import RunConfig
-from qplex_hrl.loop import Parts, TrainingLoop, build_learner
-from qplex_hrl.rllib_cluster import ClusterError
-from qplex_hrl.rllib_collector import MOST_LOSSES, RemoteEpisodes, WorkersLost, start_workers
-from qplex_hrl.rllib_runner import QPLEXHRLEnvRunner, Reply
+from qplex_hrl.data.collector import Collector
+from qplex_hrl.rllib.cluster import ClusterError
+from qplex_hrl.rllib.env_runner import QPLEXHRLEnvRunner, Reply
+from qplex_hrl.rllib.remote_rollout import MOST_LOSSES, RemoteEpisodes, WorkersLost, start_workers
+from qplex_hrl.training.loop import Parts, TrainingLoop, build_learner
 
 pytestmark = pytest.mark.ray
 

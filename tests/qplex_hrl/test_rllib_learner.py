@@ -13,12 +13,12 @@ from ray_parts import ray_config, settings
 from tiny import CPU, make_fake_env
 
 from qplex_hrl.config import RunConfig
+from qplex_hrl.data.replay import ReplayBuffer
+from qplex_hrl.data.rollout import Rollout
 from qplex_hrl.learner import Learner, TrainingDiverged
-from qplex_hrl.loop import build_learner, initial_model
-from qplex_hrl.replay import ReplayBuffer
-from qplex_hrl.rllib_learner import GroupLearner, QPLEXHRLLearner
-from qplex_hrl.rollout import Rollout
-from qplex_hrl.seeding import make_generators
+from qplex_hrl.rllib.learner import GroupLearner, QPLEXHRLLearner
+from qplex_hrl.runtime.seeding import make_generators
+from qplex_hrl.training.loop import build_learner, initial_model
 from qplex_hrl.types import SequenceBatch
 
 pytestmark = pytest.mark.ray
@@ -72,7 +72,7 @@ def replay(rollout: Rollout) -> ReplayBuffer:
 
 @pytest.fixture(scope="module")
 def batches() -> list[SequenceBatch]:
-    from qplex_hrl.loop import build_rollout
+    from qplex_hrl.training.loop import build_rollout
 
     env: Any = make_fake_env(CONFIG, 4)
     rollout = build_rollout(CONFIG, env, ours().model.agent, np.random.default_rng(0))

@@ -15,10 +15,10 @@ import torch
 
 pytest.importorskip("ray")
 
-from qplex_hrl.checkpoint import load_checkpoint
 from qplex_hrl.config import Override, RunConfig, load_config
-from qplex_hrl.reaper import descendants
-from qplex_hrl.trainer import DONE, train
+from qplex_hrl.rllib.orphan_cleanup import descendants
+from qplex_hrl.runtime.checkpoint import load_checkpoint
+from qplex_hrl.training.trainer import DONE, train
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -263,8 +263,8 @@ def test_a_worker_that_cannot_start_is_one_line(tmp_path: Path) -> None:
     """The scenario's file is gone when the workers look for it."""
     code = (
         "import sys; from pathlib import Path\n"
-        "from qplex_hrl.config import Override, load_config\n"
-        "from qplex_hrl.rllib_train import train_ray\n"
+        "from qplex_hrl.config.schema import Override, load_config\n"
+        "from qplex_hrl.rllib.train import train_ray\n"
         "folder = sys.argv[2]\n"
         "o = [Override(f'logging.{k}_dir', f'{folder}/{k}', '') for k in ('log', 'model')]\n"
         "o += [Override('ray.num_workers', 1, '')]\n"

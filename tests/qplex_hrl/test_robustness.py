@@ -13,15 +13,21 @@ import pytest
 from numpy.typing import NDArray
 from tiny import CPU
 
-from camsim.policies.rules import TARGET_POLICIES, target_rules
-from camsim.scenario import load_scenario
-from qplex_hrl import cli, robustness
-from qplex_hrl.checkpoint import save_checkpoint
-from qplex_hrl.evaluate import World
-from qplex_hrl.policy import load_policy
-from qplex_hrl.robustness import cells_of, load_policies, measure_robustness
-from qplex_hrl.robustness_cells import mixture, variations, with_obstacles, with_transmittance
-from qplex_hrl.robustness_report import RobustnessSpec, missed_bars, report_of
+from camsim.scenario.schema import load_scenario
+from camsim.scripted.spec import TARGET_POLICIES, target_rules
+from qplex_bench.studies import robustness
+from qplex_bench.studies.robustness import cells_of, load_policies, measure_robustness
+from qplex_bench.studies.robustness_cells import (
+    mixture,
+    variations,
+    with_obstacles,
+    with_transmittance,
+)
+from qplex_bench.studies.robustness_report import RobustnessSpec, missed_bars, report_of
+from qplex_hrl.cli import main as cli
+from qplex_hrl.evaluation.players import World
+from qplex_hrl.evaluation.policy_file import load_policy
+from qplex_hrl.runtime.checkpoint import save_checkpoint
 
 PRETRAINED = Path(__file__).parents[2] / "pretrained"
 OWN, SHARED = (PRETRAINED / f"qplex_hrl_4v4_9{end}.pth" for end in ("", "_shared"))

@@ -8,9 +8,9 @@ import torch
 from fake_env import FakeEnv
 from tiny import CPU, tiny_agent, tiny_model, tiny_rollout, tiny_shaping, tiny_sizes
 
-from camsim.layout import EPISODE_COLUMNS
-from qplex_hrl.replay import DecisionChunk, ReplayBuffer
-from qplex_hrl.rollout import Rollout
+from camsim.tables import EPISODE_COLUMNS
+from qplex_hrl.data.replay import DecisionChunk, ReplayBuffer
+from qplex_hrl.data.rollout import Rollout
 
 SEEDS = np.array([3, 5, 8], np.uint64)
 

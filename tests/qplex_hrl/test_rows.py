@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from qplex_hrl.rows import Rows, draw_rows, join_states, split_state
+from qplex_hrl.sharding import Rows, draw_rows, join_states, split_state
 
 
 @pytest.mark.parametrize("cuts", [(0, 6), (0, 2, 6), (0, 1, 3, 6)])

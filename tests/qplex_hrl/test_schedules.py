@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from qplex_hrl.schedules import epsilon, learning_rate
+from qplex_hrl.algorithm.schedules import epsilon, learning_rate
 
 
 def test_epsilon_by_hand() -> None:

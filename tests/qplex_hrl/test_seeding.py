@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from qplex_hrl.seeding import episode_seeds, make_generators
+from qplex_hrl.runtime.seeding import episode_seeds, make_generators
 
 
 def test_equal_seeds_give_equal_streams() -> None:

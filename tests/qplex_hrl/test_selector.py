@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from qplex_hrl.networks import Encoding
-from qplex_hrl.selector import (
+from qplex_hrl.networks.encoders import Encoding
+from qplex_hrl.networks.selector import (
     HierarchicalSelector,
     Selection,
     TargetAttention,

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from qplex_hrl.algorithm.shaping import Shaping, coverage_shaping
 from qplex_hrl.config import AlgorithmConfig, HRLConfig, RewardCoefficients
-from qplex_hrl.shaping import Shaping, coverage_shaping
 
 N, LENGTH, DISCOUNT = 5, 30, 0.9
 

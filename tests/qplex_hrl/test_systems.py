@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from qplex_hrl.collector import Collector
 from qplex_hrl.config import RunConfig, load_config, parse_override
-from qplex_hrl.loop import TrainingLoop
+from qplex_hrl.data.collector import Collector
+from qplex_hrl.data.make_env import build_env, model_dims
 from qplex_hrl.model import build_model
-from qplex_hrl.resources import limit_threads
-from qplex_hrl.worlds import build_env, model_dims
+from qplex_hrl.runtime.devices import limit_threads
+from qplex_hrl.training.loop import TrainingLoop
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SYSTEMS = {

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from fake_table import CONFIGS, Fakes, spec, table_in
 
-from qplex_hrl import cli
-from qplex_hrl.checkpoint import save_checkpoint
-from qplex_hrl.table import DONE, FAILED, INTERRUPTED, make_table, next_command
-from qplex_hrl.table_runs import EPISODES_SEED, Run, Stand, TableSpec, find_config, plan_runs
+from qplex_bench.studies.plan import EPISODES_SEED, Run, Stand, TableSpec, find_config, plan_runs
+from qplex_bench.studies.scheduler import DONE, FAILED, INTERRUPTED, make_table, next_command
+from qplex_hrl.cli import main as cli
+from qplex_hrl.runtime.checkpoint import save_checkpoint
 
 WAITS = """
 import signal, sys, time
@@ -122,7 +122,9 @@ def test_the_command_in_the_table_makes_the_same_table(
     wanted = spec(tmp_path, scripted=False, milestones=milestones)
     make_table(wanted, commands=Fakes())
     seen = []
-    monkeypatch.setattr("qplex_hrl.table.make_table", lambda s, jobs: seen.append((s, jobs)) or 0)
+    monkeypatch.setattr(
+        "qplex_bench.studies.scheduler.make_table", lambda s, jobs: seen.append((s, jobs)) or 0
+    )
     words = str(table_in(tmp_path)["command"]).split()
     assert words[0] == "qplex-hrl"
     assert cli.main(words[1:]) == 0

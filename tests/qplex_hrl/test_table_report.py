@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qplex_hrl.table_report import draw_curves, t_interval
+from qplex_bench.studies.report import draw_curves, t_interval
 
 stats = pytest.importorskip("scipy.stats")
 

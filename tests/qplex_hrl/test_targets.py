@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from qplex_hrl.targets import greedy_actions, lambda_returns, mask_unavailable
+from qplex_hrl.algorithm.returns import greedy_actions, lambda_returns, mask_unavailable
 
 # One window of three decisions: rewards 1, 2, 3; values of the four frames 10, 20, 30, 40.
 REWARD = torch.tensor([[1.0, 2.0, 3.0]])

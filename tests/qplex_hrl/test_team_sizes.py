@@ -11,14 +11,15 @@ import torch
 from small_model import Q_TYPES, availability, model, observations, world
 from tiny import CPU, tiny_config
 
-from qplex_hrl import cli
-from qplex_hrl.checkpoint import save_checkpoint
+from qplex_hrl.cli import main as cli
 from qplex_hrl.config import QNetworkConfig, RunConfig
-from qplex_hrl.evaluate import World, evaluate_checkpoint
+from qplex_hrl.data.make_env import build_env, model_dims
+from qplex_hrl.evaluation.episode_record import watch_checkpoint
+from qplex_hrl.evaluation.evaluate import evaluate_checkpoint
+from qplex_hrl.evaluation.players import World
 from qplex_hrl.model import CameraNetwork, build_model
-from qplex_hrl.seeding import episode_seeds
-from qplex_hrl.watch import watch_checkpoint
-from qplex_hrl.worlds import build_env, model_dims
+from qplex_hrl.runtime.checkpoint import save_checkpoint
+from qplex_hrl.runtime.seeding import episode_seeds
 
 MODES = ("selection", "discrete")
 SEEDS = episode_seeds(0, 2)

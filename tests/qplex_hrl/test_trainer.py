@@ -16,15 +16,16 @@ from fake_env import FakeEnv, FakeOutput
 from numpy.typing import NDArray
 from tiny import NETWORK, make_fake_env, tiny_config
 
-from camsim.envs.selection import EnvOutput, SelectionEnv
-from qplex_hrl.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from camcontrol.selection_env import EnvOutput, SelectionEnv
 from qplex_hrl.config import NetworkConfig, Override, RunConfig, load_config
-from qplex_hrl.evaluate import World, evaluate_checkpoint
-from qplex_hrl.logger import TrackerError
-from qplex_hrl.policy import load_policy
-from qplex_hrl.seeding import episode_seeds
-from qplex_hrl.trainer import DIVERGED, DONE, INTERRUPTED, train
-from qplex_hrl.worlds import build_env
+from qplex_hrl.data.make_env import build_env
+from qplex_hrl.evaluation.evaluate import evaluate_checkpoint
+from qplex_hrl.evaluation.players import World
+from qplex_hrl.evaluation.policy_file import load_policy
+from qplex_hrl.runtime.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from qplex_hrl.runtime.logger import TrackerError
+from qplex_hrl.runtime.seeding import episode_seeds
+from qplex_hrl.training.trainer import DIVERGED, DONE, INTERRUPTED, train
 
 
 def run(config: RunConfig, resume: Path | None = None, make_env: object = make_fake_env) -> int:

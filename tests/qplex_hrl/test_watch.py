@@ -13,13 +13,14 @@ import torch
 from drawn_worlds import BLANK
 
 from camsim.render import FrameRecord
-from qplex_hrl.checkpoint import save_checkpoint
 from qplex_hrl.config import load_config
-from qplex_hrl.evaluate import World, evaluate_checkpoint, evaluate_scripted
+from qplex_hrl.data.make_env import build_env, model_dims
+from qplex_hrl.evaluation.episode_record import render_episode, watch_checkpoint, watch_scripted
+from qplex_hrl.evaluation.evaluate import evaluate_checkpoint, evaluate_scripted
+from qplex_hrl.evaluation.players import World
 from qplex_hrl.model import build_model
-from qplex_hrl.seeding import episode_seeds
-from qplex_hrl.watch import render_episode, watch_checkpoint, watch_scripted
-from qplex_hrl.worlds import build_env, model_dims
+from qplex_hrl.runtime.checkpoint import save_checkpoint
+from qplex_hrl.runtime.seeding import episode_seeds
 
 CPU = torch.device("cpu")
 CONFIG = Path(__file__).parents[2] / "configs" / "smoke.yaml"

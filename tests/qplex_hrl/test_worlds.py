@@ -2,10 +2,10 @@
 
 import pytest
 
-from camsim.envs.selection import SelectionOptions
-from camsim.envs.walkers import Q_WANDERS
+from camcontrol.selection_env import SelectionOptions
+from camcontrol.tracking.motion_models import Q_WANDERS
 from qplex_hrl.config import EnvConfig, RunConfig
-from qplex_hrl.worlds import build_env, model_dims, observation_mode, opponent_view
+from qplex_hrl.data.make_env import build_env, model_dims, observation_mode, opponent_view
 
 
 def config(**hrl: object) -> RunConfig:

@@ -1,1 +1,1 @@
-"""Worlds with one scripted team or two: what learners and evaluations step."""
+"""Worlds in batches: teams driven by the caller or scripted."""

@@ -1,14 +1,8 @@
 """Statistics of the running episode: one row of sums per environment (layout.EPISODE_COLUMNS)."""
 
-from camsim.kernels._jit import device_fn
-from camsim.layout import (
-    W_COVERAGE,
-    W_REAL_COVERAGE,
-    W_REWARD_DELAYED,
-    W_REWARD_DENSE,
-    W_TRANSPORT,
-)
-from camsim.state import Floats
+from camsim.arrays import Floats
+from camsim.compiled.jit import device_fn
+from camsim.tables import W_COVERAGE, W_REAL_COVERAGE, W_REWARD_DELAYED, W_REWARD_DENSE, W_TRANSPORT
 
 LENGTH, COVERAGE_SUM, REAL_COVERAGE_SUM, TRANSPORT, CAMERA_RETURN = 0, 1, 2, 3, 4
 REWARD_SUM, SELECTED, VALID_SELECTED = 5, 6, 7

@@ -7,9 +7,10 @@ the whole environment.
 import numpy as np
 from numpy.typing import NDArray
 
-from camsim.layout import C_COS, C_SIN, N_WAREHOUSES, WAREHOUSE_HALF_WIDTH, WAREHOUSES
+from camsim.arrays import Floats, Ints
+from camsim.layout import N_WAREHOUSES, WAREHOUSE_HALF_WIDTH, WAREHOUSES
 from camsim.sim import BatchSim
-from camsim.state import Floats, Ints
+from camsim.tables import C_COS, C_SIN
 
 Information = dict[str, NDArray[np.generic]]
 

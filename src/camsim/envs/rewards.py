@@ -1,51 +1,27 @@
-"""MATE's auxiliary reward terms of both teams, and their weighted sum (spec 9.8).
-
-Device functions write the unweighted terms of a frame, one column each; NumPy functions weight and
-reduce them. The soft coverage score is a column of zeros unless the pairs were scored before.
-"""
+"""Rewards of TeamEnv: the team's raw reward, or a weighted sum of auxiliary terms (spec 9.8)."""
 
 import difflib
-import math
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from camsim.kernels._jit import device_fn, outlined_fn
-from camsim.kernels.coverage import camera_score, target_score
-from camsim.layout import (
-    T_COLLIDING,
-    T_DELIVERED,
-    T_EMPTY,
-    T_GOAL,
-    T_TRACKED,
-    T_X,
-    T_Y,
-    TERRAIN,
-    W_COVERAGE,
-    W_REAL_COVERAGE,
-    W_REWARD_DELAYED,
-    W_REWARD_DENSE,
-    W_TRANSPORT,
-    WAREHOUSE_HALF_WIDTH,
-    WAREHOUSES,
+from camsim.arrays import Floats, Ints, SmallInts
+from camsim.compiled.jit import batch_kernel, device_fn, row
+from camsim.envs.information import Information
+from camsim.envs.step_kernel import KEEP, STEP
+from camsim.kernels.boundary import BoundaryTables, allocate_boundaries, trace_boundaries
+from camsim.kernels.reward_terms import (
+    CAMERA_TERMS,
+    TARGET_TERMS,
+    write_camera_terms,
+    write_target_terms,
 )
-from camsim.state import Floats, SimParams, Tables
-
-SHARED_TERMS = ("raw_reward", "coverage_rate", "real_coverage_rate", "mean_transport_rate")
-CAMERA_TERMS = (*SHARED_TERMS, "soft_coverage_score", "num_tracked", "baseline")
-"""Columns of a camera's terms."""
-
-TARGET_TERMS = (
-    *SHARED_TERMS,
-    "normalized_goal_distance",
-    "sparse_delivery",
-    "soft_coverage_score",
-    "is_tracked",
-    "is_colliding",
-    "baseline",
-)
-"""Columns of a target's terms."""
+from camsim.kernels.soft_coverage import allocate_scores, score_pairs
+from camsim.sim import BatchSim
+from camsim.state import SimParams, Tables
 
 REDUCTIONS = ("none", "mean", "sum", "max", "min")
 """How the rewards of a team are shared: not at all, or every agent gets the one figure."""
@@ -53,78 +29,6 @@ REDUCTIONS = ("none", "mean", "sum", "max", "min")
 Coefficient = float | Callable[..., NDArray[np.float64] | float]
 """A weight, or a function (agent_index, episode_id, episode_step, raw_reward, value) of arrays
 [N, A] that returns weights [N, A] or one number."""
-
-
-@device_fn
-def _write_shared_terms(
-    i: int, a: int, params: SimParams, world: Floats, sign: float, out: Floats
-) -> None:
-    """Write the four terms that all agents of a team have in common."""
-    paid = world[i, W_REWARD_DELAYED if params.sparse_reward else W_REWARD_DENSE]
-    out[i, a, 0] = sign * paid
-    out[i, a, 1] = world[i, W_COVERAGE]
-    out[i, a, 2] = world[i, W_REAL_COVERAGE]
-    out[i, a, 3] = world[i, W_TRANSPORT]
-
-
-@outlined_fn
-def write_camera_terms(i: int, params: SimParams, s: Tables, scores: Floats, out: Floats) -> None:
-    """Write every camera's unweighted terms of the last frame, in CAMERA_TERMS order.
-
-    Args:
-        i: the environment.
-        params: constants of the scenario.
-        s: the state after the frame.
-        scores: [N, C, T] of `coverage.score_pairs`; [0, C, T]: soft coverage is not wanted.
-        out: [N, C, len(CAMERA_TERMS)].
-    """
-    for c in range(s.cameras.shape[1]):
-        _write_shared_terms(i, c, params, s.world, -1.0, out)
-        out[i, c, 4] = camera_score(i, c, s.camera_target, scores) if len(scores) > 0 else 0.0
-        n_seen = 0.0
-        for t in range(s.targets.shape[1]):
-            n_seen += s.camera_target[i, c, t]
-        out[i, c, 5] = n_seen
-        out[i, c, 6] = 1.0
-
-
-@device_fn
-def _goal_distance(i: int, t: int, targets: Floats) -> float:
-    """Return the distance from target t to the edge of its goal, in terrain units.
-
-    Without cargo: to the nearest warehouse that it does not know to be empty, or half the terrain's
-    width if it knows all of them to be.
-    """
-    goal = int(targets[i, t, T_GOAL])
-    nearest = math.inf
-    for w in range(4):
-        if w == goal or (goal < 0 and targets[i, t, T_EMPTY + w] == 0.0):
-            dx, dy = targets[i, t, T_X] - WAREHOUSES[w, 0], targets[i, t, T_Y] - WAREHOUSES[w, 1]
-            distance = math.sqrt(dx * dx + dy * dy) - WAREHOUSE_HALF_WIDTH
-            nearest = min(nearest, max(distance, 0.0))
-    return nearest if nearest < math.inf else TERRAIN
-
-
-@outlined_fn
-def write_target_terms(i: int, params: SimParams, s: Tables, scores: Floats, out: Floats) -> None:
-    """Write every target's unweighted terms of the last frame, in TARGET_TERMS order.
-
-    Args:
-        i: the environment.
-        params: constants of the scenario.
-        s: the state after the frame.
-        scores: [N, C, T] of `coverage.score_pairs`; [0, C, T]: soft coverage is not wanted.
-        out: [N, T, len(TARGET_TERMS)].
-    """
-    targets = s.targets
-    for t in range(targets.shape[1]):
-        _write_shared_terms(i, t, params, s.world, 1.0, out)
-        out[i, t, 4] = _goal_distance(i, t, targets) / (2.0 * TERRAIN)
-        out[i, t, 5] = targets[i, t, T_DELIVERED]
-        out[i, t, 6] = target_score(i, t, s.camera_target, scores) if len(scores) > 0 else 0.0
-        out[i, t, 7] = targets[i, t, T_TRACKED]
-        out[i, t, 8] = targets[i, t, T_COLLIDING]
-        out[i, t, 9] = 1.0
 
 
 def check_rewards(names: Mapping[str, object], reduction: str, columns: Sequence[str]) -> None:
@@ -230,3 +134,160 @@ def combine(
     }[reduction]
     rewards[:] = shared[:, None]
     return rewards
+
+
+Coefficients = Mapping[str, Coefficient]
+
+
+@device_fn
+def _write_one(
+    i: int,
+    job: int,
+    params: SimParams,
+    s: Tables,
+    boundaries: BoundaryTables,
+    scores: Floats,
+    terms: tuple[Floats, Floats],
+) -> None:
+    if job != STEP:
+        trace_boundaries(i, params, s, boundaries)
+    score_pairs(i, s, boundaries, scores)
+    if len(terms[0]) > 0:
+        write_camera_terms(i, params, s, scores, terms[0])
+    if len(terms[1]) > 0:
+        write_target_terms(i, params, s, scores, terms[1])
+
+
+@batch_kernel
+def _write_batch(
+    jobs: SmallInts,
+    params: SimParams,
+    s: Tables,
+    boundaries: BoundaryTables,
+    scores: Floats,
+    camera_terms: Floats,
+    target_terms: Floats,
+) -> None:
+    """Write the terms of all environments that were not left alone; free ranges once an episode."""
+    for i in numba.prange(len(s.rng)):
+        if jobs[i] != KEEP:
+            terms = (camera_terms, target_terms)
+            _write_one(row(i), jobs[i], params, s, boundaries, scores, terms)
+
+
+class _TeamTerms:
+    """Reward terms of one team and their weights."""
+
+    def __init__(
+        self,
+        team: str,
+        coefficients: Coefficients | None,
+        reduction: str,
+        shape: tuple[int, int],
+    ) -> None:
+        self.team, self.reduction = team, reduction
+        self.columns: Sequence[str] = CAMERA_TERMS if team == "camera" else TARGET_TERMS
+        self.used = coefficients is not None
+        self.coefficients = {} if coefficients is None else dict(coefficients)
+        _check(team, self.coefficients, reduction, self.columns, self.used)
+        self.terms = np.zeros((shape[0] * self.used, shape[1], len(self.columns)))
+
+    def rewards(self, episode_id: Ints, step: Floats, reduction: str) -> Floats:
+        """Return the rewards [N, A]; 0 in environments that stand at an episode's start."""
+        clocks = {"episode_id": episode_id, "episode_step": step.astype(np.int64)}
+        found = combine(self.terms, self.coefficients, reduction, self.columns, **clocks)
+        found[step == 0.0] = 0.0
+        return found
+
+    def add_information(self, info: Information, episode_id: Ints, step: Floats) -> None:
+        """Add what MATE's reward wrapper adds to info dicts."""
+        if not self.used:
+            return
+        clocks = {"episode_id": episode_id, "episode_step": step.astype(np.int64)}
+        given = weights(self.terms, self.coefficients, self.columns, **clocks)
+        for name, weight in given.items():
+            value = self.terms[..., self.columns.index(name)].copy()
+            info[f"{self.team}.auxiliary_reward_{name}"] = value
+            info[f"{self.team}.reward_coefficient_{name}"] = weight.copy()
+            if name not in info:
+                info.setdefault(f"{self.team}.{name}", value.copy())
+        info[f"{self.team}.reward"] = self.rewards(episode_id, step, "none")
+        if self.reduction != "none":
+            shared = self.rewards(episode_id, step, self.reduction)
+            info[f"{self.team}.shared_reward"] = shared
+
+
+def _check(
+    team: str,
+    coefficients: Coefficients,
+    reduction: str,
+    columns: Sequence[str],
+    used: bool,
+) -> None:
+    try:
+        check_rewards(coefficients, reduction, columns)
+    except ValueError as error:
+        raise ValueError(f"{team}s: {error}") from None
+    for name, value in coefficients.items():
+        number = isinstance(value, Real) and np.isfinite(float(value))
+        if not callable(value) and not number:
+            expected = "expected a finite number or a function"
+            raise ValueError(f"{team}_rewards: {name} = {value!r}; {expected}")
+    if reduction != "none" and not used:
+        raise ValueError(f"{team}_reduction = {reduction!r} needs {team}_rewards")
+
+
+class TeamRewards:
+    """Rewards of both teams; costs nothing where no coefficients are given."""
+
+    def __init__(
+        self,
+        sim: BatchSim,
+        coefficients: tuple[Coefficients | None, Coefficients | None],
+        reductions: tuple[str, str],
+    ) -> None:
+        """Allocate what the coefficients need: cameras' first, then targets'.
+
+        Raises:
+            ValueError: a term or a reduction is unknown, or a coefficient is no number.
+        """
+        self._sim = sim
+        n, (c, t, o) = sim.num_envs, [len(box) for box in sim.boxes]
+        self.cameras = _TeamTerms("camera", coefficients[0], reductions[0], (n, c))
+        self.targets = _TeamTerms("target", coefficients[1], reductions[1], (n, t))
+        teams = (self.cameras, self.targets)
+        soft = any(uses_soft_coverage(team.coefficients) for team in teams)
+        self._boundaries = allocate_boundaries(n * soft, c, o)
+        self._scores = allocate_scores(n, c, t, used=soft)
+
+    def write(
+        self, jobs: SmallInts, episode_id: Ints, camera_reward: Floats, target_reward: Floats
+    ) -> None:
+        """Write the rewards [N, C] and [N, T] of the frame that `jobs` [N] describes."""
+        world, sparse = self._sim.view.world, self._sim.params.sparse_reward
+        raw = (world.reward_delayed if sparse else world.reward_dense)[:, None]
+        if self.cameras.used or self.targets.used:
+            self.refresh(jobs)
+        for team, out, plain in (
+            (self.cameras, camera_reward, 0.0 - raw),  # not -0.0
+            (self.targets, target_reward, raw + 0.0),
+        ):
+            out[...] = team.rewards(episode_id, world.step, team.reduction) if team.used else plain
+
+    def refresh(self, jobs: SmallInts) -> None:
+        """Recompute the terms, and where `jobs` [N] is no step also free ranges."""
+        _write_batch(
+            jobs,
+            self._sim.params,
+            self._sim.tables,
+            self._boundaries,
+            self._scores,
+            self.cameras.terms,
+            self.targets.terms,
+        )
+
+    def add_information(self, info: Information, episode_id: Ints) -> None:
+        """Add terms, coefficients and rewards to the information."""
+        step = self._sim.view.world.step
+        self.cameras.add_information(info, episode_id, step)
+        self.targets.add_information(info, episode_id, step)

@@ -12,10 +12,11 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from camsim.kernels._jit import batch_kernel, device_fn, outlined_fn, row
-from camsim.kernels.geometry import DEG, wrap_deg
-from camsim.layout import C_X, C_Y, O_RADIUS, O_X, O_Y
-from camsim.state import Floats, Ints, SimParams, Tables
+from camsim.arrays import Floats, Ints
+from camsim.compiled.geometry import DEG, wrap_deg
+from camsim.compiled.jit import batch_kernel, device_fn, outlined_fn, row
+from camsim.state import SimParams, Tables
+from camsim.tables import C_X, C_Y, O_RADIUS, O_X, O_Y
 
 INNER, OUTER = 0, 1  # columns of `BoundaryTables.n_knots`
 ANGLE, LENGTH = 0, 1  # rows of `BoundaryTables.inner`

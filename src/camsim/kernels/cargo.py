@@ -1,8 +1,11 @@
 """Goals, freights, bounties, rewards, rates and the end of an episode (spec section 6)."""
 
-from camsim.kernels._jit import device_fn
-from camsim.kernels.rng import below
-from camsim.layout import (
+from camsim.arrays import Floats, Ints, Words
+from camsim.compiled.jit import device_fn
+from camsim.compiled.rng import below
+from camsim.layout import WAREHOUSE_HALF_WIDTH, WAREHOUSES
+from camsim.state import SimParams
+from camsim.tables import (
     T_BOUNTY,
     T_CAPACITY,
     T_DELIVERED,
@@ -27,10 +30,7 @@ from camsim.layout import (
     W_SUM_DELAYED,
     W_SUM_DENSE,
     W_TRANSPORT,
-    WAREHOUSE_HALF_WIDTH,
-    WAREHOUSES,
 )
-from camsim.state import Floats, Ints, SimParams, Words
 
 
 @device_fn

@@ -2,9 +2,12 @@
 
 import math
 
-from camsim.kernels._jit import device_fn
-from camsim.kernels.geometry import DEG, bearing_deg, fused_norm, wrap_deg
-from camsim.layout import (
+from camsim.arrays import Floats
+from camsim.compiled.geometry import DEG, bearing_deg, fused_norm, wrap_deg
+from camsim.compiled.jit import device_fn
+from camsim.layout import TERRAIN
+from camsim.state import SimParams
+from camsim.tables import (
     C_COS,
     C_COS_HALF,
     C_PHI,
@@ -22,9 +25,7 @@ from camsim.layout import (
     T_STEP,
     T_X,
     T_Y,
-    TERRAIN,
 )
-from camsim.state import Floats, SimParams
 
 
 @device_fn

@@ -3,10 +3,13 @@
 Writers put numbers into a flat buffer from offset `k` on: no views are made inside a kernel.
 """
 
-from camsim.kernels._jit import device_fn, outlined_fn
+from camsim.arrays import Floats
+from camsim.compiled.jit import device_fn, outlined_fn
+from camsim.compiled.rng import uniform
 from camsim.kernels.cargo import row_is_empty
-from camsim.kernels.rng import uniform
-from camsim.layout import (
+from camsim.layout import ENHANCED, RAW, SHARED, WAREHOUSE_HALF_WIDTH, WAREHOUSES
+from camsim.state import ObsBuffers, SimParams, Tables
+from camsim.tables import (
     C_COS,
     C_RADIUS,
     C_RANGE,
@@ -28,13 +31,7 @@ from camsim.layout import (
     T_X,
     T_Y,
     W_REMAINING,
-    WAREHOUSE_HALF_WIDTH,
-    WAREHOUSES,
 )
-from camsim.state import Floats, ObsBuffers, SimParams, Tables
-
-RAW, SHARED, ENHANCED = 0, 1, 2
-"""What a team's observations hold: each member's own view, the team's union, or everything."""
 
 
 @device_fn

@@ -2,7 +2,10 @@
 
 import math
 
-from camsim.kernels._jit import device_fn, outlined_fn
+from camsim.arrays import Floats, Ints, Words
+from camsim.compiled.geometry import bearing_deg, wrap_deg
+from camsim.compiled.jit import device_fn, outlined_fn
+from camsim.compiled.rng import below, uniform, uniform_between
 from camsim.kernels.cargo import (
     assign_goals,
     draw_destination,
@@ -10,11 +13,11 @@ from camsim.kernels.cargo import (
     refresh_rates,
     row_is_empty,
 )
-from camsim.kernels.geometry import bearing_deg, wrap_deg
 from camsim.kernels.motion import refresh_pose
-from camsim.kernels.rng import below, uniform, uniform_between
 from camsim.kernels.vision import see_fixed, see_targets
-from camsim.layout import (
+from camsim.layout import TERRAIN, WAREHOUSE_HALF_WIDTH, WAREHOUSES
+from camsim.state import SimParams, StartBoxes, Tables
+from camsim.tables import (
     C_PHI,
     C_RADIUS,
     C_RANGE,
@@ -38,7 +41,6 @@ from camsim.layout import (
     T_TRACKED_STEPS,
     T_X,
     T_Y,
-    TERRAIN,
     W_AWAITING,
     W_DELIVERED,
     W_DONE,
@@ -48,10 +50,7 @@ from camsim.layout import (
     W_STEP,
     W_SUM_DELAYED,
     W_SUM_DENSE,
-    WAREHOUSE_HALF_WIDTH,
-    WAREHOUSES,
 )
-from camsim.state import Floats, Ints, SimParams, StartBoxes, Tables, Words
 
 MAX_TRIES = 500
 _KEEP_OUT = 0.75 * WAREHOUSE_HALF_WIDTH  # radius of the discs around warehouses

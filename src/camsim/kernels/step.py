@@ -2,13 +2,15 @@
 
 import numba
 
-from camsim.kernels._jit import batch_kernel, device_fn, row
+from camsim.arrays import Bools, Floats, Ints
+from camsim.compiled.jit import batch_kernel, device_fn, row
 from camsim.kernels.cargo import advance_clock, refresh_rates, settle
 from camsim.kernels.motion import move_cameras, move_targets, refresh_pose
-from camsim.kernels.observe import RAW, observe, write_target_obs
+from camsim.kernels.observe import observe, write_target_obs
 from camsim.kernels.reset import reset_one
 from camsim.kernels.vision import see_cameras, see_fixed, see_from_targets, see_targets
-from camsim.state import Bools, Floats, Ints, ObsBuffers, SimParams, StartBoxes, Tables
+from camsim.layout import RAW
+from camsim.state import ObsBuffers, SimParams, StartBoxes, Tables
 
 
 @device_fn

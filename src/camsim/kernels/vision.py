@@ -2,10 +2,12 @@
 
 import math
 
-from camsim.kernels._jit import device_fn, outlined_fn
-from camsim.kernels.geometry import angle_between_deg, bearing_deg, ray_blocked
-from camsim.kernels.rng import uniform
-from camsim.layout import (
+from camsim.arrays import Bools, Floats
+from camsim.compiled.geometry import angle_between_deg, bearing_deg, ray_blocked
+from camsim.compiled.jit import device_fn, outlined_fn
+from camsim.compiled.rng import uniform
+from camsim.state import SimParams, Tables
+from camsim.tables import (
     C_COS,
     C_COS_HALF,
     C_PHI,
@@ -22,7 +24,6 @@ from camsim.layout import (
     T_X,
     T_Y,
 )
-from camsim.state import Bools, Floats, SimParams, Tables
 
 _TIE = 1e-9  # relative: closer than this to the sector's edge, the exact angles decide
 

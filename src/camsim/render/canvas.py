@@ -6,10 +6,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from camsim.arrays import Floats
 from camsim.layout import TERRAIN, WAREHOUSE_HALF_WIDTH, WAREHOUSES
 from camsim.render import theme
 from camsim.render.errors import MissingExtraError
-from camsim.state import Floats
 
 try:
     from PIL import Image, ImageDraw, ImageFont

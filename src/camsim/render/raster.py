@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from camsim.arrays import Floats
 from camsim.layout import TERRAIN, WAREHOUSES
 from camsim.render import theme
 from camsim.render.canvas import Canvas
 from camsim.render.record import FrameRecord
 from camsim.render.sectors import field_of_view, sector
-from camsim.state import Floats
 
 __all__ = ["draw_frame", "draw_frames"]
 

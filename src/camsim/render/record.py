@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from camsim.arrays import Bools, Floats, Ints
 from camsim.files import atomic_writer
 from camsim.sim import BatchSim
-from camsim.state import Bools, Floats, Ints
 
 __all__ = ["EpisodeRecord", "FrameRecord", "record_frame"]
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from camsim.arrays import Floats
 from camsim.files import atomic_writer
 from camsim.layout import WAREHOUSES
 from camsim.render import theme
 from camsim.render.canvas import Canvas, Image
-from camsim.scenario import Scenario
-from camsim.state import Floats
+from camsim.scenario.schema import Scenario
 
 __all__ = ["draw_scenario", "picture_of_scenario", "save_picture"]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from camsim.state import Floats
+from camsim.arrays import Floats
 
 __all__ = ["field_of_view", "sector"]
 

@@ -1,0 +1,1 @@
+"""What a camera may choose, and how a choice becomes pan and zoom."""

@@ -1,0 +1,97 @@
+"""What a camera can do, when it may, and how an action becomes pan and zoom (spec 12 and 9.6).
+
+A catalogue lists the U actions: sets of targets and directions to look in, or a grid of moves. One
+rule turns an action into a wanted pose (aim) and into one frame's camera action (execute).
+"""
+
+import math
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from camsim.arrays import Bools, Floats, Ints
+from camsim.envs.discrete_actions import camera_grid
+
+UPSTREAM, LEAD = 0, 1
+EXECUTORS = {"upstream": UPSTREAM, "lead": LEAD}
+"""How a camera aims: MATE's rule (centroid, incentre zoom), or ahead with the widest view."""
+GRID = 2
+"""Executor of a catalogue of moves, which aims at nothing."""
+
+MAX_ACTIONS = 65536
+
+LOOK_BEARINGS = 8  # directions of look actions, counted from the camera's own forward
+LOOK_VIEWS_DEG = (55.0, 110.0, 34.0)  # viewing angles of look actions, all directions of each
+
+
+class Catalogue(NamedTuple):
+    """The actions of a camera."""
+
+    members: Ints  # [U, M] selected targets, padded with -1
+    look: Ints  # [U] -1, or the number of a look action
+    moves: Floats  # [U, 2] shares of the largest turn and zoom, zero unless the executor is GRID
+    move_frames: int  # how long a move is held
+
+
+def make_catalogue(
+    n_targets: int, *, multi_selection: bool, max_selected: int, look_options: int
+) -> Catalogue:
+    """Return the actions of a camera among `n_targets`.
+
+    Single selection: every target, then "nothing" (MATE's order, spec 12.1). Multi with
+    `max_selected` >= T: all 2^T subsets in MATE's flattening (spec 12.5). Otherwise all sets of 1
+    to `max_selected` targets, so that the number grows as a power and not exponentially, then
+    "nothing" if there is no look action to fall back on. Look actions come last.
+
+    Raises:
+        ValueError: more than 65,536 actions, or more look actions than there are directions.
+    """
+    known_looks = LOOK_BEARINGS * len(LOOK_VIEWS_DEG)
+    if not 0 <= look_options <= known_looks:
+        raise ValueError(f"look_options = {look_options}; expected 0 to {known_looks}")
+    if not multi_selection:
+        sets: list[tuple[int, ...]] = [(t,) for t in range(n_targets)] + [()]
+    elif max_selected >= n_targets:
+        if n_targets > 16:
+            raise ValueError(
+                f"max_selected = {max_selected} of {n_targets} targets gives 2^{n_targets} actions;"
+                " expected a smaller max_selected"
+            )
+        sets = [
+            tuple(t for t in range(n_targets) if index >> (n_targets - 1 - t) & 1)
+            for index in range(2**n_targets)
+        ]
+    else:
+        sizes = range(1, max_selected + 1)
+        sets = [chosen for size in sizes for chosen in combinations(range(n_targets), size)]
+        if look_options == 0:
+            sets.append(())
+    n_actions = len(sets) + look_options
+    if n_actions > MAX_ACTIONS:
+        raise ValueError(f"{n_actions} selectable actions; expected at most {MAX_ACTIONS}")
+    members = np.full((n_actions, max(1, *(len(chosen) for chosen in sets))), -1, np.int64)
+    for u, chosen in enumerate(sets):
+        members[u, : len(chosen)] = chosen
+    look = np.full(n_actions, -1, np.int64)
+    look[len(sets) :] = np.arange(look_options)
+    return Catalogue(members, look, np.zeros((n_actions, 2)), 0)
+
+
+def make_moves(levels: int, move_frames: int) -> Catalogue:
+    """Return the levels**2 moves of MATE's discrete camera (spec 9.6), held for `move_frames`.
+
+    Raises:
+        ValueError: levels is even, below 3, or gives more than 65,536 moves.
+    """
+    if levels * levels > MAX_ACTIONS:
+        raise ValueError(f"action levels = {levels}; expected at most {math.isqrt(MAX_ACTIONS)}")
+    moves = camera_grid(levels)
+    members = np.full((len(moves), 1), -1, np.int64)
+    return Catalogue(members, members[:, 0].copy(), moves, move_frames)
+
+
+def selection_bits(catalogue: Catalogue, n_targets: int) -> Bools:
+    """Return the targets that each action selects, [U, T]."""
+    bits: Bools = (catalogue.members[:, :, None] == np.arange(n_targets)).any(axis=1)
+    return bits

@@ -1,0 +1,241 @@
+"""From a chosen action to pan and zoom: the wanted pose (aim), one frame's motion (execute).
+
+Also which actions may be chosen, since that depends on what one view can hold (spec 12 and 9.6).
+"""
+
+import math
+
+from camcontrol.control.action_set import (
+    GRID,
+    LEAD,
+    LOOK_BEARINGS,
+    LOOK_VIEWS_DEG,
+    UPSTREAM,
+    Catalogue,
+)
+from camcontrol.control.pointing_offset import lean
+from camcontrol.tracking.track import (
+    B_BEARING,
+    B_DISTANCE,
+    B_KNOWN,
+    B_VX,
+    B_VY,
+    B_X,
+    B_Y,
+    P_AREA,
+    P_INWARD,
+    P_MAX_RANGE,
+    P_PHI,
+    P_THETA,
+    P_TURN,
+    P_X,
+    P_Y,
+    P_ZOOM,
+)
+from camsim.arrays import Floats, Ints
+from camsim.compiled.geometry import bearing_deg, wrap_deg, zoom_for_distance_deg
+from camsim.compiled.jit import device_fn, outlined_fn
+
+LEAD_FRAMES = 3  # how far ahead of its targets the executor `lead` aims
+_RANGE_SHARE, _RANGE_MARGIN = 1.08, 30.0  # how far past the farthest target the view must reach
+_FIT_MARGIN_DEG = 2.0
+_LEAN_MARGIN_DEG = 14.0  # a chosen target stays so far from the edge of a view that leans
+_LOOK_LEAN_DEG = 20.0  # how far a look may lean
+
+
+@outlined_fn
+def _aim_upstream(
+    pose: Floats, belief: Floats, members: Ints, i: int, c: int, u: int
+) -> tuple[float, float, float]:
+    """MATE's rule: turn to the centroid of the chosen targets it knows, zoom to the incentre."""
+    n, x, y = 0, 0.0, 0.0
+    for m in range(members.shape[1]):
+        t = members[u, m]
+        if t >= 0 and belief[i, c, t, B_KNOWN] > 0.0:
+            n += 1
+            x += belief[i, c, t, B_X]
+            y += belief[i, c, t, B_Y]
+    if n == 0:
+        return -1.0, 0.0, 0.0
+    dx, dy = x / n - pose[i, c, P_X], y / n - pose[i, c, P_Y]
+    area, max_range = pose[i, c, P_AREA], pose[i, c, P_MAX_RANGE]
+    theta_min = area / (max_range * max_range)
+    theta = zoom_for_distance_deg(math.sqrt(dx * dx + dy * dy), theta_min, max_range, area)
+    return 0.0, bearing_deg(dx, dy), theta
+
+
+@device_fn
+def widest_view(pose: Floats, i: int, c: int, distance: float) -> float:
+    """Return the widest viewing angle of camera c, degrees, that reaches well past `distance`."""
+    area, max_range = pose[i, c, P_AREA], pose[i, c, P_MAX_RANGE]
+    reach = _RANGE_SHARE * distance + _RANGE_MARGIN
+    return float(min(max(area / (reach * reach), area / (max_range * max_range)), 180.0))
+
+
+@outlined_fn
+def _aim_lead(
+    pose: Floats, belief: Floats, members: Ints, i: int, c: int, u: int
+) -> tuple[float, float, float]:
+    """Aim ahead at the bisector of the chosen targets, with the widest view that still reaches."""
+    first, low, high, farthest, n = 0.0, 0.0, 0.0, 0.0, 0
+    for m in range(members.shape[1]):
+        t = members[u, m]
+        if t < 0 or belief[i, c, t, B_KNOWN] == 0.0:
+            continue
+        dx = belief[i, c, t, B_X] + LEAD_FRAMES * belief[i, c, t, B_VX] - pose[i, c, P_X]
+        dy = belief[i, c, t, B_Y] + LEAD_FRAMES * belief[i, c, t, B_VY] - pose[i, c, P_Y]
+        bearing = bearing_deg(dx, dy)
+        farthest = max(farthest, math.sqrt(dx * dx + dy * dy), belief[i, c, t, B_DISTANCE])
+        if n == 0:
+            first = bearing
+        else:
+            offset = wrap_deg(bearing - first)
+            low, high = min(low, offset), max(high, offset)
+        n += 1
+    if n == 0:
+        return -1.0, 0.0, 0.0
+    theta = widest_view(pose, i, c, farthest)
+    return high - low, wrap_deg(first + 0.5 * (low + high)), theta
+
+
+@device_fn
+def look_pose(forward: float, look: int) -> tuple[float, float]:
+    """Return bearing, not wrapped, and viewing angle of a look, degrees.
+
+    `forward`: bearing of the terrain's centre from the camera.
+    """
+    bearing = forward + (look % LOOK_BEARINGS) * (360.0 / LOOK_BEARINGS)
+    return bearing, LOOK_VIEWS_DEG[look // LOOK_BEARINGS]
+
+
+@outlined_fn
+def _pose_after(
+    catalogue: Catalogue, pose: Floats, where: tuple[int, int], u: int
+) -> tuple[float, float]:
+    """Return orientation and viewing angle (degrees) after move u has been held (spec 4.1)."""
+    i, c = where
+    turn = catalogue.moves[u, 0] * pose[i, c, P_TURN] * catalogue.move_frames
+    zoom = catalogue.moves[u, 1] * pose[i, c, P_ZOOM] * catalogue.move_frames
+    theta_min = pose[i, c, P_AREA] / (pose[i, c, P_MAX_RANGE] * pose[i, c, P_MAX_RANGE])
+    theta = min(max(pose[i, c, P_THETA] + zoom, theta_min), 180.0)
+    return wrap_deg(pose[i, c, P_PHI] + turn), theta
+
+
+@outlined_fn
+def _aim(
+    executor: int,
+    catalogue: Catalogue,
+    pose: Floats,
+    belief: Floats,
+    where: tuple[int, int],
+    u: int,
+) -> tuple[float, float, float]:
+    """Return the same as `aim`, without leaning."""
+    i, c = where
+    if executor == GRID:
+        phi, theta = _pose_after(catalogue, pose, where, u)
+        return 0.0, phi, theta
+    look = catalogue.look[u]
+    if look >= 0:
+        bearing, view = look_pose(pose[i, c, P_INWARD], look)
+        return 0.0, wrap_deg(bearing), view
+    if executor == UPSTREAM:
+        return _aim_upstream(pose, belief, catalogue.members, i, c, u)
+    return _aim_lead(pose, belief, catalogue.members, i, c, u)
+
+
+@device_fn
+def aim(
+    executor: int,
+    catalogue: Catalogue,
+    pose: Floats,
+    belief: Floats,
+    particles: Floats,
+    where: tuple[int, int],
+    u: int,
+) -> tuple[float, float, float]:
+    """Return what action u wants: angular spread of its targets, orientation, viewing angle.
+
+    All in degrees. The spread is -1 where there is nothing to aim at. A move wants the pose that it
+    leads to. With a particle belief the executor `lead` leans to where more targets are expected,
+    as far as its own stay well inside.
+    """
+    spread, phi, theta = _aim(executor, catalogue, pose, belief, where, u)
+    if particles.ndim == 5:  # decided when compiling
+        slack = 0.5 * (theta - spread) - _LEAN_MARGIN_DEG
+        if catalogue.look[u] >= 0:
+            slack = _LOOK_LEAN_DEG
+        if executor == LEAD and spread >= 0.0 and slack > 0.0:
+            i, c = where
+            view = (phi, theta, math.sqrt(pose[i, c, P_AREA] / theta))
+            turn = lean(pose, particles, where, catalogue.members[u], view, slack)
+            phi = wrap_deg(phi + turn)
+    return spread, phi, theta
+
+
+@outlined_fn
+def execute(
+    executor: int,
+    catalogue: Catalogue,
+    pose: Floats,
+    belief: Floats,
+    particles: Floats,
+    where: tuple[int, int],
+    u: int,
+    action: Floats,
+) -> None:
+    """Write camera c's action [N, C, 2] (degrees) for one frame of action u (spec 12.2, 9.6).
+
+    With nothing to aim at the camera scans clockwise and zooms in.
+    """
+    i, c = where
+    turn_limit, zoom_limit = pose[i, c, P_TURN], pose[i, c, P_ZOOM]
+    if executor == GRID:
+        action[i, c, 0] = catalogue.moves[u, 0] * turn_limit
+        action[i, c, 1] = catalogue.moves[u, 1] * zoom_limit
+        return
+    spread, phi, theta = aim(executor, catalogue, pose, belief, particles, where, u)
+    turn, zoom = -turn_limit, -zoom_limit
+    if spread >= 0.0:
+        turn = min(max(wrap_deg(phi - pose[i, c, P_PHI]), -turn_limit), turn_limit)
+        zoom = min(max(theta - pose[i, c, P_THETA], -zoom_limit), zoom_limit)
+    action[i, c, 0] = turn
+    action[i, c, 1] = zoom
+
+
+@outlined_fn
+def available(
+    executor: int,
+    catalogue: Catalogue,
+    pose: Floats,
+    belief: Floats,
+    where: tuple[int, int],
+    u: int,
+) -> bool:
+    """Tell whether action u may be selected: all its targets known, and together in one view.
+
+    MATE's executor has no second condition (spec 12.1). "Nothing", looks and moves always may.
+    """
+    i, c = where
+    n = 0
+    for m in range(catalogue.members.shape[1]):
+        t = catalogue.members[u, m]
+        if t >= 0:
+            n += 1
+            if belief[i, c, t, B_KNOWN] == 0.0:
+                return False
+    if executor == UPSTREAM or n < 2:
+        return True
+    spread, _, theta = _aim(executor, catalogue, pose, belief, where, u)
+    return spread + _FIT_MARGIN_DEG <= theta
+
+
+@device_fn
+def in_view(
+    belief: Floats, where: tuple[int, int], t: int, phi: float, theta: float, reach: float
+) -> bool:
+    """Tell whether the estimate of target t would lie in a view of that pose (degrees, units)."""
+    i, c = where
+    if belief[i, c, t, B_KNOWN] == 0.0 or belief[i, c, t, B_DISTANCE] > reach:
+        return False
+    return 2.0 * abs(wrap_deg(belief[i, c, t, B_BEARING] - phi)) <= theta

@@ -1,0 +1,434 @@
+"""One decision of all environments: frames under a held selection, then what the learner sees."""
+
+from typing import NamedTuple
+
+import numba
+
+from camcontrol.control.action_set import Catalogue
+from camcontrol.control.controller import execute
+from camcontrol.features.track_features import write_features
+from camcontrol.tracking.particle_filter import clear_clouds, update_clouds
+from camcontrol.tracking.track import clear_belief, update_belief, update_looks
+from camsim.arrays import Bools, Floats, Ints, Singles, Words
+from camsim.compiled.jit import batch_kernel, device_fn, outlined_fn, row
+from camsim.envs.episode import REWARD_SUM, SELECTED, VALID_SELECTED, clear_episode, count_frame
+from camsim.kernels.boundary import BoundaryTables, trace_boundaries
+from camsim.kernels.observe import write_state
+from camsim.kernels.reset import reset_one
+from camsim.kernels.reward_terms import CAMERA_TERMS
+from camsim.kernels.soft_coverage import mean_camera_score
+from camsim.kernels.step import observe_one, step_one
+from camsim.layout import SHARED
+from camsim.scripted.spec import TargetRules
+from camsim.scripted.targets.dispatch import TargetMemory, act_targets, reset_targets
+from camsim.state import ObsBuffers, SimParams, StartBoxes, Tables
+from camsim.tables import (
+    T_TRACKED,
+    W_AWAITING,
+    W_COVERAGE,
+    W_DONE,
+    W_REAL_COVERAGE,
+    W_REWARD_DELAYED,
+    W_REWARD_DENSE,
+    W_STEP,
+    W_TRANSPORT,
+)
+
+GAP_SCALE = 50.0
+"""Uncovered frames after which finding a target again earns the full exploration bonus."""
+
+
+class Rules(NamedTuple):
+    """Constants of a selection environment."""
+
+    fast_interval: int  # frames under one selection
+    executor: int  # camcontrol.control.action_set.EXECUTORS, or GRID
+    memory_frames: int  # how long an unseen target stays known
+    mode: int  # camsim.sim.OBSERVATION_MODES
+    gamma: float  # discount per frame inside a decision
+
+
+class Minds(NamedTuple):
+    """What cameras carry from frame to frame, and the episode's accounts."""
+
+    pose: Floats  # [N, C, POSE_COLUMNS]
+    belief: Floats  # [N, C, T, BELIEF_COLUMNS]
+    looks: Floats  # [N, C, N_SECTORS]
+    particles: Floats  # this and the next two: camcontrol.tracking.motion_models.Clouds
+    origins: Floats
+    stream: Words
+    gaps: Floats  # [N, T] frames since each target was last covered
+    episode: Floats  # [N, K] running statistics, layout.EPISODE_COLUMNS
+
+
+class Outputs(NamedTuple):
+    """What a decision returns; see `camcontrol.selection_env.EnvOutput`."""
+
+    obs: Singles  # [N, C, D]
+    state: Singles  # [N, S]
+    avail_actions: Bools  # [N, C, U]
+    scalars: Floats  # [N, OUTPUT_COLUMNS]
+    episode: Floats  # [N, K] of an episode that ended in this decision
+    credit: Floats  # [N, C]
+
+
+class Scratch(NamedTuple):
+    """Preallocated work arrays and constant tables."""
+
+    camera_action: Floats  # [N, C, 2]
+    target_action: Floats  # [N, T, 2]
+    order: Ints  # [N, .] permutations at a reset
+    no_goal: Ints  # [0, T]
+    coefficients: Floats  # [7] of the reward terms, in REWARD_TERMS order
+    state_scale: Floats  # [S] factors of the rescaled global state
+    state_shift: Floats  # [S] subtracted before
+    inner: Floats  # this and the next three: fields of `BoundaryTables`
+    outer: Floats
+    n_knots: Ints
+    knot_at_degree: Ints
+    scores: Floats  # [N, C, T] soft coverage; these five have one axis only if it earns nothing
+
+
+REWARD_TERMS = CAMERA_TERMS
+"""MATE's auxiliary camera reward terms (spec 9.8), reduced by mean over cameras."""
+
+# Columns of `Outputs.scalars`.
+X_REWARD, X_COVERAGE, X_INITIAL_COVERAGE, X_BONUS = 0, 1, 2, 3
+X_TERMINATED, X_TRUNCATED, X_FRAMES = 4, 5, 6
+OUTPUT_COLUMNS = 7
+
+
+Opponent = tuple[TargetRules, TargetMemory]
+
+
+@device_fn
+def _boundaries(scratch: Scratch) -> BoundaryTables:
+    """Return the boundary tables as one record: kernels take no record within a record."""
+    return BoundaryTables(scratch.inner, scratch.outer, scratch.n_knots, scratch.knot_at_degree)
+
+
+@device_fn
+def _trace(
+    i: int, params: SimParams, s: Tables, boundaries: BoundaryTables, scores: Floats
+) -> None:
+    """Trace the cameras' boundaries if soft coverage earns something."""
+    if scores.ndim == 3:  # decided when compiling: without it the kernel is as if it did not exist
+        trace_boundaries(i, params, s, boundaries)
+
+
+@device_fn
+def _soft_coverage(i: int, s: Tables, boundaries: BoundaryTables, scores: Floats) -> float:
+    """Return the mean soft coverage score of the cameras, 0 if it earns nothing."""
+    if scores.ndim == 3:  # decided when compiling
+        return mean_camera_score(i, s, boundaries, scores)
+    return 0.0
+
+
+@device_fn
+def _frame_reward(i: int, params: SimParams, s: Tables, scratch: Scratch) -> float:
+    """Return the weighted reward terms of the frame, averaged over cameras."""
+    world, coefficients = s.world, scratch.coefficients
+    n_seen = 0.0
+    for c in range(s.cameras.shape[1]):
+        for t in range(s.targets.shape[1]):
+            n_seen += s.camera_target[i, c, t]
+    raw = -world[i, W_REWARD_DELAYED if params.sparse_reward else W_REWARD_DENSE]
+    reward = coefficients[0] * raw
+    reward += coefficients[1] * world[i, W_COVERAGE]
+    reward += coefficients[2] * world[i, W_REAL_COVERAGE]
+    reward += coefficients[3] * world[i, W_TRANSPORT]
+    reward += coefficients[4] * _soft_coverage(i, s, _boundaries(scratch), scratch.scores)
+    reward += coefficients[5] * n_seen / max(s.cameras.shape[1], 1)
+    return float(reward + coefficients[6])
+
+
+@device_fn
+def _add_credit(i: int, s: Tables, discount: float, credit: Floats) -> None:
+    """Add to every camera's credit the share of targets that it alone has in view."""
+    n_targets = s.targets.shape[1]
+    for t in range(n_targets):
+        n_seeing, seeing = 0, 0
+        for c in range(s.cameras.shape[1]):
+            if s.camera_target[i, c, t] > 0.0:
+                n_seeing += 1
+                seeing = c
+        if n_seeing == 1:
+            credit[i, seeing] += discount / n_targets
+
+
+@device_fn
+def _found(i: int, s: Tables, gaps: Floats) -> float:
+    """Return the unweighted exploration bonus of the frame and count the gaps on."""
+    n_targets = s.targets.shape[1]
+    bonus = 0.0
+    for t in range(n_targets):
+        if s.targets[i, t, T_TRACKED] > 0.0:
+            bonus += min(float(gaps[i, t]), GAP_SCALE) / GAP_SCALE
+            gaps[i, t] = 0.0
+        else:
+            gaps[i, t] += 1.0
+    return float(bonus / n_targets)
+
+
+@device_fn
+def _count_selections(i: int, s: Tables, members: Ints, actions: Ints, episode: Floats) -> None:
+    """Count selected targets, and those in the selecting camera's view after the frame (12.4)."""
+    for c in range(s.cameras.shape[1]):
+        u = actions[i, c]
+        for m in range(members.shape[1]):
+            t = members[u, m]
+            if t >= 0:
+                episode[i, SELECTED] += 1.0
+                episode[i, VALID_SELECTED] += s.camera_target[i, c, t]
+
+
+@device_fn
+def _perceive(i: int, rules: Rules, s: Tables, camera_obs: Floats, minds: Minds) -> None:
+    """Let every camera take in its newest observation."""
+    n_cameras = s.cameras.shape[1]
+    size = len(camera_obs) // (len(s.rng) * n_cameras)
+    for c in range(n_cameras):
+        k = (i * n_cameras + c) * size
+        update_belief(camera_obs, k, minds.pose, minds.belief, (i, c), rules.memory_frames)
+        update_looks(minds.pose, minds.looks, i, c)
+        update_clouds(
+            camera_obs,
+            k,
+            minds.pose,
+            minds.belief,
+            minds.particles,
+            minds.origins,
+            minds.stream,
+            (i, c),
+            rules.mode == SHARED,
+        )
+
+
+@device_fn
+def _frame(
+    i: int,
+    params: SimParams,
+    rules: Rules,
+    catalogue: Catalogue,
+    s: Tables,
+    minds: Minds,
+    opponent: Opponent,
+    scratch: Scratch,
+    buffers: ObsBuffers,
+    actions: Ints,
+) -> None:
+    """Advance environment i by one frame under the selections in `actions`."""
+    for c in range(s.cameras.shape[1]):
+        u = actions[i, c]
+        execute(
+            rules.executor,
+            catalogue,
+            minds.pose,
+            minds.belief,
+            minds.particles,
+            (i, c),
+            u,
+            scratch.camera_action,
+        )
+    act_targets(i, opponent[0], params, s, opponent[1], scratch.target_action)
+    step_one(i, params, s, scratch.camera_action, scratch.target_action, scratch.no_goal)
+    observe_one(i, params, s, buffers, rules.mode, False)
+    _perceive(i, rules, s, buffers.camera_obs, minds)
+
+
+@outlined_fn
+def begin_one(
+    i: int,
+    params: SimParams,
+    rules: Rules,
+    boxes: StartBoxes,
+    s: Tables,
+    minds: Minds,
+    opponent: Opponent,
+    scratch: Scratch,
+    buffers: ObsBuffers,
+) -> None:
+    """Start an episode: world, observations, and everybody's memory."""
+    reset_one(i, params, boxes, s, scratch.order)
+    _trace(i, params, s, _boundaries(scratch), scratch.scores)
+    reset_targets(i, opponent[0], s, opponent[1])
+    observe_one(i, params, s, buffers, rules.mode, True)
+    for c in range(s.cameras.shape[1]):
+        clear_belief(minds.belief, minds.looks, i, c)
+        clear_clouds(minds.particles, minds.stream, i, c)
+    _perceive(i, rules, s, buffers.camera_obs, minds)
+    for t in range(s.targets.shape[1]):
+        gaps = 0.0 if s.targets[i, t, T_TRACKED] > 0.0 else 1.0
+        minds.gaps[i, t] = gaps
+    clear_episode(i, minds.episode)
+
+
+@outlined_fn
+def show_one(
+    i: int,
+    params: SimParams,
+    rules: Rules,
+    catalogue: Catalogue,
+    s: Tables,
+    minds: Minds,
+    scratch: Scratch,
+    buffers: ObsBuffers,
+    out: Outputs,
+) -> None:
+    """Write what the learner sees of environment i: features, masks, rescaled global state."""
+    n_cameras = s.cameras.shape[1]
+    size = len(buffers.camera_obs) // (len(s.rng) * n_cameras)
+    memory = (minds.pose, minds.belief, minds.looks)
+    for c in range(n_cameras):
+        write_features(
+            rules.executor,
+            catalogue,
+            buffers.camera_obs,
+            (i * n_cameras + c) * size,
+            memory,
+            minds.particles,
+            minds.origins,
+            (i, c),
+            s.world[i, W_STEP],
+            out.obs,
+            out.avail_actions,
+        )
+    write_state(i, params, s, buffers.state)
+    n_numbers = out.state.shape[1]
+    for n in range(n_numbers):
+        value = buffers.state[i * n_numbers + n] - scratch.state_shift[n]
+        out.state[i, n] = value * scratch.state_scale[n]
+    out.scalars[i, X_INITIAL_COVERAGE] = s.world[i, W_COVERAGE]
+
+
+@device_fn
+def _run_frames(
+    i: int,
+    params: SimParams,
+    rules: Rules,
+    catalogue: Catalogue,
+    s: Tables,
+    minds: Minds,
+    opponent: Opponent,
+    scratch: Scratch,
+    buffers: ObsBuffers,
+    actions: Ints,
+    scalars: Floats,
+    credit: Floats,
+) -> None:
+    """Run the frames of one decision and add up what they earn."""
+    for n in range(OUTPUT_COLUMNS):
+        scalars[i, n] = 0.0
+    for c in range(credit.shape[1]):
+        credit[i, c] = 0.0
+    discount = 1.0
+    for _ in range(rules.fast_interval):
+        _frame(i, params, rules, catalogue, s, minds, opponent, scratch, buffers, actions)
+        reward = _frame_reward(i, params, s, scratch)
+        scalars[i, X_REWARD] += discount * reward
+        _add_credit(i, s, discount, credit)
+        scalars[i, X_BONUS] += discount * _found(i, s, minds.gaps)
+        scalars[i, X_FRAMES] += 1.0
+        discount *= rules.gamma
+        minds.episode[i, REWARD_SUM] += reward
+        count_frame(i, s.world, params.sparse_reward, minds.episode)
+        _count_selections(i, s, catalogue.members, actions, minds.episode)
+        if s.world[i, W_DONE] > 0.0:
+            break
+    scalars[i, X_COVERAGE] = s.world[i, W_COVERAGE]
+
+
+@device_fn
+def _note_end(i: int, s: Tables, minds: Minds, out: Outputs) -> None:
+    """Say how the episode ended and hand over its statistics."""
+    waiting = False
+    for w in range(4):
+        waiting = waiting or s.world[i, W_AWAITING + w] > 0.0
+    out.scalars[i, X_TRUNCATED if waiting else X_TERMINATED] = 1.0
+    for n in range(minds.episode.shape[1]):
+        out.episode[i, n] = minds.episode[i, n]
+
+
+@device_fn
+def _run_one(
+    i: int,
+    job: int,
+    params: SimParams,
+    rules: Rules,
+    catalogue: Catalogue,
+    boxes: StartBoxes,
+    s: Tables,
+    minds: Minds,
+    opponent: Opponent,
+    scratch: Scratch,
+    buffers: ObsBuffers,
+    actions: Ints,
+    out: Outputs,
+) -> None:
+    begin = job == BEGIN
+    if begin:
+        for n in range(OUTPUT_COLUMNS):
+            out.scalars[i, n] = 0.0
+        for c in range(out.credit.shape[1]):
+            out.credit[i, c] = 0.0
+    else:
+        _run_frames(
+            i,
+            params,
+            rules,
+            catalogue,
+            s,
+            minds,
+            opponent,
+            scratch,
+            buffers,
+            actions,
+            out.scalars,
+            out.credit,
+        )
+        begin = job == DECIDE and s.world[i, W_DONE] > 0.0
+        if begin:
+            _note_end(i, s, minds, out)
+    if begin:
+        begin_one(i, params, rules, boxes, s, minds, opponent, scratch, buffers)
+    if job != FRAMES:
+        show_one(i, params, rules, catalogue, s, minds, scratch, buffers, out)
+
+
+BEGIN, DECIDE, FRAMES = 0, 1, 2
+"""Jobs of `run_batch`: start episodes; run a decision; run its frames only."""
+
+
+@batch_kernel
+def run_batch(
+    job: int,
+    params: SimParams,
+    rules: Rules,
+    catalogue: Catalogue,
+    boxes: StartBoxes,
+    s: Tables,
+    minds: Minds,
+    target_rules: TargetRules,
+    target_memory: TargetMemory,
+    scratch: Scratch,
+    buffers: ObsBuffers,
+    actions: Ints,
+    out: Outputs,
+) -> None:
+    """Do one job in every environment. One kernel for all: compiling takes a minute each."""
+    for i in numba.prange(len(s.rng)):
+        _run_one(
+            row(i),
+            job,
+            params,
+            rules,
+            catalogue,
+            boxes,
+            s,
+            minds,
+            (target_rules, target_memory),
+            scratch,
+            buffers,
+            actions,
+            out,
+        )

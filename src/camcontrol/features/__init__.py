@@ -1,0 +1,1 @@
+"""What the learner sees of a camera's knowledge."""

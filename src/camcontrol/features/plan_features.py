@@ -1,0 +1,102 @@
+"""What looking ahead adds to the learner's observation of every action."""
+
+import numpy as np
+
+from camcontrol.control.action_set import Catalogue
+from camcontrol.features.layout import FeatureLayout
+from camcontrol.planning.common_view import TeamViews, allocate_team_views, view_teams
+from camcontrol.planning.joint_plan import LOOKAHEAD_OPTION_FEATURES
+from camcontrol.planning.planner import Lookahead, Memories, PlannerOptions
+from camsim.arrays import Bools, Floats, Ints, Singles
+
+FEATURE_OPTIONS = PlannerOptions(horizon=25, futures=3, second_actions=8)
+"""Of the features of learned cameras, which must be cheap."""
+
+
+class FeatureLookahead:
+    """The learner's observations with what looking ahead adds to every action's row.
+
+    Cameras with a view of their own plan alone. Where all know the same, they plan together, once.
+    Else each plans for the whole team by what it knows itself (camcontrol.planning.common_view).
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        sizes: tuple[int, int, int],
+        layout: FeatureLayout,
+        *,
+        joint: bool,
+        viewers: Ints | None = None,
+    ) -> None:
+        """Allocate tables and observations.
+
+        Args:
+            catalogue: the U actions of a camera.
+            sizes: numbers of environments N, cameras C and targets T.
+            layout: of the whole observation.
+            joint: cameras plan together.
+            viewers: [V, 2] environment and camera of all that plan for their team by themselves, if
+                joint; None: all know the same.
+        """
+        n, c, t = sizes
+        self._catalogue = catalogue
+        self._viewers = viewers if joint else None
+        n_teams = n if self._viewers is None else len(self._viewers)
+        self._lookahead = Lookahead(
+            catalogue,
+            (n_teams, c, t),
+            FEATURE_OPTIONS,
+            joint=joint,
+            by_target=layout.n_target_shares > 0,
+        )
+        added = LOOKAHEAD_OPTION_FEATURES + layout.n_target_shares
+        self._views: TeamViews | None = None
+        self.base_layout = layout._replace(
+            option_size=layout.option_size - added, plan_gain=-1, n_target_shares=0
+        )
+        self.obs = np.zeros((n, c, layout.size), np.float32)
+        """[N, C, D]"""
+
+        self._start = layout.size - layout.n_actions * layout.option_size
+        self._rows = self.obs[..., self._start :].reshape(n, c, layout.n_actions, -1)
+
+    def write(
+        self, minds: Memories, camera_obs: Floats, base: Singles, avail_actions: Bools
+    ) -> None:
+        """Write `obs` from observations without what is added, `base` [N, C, D'].
+
+        Args:
+            minds: of the cameras.
+            camera_obs: flat buffer of their raw observations.
+            base: in `base_layout`.
+            avail_actions: [N, C, U].
+        """
+        self.obs[..., : self._start] = base[..., : self._start]
+        rows = base[..., self._start :].reshape(*self._rows.shape[:3], -1)
+        self._rows[..., : rows.shape[-1]] = rows
+        added = self._rows[..., rows.shape[-1] :]
+        if self._viewers is None:
+            added[...] = self._lookahead.features(minds, camera_obs, avail_actions)
+        else:
+            environment, camera = self._viewers.T
+            of_teams = self._of_teams(minds, camera_obs)
+            added[environment, camera] = of_teams[np.arange(len(camera)), camera]
+
+    def _of_teams(self, minds: Memories, camera_obs: Floats) -> Singles:
+        """Return the features [V, C, U, .] of the viewers' teams."""
+        assert self._viewers is not None
+        if self._views is None:
+            n_cameras = len(minds.pose) * minds.pose.shape[1]
+            self._views = allocate_team_views(
+                len(self._viewers),
+                minds.pose,
+                minds.particles,
+                len(camera_obs) // n_cameras,
+                len(self._catalogue.look),
+            )
+        views = self._views
+        memory = (minds.pose, minds.belief, minds.particles, minds.origins)
+        view_teams(self._catalogue, memory, camera_obs, self._viewers, views)
+        team = Memories(views.pose, views.belief, views.particles, views.origins)
+        return self._lookahead.features(team, views.obs, views.avail_actions)

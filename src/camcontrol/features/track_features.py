@@ -1,0 +1,315 @@
+"""The learner's observation: features of one camera's belief, in the camera's own frame.
+
+Context, then one row per target, then one row per selectable action (camcontrol.features.layout).
+"Own frame": forward is the direction of the terrain's centre, so that the corners look alike.
+"""
+
+import math
+
+from camcontrol.control.action_set import Catalogue
+from camcontrol.control.controller import aim, available, in_view
+from camcontrol.features.belief_features import context_cloud, option_cloud, row_sizes, target_cloud
+from camcontrol.features.layout import CONTEXT_FEATURES, OPTION_FEATURES, TARGET_FEATURES
+from camcontrol.tracking.track import (
+    B_AGE,
+    B_BEARING,
+    B_DISTANCE,
+    B_KNOWN,
+    B_LOADED,
+    B_SEEN,
+    B_SPEED,
+    B_VX,
+    B_VY,
+    B_X,
+    B_Y,
+    N_SECTORS,
+    P_AREA,
+    P_INWARD,
+    P_MAX_RANGE,
+    P_PHI,
+    P_RANGE,
+    P_THETA,
+    P_TURN,
+    P_X,
+    P_Y,
+    P_ZOOM,
+    line_clearance,
+)
+from camsim.arrays import Bools, Floats, Singles
+from camsim.compiled.geometry import DEG, bearing_deg, wrap_deg
+from camsim.compiled.jit import device_fn, outlined_fn
+from camsim.layout import WAREHOUSES
+
+_AGE_SCALE = 40.0
+_LOOK_SCALE = 60.0
+_TIME_SCALE = 36.0  # frames of a half turn
+
+
+@outlined_fn
+def _context(
+    obs: Floats,
+    k: int,
+    pose: Floats,
+    belief: Floats,
+    looks: Floats,
+    where: tuple[int, int],
+    clock: float,
+    out: Singles,
+) -> None:
+    """Write the camera's own features at out[i, c, 0:]."""
+    i, c = where
+    phi = (pose[i, c, P_PHI] - pose[i, c, P_INWARD]) * DEG
+    n_known, n_seen = 0.0, 0.0
+    for t in range(belief.shape[2]):
+        n_known += belief[i, c, t, B_KNOWN]
+        n_seen += belief[i, c, t, B_SEEN]
+    out[i, c, 0] = math.cos(phi)
+    out[i, c, 1] = math.sin(phi)
+    out[i, c, 2] = pose[i, c, P_THETA] / 90.0 - 1.0
+    out[i, c, 3] = pose[i, c, P_RANGE] / 1000.0 - 1.0
+    out[i, c, 4] = math.sqrt(pose[i, c, P_X] ** 2 + pose[i, c, P_Y] ** 2) / 1000.0
+    out[i, c, 5] = pose[i, c, P_X] / 1000.0
+    out[i, c, 6] = pose[i, c, P_Y] / 1000.0
+    out[i, c, 7] = n_known / belief.shape[2]
+    out[i, c, 8] = n_seen / belief.shape[2]
+    out[i, c, 9] = 1.0 - min(clock / 100.0, 1.0)
+    for n in range(N_SECTORS):
+        out[i, c, 10 + n] = min(looks[i, c, n] / _LOOK_SCALE, 1.0)
+
+
+@outlined_fn
+def _team_mates(
+    obs: Floats, k: int, x: float, y: float, out: Singles, where: tuple[int, int], n: int
+) -> None:
+    """Write how teammates in sight stand to a point: share seeing it, two least turning times."""
+    i, c = where
+    n_cameras = int(obs[k])
+    start = k + 22 + 5 * int(obs[k + 1]) + 4 * int(obs[k + 2])
+    seeing, best, second = 0.0, 1.0, 1.0
+    for j in range(n_cameras):
+        m = start + 7 * j
+        if j == c or obs[m + 6] == 0.0:
+            continue
+        dx, dy = x - obs[m], y - obs[m + 1]
+        squared_range = obs[m + 3] ** 2 + obs[m + 4] ** 2
+        turn = abs(wrap_deg(bearing_deg(dx, dy) - bearing_deg(obs[m + 3], obs[m + 4])))
+        missing = max(turn - 0.5 * obs[m + 5], 0.0)
+        if missing == 0.0 and dx * dx + dy * dy <= squared_range:
+            seeing += 1.0
+        frames = min(missing / (5.0 * _TIME_SCALE), 1.0)
+        if frames < best:
+            best, second = frames, best
+        elif frames < second:
+            second = frames
+    out[i, c, n] = seeing / max(n_cameras - 1, 1)
+    out[i, c, n + 1] = best
+    out[i, c, n + 2] = second
+
+
+@outlined_fn
+def _warehouses(
+    x: float,
+    y: float,
+    vx: float,
+    vy: float,
+    forward: float,
+    out: Singles,
+    where: tuple[int, int],
+    n: int,
+) -> None:
+    """Write how a target heads for each warehouse, own corner first, and the nearest distance."""
+    i, c = where
+    speed = math.sqrt(vx * vx + vy * vy)
+    first = math.floor(wrap_deg(forward + 180.0) / 90.0) % 4  # behind the camera
+    nearest = 4000.0
+    for w in range(4):
+        dx = WAREHOUSES[(first + w) % 4, 0] - x
+        dy = WAREHOUSES[(first + w) % 4, 1] - y
+        distance = math.sqrt(dx * dx + dy * dy)
+        nearest = min(nearest, distance)
+        heading = (dx * vx + dy * vy) / (distance * speed) if distance * speed > 0.0 else 0.0
+        out[i, c, n + w] = heading
+    out[i, c, n + 4] = nearest / 1000.0
+
+
+@outlined_fn
+def _target(
+    obs: Floats,
+    k: int,
+    pose: Floats,
+    belief: Floats,
+    where: tuple[int, int],
+    t: int,
+    out: Singles,
+    n: int,
+) -> None:
+    """Write target t's features at out[i, c, n:] (spec of each in the order written)."""
+    i, c = where
+    if belief[i, c, t, B_KNOWN] == 0.0:
+        for m in range(TARGET_FEATURES):
+            out[i, c, n + m] = 0.0
+        return
+    x, y = belief[i, c, t, B_X], belief[i, c, t, B_Y]
+    vx, vy = belief[i, c, t, B_VX], belief[i, c, t, B_VY]
+    distance, bearing = belief[i, c, t, B_DISTANCE], belief[i, c, t, B_BEARING]
+    turn = wrap_deg(bearing - pose[i, c, P_PHI])
+    inward = (bearing - pose[i, c, P_INWARD]) * DEG
+    half = 0.5 * pose[i, c, P_THETA]
+    out[i, c, n] = 1.0
+    out[i, c, n + 1] = belief[i, c, t, B_SEEN]
+    out[i, c, n + 2] = min(belief[i, c, t, B_AGE] / _AGE_SCALE, 2.0)
+    out[i, c, n + 3] = belief[i, c, t, B_LOADED]
+    out[i, c, n + 4] = distance / 1000.0
+    out[i, c, n + 5] = math.cos(turn * DEG)
+    out[i, c, n + 6] = math.sin(turn * DEG)
+    out[i, c, n + 7] = math.cos(inward)
+    out[i, c, n + 8] = math.sin(inward)
+    out[i, c, n + 9] = max(abs(turn) - half, 0.0) / (pose[i, c, P_TURN] * _TIME_SCALE)
+    out[i, c, n + 10] = 1.0 if abs(turn) <= half else 0.0
+    out[i, c, n + 11] = 1.0 if distance <= pose[i, c, P_RANGE] else 0.0
+    widest = min(pose[i, c, P_AREA] / max(distance * distance, 1.0), 180.0)
+    out[i, c, n + 12] = widest / 90.0
+    out[i, c, n + 13] = (widest - pose[i, c, P_THETA]) / (pose[i, c, P_ZOOM] * _TIME_SCALE)
+    ux, uy = math.cos(bearing * DEG), math.sin(bearing * DEG)
+    out[i, c, n + 14] = (vx * ux + vy * uy) / 20.0
+    out[i, c, n + 15] = (vy * ux - vx * uy) / 20.0
+    out[i, c, n + 16] = math.sqrt(vx * vx + vy * vy) / 20.0
+    fx, fy = math.cos(pose[i, c, P_INWARD] * DEG), math.sin(pose[i, c, P_INWARD] * DEG)
+    out[i, c, n + 17] = (x * fx + y * fy) / 1000.0
+    out[i, c, n + 18] = (y * fx - x * fy) / 1000.0
+    own_x, own_y = pose[i, c, P_X], pose[i, c, P_Y]
+    out[i, c, n + 19] = line_clearance(obs, k, own_x, own_y, x, y) / 100.0
+    out[i, c, n + 20] = line_clearance(obs, k, own_x, own_y, x + 5 * vx, y + 5 * vy) / 100.0
+    out[i, c, n + 21] = line_clearance(obs, k, own_x, own_y, x + 12 * vx, y + 12 * vy) / 100.0
+    out[i, c, n + 22] = (pose[i, c, P_MAX_RANGE] - distance) / 1000.0
+    out[i, c, n + 23] = belief[i, c, t, B_SPEED] / 20.0
+    _team_mates(obs, k, x, y, out, where, n + 24)
+    _warehouses(x, y, vx, vy, pose[i, c, P_INWARD], out, where, n + 27)
+
+
+@outlined_fn
+def _expected(
+    belief: Floats,
+    where: tuple[int, int],
+    view: tuple[float, float, float],
+    rows: tuple[int, int],
+    out: Singles,
+    n: int,
+) -> None:
+    """Write what a view (orientation, angle, range) would hold of the known targets, at out[n:n+3].
+
+    All of them, those not seen by a known teammate, and those in view now; as shares. `rows`: start
+    and length of the targets' rows.
+    """
+    i, c = where
+    phi, theta, reach = view
+    n_all, n_new, n_kept = 0.0, 0.0, 0.0
+    n_targets = belief.shape[2]
+    for t in range(n_targets):
+        if in_view(belief, where, t, phi, theta, reach):
+            n_all += 1.0
+            n_kept += belief[i, c, t, B_SEEN]
+            if out[i, c, rows[0] + rows[1] * t + 24] == 0.0:
+                n_new += 1.0
+    out[i, c, n] = n_all / n_targets
+    out[i, c, n + 1] = n_new / n_targets
+    out[i, c, n + 2] = n_kept / n_targets
+
+
+@device_fn
+def _stale(looks: Floats, pose: Floats, where: tuple[int, int], phi: float, theta: float) -> float:
+    """Return the mean age of the last look over the directions of a view, in [0, 1]."""
+    i, c = where
+    total, n = 0.0, 0.0
+    for s in range(N_SECTORS):
+        direction = pose[i, c, P_INWARD] + s * (360.0 / N_SECTORS)
+        if 2.0 * abs(wrap_deg(direction - phi)) <= theta:
+            total += min(looks[i, c, s] / _LOOK_SCALE, 1.0)
+            n += 1.0
+    return total / n if n > 0.0 else 0.0
+
+
+@outlined_fn
+def _option(
+    executor: int,
+    catalogue: Catalogue,
+    pose: Floats,
+    belief: Floats,
+    looks: Floats,
+    particles: Floats,
+    where: tuple[int, int],
+    u: int,
+    out: Singles,
+) -> None:
+    """Write action u's features: kind, where it points, how soon, what it would show.
+
+    A move has no targets: its shares of the largest turn and zoom stand in the place of the kind.
+    """
+    i, c = where
+    start, target_size, option_size = row_sizes(particles)
+    n = start + target_size * belief.shape[2] + option_size * u
+    for m in range(option_size):
+        out[i, c, n + m] = 0.0
+    spread, phi, theta = aim(executor, catalogue, pose, belief, particles, where, u)
+    if spread < 0.0:
+        return
+    reach = math.sqrt(pose[i, c, P_AREA] / theta)
+    turn, zoom = wrap_deg(phi - pose[i, c, P_PHI]), theta - pose[i, c, P_THETA]
+    n_members = 0
+    for m in range(catalogue.members.shape[1]):
+        n_members += catalogue.members[u, m] >= 0
+    out[i, c, n] = 1.0 if n_members == 1 else catalogue.moves[u, 0]
+    out[i, c, n + 1] = 1.0 if n_members > 1 else catalogue.moves[u, 1]
+    out[i, c, n + 2] = 1.0 if catalogue.look[u] >= 0 else 0.0
+    out[i, c, n + 3] = turn / 180.0
+    out[i, c, n + 4] = zoom / 90.0
+    frames = max(abs(turn) / pose[i, c, P_TURN], abs(zoom) / pose[i, c, P_ZOOM])
+    out[i, c, n + 5] = frames / _TIME_SCALE
+    out[i, c, n + 6] = theta / 90.0 - 1.0
+    out[i, c, n + 7] = spread / max(theta, 1.0)
+    _expected(belief, where, (phi, theta, reach), (start, target_size), out, n + 8)
+    out[i, c, n + 11] = _stale(looks, pose, where, phi, theta)
+    option_cloud(pose, belief, particles, where, (phi, theta, reach), out, n + OPTION_FEATURES)
+
+
+@outlined_fn
+def write_features(
+    executor: int,
+    catalogue: Catalogue,
+    obs: Floats,
+    k: int,
+    memory: tuple[Floats, Floats, Floats],
+    particles: Floats,
+    origins: Floats,
+    where: tuple[int, int],
+    clock: float,
+    out: Singles,
+    avail: Bools,
+) -> None:
+    """Write camera c's features out[i, c] and which actions it may select avail[i, c].
+
+    Args:
+        executor: camcontrol.control.action_set.EXECUTORS, or GRID.
+        catalogue: the U selectable actions.
+        obs: flat buffer of observations.
+        k: offset of this camera's.
+        memory: pose, belief and looks (camcontrol.tracking.track).
+        particles: of the particle belief (camcontrol.tracking.motion_models), or empty.
+        origins: the same.
+        where: (environment, camera).
+        clock: frames since the episode began.
+        out: [N, C, D] features.
+        avail: [N, C, U].
+    """
+    i, c = where
+    pose, belief, looks = memory
+    _context(obs, k, pose, belief, looks, where, clock, out)
+    start, target_size, _ = row_sizes(particles)
+    context_cloud(obs, k, pose, belief, particles, where, out, CONTEXT_FEATURES)
+    for t in range(belief.shape[2]):
+        n = start + target_size * t
+        _target(obs, k, pose, belief, where, t, out, n)
+        target_cloud(pose, belief, particles, origins, where, t, out, n + TARGET_FEATURES)
+    for u in range(len(catalogue.look)):
+        _option(executor, catalogue, pose, belief, looks, particles, where, u, out)
+        avail[i, c, u] = available(executor, catalogue, pose, belief, where, u)

@@ -1,0 +1,102 @@
+"""What cameras choose from, how they remember and aim."""
+
+from dataclasses import dataclass
+
+from camcontrol.control.action_set import (
+    EXECUTORS,
+    GRID,
+    Catalogue,
+    make_catalogue,
+    make_moves,
+)
+
+BELIEFS = ("none", "last_seen", "particles")
+ACTION_MODES = ("selection", "discrete")
+
+
+@dataclass(frozen=True)
+class ControlOptions:
+    """What a camera chooses from, how it remembers and aims, and what it observes."""
+
+    action_mode: str = "selection"  # targets, or discrete: MATE's grid of turns and zooms
+    action_levels: int = 5  # turns and zooms of the grid, each: odd, at least 3
+    fast_interval: int = 5  # frames under one action
+    belief: str = "last_seen"  # none: targets in view only, as in MATE; or particles
+    n_particles: int = 24  # guesses of where an unseen target is, of the particle belief
+    wandering: float = 0.0  # share of them that walk to no warehouse and may be anywhere
+    memory_frames: int = 40  # how long an unseen target stays known, so that it may be selected
+    multi_selection: bool = True  # this and the next three: of target selection only
+    max_selected: int = 2  # targets in one selection
+    look_options: int = 16  # actions that search instead
+    executor: str = "lead"  # upstream: MATE's rule
+    lookahead: bool = False  # actions tell what they are worth (camcontrol.planning.planner)
+    lookahead_by_target: bool = False  # also how much of every target, if they look ahead
+    observation_mode: str = "own"  # own, shared or enhanced (camsim.layout.OBSERVATION_MODES)
+
+
+def check_control(options: ControlOptions) -> None:
+    """Check the values that name a choice or a count.
+
+    Raises:
+        ValueError: one is out of range.
+    """
+    for key, value, known in (
+        ("action_mode", options.action_mode, ACTION_MODES),
+        ("belief", options.belief, BELIEFS),
+        ("executor", options.executor, tuple(EXECUTORS)),
+    ):
+        if value not in known:
+            raise ValueError(f"{key} = {value!r}; expected one of {', '.join(known)}")
+    if options.lookahead:
+        check_lookahead(options)
+    for key, count in (
+        ("fast_interval", options.fast_interval),
+        ("n_particles", options.n_particles),
+    ):
+        if count < 1:
+            raise ValueError(f"{key} = {count}; expected at least 1")
+    if not 0.0 <= options.wandering <= 0.5:
+        raise ValueError(f"wandering = {options.wandering}; expected a share from 0 to 0.5")
+
+
+def check_lookahead(options: ControlOptions) -> None:
+    """Check that cameras with these options can look ahead.
+
+    Raises:
+        ValueError: there is no particle belief, or another executor or choice of actions.
+    """
+    for key, value, needed in (
+        ("action_mode", options.action_mode, "selection"),
+        ("belief", options.belief, "particles"),
+        ("executor", options.executor, "lead"),
+    ):
+        if value != needed:
+            raise ValueError(f"{key} = {value!r}; looking ahead needs {needed!r}")
+    if options.look_options < 1:
+        raise ValueError("look_options = 0; looking ahead needs at least 1")
+
+
+def catalogue_of(options: ControlOptions, n_targets: int) -> Catalogue:
+    """Return the actions of a camera among `n_targets`.
+
+    Raises:
+        ValueError: the options give no catalogue, or one that is too large.
+    """
+    if options.action_mode == "discrete":
+        return make_moves(options.action_levels, options.fast_interval)
+    return make_catalogue(
+        n_targets,
+        multi_selection=options.multi_selection,
+        max_selected=options.max_selected,
+        look_options=options.look_options,
+    )
+
+
+def n_particles_of(options: ControlOptions) -> int:
+    """Return the number of guesses about each target; none without a particle belief."""
+    return options.n_particles if options.belief == "particles" else 0
+
+
+def executor_of(options: ControlOptions) -> int:
+    """Return the kernels' number of the rule that turns actions into pan and zoom."""
+    return GRID if options.action_mode == "discrete" else EXECUTORS[options.executor]

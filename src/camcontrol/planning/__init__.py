@@ -1,0 +1,1 @@
+"""What plans would cover: sampled trajectories, rollouts, joint plans."""

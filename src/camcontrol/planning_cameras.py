@@ -1,0 +1,95 @@
+"""Planner: cameras that look ahead on what they believe, and choose their actions together.
+
+The joint plan that covers most targets is played for one decision, then everything is planned anew.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camcontrol.options import check_lookahead
+from camcontrol.planning.planner import Lookahead, Memories, PlannerOptions
+from camcontrol.selection_env import SelectionEnv, SelectionOptions
+from camsim.arrays import Bools, Singles
+from camsim.scenario.schema import Scenario
+
+VIEWS = {"own": "own", "shared": "shared", "full": "enhanced"}
+"""What planning cameras know: names, and what cameras observe then (SelectionOptions)."""
+
+DECISION_FRAMES = 3
+"""Frames between two plans of the environments that `planning_env` makes."""
+
+
+class Planner:
+    """Chooses the actions of all cameras of an environment from their beliefs, without learning.
+
+    Where cameras share their views, all know the same and plan together; with views of their own,
+    each plans alone, as if it were the only camera. It remembers nothing itself, and the same
+    beliefs and observations give the same actions. `futures`, `plans` and `scratch.choice` tell
+    what it last looked at.
+    """
+
+    def __init__(self, env: SelectionEnv, options: PlannerOptions | None = None) -> None:
+        """Plan for the cameras of `env`.
+
+        Raises:
+            ValueError: the environment has no particle belief, no look actions or another executor
+                than `lead`, or an option is out of range.
+        """
+        check_lookahead(env.options)
+        self._env = env
+        minds = env.minds
+        self._minds = Memories(minds.pose, minds.belief, minds.particles, minds.origins)
+        self._lookahead = Lookahead(
+            env.catalogue,
+            (env.n_envs, env.n_agents, env.n_targets),
+            options or PlannerOptions(),
+            joint=env.options.observation_mode != "own",
+        )
+        self.futures = self._lookahead.futures
+        self.plans = self._lookahead.plans
+        self.scratch = self._lookahead.scratch
+
+    def act(self, obs: Singles, avail_actions: Bools) -> NDArray[np.int64]:
+        """Return the actions [N, C] int64 of the decision that comes next in the environment.
+
+        Args:
+            obs: [N, C, D], not used: the planner reads the beliefs that it is made from.
+            avail_actions: [N, C, U] actions that a plan may begin with.
+        """
+        camera_obs = self._env.sim.flat_obs.camera_obs
+        return self._lookahead.actions(self._minds, camera_obs, avail_actions)
+
+    def reset_rows(self, ended: Bools) -> None:
+        """Forget the episodes that have `ended` [N]: there is nothing to forget."""
+
+
+def planning_env(
+    scenario: Scenario,
+    num_envs: int,
+    *,
+    view: str = "shared",
+    opponent: str = "greedy",
+    max_episode_steps: int | None = None,
+) -> SelectionEnv:
+    """Return environments whose cameras a planner can play.
+
+    Args:
+        scenario: the world.
+        num_envs: N.
+        view: own, shared, or full: every camera observes everything, which is not legal play.
+        opponent: policy of the targets.
+        max_episode_steps: None: the scenario's.
+
+    Raises:
+        ValueError: an argument is not valid, or the scenario has no cameras.
+    """
+    if view not in VIEWS:
+        raise ValueError(f"view = {view!r}; expected one of {', '.join(VIEWS)}")
+    options = SelectionOptions(
+        fast_interval=DECISION_FRAMES,
+        belief="particles",
+        observation_mode=VIEWS[view],
+        opponent=opponent,
+        max_episode_steps=max_episode_steps,
+    )
+    return SelectionEnv(scenario, options, num_envs)

@@ -1,0 +1,321 @@
+"""SelectionEnv: N worlds whose cameras select targets, or moves, and observe by their beliefs."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camcontrol import decision_kernel as kernels
+from camcontrol.control.action_set import selection_bits
+from camcontrol.features.layout import feature_layout
+from camcontrol.features.plan_features import FeatureLookahead
+from camcontrol.options import (
+    ControlOptions,
+    catalogue_of,
+    check_control,
+    executor_of,
+    n_particles_of,
+)
+from camcontrol.planning.planner import Memories
+from camcontrol.tracking.particle_filter import allocate_clouds
+from camcontrol.tracking.track import allocate_belief
+from camsim.arrays import Bools, Floats, Ints, Singles, Words
+from camsim.compiled.rng import streams_from_seeds
+from camsim.kernels.boundary import BoundaryTables, allocate_boundaries, trace_batch
+from camsim.kernels.soft_coverage import allocate_scores
+from camsim.layout import OBSERVATION_MODES, StateLayout
+from camsim.scenario.schema import Scenario
+from camsim.scripted.spec import target_rules
+from camsim.scripted.targets.dispatch import allocate_target_memory
+from camsim.sim import BatchSim, checked_seeds, load_arrays
+from camsim.state import SimParams
+from camsim.tables import EPISODE_COLUMNS
+
+
+@dataclass(frozen=True)
+class SelectionOptions(ControlOptions):
+    """A camera's side, and against whom, for how long and for what the team plays."""
+
+    opponent: str = "greedy"  # rule of the targets, or a mixture: camsim.scripted.spec
+    opponent_view: str = "own"  # what targets observe: own, shared or enhanced
+    message_loss: float = 0.0  # chance per frame that a shared view lacks a teammate's
+    max_episode_steps: int | None = None  # None: the scenario's
+    gamma: float = 1.0  # discount per frame inside a decision
+    reward_coefficients: dict[str, float] = field(default_factory=lambda: {"coverage_rate": 1.0})
+
+
+class EnvOutput(NamedTuple):
+    """Result of a reset or a decision; views of reused buffers: copy what you keep."""
+
+    obs: Singles  # [N, C, D] features of each camera's belief (camcontrol.features.layout)
+    state: Singles  # [N, S] rescaled global state (for training only)
+    avail_actions: Bools  # [N, C, U]
+    reward: Floats  # [N] discounted sum over the decision's frames
+    coverage: Floats  # [N] at the decision's last frame, before auto-reset
+    initial_coverage: Floats  # [N] of the frame that `obs` belongs to
+    bonus: Floats  # [N] unweighted exploration bonus
+    terminated: Bools  # [N] everything was delivered in this decision
+    truncated: Bools  # [N] the time limit struck in this decision
+    frames: Ints  # [N] frames executed
+    episode: Floats  # [N, K] statistics of the finished episode, where terminated or truncated
+    credit: Floats  # [N, C] share of targets that only this camera has in view, summed as `reward`
+
+
+def _check(options: SelectionOptions) -> None:
+    check_control(options)
+    if options.opponent_view not in OBSERVATION_MODES:
+        known = ", ".join(OBSERVATION_MODES)
+        raise ValueError(f"opponent_view = {options.opponent_view!r}; expected one of {known}")
+    unknown = sorted(set(options.reward_coefficients) - set(kernels.REWARD_TERMS))
+    if unknown:
+        terms = ", ".join(kernels.REWARD_TERMS)
+        raise ValueError(f"reward coefficient {unknown[0]!r}; expected one of {terms}")
+
+
+def state_scaling(params: SimParams, sizes: tuple[int, int, int]) -> tuple[Floats, Floats]:
+    """Return factors [S] and shifts [S] that bring the global state to about [-1, 1].
+
+    The rule of spec 9.4 with the bounds of 7.6; unbounded entries are divided by what they reach:
+    freights and bounties by their start, waiting cargo by the units per target.
+    """
+    layout = StateLayout(*sizes)
+    scale, shift = np.ones(layout.size), np.zeros(layout.size)
+    scale[:13], scale[4:12] = 0.1, 1.0 / 2000.0
+    for c in range(sizes[0]):
+        row = slice(layout.cameras + 9 * c, layout.cameras + 9 * c + 9)
+        shift[row] = [0, 0, 500, 0, 0, 90, 1000, 90, 90]
+        scale[row] = [5e-4, 5e-4, 2e-3, 5e-4, 5e-4, 1 / 90, 1e-3, 1 / 90, 1 / 90]
+    for t in range(sizes[1]):
+        row = slice(layout.targets + 14 * t, layout.targets + 14 * t + 14)
+        shift[row] = [0, 0, 1000, 0, 1000, 1.5, 0, 0, 0, 0, 0, 0, 0, 0]
+        scale[row] = [5e-4, 5e-4, 1e-3, 1, 1e-3, 2, 0.5, 0.5, 0.5, 0.5, 1, 1, 1, 1]
+    for o in range(sizes[2]):
+        row = slice(layout.obstacles + 3 * o, layout.obstacles + 3 * o + 3)
+        shift[row] = [0, 0, 500]
+        scale[row] = [5e-4, 5e-4, 2e-3]
+    scale[layout.freights : layout.bounties] = 1.0 / (2 * params.freight_scale)
+    scale[layout.bounties : layout.remaining] = 1.0 / (2 * max(params.bounty_scale, 1))
+    scale[layout.remaining :] = 1.0 / params.cargoes_per_target
+    return scale, shift
+
+
+class SelectionEnv:
+    """N worlds of one scenario with cameras that choose actions against scripted targets.
+
+    Row i depends on seed i and on actions in row i alone. A finished episode is followed by the
+    next one at once, drawn from the same random stream.
+    """
+
+    def __init__(self, scenario: Scenario, options: SelectionOptions, num_envs: int) -> None:
+        """Allocate `num_envs` worlds of `scenario`; call `reset` before the first step.
+
+        Raises:
+            ValueError: an option is out of range, or the scenario has no cameras.
+        """
+        _check(options)
+        if scenario.n_cameras == 0:
+            raise ValueError(f"scenario {scenario.name!r} has no cameras; expected at least one")
+        self.sim = BatchSim(
+            scenario,
+            num_envs,
+            observation_mode=options.observation_mode,
+            max_episode_steps=options.max_episode_steps,
+            message_loss=options.message_loss,
+        )
+        self.options = options
+        self.n_envs, self.n_agents, self.n_targets = (
+            num_envs,
+            scenario.n_cameras,
+            scenario.n_targets,
+        )
+        self.catalogue = catalogue_of(options, self.n_targets)
+        self.n_actions = len(self.catalogue.look)
+        self.selection_bits = selection_bits(self.catalogue, self.n_targets)  # [U, T]
+        self.feature_layout = feature_layout(
+            self.n_targets,
+            self.n_actions,
+            clouds=options.belief == "particles",
+            lookahead=options.lookahead,
+            by_target=options.lookahead_by_target,
+        )
+        self.obs_size = self.feature_layout.size
+        sizes = (self.n_agents, self.n_targets, scenario.n_obstacles)
+        self.state_size = StateLayout(*sizes).size
+        self._rules = kernels.Rules(
+            fast_interval=options.fast_interval,
+            executor=executor_of(options),
+            memory_frames=0 if options.belief == "none" else options.memory_frames,
+            mode=self.sim.mode,
+            gamma=options.gamma,
+        )
+        self.opponent = target_rules(  # rules of the targets
+            options.opponent, view=OBSERVATION_MODES[options.opponent_view], key="opponent"
+        )
+        self._opponent_memory = allocate_target_memory(num_envs, self.n_targets, self.opponent)
+        self._allocate(sizes)
+
+    def _allocate(self, sizes: tuple[int, int, int]) -> None:
+        n, (c, t, o) = self.n_envs, sizes
+        scale, shift = state_scaling(self.sim.params, sizes)
+        weights = self.options.reward_coefficients
+        self._scores_pairs = weights.get("soft_coverage_score", 0.0) != 0.0
+        if self._scores_pairs:
+            self._boundaries, scores = allocate_boundaries(n, c, o), allocate_scores(n, c, t)
+        else:  # another number of axes: the kernel is compiled without the score
+            nothing, no_index = np.zeros(0), np.zeros(0, np.int64)
+            self._boundaries = BoundaryTables(nothing, nothing, no_index, no_index)
+            scores = nothing
+        self.minds = kernels.Minds(
+            *allocate_belief(n, c, t),
+            *allocate_clouds(n, c, t, n_particles_of(self.options), self.options.wandering),
+            gaps=np.zeros((n, t)),
+            episode=np.zeros((n, len(EPISODE_COLUMNS))),
+        )
+        self._scratch = kernels.Scratch(
+            camera_action=np.zeros((n, c, 2)),
+            target_action=np.zeros((n, t, 2)),
+            order=self.sim.order,
+            no_goal=self.sim.no_goal,
+            coefficients=np.array([weights.get(term, 0.0) for term in kernels.REWARD_TERMS]),
+            state_scale=scale,
+            state_shift=shift,
+            inner=self._boundaries.inner,
+            outer=self._boundaries.outer,
+            n_knots=self._boundaries.n_knots,
+            knot_at_degree=self._boundaries.degree,
+            scores=scores,
+        )
+        layout = self.feature_layout
+        self._lookahead = None
+        if self.options.lookahead:
+            joint = self.options.observation_mode != "own"
+            viewers = None
+            if self.options.message_loss > 0.0:  # then cameras do not know the same
+                viewers = np.argwhere(np.ones((n, c), np.bool_))
+            self._lookahead = FeatureLookahead(
+                self.catalogue, (n, c, t), layout, joint=joint, viewers=viewers
+            )
+            layout = self._lookahead.base_layout
+        self._out = kernels.Outputs(
+            obs=np.zeros((n, c, layout.size), np.float32),
+            state=np.zeros((n, self.state_size), np.float32),
+            avail_actions=np.zeros((n, c, self.n_actions), np.bool_),
+            scalars=np.zeros((n, kernels.OUTPUT_COLUMNS)),
+            episode=np.zeros((n, len(EPISODE_COLUMNS))),
+            credit=np.zeros((n, c)),
+        )
+
+    def reset(self, seeds: Words) -> EnvOutput:
+        """Start an episode in every environment from its own seed [N].
+
+        Raises:
+            ValueError: `seeds` is not one unsigned integer per environment.
+        """
+        self.sim.tables.rng[:] = streams_from_seeds(checked_seeds(seeds, self.n_envs))
+        self._run(kernels.BEGIN, np.zeros((self.n_envs, self.n_agents), np.int64))
+        return self._result()
+
+    def step(self, actions: NDArray[np.int64]) -> EnvOutput:
+        """Run one decision: `actions` [N, C] int64, each in 0..U-1.
+
+        Raises:
+            ValueError: the shape is wrong or an action is out of range.
+        """
+        self._run(kernels.DECIDE, self._checked(actions))
+        return self._result()
+
+    def run_frames(self, actions: NDArray[np.int64], n_frames: int | None = None) -> None:
+        """Run one decision's frames only: no features, no auto-reset (benchmarks and replays).
+
+        With `n_frames`, run so many of them; an episode that has ended is not stopped. A decision's
+        frames one by one, then `observe`, lead to the same world and observations as `step`.
+        """
+        self._run(kernels.FRAMES, self._checked(actions), n_frames)
+
+    def observe(self) -> EnvOutput:
+        """Return what the cameras know after `run_frames`; reward, bonus and frames are 0.
+
+        Where the episode has ended, its end is reported and the next one has begun, as in `step`.
+        """
+        self._run(kernels.DECIDE, np.zeros((self.n_envs, self.n_agents), np.int64), 0)
+        return self._result()
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Return copies of all arrays that an exact continuation needs, by name."""
+        return {name: array.copy() for name, array in self._arrays().items()}
+
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> EnvOutput:
+        """Restore what `state_dict` returned; return the outputs of the last decision.
+
+        Raises:
+            ValueError: an array is missing or has another shape.
+        """
+        load_arrays(self._arrays(), state)
+        if self._scores_pairs:  # derived from the layout, so not stored
+            trace_batch(self.sim.params, self.sim.tables, self._boundaries)
+        self._look_ahead()
+        return self._result()
+
+    def _run(self, job: int, actions: Ints, n_frames: int | None = None) -> None:
+        rules = self._rules
+        kernels.run_batch(
+            job,
+            self.sim.params,
+            rules if n_frames is None else rules._replace(fast_interval=n_frames),
+            self.catalogue,
+            self.sim.boxes,
+            self.sim.tables,
+            self.minds,
+            self.opponent,
+            self._opponent_memory,
+            self._scratch,
+            self.sim.flat_obs,
+            actions,
+            self._out,
+        )
+        if job != kernels.FRAMES:
+            self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """Write the observations with what looking ahead adds to them."""
+        if self._lookahead is not None:
+            m, obs, avail = self.minds, self._out.obs, self._out.avail_actions
+            memories = Memories(m.pose, m.belief, m.particles, m.origins)
+            self._lookahead.write(memories, self.sim.flat_obs.camera_obs, obs, avail)
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        minds = {name: array for name, array in self.minds._asdict().items() if len(array)}
+        parts = {"sim": self.sim._arrays(), "mind": minds}
+        parts["opponent"] = self._opponent_memory._asdict()
+        parts["out"] = self._out._asdict()
+        return {f"{part}.{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
+
+    def _checked(self, actions: NDArray[np.int64]) -> Ints:
+        actions = np.ascontiguousarray(actions, np.int64)
+        expected = (self.n_envs, self.n_agents)
+        if actions.shape != expected:
+            raise ValueError(f"actions have shape {actions.shape}; expected {expected}")
+        if bool((actions < 0).any()) or bool((actions >= self.n_actions).any()):
+            raise ValueError(
+                f"actions range from {actions.min()} to {actions.max()};"
+                f" expected 0 to {self.n_actions - 1}"
+            )
+        return actions
+
+    def _result(self) -> EnvOutput:
+        scalars = self._out.scalars
+        return EnvOutput(
+            obs=self._out.obs if self._lookahead is None else self._lookahead.obs,
+            state=self._out.state,
+            avail_actions=self._out.avail_actions,
+            reward=scalars[:, kernels.X_REWARD],
+            coverage=scalars[:, kernels.X_COVERAGE],
+            initial_coverage=scalars[:, kernels.X_INITIAL_COVERAGE],
+            bonus=scalars[:, kernels.X_BONUS],
+            terminated=scalars[:, kernels.X_TERMINATED] > 0,
+            truncated=scalars[:, kernels.X_TRUNCATED] > 0,
+            frames=scalars[:, kernels.X_FRAMES].astype(np.int64),
+            episode=self._out.episode,
+            credit=self._out.credit,
+        )

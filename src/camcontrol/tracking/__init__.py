@@ -1,0 +1,1 @@
+"""What a camera knows of targets: tracks, particles, motion models, negative information."""

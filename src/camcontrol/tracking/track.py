@@ -1,0 +1,196 @@
+"""What one camera remembers of targets, from its own observations alone (never from the world).
+
+`none`/`last_seen`: position, smoothed velocity and age since the last sighting, dead reckoned; with
+memory 0 exactly the targets in view are known, as in MATE's own selection example (spec 12).
+"""
+
+import math
+
+import numpy as np
+
+from camsim.arrays import Floats
+from camsim.compiled.geometry import bearing_deg, ray_blocked, wrap_deg
+from camsim.compiled.jit import device_fn, outlined_fn
+from camsim.layout import TERRAIN
+
+# Columns of a camera's belief about one target.
+B_KNOWN, B_SEEN, B_AGE = 0, 1, 2  # held at all; in view now; frames since the last sighting
+B_X, B_Y, B_VX, B_VY = 3, 4, 5, 6  # estimated place, and velocity per frame
+B_LOADED, B_MISSES = 7, 8  # carried cargo when seen; frames it should have been in view but was not
+B_BEARING, B_DISTANCE = 9, 10  # of the estimate, as the camera sees it (degrees, units)
+B_SPEED = 11  # fastest displacement seen: tells light from heavy targets
+B_STREAK = 12  # sightings in a row
+BELIEF_COLUMNS = 13
+
+# Columns of what a camera knows of itself, read from its observation.
+P_X, P_Y, P_PHI, P_THETA, P_RANGE = 0, 1, 2, 3, 4
+P_MAX_RANGE, P_TURN, P_ZOOM, P_AREA = 5, 6, 7, 8
+P_INWARD = 9  # direction of the terrain's centre, degrees: the camera's own forward
+POSE_COLUMNS = 10
+
+N_SECTORS = 8
+"""Directions whose last look is remembered, counted from the camera's own forward direction."""
+
+_FORGET_AFTER_MISSES = 3
+_VELOCITY_GAIN = 0.35
+_VELOCITY_DECAY = 0.98
+
+
+@device_fn
+def read_pose(obs: Floats, k: int, pose: Floats, i: int, c: int) -> None:
+    """Fill pose[i, c] from the camera's own part of its observation at offset k (spec 2.1)."""
+    x, y = obs[k + 13], obs[k + 14]
+    pose[i, c, P_X], pose[i, c, P_Y] = x, y
+    pose[i, c, P_PHI] = bearing_deg(obs[k + 16], obs[k + 17])
+    pose[i, c, P_THETA] = obs[k + 18]
+    squared = obs[k + 16] * obs[k + 16] + obs[k + 17] * obs[k + 17]
+    pose[i, c, P_RANGE] = math.sqrt(squared)
+    pose[i, c, P_MAX_RANGE] = obs[k + 19]
+    pose[i, c, P_TURN] = obs[k + 20]
+    pose[i, c, P_ZOOM] = obs[k + 21]
+    pose[i, c, P_AREA] = obs[k + 18] * squared
+    pose[i, c, P_INWARD] = 0.0 if x == 0.0 and y == 0.0 else bearing_deg(-x, -y)
+
+
+@outlined_fn
+def surely_visible(obs: Floats, k: int, pose: Floats, i: int, c: int, x: float, y: float) -> bool:
+    """Tell whether camera c would certainly see a target at (x, y): well inside, clear."""
+    ux, uy = x - pose[i, c, P_X], y - pose[i, c, P_Y]
+    length = math.sqrt(ux * ux + uy * uy)
+    if length > 0.97 * pose[i, c, P_RANGE] or length == 0.0:
+        return False
+    turn = abs(wrap_deg(bearing_deg(ux, uy) - pose[i, c, P_PHI]))
+    if 2.0 * turn > pose[i, c, P_THETA] - 4.0:
+        return False
+    start = 22 + 5 * int(obs[k + 1])
+    for o in range(int(obs[k + 2])):
+        j = k + start + 4 * o
+        if obs[j + 3] > 0.0:
+            qx, qy = obs[j] - pose[i, c, P_X], obs[j + 1] - pose[i, c, P_Y]
+            if ray_blocked(ux, uy, length, qx, qy, obs[j + 2] + 10.0):
+                return False
+    return True
+
+
+@outlined_fn
+def _sighted(obs: Floats, j: int, belief: Floats, i: int, c: int, t: int) -> None:
+    """Take over a target's entry at offset j of the observation."""
+    x, y = obs[j], obs[j + 1]
+    if belief[i, c, t, B_STREAK] > 0.0:  # two frames in a row: a measured displacement
+        vx, vy = x - belief[i, c, t, B_X], y - belief[i, c, t, B_Y]
+        speed = math.sqrt(vx * vx + vy * vy)
+        belief[i, c, t, B_SPEED] = max(belief[i, c, t, B_SPEED], speed)
+        gain = 1.0 if belief[i, c, t, B_STREAK] == 1.0 else _VELOCITY_GAIN
+        belief[i, c, t, B_VX] += gain * (vx - belief[i, c, t, B_VX])
+        belief[i, c, t, B_VY] += gain * (vy - belief[i, c, t, B_VY])
+    elif belief[i, c, t, B_KNOWN] == 0.0 or belief[i, c, t, B_AGE] > 5.0:
+        belief[i, c, t, B_VX], belief[i, c, t, B_VY] = 0.0, 0.0
+    belief[i, c, t, B_STREAK] += 1.0
+    belief[i, c, t, B_MISSES] = 0.0
+    belief[i, c, t, B_KNOWN], belief[i, c, t, B_SEEN] = 1.0, 1.0
+    belief[i, c, t, B_AGE] = 0.0
+    belief[i, c, t, B_X], belief[i, c, t, B_Y] = x, y
+    belief[i, c, t, B_LOADED] = obs[j + 3]
+
+
+@outlined_fn
+def _unsighted(
+    obs: Floats, k: int, pose: Floats, belief: Floats, where: tuple[int, int, int], memory: int
+) -> None:
+    """Move an unseen target's estimate on; forget it when too old or not where it should be."""
+    i, c, t = where
+    belief[i, c, t, B_SEEN], belief[i, c, t, B_STREAK] = 0.0, 0.0
+    belief[i, c, t, B_AGE] += 1.0
+    if belief[i, c, t, B_KNOWN] == 0.0:
+        return
+    x = belief[i, c, t, B_X] + belief[i, c, t, B_VX]
+    y = belief[i, c, t, B_Y] + belief[i, c, t, B_VY]
+    belief[i, c, t, B_X] = min(max(x, -TERRAIN), TERRAIN)
+    belief[i, c, t, B_Y] = min(max(y, -TERRAIN), TERRAIN)
+    belief[i, c, t, B_VX] *= _VELOCITY_DECAY
+    belief[i, c, t, B_VY] *= _VELOCITY_DECAY
+    forget = belief[i, c, t, B_AGE] > memory
+    if not forget and surely_visible(
+        obs, k, pose, i, c, belief[i, c, t, B_X], belief[i, c, t, B_Y]
+    ):
+        belief[i, c, t, B_MISSES] += 1.0
+        forget = belief[i, c, t, B_MISSES] >= _FORGET_AFTER_MISSES
+    if forget:
+        belief[i, c, t, B_KNOWN] = 0.0
+
+
+@outlined_fn
+def update_belief(
+    obs: Floats, k: int, pose: Floats, belief: Floats, where: tuple[int, int], memory: int
+) -> None:
+    """Take camera c's newest observation (flat buffer, offset k) into its pose and belief.
+
+    `where` = (environment, camera); `memory` = frames an unseen target stays known.
+    """
+    i, c = where
+    read_pose(obs, k, pose, i, c)
+    for t in range(belief.shape[2]):
+        j = k + 22 + 5 * t
+        if obs[j + 4] > 0.0:
+            _sighted(obs, j, belief, i, c, t)
+        else:
+            _unsighted(obs, k, pose, belief, (i, c, t), memory)
+        dx = belief[i, c, t, B_X] - pose[i, c, P_X]
+        dy = belief[i, c, t, B_Y] - pose[i, c, P_Y]
+        belief[i, c, t, B_DISTANCE] = math.sqrt(dx * dx + dy * dy)
+        belief[i, c, t, B_BEARING] = bearing_deg(dx, dy)
+
+
+@outlined_fn
+def update_looks(pose: Floats, looks: Floats, i: int, c: int) -> None:
+    """Count the frames since each direction was last in the camera's view (looks [N, C, 8])."""
+    for n in range(N_SECTORS):
+        direction = pose[i, c, P_INWARD] + n * (360.0 / N_SECTORS)
+        looks[i, c, n] += 1.0
+        if 2.0 * abs(wrap_deg(direction - pose[i, c, P_PHI])) <= pose[i, c, P_THETA]:
+            looks[i, c, n] = 0.0
+
+
+@outlined_fn
+def clear_belief(belief: Floats, looks: Floats, i: int, c: int) -> None:
+    """Forget everything: a new episode begins."""
+    for t in range(belief.shape[2]):
+        for n in range(belief.shape[3]):
+            belief[i, c, t, n] = 0.0
+        belief[i, c, t, B_AGE] = 1e6
+    for n in range(N_SECTORS):
+        looks[i, c, n] = 60.0
+
+
+@outlined_fn
+def line_clearance(
+    obs: Floats, k: int, x: float, y: float, ahead_x: float, ahead_y: float
+) -> float:
+    """Return how far the nearest known obstacle's edge is from the line of sight, in units.
+
+    From the camera at (x, y) to (ahead_x, ahead_y); negative = the line is cut. At most 100.
+    """
+    ux, uy = ahead_x - x, ahead_y - y
+    length = math.sqrt(ux * ux + uy * uy)
+    best = 100.0
+    if length == 0.0:
+        return best
+    start = k + 22 + 5 * int(obs[k + 1])
+    for o in range(int(obs[k + 2])):
+        j = start + 4 * o
+        if obs[j + 3] > 0.0:
+            qx, qy = obs[j] - x, obs[j + 1] - y
+            along = (qx * ux + qy * uy) / length
+            if 0.0 < along < length:
+                gap = abs(qx * uy - qy * ux) / length - obs[j + 2]
+                best = min(best, gap)
+    return max(best, -100.0)
+
+
+def allocate_belief(n_envs: int, n_cameras: int, n_targets: int) -> tuple[Floats, Floats, Floats]:
+    """Return zeroed pose [N, C, .], belief [N, C, T, .] and looks [N, C, 8] arrays."""
+    return (
+        np.zeros((n_envs, n_cameras, POSE_COLUMNS)),
+        np.zeros((n_envs, n_cameras, n_targets, BELIEF_COLUMNS)),
+        np.zeros((n_envs, n_cameras, N_SECTORS)),
+    )

@@ -1,0 +1,1 @@
+"""What all compiled code shares: compiler settings, random streams, plane geometry."""

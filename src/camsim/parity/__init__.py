@@ -1,0 +1,1 @@
+"""Agreement with upstream MATE: recorded traces, replayed frame by frame."""

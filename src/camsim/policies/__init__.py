@@ -1,1 +1,0 @@
-"""Scripted teams: compiled rules that read observations' facts and write actions."""

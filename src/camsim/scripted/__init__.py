@@ -1,0 +1,1 @@
+"""Scripted teams: what they play, remember and tell each other."""

@@ -1,0 +1,1 @@
+"""Evidence: speed, tables, ablations, agreement with upstream, didactic games."""

@@ -1,0 +1,1 @@
+"""Scripted teams beside upstream's statistics."""

@@ -1,0 +1,1 @@
+"""The commands `qplex-hrl benchmark …`."""

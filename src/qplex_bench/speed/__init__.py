@@ -1,0 +1,1 @@
+"""How fast the simulator, training, the learner and Ray are."""

@@ -1,0 +1,1 @@
+"""Programs that run inside other projects' checkouts, to be measured beside ours."""

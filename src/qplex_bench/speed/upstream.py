@@ -1,0 +1,116 @@
+"""Our simulator beside upstream MATE on this machine: greedy against greedy, one core each."""
+
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import IO
+
+import numba
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from camsim.envs.scripted_env import ScriptedEnv
+from camsim.scenario.schema import load_scenario
+
+SCENARIO = "MATE-4v4-9"
+FLOOR = 500.0
+"""Least ratio of our steps per second to upstream's, per core."""
+
+REPEATS = 5
+N_ENVS, OUR_FRAMES, UPSTREAM_FRAMES = 256, 1000, 300
+SINGLE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+)
+
+
+class Upstream:
+    """Upstream MATE in a process of its own interpreter, timed on request."""
+
+    def __init__(self, folder: Path, python: Path) -> None:
+        """Start the process and wait until upstream is imported.
+
+        Args:
+            folder: of the user's copy of upstream: holds the package `mate`.
+            python: an interpreter that has what upstream needs.
+
+        Raises:
+            ValueError: the folder holds no `mate`, or upstream cannot be started.
+        """
+        if not (folder / "mate" / "__init__.py").is_file():
+            raise ValueError(f"--upstream {folder}: holds no package 'mate'")
+        client = (Path(__file__).parent / "clients" / "upstream_client.py").read_text(
+            encoding="utf-8"
+        )
+        arguments = (f"{SCENARIO}.yaml", str(UPSTREAM_FRAMES))
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  # read when it stops
+        try:
+            self._process = subprocess.Popen(
+                [str(python), "-c", client, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                env=os.environ | SINGLE_THREAD | {"PYTHONPATH": str(folder.resolve())},
+                text=True,
+            )
+        except OSError as error:
+            raise ValueError(f"--upstream-python {python}: {error.strerror}") from error
+        self._answer()
+
+    def frames_per_second(self) -> float:
+        """Return the rate of the next `UPSTREAM_FRAMES` frames."""
+        _pipe(self._process.stdin).write("go\n")
+        _pipe(self._process.stdin).flush()
+        return UPSTREAM_FRAMES / float(self._answer())
+
+    def close(self) -> None:
+        """Let the process end."""
+        _pipe(self._process.stdin).close()
+        self._process.wait()
+
+    def _answer(self) -> str:
+        line = _pipe(self._process.stdout).readline()
+        if not line:
+            self._errors.seek(0)
+            reason = self._errors.read().strip().splitlines()
+            raise ValueError(f"upstream stopped: {reason[-1] if reason else 'no message'}")
+        return line.strip()
+
+
+def _pipe(stream: IO[str] | None) -> IO[str]:
+    assert stream is not None
+    return stream
+
+
+def compare_with_upstream(folder: Path, python: Path) -> int:
+    """Print both rates, taken in turn; return 1 if the median ratio is below the floor, else 0.
+
+    Raises:
+        ValueError: upstream cannot be run.
+    """
+    upstream = Upstream(folder, python)
+    numba.set_num_threads(1)
+    env = ScriptedEnv(
+        load_scenario(SCENARIO), N_ENVS, camera_policy="greedy", target_policy="greedy"
+    )
+    env.reset(np.arange(N_ENVS, dtype=np.uint64))
+    env.run_frames(1)  # compiles
+    ours, theirs = [], []
+    for _ in range(REPEATS):
+        theirs.append(upstream.frames_per_second())
+        started = time.perf_counter()
+        env.run_frames(OUR_FRAMES)
+        ours.append(N_ENVS * OUR_FRAMES / (time.perf_counter() - started))
+    upstream.close()
+    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+    table = Table(title=f"{SCENARIO}, greedy against greedy, one core: env-steps/s")
+    for name in ("what", "median", "slowest", "fastest"):
+        table.add_column(name, justify="left" if name == "what" else "right")
+    for name, values in (("upstream", theirs), (f"ours, N = {N_ENVS}", ours), ("ratio", ratios)):
+        row = (statistics.median(values), min(values), max(values))
+        table.add_row(name, *(f"{value:,.0f}" for value in row))
+    Console(width=100).print(table)
+    return int(statistics.median(ratios) < FLOOR)

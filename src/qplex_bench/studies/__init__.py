@@ -1,0 +1,1 @@
+"""Trainings that are compared: tables, ablation, robustness, games with known values."""

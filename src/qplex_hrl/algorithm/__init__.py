@@ -1,0 +1,1 @@
+"""The learning rule as pure functions: returns, reward shaping, schedules."""

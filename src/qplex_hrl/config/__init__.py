@@ -1,0 +1,51 @@
+"""The configuration of a run: typed, validated as a whole before anything starts, then frozen."""
+
+from qplex_hrl.config.loading import (
+    ConfigError,
+    Override,
+    config_from_mapping,
+    config_hash,
+    dump_config,
+    load_config,
+    parse_override,
+)
+from qplex_hrl.config.schema import (
+    AlgorithmConfig,
+    EnvConfig,
+    EvaluationConfig,
+    HRLConfig,
+    LoggingConfig,
+    MixingNetworkConfig,
+    NetworkConfig,
+    QNetworkConfig,
+    RayConfig,
+    RewardCoefficients,
+    RunConfig,
+    StateEncoderConfig,
+    TrainingConfig,
+    WandbConfig,
+)
+
+__all__ = [
+    "AlgorithmConfig",
+    "ConfigError",
+    "EnvConfig",
+    "EvaluationConfig",
+    "HRLConfig",
+    "LoggingConfig",
+    "MixingNetworkConfig",
+    "NetworkConfig",
+    "Override",
+    "QNetworkConfig",
+    "RayConfig",
+    "RewardCoefficients",
+    "RunConfig",
+    "StateEncoderConfig",
+    "TrainingConfig",
+    "WandbConfig",
+    "config_from_mapping",
+    "config_hash",
+    "dump_config",
+    "load_config",
+    "parse_override",
+]

@@ -1,0 +1,468 @@
+"""The configuration of a run: typed, validated as a whole before anything starts, then frozen."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import Self
+
+from camsim.scripted.spec import TARGET_POLICIES, policy_weights
+
+__all__ = [
+    "AlgorithmConfig",
+    "EnvConfig",
+    "EvaluationConfig",
+    "HRLConfig",
+    "LoggingConfig",
+    "MixingNetworkConfig",
+    "NetworkConfig",
+    "QNetworkConfig",
+    "RayConfig",
+    "RewardCoefficients",
+    "RunConfig",
+    "StateEncoderConfig",
+    "TrainingConfig",
+    "WandbConfig",
+]
+
+MAX_SEED = 2**63 - 1
+
+Count = Annotated[int, Field(ge=1)]
+Weight = Annotated[float, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _target_policy(value: str) -> str:
+    policy_weights(value, TARGET_POLICIES)  # raises what is expected instead
+    return value
+
+
+def _odd(value: int) -> int:
+    if value % 2 == 0:
+        raise ValueError("expected an odd number")
+    return value
+
+
+class EnvConfig(_Section):
+    """The world and how many of it run in parallel."""
+
+    scenario: str = Field(default="MATE-4v4-9", description="preset, or path of a MATE-format file")
+    opponent: Annotated[str, AfterValidator(_target_policy)] = Field(
+        default="greedy",
+        description="policy of the targets: random, naive, greedy, heuristic, evader, or a mixture "
+        "such as greedy=0.5,random=0.5",
+    )
+    num_envs: Count = Field(default=64, description="parallel environments, N")
+    max_episode_steps: Count | None = Field(
+        default=None,
+        description="time limit; the frame after it ends the episode; null: the scenario's",
+    )
+    shared_field_of_view: bool = Field(
+        default=False, description="every camera knows what any camera sees"
+    )
+    message_loss: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="chance that a camera gets nothing of a teammate's view in a frame; needs "
+        "shared_field_of_view",
+    )
+    enhanced_observation: Literal["none", "camera", "both", "target"] = Field(
+        default="none", description="team that observes everything, seen or not"
+    )
+    action_mode: Literal["selection", "discrete"] = Field(
+        default="selection",
+        description="what an action is: the targets to track, or a turn and a zoom of MATE's grid",
+    )
+    action_levels: Annotated[int, AfterValidator(_odd)] = Field(
+        default=5, ge=3, le=255, description="turns and zooms of the grid (discrete), each; odd"
+    )
+
+    @model_validator(mode="after")
+    def _lost_messages_are_of_a_shared_view(self) -> Self:
+        told = self.shared_field_of_view and self.enhanced_observation in ("none", "target")
+        if self.message_loss > 0 and not told:
+            raise ValueError(
+                f"message_loss = {self.message_loss}; expected 0 unless shared_field_of_view is "
+                "true and the cameras do not observe everything"
+            )
+        return self
+
+
+class RewardCoefficients(_Section):
+    """Weights of MATE's auxiliary reward terms; the sum is averaged over cameras."""
+
+    raw_reward: float = Field(default=0.0, description="the cameras' reward of MATE itself")
+    coverage_rate: float = Field(default=1.0, description="share of targets in view, 0 to 1")
+    real_coverage_rate: float = Field(
+        default=0.0, description="the same among targets with a bounty"
+    )
+    mean_transport_rate: float = Field(
+        default=0.0, description="what targets earned of what they could, 0 to 1; lower is better"
+    )
+    soft_coverage_score: float = Field(
+        default=0.0, description="how deep targets stand in the fields of view, or how far outside"
+    )
+    num_tracked: float = Field(default=0.0, description="targets that the camera itself sees")
+    baseline: float = Field(default=0.0, description="constant per frame")
+
+
+class HRLConfig(_Section):
+    """Hierarchical target selection: clocks, memory, choices and reward terms."""
+
+    frame_skip: Count = Field(
+        default=5, description="frames between two decisions of the slow selector"
+    )
+    fast_interval: Count = Field(
+        default=5,
+        description="frames between two decisions of the fast selector; at most frame_skip",
+    )
+    belief: Literal["none", "last_seen", "particles"] = Field(
+        default="last_seen", description="what a camera keeps of targets out of its view"
+    )
+    n_particles: Count = Field(
+        default=24, description="guesses of where an unseen target is (belief: particles)"
+    )
+    wandering: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="share of those guesses that walk to no warehouse and may be anywhere, for "
+        "targets that are not greedy",
+    )
+    memory_frames: int = Field(
+        default=40, ge=0, description="frames after which an unseen target is lost"
+    )
+    multi_selection: bool = Field(
+        default=True, description="a camera may select several targets at once"
+    )
+    max_selected: Count = Field(
+        default=2, description="most targets selected at once (multi_selection)"
+    )
+    look_options: int = Field(
+        default=16, ge=0, description="directions to search in, offered as actions"
+    )
+    lookahead: bool = Field(
+        default=False,
+        description="actions tell how many targets their best plan would cover (belief: particles)",
+    )
+    lookahead_by_target: bool = Field(
+        default=False,
+        description="actions also tell how much of every target that plan would cover; the network "
+        "learns what each target is worth (lookahead: true, encoding: entities)",
+    )
+    executor: Literal["upstream", "lead"] = Field(
+        default="lead",
+        description="how a camera aims: MATE's rule, or ahead of its targets' movement",
+    )
+    coverage_reward_weight: Weight = Field(
+        default=0.5, description="weight of the coverage improvement, gamma * coverage' - coverage"
+    )
+    selection_entropy_weight: Weight = Field(
+        default=0.01,
+        description="weight of the selectors' entropy in the loss; more is more diverse",
+    )
+    exploration_bonus: Weight = Field(
+        default=0.05,
+        description="weight of the bonus for finding targets unseen for long; training only",
+    )
+    reward_coefficients: RewardCoefficients = RewardCoefficients()
+
+    @model_validator(mode="after")
+    def _fast_is_not_slower(self) -> Self:
+        if self.fast_interval > self.frame_skip:
+            raise ValueError(
+                f"fast_interval = {self.fast_interval}; "
+                f"expected at most frame_skip = {self.frame_skip}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _looking_ahead_has_what_it_needs(self) -> Self:
+        if self.lookahead_by_target and not self.lookahead:
+            raise ValueError("lookahead_by_target = true; expected lookahead = true with it")
+        if self.lookahead and not (
+            self.belief == "particles" and self.executor == "lead" and self.look_options > 0
+        ):
+            raise ValueError(
+                f"lookahead = true with belief = '{self.belief}', executor = '{self.executor}', "
+                f"look_options = {self.look_options}; "
+                "expected belief 'particles', executor 'lead' and at least one look option"
+            )
+        return self
+
+
+class QNetworkConfig(_Section):
+    """The cameras' Q-network; one set of weights serves all cameras."""
+
+    type: Literal["mlp", "rnn", "attention_rnn", "hierarchical_rnn"] = Field(
+        default="hierarchical_rnn", description="what it remembers and whether it has selectors"
+    )
+    hidden_size: Count = Field(default=64, description="width of every layer, H")
+    encoding: Literal["entities", "flat"] = Field(
+        default="entities",
+        description="layers per target and per action, or one layer over the whole observation; "
+        "flat binds the weights to the numbers of targets and actions",
+    )
+    n_heads: Count = Field(
+        default=1, description="attention heads of the selectors; divides hidden_size"
+    )
+    plan_weight: Weight = Field(
+        default=0.0,
+        description="of what an action's plan gains in its value at first, learned from there; "
+        "0: no such term (lookahead: true, encoding: entities)",
+    )
+    camera_identity: Literal["pose", "index"] = Field(
+        default="pose",
+        description="what tells cameras apart; index binds the weights to the number of cameras",
+    )
+
+    @model_validator(mode="after")
+    def _selectors_need_entities(self) -> Self:
+        if self.encoding == "flat" and self.type not in ("mlp", "rnn"):
+            raise ValueError(
+                f"encoding = 'flat' with type = {self.type!r}, whose selectors need entities; "
+                "expected type 'mlp' or 'rnn', or encoding 'entities'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Self:
+        if self.hidden_size % self.n_heads:
+            raise ValueError(
+                f"n_heads = {self.n_heads}; expected a divisor of hidden_size = {self.hidden_size}"
+            )
+        return self
+
+
+class StateEncoderConfig(_Section):
+    """The encoder that turns the global state into the mixer's input."""
+
+    hidden_size: Count = Field(default=64, description="width of the hidden layer")
+    embed_size: Count = Field(default=64, description="length of the encoded state")
+
+
+class MixingNetworkConfig(_Section):
+    """The mixer of the cameras' values into the team's."""
+
+    type: Literal["none", "vdn", "qmix", "qplex", "adaptive"] = Field(
+        default="adaptive", description="how values are mixed; none: each camera learns alone"
+    )
+    embed_size: Count = Field(default=32, description="width of the mixing layer")
+    hypernet_size: Count = Field(
+        default=64, description="hidden width of the weight-making networks"
+    )
+    n_heads: Count = Field(default=4, description="attention heads of QPLEX's importance weights")
+    attention_layers: int = Field(
+        default=2, ge=2, le=3, description="layers of the networks that make importance weights"
+    )
+    gate_sharpness: float = Field(default=10.0, gt=0, description="slope k of the adaptive gate")
+    complexity_threshold: float = Field(
+        default=0.5, ge=0, le=1, description="complexity at which the adaptive gate is half open"
+    )
+
+
+class NetworkConfig(_Section):
+    """Everything that the model is built from."""
+
+    hrl: HRLConfig = HRLConfig()
+    q_network: QNetworkConfig = QNetworkConfig()
+    state_encoder: StateEncoderConfig = StateEncoderConfig()
+    mixing_network: MixingNetworkConfig = MixingNetworkConfig()
+
+
+class AlgorithmConfig(_Section):
+    """The learning rule and the exploration schedule."""
+
+    learning_rate: float = Field(default=7e-4, gt=0, description="step size at the start")
+    learning_rate_end: Weight = Field(
+        default=7e-5, description="step size at the end, reached linearly"
+    )
+    gamma: float = Field(default=0.9835, gt=0, lt=1, description="discount per frame")
+    double_q: bool = Field(
+        default=True, description="the online network picks the bootstrap action"
+    )
+    td_lambda: float = Field(default=0.8, ge=0, le=1, description="trace parameter of the returns")
+    n_step: Count = Field(default=3, description="most decisions that a return looks ahead")
+    target_update_interval: Count = Field(
+        default=200,
+        description="updates between two copies to the target networks; unused if tau > 0",
+    )
+    tau: float = Field(
+        default=0.01, ge=0, le=1, description="share copied to the target networks at every update"
+    )
+    weight_average: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share kept at every update by the running average of the cameras' weights, "
+        "which evaluation plays; 0: the last weights play",
+    )
+    grad_clip: float = Field(default=10.0, gt=0, description="largest gradient norm")
+    optimizer: Literal["adam", "rmsprop"] = Field(default="adam", description="gradient method")
+    optimizer_eps: float = Field(
+        default=1e-5, gt=0, description="least root mean square that a gradient is divided by"
+    )
+    rmsprop_alpha: float = Field(
+        default=0.99, ge=0, lt=1, description="memory of RMSprop's mean square of gradients"
+    )
+    mixer_weight_decay: Weight = Field(
+        default=0.0,
+        description="rate at which the mixer's weights shrink, times its step size",
+    )
+    mixer_learning_rate_scale: float = Field(
+        default=1.0, gt=0, description="the mixer's step size over that of all other parts"
+    )
+    loss: Literal["huber", "mse"] = Field(default="huber", description="loss of a TD error")
+    credit_weight: Weight = Field(
+        default=0.0,
+        description="weight of the loss of every camera's own value against its own credit, the "
+        "targets that only this camera has in view; 0: the team's reward alone teaches",
+    )
+    epsilon_start: float = Field(
+        default=0.5, ge=0, le=1, description="share of random actions at first"
+    )
+    epsilon_end: float = Field(
+        default=0.04, ge=0, le=1, description="share of random actions at last"
+    )
+    epsilon_decay: Weight = Field(
+        default=1e-5, description="rate per timestep from start to end; smaller explores longer"
+    )
+    reward_scale: float = Field(default=0.2, gt=0, description="factor on every reward")
+
+    @model_validator(mode="after")
+    def _schedules_fall(self) -> Self:
+        for start, end in (
+            ("learning_rate", "learning_rate_end"),
+            ("epsilon_start", "epsilon_end"),
+        ):
+            first, last = getattr(self, start), getattr(self, end)
+            if last > first:
+                raise ValueError(f"{end} = {last}; expected at most {start} = {first}")
+        return self
+
+
+class TrainingConfig(_Section):
+    """Amounts of experience and updates."""
+
+    total_timesteps: Count = Field(
+        default=1_000_000, description="frames to collect, all environments"
+    )
+    learning_starts: int = Field(
+        default=20_000, ge=0, description="timesteps before the first update"
+    )
+    batch_size: Count = Field(default=24, description="windows of a batch, B")
+    buffer_size: Count = Field(
+        default=50_000, description="decisions kept, all environments together"
+    )
+    sequence_length: Count = Field(
+        default=12, description="decisions of a window that are learned from"
+    )
+    burn_in: int = Field(
+        default=4, ge=0, description="decisions before them that only warm the memory"
+    )
+    train_freq: Weight = Field(default=3.0, description="gradient updates per 1,000 timesteps")
+    save_replay: bool = Field(
+        default=True, description="store the replay buffer beside checkpoints"
+    )
+    overlap: bool = Field(default=True, description="collect in a thread while the learner updates")
+    compile: bool = Field(
+        default=False, description="compile the update with torch.compile; needs a C++ compiler"
+    )
+    mixed_precision: bool = Field(
+        default=False, description="bfloat16 in the cameras' networks, on CUDA only"
+    )
+    num_threads: Count = Field(
+        default=1, description="threads of the simulator and of the learner, each"
+    )
+    seed: Seed = Field(default=0, description="seed of everything random in training")
+    initial_weights: str | None = Field(
+        default=None,
+        min_length=1,
+        description="checkpoint whose cameras training begins with, of teams of any size; null: "
+        "drawn from the seed",
+    )
+    device: str = Field(
+        default="auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="auto, cpu, cuda or cuda:<index>",
+    )
+
+
+class WandbConfig(_Section):
+    """Weights & Biases, on request."""
+
+    enabled: bool = Field(default=False, description="also log there")
+    project: str = Field(default="qplex-hrl", min_length=1, description="project of the run")
+    group: str | None = Field(default=None, description="group of the run")
+    mode: Literal["online", "offline"] = Field(default="online", description="offline: files only")
+
+
+class LoggingConfig(_Section):
+    """Where and how often a run writes; intervals in timesteps."""
+
+    log_dir: str = Field(
+        default="logs/qplex_hrl", min_length=1, description="folder of logs and results"
+    )
+    model_dir: str = Field(
+        default="models/qplex_hrl", min_length=1, description="folder of checkpoints"
+    )
+    log_interval: Count = Field(default=10_000, description="between two rows of metrics")
+    checkpoint_interval: Count = Field(default=100_000, description="between two checkpoints")
+    keep_checkpoints: Count = Field(
+        default=3, description="newest checkpoints kept beside best and final"
+    )
+    tensorboard: bool = Field(default=True, description="also write TensorBoard events")
+    wandb: WandbConfig = WandbConfig()
+
+
+class EvaluationConfig(_Section):
+    """Evaluation on episodes that training never sees."""
+
+    eval_interval: Count = Field(default=100_000, description="timesteps between two evaluations")
+    episodes: Count = Field(default=16, description="episodes of an evaluation during training")
+    final_episodes: Count = Field(default=64, description="episodes of the last evaluation")
+    num_envs: Count = Field(default=32, description="parallel environments of an evaluation")
+    seed: Seed = Field(default=10_000, description="seed of the evaluation episodes")
+
+
+class RayConfig(_Section):
+    """Training on many processes or machines with Ray; `train` alone reads nothing here."""
+
+    num_workers: Count = Field(default=4, description="rollout workers, each a process")
+    num_envs_per_worker: Count = Field(
+        default=8,
+        description="parallel environments of each; with Ray, env.num_envs is their number in all",
+    )
+    num_gpus: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of a GPU that the learner takes; without a GPU it uses the CPU",
+    )
+
+
+class RunConfig(_Section):
+    """A whole run."""
+
+    env: EnvConfig = EnvConfig()
+    network: NetworkConfig = NetworkConfig()
+    algorithm: AlgorithmConfig = AlgorithmConfig()
+    training: TrainingConfig = TrainingConfig()
+    logging: LoggingConfig = LoggingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    ray: RayConfig = RayConfig()
+
+    @model_validator(mode="after")
+    def _replay_holds_a_window_per_env(self) -> Self:
+        training = self.training
+        needed = (training.burn_in + training.sequence_length + 1) * self.env.num_envs
+        if training.buffer_size < needed:
+            raise ValueError(
+                f"training.buffer_size = {training.buffer_size}; expected at least {needed} = "
+                "(training.burn_in + training.sequence_length + 1) * env.num_envs"
+            )
+        return self

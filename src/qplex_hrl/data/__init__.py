@@ -1,0 +1,1 @@
+"""Experience: environments, rollouts, collectors, the replay."""

@@ -1,0 +1,71 @@
+"""Environments and model sizes from the configuration: the one factory."""
+
+from camcontrol.selection_env import SelectionEnv, SelectionOptions
+from camsim.scenario.schema import load_scenario
+from qplex_hrl.config import EnvConfig, RunConfig
+from qplex_hrl.types import ModelDims
+
+
+def build_env(config: RunConfig, num_envs: int) -> SelectionEnv:
+    """Return ``num_envs`` environments as the configuration describes them.
+
+    Raises:
+        ValueError: the scenario does not exist or has no cameras, or an option is not available.
+    """
+    return SelectionEnv(load_scenario(config.env.scenario), selection_options(config), num_envs)
+
+
+def selection_options(config: RunConfig) -> SelectionOptions:
+    """Return what cameras choose from, how they remember and aim, and what the team earns."""
+    hrl = config.network.hrl
+    return SelectionOptions(
+        action_mode=config.env.action_mode,
+        action_levels=config.env.action_levels,
+        fast_interval=hrl.fast_interval,
+        belief=hrl.belief,
+        n_particles=hrl.n_particles,
+        wandering=hrl.wandering,
+        memory_frames=hrl.memory_frames,
+        multi_selection=hrl.multi_selection,
+        max_selected=hrl.max_selected,
+        look_options=hrl.look_options,
+        executor=hrl.executor,
+        lookahead=hrl.lookahead,
+        lookahead_by_target=hrl.lookahead_by_target,
+        observation_mode=observation_mode(config.env),
+        opponent=config.env.opponent,
+        opponent_view=opponent_view(config.env),
+        message_loss=config.env.message_loss,
+        max_episode_steps=config.env.max_episode_steps,
+        gamma=config.algorithm.gamma,
+        reward_coefficients=hrl.reward_coefficients.model_dump(),
+    )
+
+
+def observation_mode(config: EnvConfig) -> str:
+    """Return what the cameras observe: own, shared or enhanced."""
+    if config.enhanced_observation in ("camera", "both"):
+        return "enhanced"
+    return "shared" if config.shared_field_of_view else "own"
+
+
+def opponent_view(config: EnvConfig) -> str:
+    """Return what the targets observe: own or enhanced."""
+    return "enhanced" if config.enhanced_observation in ("target", "both") else "own"
+
+
+def model_dims(env: SelectionEnv) -> ModelDims:
+    """Return the sizes that ``env`` dictates to the networks."""
+    layout = env.feature_layout
+    return ModelDims(
+        n_agents=env.n_agents,
+        n_targets=env.n_targets,
+        n_actions=env.n_actions,
+        context_size=layout.context_size,
+        target_size=layout.target_size,
+        option_size=layout.option_size,
+        row_flag=layout.row_flag,
+        plan_gain=layout.plan_gain,
+        n_target_shares=layout.n_target_shares,
+        state_size=env.state_size,
+    )

@@ -1,0 +1,130 @@
+"""Fixed-seed evaluation: whole episodes of a policy, summarised as the contract's JSON object."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from qplex_hrl.config import RunConfig, config_hash
+from qplex_hrl.data.make_env import observation_mode
+from qplex_hrl.evaluation.metrics import episode_metrics, finite_or_none, summary
+from qplex_hrl.evaluation.players import (
+    DEFAULT_OPPONENT,
+    DEFAULT_SCENARIO,
+    FULL_PLANNER,
+    AgentPlayer,
+    EpisodePlayer,
+    World,
+    load_cameras,
+    scripted_cameras,
+)
+from qplex_hrl.runtime.provenance import code_commit, package_versions
+
+FORMAT_VERSION = 1
+
+
+# Any: the evaluation is a JSON object of numbers, lists and text.
+def evaluate(
+    player: EpisodePlayer,
+    seeds: NDArray[np.uint64],
+    *,
+    timestep: int | None,
+    provenance: Mapping[str, object],
+) -> dict[str, Any]:
+    """Return the evaluation of one policy: a JSON object as the contract describes it.
+
+    Args:
+        player: the policy in its world.
+        seeds: [M], one per episode.
+        timestep: training progress of the policy, None for scripted cameras.
+        provenance: what was played: policy, scenario, opponent, regime, configuration hash.
+    """
+    started = time.perf_counter()
+    statistics = player.run_episodes(seeds)
+    wall_time = time.perf_counter() - started
+    metrics = episode_metrics(statistics)
+    result: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "timestep": timestep,
+        "n_episodes": len(seeds),
+        "seeds": seeds.tolist(),
+    }
+    for name, values in metrics.items():
+        result |= summary(name, values)
+    result["episodes"] = [
+        {"seed": int(seed)} | {name: finite_or_none(values[i]) for name, values in metrics.items()}
+        for i, seed in enumerate(seeds)
+    ]
+    result["provenance"] = dict(provenance) | {
+        "commit": code_commit(),
+        "versions": package_versions(),
+        "wall_time_seconds": round(wall_time, 3),
+    }
+    return result
+
+
+def evaluate_checkpoint(
+    path: Path, world: World, seeds: NDArray[np.uint64], *, num_envs: int, device: torch.device
+) -> dict[str, Any]:
+    """Return the evaluation of a checkpoint's cameras, acting greedily.
+
+    Args:
+        path: checkpoint of a training run.
+        world: what differs from the world of the training.
+        seeds: [M], one per episode.
+        num_envs: episodes that run in parallel.
+        device: of the network.
+
+    Raises:
+        CheckpointError: the file is missing, damaged or foreign.
+        ValueError: the world does not exist.
+    """
+    cameras = load_cameras(path, world, num_envs=min(num_envs, len(seeds)), device=device)
+    player = AgentPlayer(cameras.env, cameras.agent)
+    provenance = provenance_of(cameras.config, path.name)
+    return evaluate(player, seeds, timestep=cameras.timestep, provenance=provenance)
+
+
+def evaluate_scripted(
+    camera_policy: str, world: World, seeds: NDArray[np.uint64], *, num_envs: int
+) -> dict[str, Any]:
+    """Return the evaluation of scripted or planning cameras.
+
+    Args:
+        camera_policy: name of the rule, a mixture as `greedy=0.5,random=0.5`, or a planner.
+        world: MATE-4v4-9 with greedy targets unless it says otherwise.
+        seeds: [M], one per episode.
+        num_envs: episodes that run in parallel.
+
+    Raises:
+        ValueError: a policy or the scenario does not exist, or a team would have no player.
+    """
+    player = scripted_cameras(camera_policy, world, num_envs=min(num_envs, len(seeds)))
+    regime = "shared" if world.shared_field_of_view else "own"
+    provenance = {
+        "policy": camera_policy,
+        "scenario": world.scenario or DEFAULT_SCENARIO,
+        "opponent": world.opponent or DEFAULT_OPPONENT,
+        "regime": "full" if camera_policy == FULL_PLANNER else regime,
+        "max_episode_steps": world.max_episode_steps,
+        "message_loss": world.message_loss or 0.0,
+        "config_hash": None,
+    }
+    return evaluate(player, seeds, timestep=None, provenance=provenance)
+
+
+def provenance_of(config: RunConfig, policy: str) -> dict[str, object]:
+    """Return what was played, for the evaluation of trained cameras."""
+    return {
+        "policy": policy,
+        "scenario": config.env.scenario,
+        "opponent": config.env.opponent,
+        "regime": observation_mode(config.env),
+        "max_episode_steps": config.env.max_episode_steps,
+        "message_loss": config.env.message_loss,
+        "config_hash": config_hash(config),
+    }

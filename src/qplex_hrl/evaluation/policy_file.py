@@ -1,0 +1,109 @@
+"""What a checkpoint holds of its cameras: their configuration and weights, ready to play."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from qplex_hrl.config import RunConfig, config_from_mapping
+from qplex_hrl.runtime.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from qplex_hrl.types import ModelDims
+
+_PREFIX = "agent."  # of the cameras' weights among those of the whole model
+_OF_THE_MACHINE: Mapping[str, bool | set[str]] = {
+    "logging": True,
+    "training": {"initial_weights"},
+}
+"""Settings that name files and folders, which mean nothing elsewhere."""
+_IDENTITY = "encoder.identity"  # [C, H], if the weights know cameras by their index
+
+
+class TrainedPolicy(NamedTuple):
+    """Trained cameras as a checkpoint holds them."""
+
+    config: RunConfig  # of the training run
+    timestep: int  # frames of training
+    weights: dict[str, Tensor]  # of `CameraNetwork`
+
+    def check_team(self, path: Path, n_cameras: int) -> None:
+        """Check that the weights, which come from `path`, can play in a team of `n_cameras`.
+
+        Raises:
+            ValueError: they are bound to another number of cameras.
+        """
+        identity = self.weights.get(_IDENTITY)
+        if identity is not None and len(identity) != n_cameras:
+            msg = (
+                f"{path}: trained with network.q_network.camera_identity = 'index' and "
+                f"{len(identity)} cameras; cannot play with {n_cameras}"
+            )
+            raise ValueError(msg)
+
+    def check_sizes(self, path: Path, dims: ModelDims) -> None:
+        """Check that the weights, which come from `path`, can play with sizes `dims`.
+
+        Raises:
+            ValueError: they are bound to another observation or to other actions.
+        """
+        if self.config.network.q_network.encoding != "flat":
+            return
+        obs_size = self.weights["encoder.context_layer.weight"].shape[1]
+        n_actions = self.weights["head.layer.weight"].shape[0]
+        if (obs_size, n_actions) != (dims.obs_size, dims.n_actions):
+            msg = (
+                f"{path}: trained with network.q_network.encoding = 'flat', observations of "
+                f"{obs_size} numbers and {n_actions} actions; cannot play with {dims.obs_size} "
+                f"and {dims.n_actions}"
+            )
+            raise ValueError(msg)
+
+    def weights_of(self, camera: int) -> dict[str, Tensor]:
+        """Return weights for a network of this one camera of the team."""
+        identity = self.weights.get(_IDENTITY)
+        if identity is None:
+            return self.weights
+        return self.weights | {_IDENTITY: identity[camera : camera + 1]}
+
+
+def export_policy(source: Path, output: Path) -> TrainedPolicy:
+    """Write a checkpoint's cameras alone, without what only training needs; return them.
+
+    The file is a checkpoint that plays wherever its source does and from which training cannot go
+    on. Folders of the machine that trained are left out of its configuration.
+
+    Raises:
+        CheckpointError: the source is missing, damaged or foreign.
+        OSError: the file cannot be written.
+    """
+    policy = load_policy(source)
+    content = {
+        "timestep": policy.timestep,
+        "config": policy.config.model_dump(mode="json", exclude=_OF_THE_MACHINE),
+        "training": {"learner": {"average": policy.weights}},
+    }
+    save_checkpoint(output, content)
+    return policy
+
+
+def load_policy(path: Path) -> TrainedPolicy:
+    """Return the cameras of a training run's checkpoint.
+
+    Raises:
+        CheckpointError: the file is missing, damaged or foreign.
+        ValueError: its configuration is not valid.
+    """
+    content = load_checkpoint(path)
+    try:
+        config = config_from_mapping(content["config"], str(path))
+        timestep, learner = content["timestep"], content["training"]["learner"]
+        if "average" in learner:
+            return TrainedPolicy(config, timestep, learner["average"])
+        weights = learner["model"]
+    except (KeyError, TypeError) as error:
+        msg = f"{path}: not a checkpoint of a training run ({error} is missing)"
+        raise CheckpointError(msg) from error
+    cameras = {
+        name[len(_PREFIX) :]: value for name, value in weights.items() if name.startswith(_PREFIX)
+    }
+    return TrainedPolicy(config, timestep, cameras)

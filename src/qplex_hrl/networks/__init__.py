@@ -1,0 +1,1 @@
+"""Building blocks of the model: encoders, temporal cores, heads, selectors, mixers."""

@@ -1,0 +1,182 @@
+"""Heads of the Q-networks: the value of every action."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+Terms = tuple[Tensor, ...]
+"""What a head has made of its inputs; only that head knows what is in it."""
+
+
+class HeadInputs(NamedTuple):
+    """What the Q-values depend on."""
+
+    memory: Tensor  # [L, n, H] of the camera, output of its core
+    context: Tensor  # [L, n, H] of the camera, output of its encoder
+    targets: Tensor  # [T, L, n, H] embeddings
+    priorities: Tensor | None  # [T, L, n, 2], fast and slow probabilities, if prioritised
+    options: Tensor  # [U, L, n, Fo]
+
+
+class OptionTerms(NamedTuple):
+    """What the options' values are made of, shared by all options."""
+
+    targets: Tensor  # [T, L, n, W] what each target adds to the hidden layer, W its width
+    state: Tensor  # [L, n, W] what the camera's state adds
+    value: Tensor  # [L, n] the camera's own value
+    options: Tensor  # [U, L, n, Fo]
+    worths: Tensor  # [L, n, T] what a target is worth to the camera, or [L, n, 0]
+
+
+class TargetWorth(nn.Module):
+    """What covering each target is worth to a camera."""
+
+    def __init__(self, hidden_size: int, width: int) -> None:
+        """Create the layers for embeddings and memory of length ``hidden_size``."""
+        super().__init__()
+        self.target_layer = nn.Linear(hidden_size, width)
+        self.state_layer = nn.Linear(2 * hidden_size, width, bias=False)
+        self.output = nn.Linear(width, 1)
+
+    def forward(self, targets: Tensor, state: Tensor) -> Tensor:
+        """Return [L, n, T] from embeddings [T, L, n, H] and states [L, n, 2 H]."""
+        hidden = torch.relu(self.target_layer(targets) + self.state_layer(state))
+        worths: Tensor = self.output(hidden).squeeze(-1)
+        return worths.movedim(0, -1)
+
+
+class OptionHead(nn.Module):
+    """Q-value of every option from the targets it selects, its own features and the camera's state.
+
+    ``x_u = relu(sum_{t in u} (W_e e_t + W_p p_t) + W_o o_u + W_h h)``, ``Q_u = w . x_u + v(h)``.
+
+    The camera's state h is its memory and its context. ``start_from_plans`` adds ``s . o_u``.
+    Where an option tells the share g_ut of each target that its plan covers, ``sum_t g_ut y_t`` is
+    added, with ``y_t = w_y . relu(W_y e_t + W_z h)``, what the target is worth to this camera.
+
+    The hidden layers of all options are by far the largest tensors of the model, but a loss needs
+    gradients of two options per camera only: ``values`` gives all values, ``values_of`` the values
+    of given actions; both from the same ``terms``.
+    """
+
+    selection: Tensor
+
+    def __init__(
+        self,
+        hidden_size: int,
+        option_size: int,
+        selection_bits: Tensor,
+        *,
+        prioritised: bool,
+        tells_shares: bool = False,
+    ) -> None:
+        """Create the layers.
+
+        Args:
+            hidden_size: length H of memory, context and a target embedding; an option's hidden
+                layer has half of it.
+            option_size: length Fo of an option's features, the T shares included.
+            selection_bits: [U, T] bool, the targets that each option selects.
+            prioritised: the selectors' probabilities p are an input.
+            tells_shares: an option's last T features are what its plan covers of each target.
+        """
+        super().__init__()
+        width, state_size = max(hidden_size // 2, 1), 2 * hidden_size
+        self._n_shares = selection_bits.shape[1] if tells_shares else 0
+        self.target_layer = nn.Linear(hidden_size, width, bias=False)
+        self.priority_layer = nn.Linear(2, width, bias=False) if prioritised else None
+        self.option_layer = nn.Linear(option_size - self._n_shares, width, bias=False)
+        self.state_layer = nn.Linear(state_size, width)
+        self.value_layer = nn.Linear(state_size, 1)
+        self.output = nn.Linear(width, 1, bias=False)
+        selection = selection_bits.to(torch.get_default_dtype())
+        self.register_buffer("selection", selection, persistent=False)
+        self.plan_layer: nn.Linear | None = None
+        self.worth: TargetWorth | None = TargetWorth(hidden_size, width) if tells_shares else None
+
+    def start_from_plans(self, feature: int, weight: float) -> None:
+        """Add a term linear in an option's own features, at first `weight` times one of them.
+
+        All other differences between options are 0 at first.
+        """
+        self.plan_layer = nn.Linear(self.option_layer.in_features, 1, bias=False)
+        with torch.no_grad():
+            self.plan_layer.weight.zero_()[0, feature] = weight
+            self.output.weight.zero_()
+
+    def _of_options(self, layer: nn.Linear, options: Tensor) -> Tensor:
+        """Return what a layer makes of the options' features but for the shares."""
+        # Rows as they are: cutting off the shares would copy them all.
+        weight = nn.functional.pad(layer.weight, (0, self._n_shares))
+        return nn.functional.linear(options, weight)
+
+    def _values(self, hidden: Tensor, options: Tensor, terms: OptionTerms) -> Tensor:
+        """Return the Q-values [.., L, n] from hidden layers [.., L, n, W] and features."""
+        values: Tensor = self.output(hidden).squeeze(-1) + terms.value
+        if self.plan_layer is not None:
+            values = values + self._of_options(self.plan_layer, options).squeeze(-1)
+        if self.worth is not None:
+            values = values + (options[..., -self._n_shares :] * terms.worths).sum(-1)
+        return values
+
+    def forward(self, inputs: HeadInputs) -> Tensor:
+        """Return the Q-values of all options, [U, L, n]."""
+        return self.values(self.terms(inputs))
+
+    def terms(self, inputs: HeadInputs) -> Terms:
+        """Return what all options share, ``OptionTerms``."""
+        state = torch.cat([inputs.memory, inputs.context], dim=-1)
+        targets = self.target_layer(inputs.targets)
+        if self.priority_layer is not None and inputs.priorities is not None:
+            targets = targets + self.priority_layer(inputs.priorities)
+        value = self.value_layer(state).squeeze(-1)
+        worths = state[..., :0]
+        if self.worth is not None:
+            worths = self.worth(inputs.targets, state)
+        return OptionTerms(targets, self.state_layer(state), value, inputs.options, worths)
+
+    def values(self, shared: Terms) -> Tensor:
+        """Return the Q-values of all options, [U, L, n]."""
+        terms = OptionTerms(*shared)
+        hidden = self._of_options(self.option_layer, terms.options)
+        targets = terms.targets.flatten(1).to(hidden.dtype)
+        hidden.flatten(1).addmm_(self.selection.to(hidden.dtype), targets)
+        hidden = hidden.add_(terms.state).relu_()
+        return self._values(hidden, terms.options, terms)
+
+    def values_of(self, shared: Terms, actions: Tensor) -> Tensor:
+        """Return the Q-values [K, L, n] of K actions per camera, [K, L, n] int64."""
+        terms = OptionTerms(*shared)
+        # Whole rows in memory: a product of strided tensors would be several times slower.
+        selected = self.selection.T.contiguous()[:, actions].unsqueeze(-1)  # [T, K, L, n, 1]
+        hidden = (selected * terms.targets.unsqueeze(1)).sum(dim=0) + terms.state
+        index = actions.unsqueeze(-1).expand(*actions.shape, terms.options.shape[-1])
+        options = terms.options.gather(0, index)
+        hidden = hidden + self._of_options(self.option_layer, options)
+        return self._values(hidden.relu_(), options, terms)
+
+
+class LinearHead(nn.Module):
+    """Q-values of all actions as one layer of the memory, with the interface of ``OptionHead``."""
+
+    def __init__(self, hidden_size: int, n_actions: int) -> None:
+        """Create the layer for a memory of length ``hidden_size``."""
+        super().__init__()
+        self.layer = nn.Linear(hidden_size, n_actions)
+
+    def forward(self, inputs: HeadInputs) -> Tensor:
+        """Return the Q-values of all actions, [U, L, n]."""
+        return self.values(self.terms(inputs))
+
+    def terms(self, inputs: HeadInputs) -> Terms:
+        """Return the Q-values themselves, [L, n, U]."""
+        return (self.layer(inputs.memory),)
+
+    def values(self, shared: Terms) -> Tensor:
+        """Return the Q-values of all actions, [U, L, n]."""
+        return shared[0].movedim(-1, 0)
+
+    def values_of(self, shared: Terms, actions: Tensor) -> Tensor:
+        """Return the Q-values [K, L, n] of K actions per camera, [K, L, n] int64."""
+        return shared[0].gather(-1, actions.movedim(0, -1)).movedim(-1, 0)

@@ -1,0 +1,1 @@
+"""Training with Ray: remote rollouts, the learner, clusters, Tune."""

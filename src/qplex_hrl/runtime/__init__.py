@@ -1,0 +1,1 @@
+"""What any command needs: checkpoints, logs, seeds, devices, signals, provenance."""

@@ -1,0 +1,167 @@
+"""Training in one process, from a configuration to all the files of a run; resume."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+from rich.console import Console
+
+from camcontrol.selection_env import SelectionEnv
+from camsim.files import atomic_write_text
+from qplex_hrl.config import RunConfig, dump_config
+from qplex_hrl.data.collector import Collector
+from qplex_hrl.data.make_env import build_env
+from qplex_hrl.runtime.devices import limit_threads, resolve_device
+from qplex_hrl.runtime.logger import (
+    ConsoleSink,
+    JsonlSink,
+    MetricSink,
+    TensorBoardSink,
+    TrackerError,
+    WandbSettings,
+    WandbSink,
+    WriteToAll,
+    log_messages,
+)
+from qplex_hrl.runtime.signals import Interrupt
+from qplex_hrl.training.loop import Iteration, TrainingLoop
+from qplex_hrl.training.run import DIVERGED, DONE, INTERRUPTED, Run, evaluation_envs
+from qplex_hrl.training.run_folder import RunFolder, find_checkpoint
+
+__all__ = ["DIVERGED", "DONE", "INTERRUPTED", "check_trackers", "execute", "file_sinks", "train"]
+
+_LOG = logging.getLogger(__name__)
+
+
+def train(
+    config: RunConfig,
+    resume: Path | None = None,
+    log_level: str = "INFO",
+    make_env: Callable[[RunConfig, int], SelectionEnv] = build_env,
+) -> int:
+    """Train, evaluate and save as configured; return the process's exit code.
+
+    Everything is built before the first file is written. Outputs of an earlier run in the same
+    folders are moved aside, never overwritten.
+
+    Args:
+        config: of the run.
+        resume: checkpoint to go on from, or a run's folder: its newest intact checkpoint.
+        log_level: of messages.
+        make_env: makes that many environments of the configured world.
+
+    Returns:
+        0 done, 1 training diverged, 130 interrupted (and saved).
+
+    Raises:
+        ValueError: the configuration cannot be run, the checkpoint is damaged or of another
+            network, or another process trains into the same folders.
+        OSError: a file cannot be written.
+    """
+    limit_threads(config.training.num_threads)
+    check_trackers(config)
+    checkpoint = None if resume is None else find_checkpoint(resume)
+    device = resolve_device(config.training.device)
+    loop = TrainingLoop(config, make_env(config, config.env.num_envs), device)
+    folder = RunFolder(Path(config.logging.log_dir), Path(config.logging.model_dir))
+    run = Run(config, loop, make_env(config, evaluation_envs(config)), folder)
+    prepare = partial(limit_threads, config.training.num_threads)
+    with Collector(
+        loop.local_rollout, in_thread=config.training.overlap, prepare_thread=prepare
+    ) as collector:
+        return execute(run, checkpoint, log_level, partial(loop.iterate, collector))
+
+
+def check_trackers(config: RunConfig) -> None:
+    """Check that the packages of the trackers asked for are installed.
+
+    Raises:
+        TrackerError: one is not.
+    """
+    if config.logging.wandb.enabled and find_spec("wandb") is None:
+        raise TrackerError(
+            "logging.wandb.enabled = True, but wandb is not installed: "
+            'pip install "qplex-hrl[wandb]"'
+        )
+
+
+def execute(
+    run: Run, checkpoint: Path | None, log_level: str, iterate: Callable[[], Iteration]
+) -> int:
+    """Take a run from its start, or from a checkpoint, to its end; return the exit code.
+
+    Args:
+        run: newly built.
+        checkpoint: where it goes on.
+        log_level: of messages.
+        iterate: does one iteration of the run's loop.
+
+    Raises:
+        ValueError: the checkpoint is damaged or of another network, or another process trains into
+            the same folders.
+        OSError: a file cannot be written.
+    """
+    if checkpoint is not None:
+        run.restore(checkpoint)
+    else:
+        run.start()
+    folder, config = run.folder, run.config
+    console = Console(stderr=True)
+    with folder.claim():
+        if checkpoint is not None and checkpoint.parent.resolve() == folder.model_dir.resolve():
+            aside = folder.rewind(run.timestep)
+        else:
+            aside = folder.set_earlier_run_aside()
+        atomic_write_text(folder.config, dump_config(config))
+        with log_messages(folder.log, log_level, console), Interrupt() as interrupt:
+            if aside is not None:
+                _LOG.info("moved earlier outputs to %s", aside)
+            if checkpoint is not None:
+                _LOG.info("resumed %s at timestep %d", checkpoint, run.timestep)
+            with _sinks(config, folder, run.timestep, console) as (files, bar):
+                return run.to_the_end(files, bar, interrupt, iterate)
+
+
+@contextmanager
+def _sinks(
+    config: RunConfig, folder: RunFolder, timestep: int, console: Console
+) -> Iterator[tuple[MetricSink, MetricSink]]:
+    """Open the configured sinks: those that keep the metrics, and the progress bar."""
+    files = file_sinks(config, folder, timestep)
+    try:
+        bar = ConsoleSink(config.training.total_timesteps, timestep, console)
+        try:
+            yield files, bar
+        finally:
+            bar.close()
+    finally:
+        files.close()
+
+
+def file_sinks(config: RunConfig, folder: RunFolder, timestep: int) -> MetricSink:
+    """Open the configured sinks that keep the metrics, as one.
+
+    Args:
+        config: of the run.
+        folder: its log folder exists.
+        timestep: where the run begins or goes on.
+
+    Raises:
+        TrackerError: W&B does not start.
+        OSError: a file cannot be written.
+    """
+    files: list[MetricSink] = [JsonlSink(folder.metrics)]
+    try:
+        if config.logging.tensorboard:
+            files.append(TensorBoardSink(folder.log_dir, timestep))
+        if config.logging.wandb.enabled:
+            tracker = config.logging.wandb
+            settings = WandbSettings(tracker.project, tracker.group, tracker.mode)
+            files.append(WandbSink(settings, folder.log_dir, config.model_dump(mode="json")))
+    except BaseException:
+        WriteToAll(files).close()
+        raise
+    return WriteToAll(files)
