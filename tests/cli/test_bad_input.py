@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from paths import CONFIGS
 
 from qplex_hrl.cli import main as cli
 
-SMOKE = Path(__file__).parents[2] / "configs" / "smoke.yaml"
+SMOKE = CONFIGS / "smoke.yaml"
 
 
 class Malicious:

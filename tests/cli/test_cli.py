@@ -8,13 +8,13 @@ from types import ModuleType
 
 import pytest
 import yaml
+from paths import ROOT
 
 from camsim.scenario.schema import load_scenario
 from qplex_hrl.cli import main as cli
 from qplex_hrl.config import RunConfig
 from qplex_hrl.runtime.checkpoint import save_checkpoint
 
-ROOT = Path(__file__).parents[2]
 SMOKE = str(ROOT / "configs" / "smoke.yaml")
 
 Train = Callable[[RunConfig, Path | None, str], int]
@@ -259,12 +259,11 @@ def test_a_reader_may_leave_early() -> None:
 def test_benchmarks_decide_the_exit_code(
     monkeypatch: pytest.MonkeyPatch, what: str, code: int
 ) -> None:
-    module = ModuleType("qplex_bench.speed.simulator")
     for name in ("simulator", "training"):
+        module = ModuleType(f"qplex_bench.speed.{name}")
         result = code if name == what else 99
         setattr(module, f"benchmark_{name}", lambda result=result: result)
-    monkeypatch.setitem(sys.modules, "qplex_bench.speed.simulator", module)
-    monkeypatch.setattr("qplex_bench.speed.simulator", module, raising=False)
+        monkeypatch.setitem(sys.modules, f"qplex_bench.speed.{name}", module)
     assert cli.main(["benchmark", what]) == code
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 pytest.importorskip("ray")
 
@@ -14,7 +15,6 @@ from qplex_hrl.runtime.checkpoint import load_checkpoint
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
-ROOT = Path(__file__).parents[2]
 CONFIG = "configs/qplex_hrl_4v4_9_ray.yaml"
 WRITTEN = f"python runners/train_qplex_hrl_ray.py --config {CONFIG}"
 SMALL = (

@@ -9,11 +9,11 @@ from types import ModuleType
 import numpy as np
 import pytest
 import yaml
+from paths import DATA
 
 from camsim.scenario.schema import Scenario, load_scenario
 from qplex_hrl.cli import main as cli
 
-DATA = Path(__file__).parents[1] / "data"
 TRACE = DATA / "trace_MATE-1v1-9_greedy_s4106.npz"
 SIZES = "--cameras 1 --targets 2 --obstacles 3"
 

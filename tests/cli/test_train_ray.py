@@ -7,11 +7,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from paths import ROOT
 
 from qplex_hrl.cli import main as cli
 from qplex_hrl.config import RunConfig
 
-ROOT = Path(__file__).parents[2]
 SMOKE = str(ROOT / "configs" / "smoke.yaml")
 
 

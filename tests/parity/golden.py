@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from paths import DATA
 from reference_world import State, World
 
 from camsim.parity import trace as traces
 from camsim.parity.trace import Array
-
-DATA = Path(__file__).resolve().parent.parent / "data"
 
 WORLD_ARRAYS = (
     "camera_xy",

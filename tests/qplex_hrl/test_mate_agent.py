@@ -287,7 +287,7 @@ def test_the_agent_class_plays_a_trained_camera(
 @pytest.fixture(scope="module")
 def short_scenario(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Our preset with short episodes, as a file that upstream reads."""
-    preset = Path(camsim.__file__).parent / "scenarios" / "MATE-4v4-9.yaml"
+    preset = Path(camsim.__file__).parent / "scenario" / "presets" / "MATE-4v4-9.yaml"
     content = yaml.safe_load(preset.read_text(encoding="utf-8"))
     path = tmp_path_factory.mktemp("scenario") / "short.yaml"
     path.write_text(yaml.safe_dump(content | {"max_episode_steps": 250}), encoding="utf-8")

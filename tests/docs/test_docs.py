@@ -1,0 +1,182 @@
+"""The documentation against the code: examples, keys, links, paths, commands, sizes."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import re
+from itertools import takewhile
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from paths import ROOT
+
+from camcontrol.features import layout as features
+from camcontrol.selection_env import SelectionOptions
+from camsim import layout, tables
+from qplex_hrl.cli import main as cli
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
+README = TEXTS[ROOT / "README.md"]
+
+
+def code_in(text: str) -> list[str]:
+    """Every line of the code blocks and every inline code span."""
+    blocks = re.findall(r"^```[^\n]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    rest = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    return [line for block in blocks for line in block.splitlines()] + re.findall(
+        r"`([^`\n]+)`", rest
+    )
+
+
+def help_of(*command: str) -> str:
+    """What `qplex-hrl COMMAND --help` prints; fails if there is no such command."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), pytest.raises(SystemExit) as end:
+        cli.main([*command, "--help"])
+    assert end.value.code == 0, command
+    return printed.getvalue()
+
+
+def documented_commands() -> set[tuple[str, ...]]:
+    """Every `qplex-hrl ...` in the pages, as words."""
+    return {
+        tuple(line[line.index("qplex-hrl ") :].split(">")[0].split("#")[0].split()[1:])
+        for text in TEXTS.values()
+        for line in code_in(text)
+        if re.match(r"(\.venv/bin/)?qplex-hrl ", line)
+    }
+
+
+def subcommands(*command: str) -> list[str]:
+    return re.findall(r"^ {4}([a-z-]+) ", help_of(*command), re.MULTILINE)
+
+
+def configuration_table() -> ModuleType:
+    """The script that makes the tables of docs/configuration.md."""
+    path = ROOT / "docs" / "configuration_table.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_examples_of_the_readme_run() -> None:
+    """With fewer and shorter episodes than shown."""
+    examples = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    assert examples
+    for example in examples:
+        assert "256" in example
+        assert "max_episode_steps=2000" in example
+        small = example.replace("256", "2").replace(
+            "max_episode_steps=2000", "max_episode_steps=20"
+        )
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(small, "README.md", "exec"), {})
+        assert "nan" not in printed.getvalue()
+        assert len(printed.getvalue().splitlines()) == example.count("print(")
+
+
+def test_tables_of_keys_are_up_to_date() -> None:
+    table = configuration_table()
+    page = TEXTS[ROOT / "docs" / "configuration.md"]
+    assert table.updated(page) == page, "run `python docs/configuration_table.py`"
+    assert all(f"| `{key}` |" in page for key in table.all_keys())
+
+
+def test_keys_named_in_the_pages_exist() -> None:
+    keys = configuration_table().all_keys()
+    known = {*keys, *(key.rpartition(".")[0] for key in keys)}
+    sections = {key.partition(".")[0] for key in keys}
+    for page, text in TEXTS.items():
+        for code in code_in(text):
+            named = re.fullmatch(r"([a-z_]+(?:\.[a-z_]+)+)(?:: .*)?", code)
+            if named and named[1].partition(".")[0] in sections and not code.endswith(".log"):
+                assert named[1] in known, (page.name, named[1])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", TEXTS[page]):
+        if target.startswith("http"):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name) if name else page
+        assert file.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            slugs = {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+            assert anchor in slugs, target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_named_in_the_pages_exist(page: Path) -> None:
+    """Paths within the repository; those with a placeholder in capitals, <> or {} are examples."""
+    for code in code_in(TEXTS[page]):
+        if re.fullmatch(r"(src|tests|docs|configs|runners|camsim|qplex_hrl)/[a-z0-9_./-]+", code):
+            start = "src/" if code.startswith(("camsim/", "qplex_hrl/")) else ""
+            assert (ROOT / f"{start}{code}").exists(), code
+
+
+def test_documented_commands_exist() -> None:
+    commands = documented_commands()
+    assert len(commands) > 8
+    for words in commands:
+        text = help_of(*takewhile(re.compile(r"[a-z][a-z-]*").fullmatch, words))
+        for flag in (word for word in words if word.startswith("--")):
+            assert flag == "--help" or re.search(rf"{flag}\b", text), words
+
+
+def test_every_command_is_documented() -> None:
+    documented = {" ".join(words) for words in documented_commands()}
+    for name in subcommands():
+        for command in [f"{name} {inner}" for inner in subcommands(name)] or [name]:
+            assert any(f"{line} ".startswith(f"{command} ") for line in documented), command
+
+
+@pytest.mark.parametrize("command", ["train", "train-ray", "evaluate"])
+def test_flags_listed_in_the_readme_are_all_there_are(command: str) -> None:
+    listed = re.search(rf"`{command}` takes (.*?)\.(?:\s|$)", README.replace("\n", " "))
+    assert listed is not None
+    in_table = {flag for words in documented_commands() if words[0] == command for flag in words}
+    known = set(re.findall(r"--[a-z-]+", help_of(command)))
+    flags = set(re.findall(r"--[a-z-]+", listed[1]))
+    assert flags <= known
+    assert known - flags - in_table == {"--help"} | {f for f in known if f.startswith("--no-")}
+
+
+def test_targets_of_make_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for text in TEXTS.values():
+        for code in code_in(text):
+            named = re.match(r"make ([a-z]+)", code)
+            if named:
+                assert re.search(rf"^{named[1]}:", makefile, re.MULTILINE), code
+
+
+def test_sizes_named_in_the_pages() -> None:
+    algorithm = TEXTS[ROOT / "docs" / "algorithm.md"]
+    simulator = TEXTS[ROOT / "docs" / "simulator.md"]
+    assert f"| context | {features.CONTEXT_FEATURES} |" in algorithm
+    assert f"| target | {features.TARGET_FEATURES} each |" in algorithm
+    assert f"| action | {features.OPTION_FEATURES} each |" in algorithm
+    assert f"| context | {features.CLOUD_CONTEXT_FEATURES} |" in algorithm
+    assert f"| target | {features.CLOUD_TARGET_FEATURES} each |" in algorithm
+    assert f"| action | {features.CLOUD_OPTION_FEATURES} each |" in algorithm
+    assert f"a cloud of {SelectionOptions().n_particles} guesses" in algorithm
+    assert f"[N, C, {tables.CAMERA_COLUMNS}]" in simulator
+    assert f"[N, T, {tables.TARGET_COLUMNS}]" in simulator
+    assert f"[N, O, {tables.OBSTACLE_COLUMNS}]" in simulator
+    assert f"[N, {tables.WORLD_COLUMNS}]" in simulator
+    assert layout.CameraObsLayout(1, 10, 100).size == 22 + 5 * 10 + 4 * 100 + 7
+    assert "22 + 5T + 4O + 7C" in simulator
+    assert layout.TargetObsLayout(1, 10, 100).size == 27 + 7 + 4 * 100 + 5 * 10
+    assert "27 + 7C + 4O + 5T" in simulator
+    assert layout.StateLayout(1, 10, 100).size == 29 + 9 + 16 * 10 + 3 * 100
+    assert "29 + 9C + 16T + 3O" in simulator
