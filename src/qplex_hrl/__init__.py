@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from qplex_hrl.config import RunConfig, load_config
     from qplex_hrl.evaluation.evaluate import evaluate_checkpoint, evaluate_scripted
-    from qplex_hrl.evaluation.players import World
+    from qplex_hrl.evaluation.players import EvaluationSetting
     from qplex_hrl.training.trainer import train
 
 __all__ = [
+    "EvaluationSetting",
     "RunConfig",
-    "World",
     "evaluate_checkpoint",
     "evaluate_scripted",
     "load_config",
@@ -23,7 +23,7 @@ __all__ = [
 
 _MODULES = {
     "RunConfig": "qplex_hrl.config.schema",
-    "World": "qplex_hrl.evaluation.evaluate",
+    "EvaluationSetting": "qplex_hrl.evaluation.evaluate",
     "evaluate_checkpoint": "qplex_hrl.evaluation.evaluate",
     "evaluate_scripted": "qplex_hrl.evaluation.evaluate",
     "load_config": "qplex_hrl.config.schema",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from qplex_hrl.model import CameraNetwork
-from qplex_hrl.sharding import Rows, draw_rows
+from qplex_hrl.sharding import Shard, draw_shard
 
 
 class Agent:
@@ -29,7 +29,7 @@ class Agent:
         n_agents: int,
         rng: np.random.Generator,
         device: torch.device,
-        rows: Rows | None = None,
+        shard: Shard | None = None,
     ) -> None:
         """Copy the network and start every environment at an episode's first decision.
 
@@ -39,10 +39,10 @@ class Agent:
             n_agents: cameras C.
             rng: explores; never touched by ``load_weights``.
             device: where the copy acts.
-            rows: of a larger team of environments that these N are: what they draw from ``rng`` is
+            shard: of a larger team of environments that these N are: what they draw from ``rng`` is
                 then what they would draw among all; the N are all if None.
         """
-        self._rows = Rows(0, n_envs, n_envs) if rows is None else rows
+        self._shard = Shard(0, n_envs, n_envs) if shard is None else shard
         self._network = copy.deepcopy(network).to(device).eval().requires_grad_(False)
         self._rng = rng
         self._device = device
@@ -91,7 +91,7 @@ class Agent:
         self, greedy: NDArray[np.int64], avail_actions: NDArray[np.bool_], epsilon: float
     ) -> NDArray[np.int64]:
         """Return ``greedy`` [N, C] with uniformly drawn available actions at a rate of epsilon."""
-        gamble, choice = draw_rows(self._rng, (2, greedy.shape[1]), self._rows)
+        gamble, choice = draw_shard(self._rng, (2, greedy.shape[1]), self._shard)
         order = avail_actions.cumsum(axis=-1)  # the k-th available action is the first with k
         wanted = (choice * order[..., -1]).astype(np.int64) + 1
         drawn = (order >= wanted[..., None]).argmax(axis=-1)

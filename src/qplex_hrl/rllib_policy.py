@@ -43,12 +43,12 @@ from qplex_hrl.training.run import Outputs, Run, evaluation_envs
 from qplex_hrl.training.run_folder import RunFolder, find_checkpoint
 from qplex_hrl.training.trainer import file_sinks
 
-__all__ = ["QPLEXHRL", "QPLEXHRLConfig", "shared_out"]
+__all__ = ["QPLEXHRL", "QPLEXHRLConfig", "sharded"]
 
 _LOG = logging.getLogger(__name__)
 
 
-def shared_out(config: RunConfig, source: str = "ray") -> RunConfig:
+def sharded(config: RunConfig, source: str = "ray") -> RunConfig:
     """Return the configuration with as many environments as all workers have together.
 
     Raises:
@@ -71,7 +71,7 @@ class QPLEXHRLConfig(AlgorithmConfig):
     def __init__(self, algo_class: Any = None) -> None:
         """Take the defaults of every section."""
         super().__init__(algo_class=algo_class or QPLEXHRL)
-        self.run_settings: dict[str, Any] = shared_out(RunConfig()).model_dump(mode="json")
+        self.run_settings: dict[str, Any] = sharded(RunConfig()).model_dump(mode="json")
         self.make_env = "qplex_hrl.data.make_env.build_env"
         self.write_files = True
         self.dims: dict[str, int] = {}
@@ -104,7 +104,7 @@ class QPLEXHRLConfig(AlgorithmConfig):
         """
         super().training(**kwargs)
         if run is not NotProvided:
-            self.run_settings = shared_out(run).model_dump(mode="json")
+            self.run_settings = sharded(run).model_dump(mode="json")
         if make_env is not NotProvided:
             self.make_env = make_env
         if write_files is not NotProvided:
@@ -118,7 +118,7 @@ class QPLEXHRLConfig(AlgorithmConfig):
         Raises:
             ConfigError: it is not valid.
         """
-        return shared_out(config_from_mapping(self.run_settings, "run_settings"))
+        return sharded(config_from_mapping(self.run_settings, "run_settings"))
 
     def validate(self) -> None:
         """Fill in what follows from the run's configuration, and check.

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-__all__ = ["Rows", "draw_rows", "join_states", "split_state"]
+__all__ = ["Shard", "draw_shard", "join_states", "split_state"]
 
 
-class Rows(NamedTuple):
+class Shard(NamedTuple):
     """The environments ``first .. first + n - 1`` of ``total``."""
 
     first: int
@@ -27,41 +27,43 @@ class Rows(NamedTuple):
         return slice(self.first, self.first + self.n)
 
 
-def draw_rows(rng: np.random.Generator, shape: tuple[int, int], rows: Rows) -> NDArray[np.float64]:
-    """Return ``rng.random((K, total, C))[:, rows]``, [K, n, C], at the cost of the rows alone.
+def draw_shard(
+    rng: np.random.Generator, shape: tuple[int, int], shard: Shard
+) -> NDArray[np.float64]:
+    """Return ``rng.random((K, total, C))[:, shard.slice]``, [K, n, C], at the cost of the shard.
 
     The generator moves on as if all had been drawn.
 
     Args:
         rng: NumPy's default generator; it takes one step for each number.
         shape: (K, C).
-        rows: which of the total.
+        shard: which of the total.
     """
     n_draws, width = shape
-    if rows.n == rows.total:
-        return rng.random((n_draws, rows.total, width))
+    if shard.n == shard.total:
+        return rng.random((n_draws, shard.total, width))
     bits = rng.bit_generator
     assert isinstance(bits, np.random.PCG64)
-    drawn = np.empty((n_draws, rows.n, width))
+    drawn = np.empty((n_draws, shard.n, width))
     for part in drawn:
-        bits.advance(rows.first * width)
-        part[:] = rng.random((rows.n, width))
-        bits.advance((rows.total - rows.first - rows.n) * width)
+        bits.advance(shard.first * width)
+        part[:] = rng.random((shard.n, width))
+        bits.advance((shard.total - shard.first - shard.n) * width)
     return drawn
 
 
 # Any: states are trees of arrays and tensors whose first axis is the environment.
-def split_state(state: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
-    """Return the part of a state that belongs to ``rows``.
+def split_state(state: Mapping[str, Any], shard: Shard) -> dict[str, Any]:
+    """Return the part of a state that belongs to ``shard``.
 
     Args:
         state: mappings of arrays and tensors [total, ..], or [0, ..] for what is not used.
-        rows: which of the total.
+        shard: which of the total.
 
     Raises:
         ValueError: the state is of another number of environments.
     """
-    return {name: _split(value, rows) for name, value in state.items()}
+    return {name: _split(value, shard) for name, value in state.items()}
 
 
 def join_states(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -69,13 +71,13 @@ def join_states(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {name: _join([part[name] for part in parts]) for name in parts[0]}
 
 
-def _split(value: Any, rows: Rows) -> Any:
+def _split(value: Any, shard: Shard) -> Any:
     if isinstance(value, Mapping):
-        return split_state(value, rows)
-    if len(value) not in (0, rows.total):
-        msg = f"saved for {len(value)} environments; this run has {rows.total}"
+        return split_state(value, shard)
+    if len(value) not in (0, shard.total):
+        msg = f"saved for {len(value)} environments; this run has {shard.total}"
         raise ValueError(msg)
-    return value[rows.slice] if len(value) else value
+    return value[shard.slice] if len(value) else value
 
 
 def _join(values: Sequence[Any]) -> Any:

@@ -14,9 +14,9 @@ from tiny import CPU, tiny_config
 from qplex_hrl.cli import main as cli
 from qplex_hrl.config import QNetworkConfig, RunConfig
 from qplex_hrl.data.make_env import build_env, model_dims
-from qplex_hrl.evaluation.episode_record import watch_checkpoint
+from qplex_hrl.evaluation.episode_record import record_checkpoint
 from qplex_hrl.evaluation.evaluate import evaluate_checkpoint
-from qplex_hrl.evaluation.players import World
+from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.model import CameraNetwork, build_model
 from qplex_hrl.runtime.checkpoint import save_checkpoint
 from qplex_hrl.runtime.seeding import episode_seeds
@@ -49,7 +49,9 @@ def test_weights_of_4v4_play_other_team_sizes(tmp_path: Path, q_type: str, mode:
     path = make_checkpoint(tmp_path, mode, type=q_type)
     before = path.read_bytes()
     for name in ("MATE-8v8-9", "MATE-4v2-9", "MATE-4v8-9"):
-        result = evaluate_checkpoint(path, World(scenario=name), SEEDS, num_envs=2, device=CPU)
+        result = evaluate_checkpoint(
+            path, EvaluationSetting(scenario=name), SEEDS, num_envs=2, device=CPU
+        )
         assert result["provenance"]["scenario"] == name
         assert result["mean_episode_length"] == 13.0
         assert 0.0 <= result["mean_coverage_rate"] <= 1.0
@@ -72,7 +74,9 @@ def test_the_command_evaluates_moves_elsewhere(
 
 
 def test_moves_can_be_watched(tmp_path: Path) -> None:
-    frames = list(watch_checkpoint(make_checkpoint(tmp_path, "discrete"), World(), 0, CPU))
+    frames = list(
+        record_checkpoint(make_checkpoint(tmp_path, "discrete"), EvaluationSetting(), 0, CPU)
+    )
     assert len(frames) == 14
     assert not any(frame.selection.any() for frame in frames[1:] if frame.selection is not None)
 
@@ -82,7 +86,9 @@ def test_weights_bound_to_the_index_refuse_other_teams(
     tmp_path: Path, mode: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = make_checkpoint(tmp_path, mode, camera_identity="index")
-    evaluate_checkpoint(path, World(scenario="MATE-4v2-9"), SEEDS, num_envs=2, device=CPU)
+    evaluate_checkpoint(
+        path, EvaluationSetting(scenario="MATE-4v2-9"), SEEDS, num_envs=2, device=CPU
+    )
     command = ["evaluate", "--checkpoint", str(path), "--scenario", "MATE-8v8-9"]
     assert cli.main(command) == cli.BAD_INPUT
     assert capsys.readouterr().err == (
@@ -96,7 +102,9 @@ def test_flat_weights_refuse_other_observations(
     tmp_path: Path, mode: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = make_checkpoint(tmp_path, mode, type="rnn", encoding="flat")
-    evaluate_checkpoint(path, World(scenario="MATE-4v4-9"), SEEDS, num_envs=2, device=CPU)
+    evaluate_checkpoint(
+        path, EvaluationSetting(scenario="MATE-4v4-9"), SEEDS, num_envs=2, device=CPU
+    )
     command = ["evaluate", "--checkpoint", str(path), "--scenario", "MATE-4v2-9"]
     assert cli.main(command) == cli.BAD_INPUT
     sizes = "458 numbers and 26 actions; cannot play with 322 and 20"

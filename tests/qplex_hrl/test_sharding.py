@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from qplex_hrl.sharding import Rows, draw_rows, join_states, split_state
+from qplex_hrl.sharding import Shard, draw_shard, join_states, split_state
 
 
 @pytest.mark.parametrize("cuts", [(0, 6), (0, 2, 6), (0, 1, 3, 6)])
@@ -15,9 +15,9 @@ def test_draws_of_parts_are_the_rows_of_all_draws(cuts: tuple[int, ...]) -> None
     expected = [whole.random((2, 6, 3)) for _ in range(3)]
     for first, end in itertools.pairwise(cuts):
         rng = np.random.default_rng(5)
-        rows = Rows(first, end - first, 6)
+        rows = Shard(first, end - first, 6)
         for draws in expected:
-            assert np.array_equal(draw_rows(rng, (2, 3), rows), draws[:, rows.slice])
+            assert np.array_equal(draw_shard(rng, (2, 3), rows), draws[:, rows.slice])
         assert rng.bit_generator.state == whole.bit_generator.state
 
 
@@ -26,7 +26,7 @@ def test_states_are_split_and_joined() -> None:
         "env": {"x": np.arange(12.0).reshape(6, 2), "unused": np.zeros((0, 4))},
         "agent": {"hidden": torch.arange(6)},
     }
-    parts = [split_state(state, Rows(first, 2, 6)) for first in (0, 2, 4)]
+    parts = [split_state(state, Shard(first, 2, 6)) for first in (0, 2, 4)]
     assert parts[1]["env"]["x"].tolist() == [[4, 5], [6, 7]]
     assert parts[1]["agent"]["hidden"].tolist() == [2, 3]
     joined = join_states(parts)
@@ -37,4 +37,4 @@ def test_states_are_split_and_joined() -> None:
 
 def test_a_state_of_another_number_of_environments_is_refused() -> None:
     with pytest.raises(ValueError, match="saved for 6 environments; this run has 8"):
-        split_state({"x": np.zeros(6)}, Rows(0, 4, 8))
+        split_state({"x": np.zeros(6)}, Shard(0, 4, 8))

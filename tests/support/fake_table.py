@@ -8,7 +8,7 @@ from pathlib import Path
 
 from paths import CONFIGS
 
-from qplex_bench.studies.plan import EPISODES_SEED, Run, Stand, TableSpec
+from qplex_bench.studies.plan import EPISODES_SEED, Run, RunStatus, TableSpec
 from qplex_hrl.runtime.seeding import episode_seeds
 
 TINY = {
@@ -71,10 +71,10 @@ class Fakes:
         self.steps: list[tuple[str, int, str]] = []
         self.ends = ends
 
-    def __call__(self, run: Run, stand: Stand, table: TableSpec) -> list[str]:
-        self.steps.append((run.system, run.seed, stand.status))
+    def __call__(self, run: Run, status: RunStatus, table: TableSpec) -> list[str]:
+        self.steps.append((run.system, run.seed, status.status))
         python = [sys.executable, "-S", "-c"]
-        if stand.status == "trained":
+        if status.status == "trained":
             seeds = episode_seeds(EPISODES_SEED, table.episodes).tolist()
             numbers = [json.dumps(seeds), str(0.2 + run.seed / 10)]
             return [*python, FAKE_EVALUATION, str(run.evaluation), *numbers]

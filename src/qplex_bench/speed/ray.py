@@ -108,13 +108,13 @@ class _Rates:
 
 def _shared(config: RunConfig, n_workers: int, *, check: bool = True) -> RunConfig:
     """Return the configuration for so many workers; unchecked, its replay may be too small."""
-    from qplex_hrl.rllib_policy import shared_out
+    from qplex_hrl.rllib_policy import sharded
 
     ray = config.ray.model_copy(update={"num_workers": n_workers})
     n_envs = n_workers * ray.num_envs_per_worker
     env = config.env.model_copy(update={"num_envs": n_envs})
     shared = config.model_copy(update={"ray": ray, "env": env})
-    return shared_out(shared) if check else shared
+    return sharded(shared) if check else shared
 
 
 @contextmanager

@@ -93,7 +93,7 @@ class Run(NamedTuple):
         return RunFolder(self.folder, self.folder)
 
 
-class Stand(NamedTuple):
+class RunStatus(NamedTuple):
     """Where a run stands."""
 
     status: Literal["new", "stopped", "trained", "finished", "diverged"]
@@ -213,7 +213,7 @@ def _check_variants(spec: TableSpec, runs: Iterable[Run]) -> None:
             )
 
 
-def stand_of(run: Run, seeds: Sequence[int]) -> Stand:
+def status_of(run: Run, seeds: Sequence[int]) -> RunStatus:
     """Return where a run stands; one begun with other settings, or damaged, counts as new.
 
     Args:
@@ -221,23 +221,23 @@ def stand_of(run: Run, seeds: Sequence[int]) -> Stand:
         seeds: of the table's evaluation episodes.
     """
     if not _same_settings(run):
-        return Stand("new")
+        return RunStatus("new")
     outputs = run.outputs
     status = (read_json(outputs.stats) or {}).get("status")
     if status == "diverged":
-        return Stand("diverged")
+        return RunStatus("diverged")
     if status == "done":
         if (read_json(run.evaluation) or {}).get("seeds") == list(seeds):
-            return Stand("finished")
+            return RunStatus("finished")
         if outputs.final.exists():
-            return Stand("trained")
+            return RunStatus("trained")
     try:
-        return Stand("stopped", newest_intact(run.folder))
+        return RunStatus("stopped", newest_intact(run.folder))
     except CheckpointError:
-        return Stand("new")
+        return RunStatus("new")
 
 
-def begin_anew(run: Run, stand: Stand) -> Path | None:
+def begin_anew(run: Run, status: RunStatus) -> Path | None:
     """Make the folder of a new run; return where what stood there with other settings went.
 
     Outputs of the same settings without a checkpoint stay: training moves them aside by itself.
@@ -247,7 +247,7 @@ def begin_anew(run: Run, stand: Stand) -> Path | None:
         name = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S-%f")
         aside = run.folder.with_name(f"{run.folder.name}.previous-{name}")
         run.folder.rename(aside)
-    if stand.status == "new":
+    if status.status == "new":
         run.folder.mkdir(parents=True, exist_ok=True)
         atomic_write_text(run.settings, dump_config(run.config))
     return aside

@@ -152,15 +152,15 @@ def _evaluation(
     stored = read_json(file)
     if stored and stored.get("cell") == identity and stored.get("seeds") == seeds.tolist():
         return stored
-    world = cell.variation.world(_scenarios(spec), spec.max_episode_steps)
-    world = world._replace(message_loss=cell.message_loss)
+    setting = cell.variation.world(_scenarios(spec), spec.max_episode_steps)
+    setting = setting._replace(message_loss=cell.message_loss)
     with interrupt.at_once():
         if cell.policy is None:
-            result = evaluate_scripted(BASELINE, world, seeds, num_envs=_EVALUATION_ENVS)
+            result = evaluate_scripted(BASELINE, setting, seeds, num_envs=_EVALUATION_ENVS)
         else:
             path = cell.policy.path
             result = evaluate_checkpoint(
-                path, world, seeds, num_envs=_EVALUATION_ENVS, device=device
+                path, setting, seeds, num_envs=_EVALUATION_ENVS, device=device
             )
     result["cell"] = identity
     file.parent.mkdir(parents=True, exist_ok=True)

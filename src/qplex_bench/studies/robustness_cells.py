@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from camsim.scenario.schema import Scenario, load_scenario
 from camsim.scripted.spec import TARGET_POLICIES
-from qplex_hrl.evaluation.players import World
+from qplex_hrl.evaluation.players import EvaluationSetting
 
 BASE_SCENARIO, BASE_OPPONENT = "MATE-4v4-9", "greedy"
 """What everything is a variation of."""
@@ -38,9 +38,9 @@ class Variation(NamedTuple):
     opponent: str = BASE_OPPONENT
     message_loss: float = 0.0
 
-    def world(self, folder: Path, max_episode_steps: int) -> World:
-        """Return where the cameras play; variants of scenarios stand in `folder`."""
-        return World(
+    def world(self, folder: Path, max_episode_steps: int) -> EvaluationSetting:
+        """Return where the cameras play; variants of scenarios status in `folder`."""
+        return EvaluationSetting(
             scenario=self.preset or str(self.file(folder)),
             opponent=self.opponent,
             max_episode_steps=max_episode_steps,
@@ -110,7 +110,7 @@ def with_transmittance(scenario: Scenario, transmittance: float) -> Scenario:
 
 
 def with_obstacles(scenario: Scenario, count: int) -> Scenario:
-    """Return a scenario with the first `count` obstacles; more of them stand anywhere.
+    """Return a scenario with the first `count` obstacles; more of them status anywhere.
 
     Args:
         scenario: with obstacles in boxes only.

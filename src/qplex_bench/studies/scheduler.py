@@ -17,13 +17,13 @@ from qplex_bench.studies.plan import (
     EPISODES_SEED,
     REGIMES,
     Run,
-    Stand,
+    RunStatus,
     TableSpec,
     begin_anew,
     drop_replays,
     plan_runs,
     read_json,
-    stand_of,
+    status_of,
 )
 from qplex_bench.studies.report import (
     Outcome,
@@ -34,7 +34,7 @@ from qplex_bench.studies.report import (
     table_of,
 )
 from qplex_hrl.evaluation.evaluate import evaluate_scripted
-from qplex_hrl.evaluation.players import World
+from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.runtime.seeding import episode_seeds
 from qplex_hrl.runtime.signals import Interrupt, Interrupted
 
@@ -46,19 +46,19 @@ _POLL_SECONDS = 0.1
 _PATIENCE_SECONDS = 120.0  # for a run to save itself
 _EVALUATION_ENVS = 32
 
-Commands = Callable[[Run, Stand, TableSpec], list[str]]
+Commands = Callable[[Run, RunStatus, TableSpec], list[str]]
 """Makes the command of a run's next step from where the run stands."""
 
 
-def next_command(run: Run, stand: Stand, spec: TableSpec) -> list[str]:
+def next_command(run: Run, status: RunStatus, spec: TableSpec) -> list[str]:
     """Return the command line that trains a run, goes on with it, or evaluates what it learned."""
     start = [sys.executable, "-m", "qplex_hrl"]
-    if stand.status == "trained":
+    if status.status == "trained":
         checkpoint = ["evaluate", "--checkpoint", str(run.outputs.final)]
         episodes = ["--episodes", str(spec.episodes), "--seed", str(EPISODES_SEED)]
         device = ["--device", run.config.training.device]
         return [*start, *checkpoint, *episodes, *device, "--output", str(run.evaluation)]
-    resume = [] if stand.checkpoint is None else ["--resume", str(stand.checkpoint)]
+    resume = [] if status.checkpoint is None else ["--resume", str(status.checkpoint)]
     return [*start, "train", "--config", str(run.settings), *resume]
 
 
@@ -109,7 +109,7 @@ def _write(spec: TableSpec, runs: Sequence[Run], scripted: Sequence[Scripted]) -
     seeds = _seeds(spec)
     outcomes = []
     for run in runs:
-        status = stand_of(run, seeds).status
+        status = status_of(run, seeds).status
         stats = None if status == "new" else read_json(run.outputs.stats)
         evaluation = read_json(run.evaluation) if status == "finished" else None
         outcomes.append(Outcome(run, status, stats or {}, evaluation))
@@ -128,23 +128,25 @@ def _play_scripted(
     seeds = episode_seeds(EPISODES_SEED, spec.episodes)
     worlds = {(run.scenario, run.regime): run.config.env for run in runs}
     for (scenario, regime), env in worlds.items():
-        world = World(scenario, env.opponent, REGIMES[regime], env.max_episode_steps)
+        setting = EvaluationSetting(scenario, env.opponent, REGIMES[regime], env.max_episode_steps)
         for policy in SCRIPTED:
             name = f"{Path(scenario).stem}_{regime}.json"
             file = spec.output / "scripted" / policy / name
             evaluation: Mapping[str, Any] | None = read_json(file)
-            if evaluation is None or not _is_of(evaluation, world, seeds.tolist()):
+            if evaluation is None or not _is_of(evaluation, setting, seeds.tolist()):
                 with interrupt.at_once():
-                    evaluation = evaluate_scripted(policy, world, seeds, num_envs=_EVALUATION_ENVS)
+                    evaluation = evaluate_scripted(
+                        policy, setting, seeds, num_envs=_EVALUATION_ENVS
+                    )
                 file.parent.mkdir(parents=True, exist_ok=True)
                 atomic_write_json(file, evaluation)
             yield Scripted(policy, scenario, regime, evaluation)
 
 
-def _is_of(evaluation: Mapping[str, Any], world: World, seeds: list[int]) -> bool:
-    """Return whether a stored evaluation was made in this world, on these episodes."""
+def _is_of(evaluation: Mapping[str, Any], setting: EvaluationSetting, seeds: list[int]) -> bool:
+    """Return whether a stored evaluation was made in this setting, on these episodes."""
     made_in = evaluation.get("provenance", {})
-    wanted = (world.scenario, world.opponent, world.max_episode_steps)
+    wanted = (setting.scenario, setting.opponent, setting.max_episode_steps)
     keys = ("scenario", "opponent", "max_episode_steps")
     return evaluation.get("seeds") == seeds and tuple(made_in.get(key) for key in keys) == wanted
 
@@ -153,7 +155,7 @@ class _Active(NamedTuple):
     """A step of a run under way."""
 
     run: Run
-    stand: Stand  # before the step
+    status: RunStatus  # before the step
     process: "subprocess.Popen[bytes]"
 
 
@@ -197,20 +199,20 @@ class _Scheduler:
 
     def _start(self, run: Run) -> None:
         """Begin the next step of a run, if there is one."""
-        stand = stand_of(run, self._seeds)
-        if stand.status in ("finished", "diverged"):
-            self._say(run, stand.status)
-            if stand.status == "diverged":
+        status = status_of(run, self._seeds)
+        if status.status in ("finished", "diverged"):
+            self._say(run, status.status)
+            if status.status == "diverged":
                 self._failed.append(run.name)
             return
-        aside = begin_anew(run, stand)
+        aside = begin_anew(run, status)
         if aside is not None:
             self._say(run, f"settings have changed: starts anew, earlier outputs are in {aside}")
-        command = self._commands(run, stand, self._spec)
-        if self._jobs > 1 and stand.status != "trained":
+        command = self._commands(run, status, self._spec)
+        if self._jobs > 1 and status.status != "trained":
             command += ["--set", "training.overlap=false"]  # equal numbers, one thread
-        words = {"new": "training", "stopped": f"goes on from {stand.checkpoint}"}
-        self._say(run, words.get(stand.status, "evaluation"))
+        words = {"new": "training", "stopped": f"goes on from {status.checkpoint}"}
+        self._say(run, words.get(status.status, "evaluation"))
         with (run.folder / "table_output.log").open("ab") as log:
             process = subprocess.Popen(
                 command,
@@ -219,7 +221,7 @@ class _Scheduler:
                 env=self._environment(),
                 start_new_session=True,  # Ctrl-C reaches this process alone, which passes it on
             )
-        self._active.append(_Active(run, stand, process))
+        self._active.append(_Active(run, status, process))
 
     def _environment(self) -> dict[str, str]:
         """Return the processes' environment: with several at a time, one thread each."""
@@ -229,11 +231,11 @@ class _Scheduler:
     def _end(self, active: _Active) -> bool:
         """Take note of a step that has ended; return whether the run has another one."""
         run, code = active.run, active.process.returncode
-        after = stand_of(run, self._seeds)
+        after = status_of(run, self._seeds)
         if code == DONE and after.status == "finished":
             drop_replays(run)
             self._say(run, "done")
-        elif code == DONE and after.status == "trained" and active.stand.status != "trained":
+        elif code == DONE and after.status == "trained" and active.status.status != "trained":
             return True
         else:
             log = run.folder / "table_output.log"
@@ -262,7 +264,7 @@ class _Scheduler:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _ending(code: int, after: Stand) -> str:
+def _ending(code: int, after: RunStatus) -> str:
     return "diverged" if after.status == "diverged" else f"failed with exit code {code}"
 
 

@@ -18,7 +18,7 @@ from qplex_hrl.evaluation.players import (
     DEFAULT_SCENARIO,
     AgentPlayer,
     EpisodePlayer,
-    World,
+    EvaluationSetting,
     load_cameras,
 )
 from qplex_hrl.runtime.seeding import episode_seeds
@@ -93,9 +93,9 @@ def load_opponents(training: Training, device: torch.device) -> list[Cameras]:
         max_episode_steps=limit,
     )
     opponents = [Cameras("greedy", scripted.teams[1].evasion, scripted)]
-    world = World(scenario=DEFAULT_SCENARIO, opponent=EVADER, max_episode_steps=limit)
+    setting = EvaluationSetting(scenario=DEFAULT_SCENARIO, opponent=EVADER, max_episode_steps=limit)
     for path in training.checkpoints:
-        cameras = load_cameras(path, world, num_envs=n_envs, device=device)
+        cameras = load_cameras(path, setting, num_envs=n_envs, device=device)
         player = AgentPlayer(cameras.env, cameras.agent)
         opponents.append(Cameras(path.stem, cameras.env.opponent.evasion, player))
     return opponents

@@ -17,7 +17,7 @@ from qplex_hrl.cli.scenarios import add_scenarios
 
 if TYPE_CHECKING:
     from qplex_hrl.config import Override, RunConfig
-    from qplex_hrl.evaluation.players import World
+    from qplex_hrl.evaluation.players import EvaluationSetting
 
 __all__ = ["main"]
 
@@ -264,15 +264,15 @@ def _overrides(args: argparse.Namespace) -> list["Override"]:
     return overrides
 
 
-def _world_of(args: argparse.Namespace) -> "World":
+def _setting_of(args: argparse.Namespace) -> "EvaluationSetting":
     """Return what the flags say of the world that cameras play in."""
-    from qplex_hrl.evaluation.players import World
+    from qplex_hrl.evaluation.players import EvaluationSetting
 
     loss = args.message_loss
     if loss is not None and not 0.0 <= loss <= 1.0:
         raise ValueError(f"--message-loss {loss}: expected 0 to 1")
     view = args.shared_field_of_view
-    return World(args.scenario, args.target_agent, view, message_loss=loss)
+    return EvaluationSetting(args.scenario, args.target_agent, view, message_loss=loss)
 
 
 def _evaluate(args: argparse.Namespace) -> int:
@@ -288,14 +288,14 @@ def _evaluate(args: argparse.Namespace) -> int:
     from qplex_hrl.runtime.seeding import episode_seeds
     from qplex_hrl.training.run_folder import find_checkpoint
 
-    world = _world_of(args)
+    setting = _setting_of(args)
     seeds = episode_seeds(args.seed, args.episodes)
     if args.checkpoint is not None:
         device = resolve_device(args.device)
         path = find_checkpoint(args.checkpoint)
-        result = evaluate_checkpoint(path, world, seeds, num_envs=EVALUATION_ENVS, device=device)
+        result = evaluate_checkpoint(path, setting, seeds, num_envs=EVALUATION_ENVS, device=device)
     else:
-        result = evaluate_scripted(args.camera_agent, world, seeds, num_envs=EVALUATION_ENVS)
+        result = evaluate_scripted(args.camera_agent, setting, seeds, num_envs=EVALUATION_ENVS)
     _print_evaluation(result)
     if args.output is not None:
         atomic_write_json(args.output, result)
@@ -306,17 +306,21 @@ def _render(args: argparse.Namespace) -> int:
     if args.seed < 0:
         raise ValueError(f"--seed {args.seed}: expected at least 0")
     from camsim.render import check_video_path
-    from qplex_hrl.evaluation.episode_record import render_episode, watch_checkpoint, watch_scripted
+    from qplex_hrl.evaluation.episode_record import (
+        record_checkpoint,
+        record_scripted,
+        render_episode,
+    )
     from qplex_hrl.runtime.devices import resolve_device
     from qplex_hrl.training.run_folder import find_checkpoint
 
     check_video_path(args.output)
-    world = _world_of(args)
+    setting = _setting_of(args)
     if args.checkpoint is not None:
         path = find_checkpoint(args.checkpoint)
-        frames = watch_checkpoint(path, world, args.seed, resolve_device(args.device))
+        frames = record_checkpoint(path, setting, args.seed, resolve_device(args.device))
     else:
-        frames = watch_scripted(args.camera_agent, world, args.seed)
+        frames = record_scripted(args.camera_agent, setting, args.seed)
     n_frames = render_episode(
         frames, args.output, size=args.size, fps=args.fps, max_frames=args.max_frames
     )

@@ -14,8 +14,8 @@ from camsim.scenario.schema import load_scenario
 from camsim.scripted.spec import Link
 from qplex_hrl.evaluation.players import (
     DEFAULT_SCENARIO,
-    Chooser,
-    World,
+    ActionSelector,
+    EvaluationSetting,
     is_planner,
     load_cameras,
     planning_cameras,
@@ -23,11 +23,11 @@ from qplex_hrl.evaluation.players import (
 )
 from qplex_hrl.runtime.seeding import episode_seeds
 
-__all__ = ["render_episode", "watch_checkpoint", "watch_scripted"]
+__all__ = ["record_checkpoint", "record_scripted", "render_episode"]
 
 
-def watch_checkpoint(
-    path: Path, world: World, seed: int, device: torch.device
+def record_checkpoint(
+    path: Path, setting: EvaluationSetting, seed: int, device: torch.device
 ) -> Iterator[FrameRecord]:
     """Return the frames of the first episode that an evaluation with this seed plays.
 
@@ -37,11 +37,13 @@ def watch_checkpoint(
         CheckpointError: the file is missing, damaged or foreign.
         ValueError: the world does not exist.
     """
-    cameras = load_cameras(path, world, num_envs=1, device=device)
+    cameras = load_cameras(path, setting, num_envs=1, device=device)
     return _frames_of_agent(cameras.env, cameras.agent, seed)
 
 
-def watch_scripted(camera_policy: str, world: World, seed: int) -> Iterator[FrameRecord]:
+def record_scripted(
+    camera_policy: str, setting: EvaluationSetting, seed: int
+) -> Iterator[FrameRecord]:
     """Return the frames of the first episode that an evaluation with this seed plays.
 
     Every frame shows the messages that arrived in it, or what planning cameras have selected.
@@ -51,8 +53,8 @@ def watch_scripted(camera_policy: str, world: World, seed: int) -> Iterator[Fram
             planner no camera.
     """
     if is_planner(camera_policy):
-        return _frames_of_agent(*planning_cameras(camera_policy, world, num_envs=1), seed)
-    return _frames_of_script(_scripted_team(camera_policy, world), seed)
+        return _frames_of_agent(*planning_cameras(camera_policy, setting, num_envs=1), seed)
+    return _frames_of_script(_scripted_team(camera_policy, setting), seed)
 
 
 def render_episode(
@@ -86,7 +88,7 @@ def render_episode(
     return write_video(draw_frames(records, size=size, title=title), output, fps)
 
 
-def _frames_of_agent(env: SelectionEnv, agent: Chooser, seed: int) -> Iterator[FrameRecord]:
+def _frames_of_agent(env: SelectionEnv, agent: ActionSelector, seed: int) -> Iterator[FrameRecord]:
     """Yield one episode. A decision spans several frames, which are run one at a time."""
     output = env.reset(episode_seeds(seed, 1))
     agent.reset_rows(np.ones(1, np.bool_))
@@ -103,20 +105,20 @@ def _frames_of_agent(env: SelectionEnv, agent: Chooser, seed: int) -> Iterator[F
         output = env.observe()
 
 
-def _scripted_team(camera_policy: str, world: World) -> TeamEnv:
+def _scripted_team(camera_policy: str, setting: EvaluationSetting) -> TeamEnv:
     """Return one environment, in which nothing starts the next episode by itself."""
     options = TeamOptions(
         cameras=camera_policy,
-        targets=scripted_opponent(camera_policy, world),
-        camera_view="shared" if world.shared_field_of_view else "own",
-        camera_link=Link(dropout=world.message_loss or 0.0),
-        max_episode_steps=world.max_episode_steps,
+        targets=scripted_opponent(camera_policy, setting),
+        camera_view="shared" if setting.shared_field_of_view else "own",
+        camera_link=Link(dropout=setting.message_loss or 0.0),
+        max_episode_steps=setting.max_episode_steps,
         auto_reset=False,
         with_camera_obs=False,
         with_target_obs=False,
         with_state=False,
     )
-    return TeamEnv(load_scenario(world.scenario or DEFAULT_SCENARIO), options, 1)
+    return TeamEnv(load_scenario(setting.scenario or DEFAULT_SCENARIO), options, 1)
 
 
 def _frames_of_script(env: TeamEnv, seed: int) -> Iterator[FrameRecord]:

@@ -18,7 +18,7 @@ from qplex_hrl.evaluation.players import (
     FULL_PLANNER,
     AgentPlayer,
     EpisodePlayer,
-    World,
+    EvaluationSetting,
     load_cameras,
     scripted_cameras,
 )
@@ -68,13 +68,18 @@ def evaluate(
 
 
 def evaluate_checkpoint(
-    path: Path, world: World, seeds: NDArray[np.uint64], *, num_envs: int, device: torch.device
+    path: Path,
+    setting: EvaluationSetting,
+    seeds: NDArray[np.uint64],
+    *,
+    num_envs: int,
+    device: torch.device,
 ) -> dict[str, Any]:
     """Return the evaluation of a checkpoint's cameras, acting greedily.
 
     Args:
         path: checkpoint of a training run.
-        world: what differs from the world of the training.
+        setting: what differs from the world of the training.
         seeds: [M], one per episode.
         num_envs: episodes that run in parallel.
         device: of the network.
@@ -83,35 +88,35 @@ def evaluate_checkpoint(
         CheckpointError: the file is missing, damaged or foreign.
         ValueError: the world does not exist.
     """
-    cameras = load_cameras(path, world, num_envs=min(num_envs, len(seeds)), device=device)
+    cameras = load_cameras(path, setting, num_envs=min(num_envs, len(seeds)), device=device)
     player = AgentPlayer(cameras.env, cameras.agent)
     provenance = provenance_of(cameras.config, path.name)
     return evaluate(player, seeds, timestep=cameras.timestep, provenance=provenance)
 
 
 def evaluate_scripted(
-    camera_policy: str, world: World, seeds: NDArray[np.uint64], *, num_envs: int
+    camera_policy: str, setting: EvaluationSetting, seeds: NDArray[np.uint64], *, num_envs: int
 ) -> dict[str, Any]:
     """Return the evaluation of scripted or planning cameras.
 
     Args:
         camera_policy: name of the rule, a mixture as `greedy=0.5,random=0.5`, or a planner.
-        world: MATE-4v4-9 with greedy targets unless it says otherwise.
+        setting: MATE-4v4-9 with greedy targets unless it says otherwise.
         seeds: [M], one per episode.
         num_envs: episodes that run in parallel.
 
     Raises:
         ValueError: a policy or the scenario does not exist, or a team would have no player.
     """
-    player = scripted_cameras(camera_policy, world, num_envs=min(num_envs, len(seeds)))
-    regime = "shared" if world.shared_field_of_view else "own"
+    player = scripted_cameras(camera_policy, setting, num_envs=min(num_envs, len(seeds)))
+    regime = "shared" if setting.shared_field_of_view else "own"
     provenance = {
         "policy": camera_policy,
-        "scenario": world.scenario or DEFAULT_SCENARIO,
-        "opponent": world.opponent or DEFAULT_OPPONENT,
+        "scenario": setting.scenario or DEFAULT_SCENARIO,
+        "opponent": setting.opponent or DEFAULT_OPPONENT,
         "regime": "full" if camera_policy == FULL_PLANNER else regime,
-        "max_episode_steps": world.max_episode_steps,
-        "message_loss": world.message_loss or 0.0,
+        "max_episode_steps": setting.max_episode_steps,
+        "message_loss": setting.message_loss or 0.0,
         "config_hash": None,
     }
     return evaluate(player, seeds, timestep=None, provenance=provenance)

@@ -26,7 +26,7 @@ PLANNER, FULL_PLANNER = "planner", "planner-full"
 """Cameras that look ahead: on what they know, or seeing everything (`planning_cameras`)."""
 
 
-class World(NamedTuple):
+class EvaluationSetting(NamedTuple):
     """Where a policy is evaluated; None leaves what it was trained in, or the default."""
 
     scenario: str | None = None  # preset, or file
@@ -52,7 +52,7 @@ class TrainedCameras(NamedTuple):
     agent: Agent
 
 
-class Chooser(Protocol):
+class ActionSelector(Protocol):
     """Who chooses the cameras' actions in N environments: a trained agent or a planner."""
 
     def act(self, obs: NDArray[np.float32], avail_actions: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -65,7 +65,7 @@ class Chooser(Protocol):
 class AgentPlayer:
     """A trained agent that plays greedily, without exploration, or a planner."""
 
-    def __init__(self, env: SelectionEnv, agent: Chooser) -> None:
+    def __init__(self, env: SelectionEnv, agent: ActionSelector) -> None:
         """Take N environments and an agent for as many."""
         self._env = env
         self._agent = agent
@@ -100,16 +100,16 @@ class AgentPlayer:
 
 
 def load_cameras(
-    path: Path, world: World, *, num_envs: int, device: torch.device
+    path: Path, setting: EvaluationSetting, *, num_envs: int, device: torch.device
 ) -> TrainedCameras:
-    """Return the cameras of a checkpoint in `num_envs` environments of `world`.
+    """Return the cameras of a checkpoint in `num_envs` environments of `setting`.
 
     Raises:
         CheckpointError: the file is missing, damaged or foreign.
-        ValueError: the world does not exist, or has other sizes than the weights can play.
+        ValueError: the scenario does not exist, or has other sizes than the weights can play.
     """
     policy = load_policy(path)
-    changes = {key: value for key, value in world._asdict().items() if value is not None}
+    changes = {key: value for key, value in setting._asdict().items() if value is not None}
     env_config = policy.config.env.model_copy(update=changes)
     config = policy.config.model_copy(update={"env": env_config})
     env = build_env(config, num_envs)
@@ -142,59 +142,61 @@ def is_planner(camera_policy: str) -> bool:
 
 
 def planning_cameras(
-    camera_policy: str, world: World, *, num_envs: int
+    camera_policy: str, setting: EvaluationSetting, *, num_envs: int
 ) -> tuple[SelectionEnv, Planner]:
-    """Return `num_envs` environments of `world`, and who plays their cameras.
+    """Return `num_envs` environments of `setting`, and who plays their cameras.
 
     Raises:
         ValueError: the scenario does not exist or has no cameras, or nobody plays the targets.
     """
-    if world.message_loss:
+    if setting.message_loss:
         raise ValueError(
-            f"message_loss = {world.message_loss}; expected 0: planners rely on knowing the same"
+            f"message_loss = {setting.message_loss}; expected 0: planners rely on knowing the same"
         )
-    view = "shared" if world.shared_field_of_view else "own"
+    view = "shared" if setting.shared_field_of_view else "own"
     env = planning_env(
-        load_scenario(world.scenario or DEFAULT_SCENARIO),
+        load_scenario(setting.scenario or DEFAULT_SCENARIO),
         num_envs,
         view="full" if camera_policy == FULL_PLANNER else view,
-        opponent=scripted_opponent(camera_policy, world),
-        max_episode_steps=world.max_episode_steps,
+        opponent=scripted_opponent(camera_policy, setting),
+        max_episode_steps=setting.max_episode_steps,
     )
     return env, Planner(env)
 
 
-def scripted_opponent(camera_policy: str, world: World) -> str:
+def scripted_opponent(camera_policy: str, setting: EvaluationSetting) -> str:
     """Return the targets' policy in a world whose cameras are scripted.
 
     Raises:
         ValueError: a team would have no player.
     """
-    opponent = world.opponent or DEFAULT_OPPONENT
+    opponent = setting.opponent or DEFAULT_OPPONENT
     if EXTERNAL in (camera_policy, opponent):
         raise ValueError(f"policy {EXTERNAL!r} leaves a team without a player")
     return opponent
 
 
-def scripted_cameras(camera_policy: str, world: World, *, num_envs: int) -> EpisodePlayer:
-    """Return `num_envs` environments of `world` with scripted or planning cameras.
+def scripted_cameras(
+    camera_policy: str, setting: EvaluationSetting, *, num_envs: int
+) -> EpisodePlayer:
+    """Return `num_envs` environments of `setting` with scripted or planning cameras.
 
     Raises:
         ValueError: a policy or the scenario does not exist, a team would have no player, or a
             planner no camera.
     """
     if is_planner(camera_policy):
-        return AgentPlayer(*planning_cameras(camera_policy, world, num_envs=num_envs))
-    opponent = scripted_opponent(camera_policy, world)
-    view = OBSERVATION_MODES["shared" if world.shared_field_of_view else "own"]
+        return AgentPlayer(*planning_cameras(camera_policy, setting, num_envs=num_envs))
+    opponent = scripted_opponent(camera_policy, setting)
+    view = OBSERVATION_MODES["shared" if setting.shared_field_of_view else "own"]
     return ScriptedEnv(
-        load_scenario(world.scenario or DEFAULT_SCENARIO),
+        load_scenario(setting.scenario or DEFAULT_SCENARIO),
         num_envs,
         camera_policy=camera_rules(
-            camera_policy, view=view, link=Link(dropout=world.message_loss or 0.0)
+            camera_policy, view=view, link=Link(dropout=setting.message_loss or 0.0)
         ),
         target_policy=opponent,
-        max_episode_steps=world.max_episode_steps,
+        max_episode_steps=setting.max_episode_steps,
     )
 
 

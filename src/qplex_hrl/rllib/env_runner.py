@@ -17,7 +17,7 @@ from camcontrol.selection_env import SelectionEnv
 from qplex_hrl.config import RunConfig
 from qplex_hrl.data.rollout import Experience, Rollout
 from qplex_hrl.runtime.devices import limit_threads
-from qplex_hrl.sharding import Rows
+from qplex_hrl.sharding import Shard
 from qplex_hrl.training.loop import build_rollout
 
 __all__ = ["Begin", "QPLEXHRLEnvRunner", "Reply", "Task", "made_env", "run_task", "start_up"]
@@ -68,14 +68,14 @@ class QPLEXHRLEnvRunner(EnvRunner, Checkpointable):
         self._next = -1  # number of the chunk that could go on
 
     @property
-    def rows(self) -> Rows:
+    def shard(self) -> Shard:
         """The environments of this worker among those of the run."""
         n = self._run_config.ray.num_envs_per_worker
-        return Rows((self.worker_index - 1) * n, n, self._run_config.env.num_envs)
+        return Shard((self.worker_index - 1) * n, n, self._run_config.env.num_envs)
 
     def make_env(self) -> SelectionEnv:
         """Return this worker's environments."""
-        return made_env(self.config.make_env, self._run_config, self.rows.n)
+        return made_env(self.config.make_env, self._run_config, self.shard.n)
 
     def make_module(self) -> Any:
         """Return the acting part of the module."""
@@ -90,7 +90,7 @@ class QPLEXHRLEnvRunner(EnvRunner, Checkpointable):
             trial.step(trial.reset(np.zeros(1, np.uint64)).avail_actions.argmax(axis=-1))
             env = self.make_env()
             agent = self.make_module().agent
-            self._rollout = build_rollout(self._run_config, env, agent, self._rng, self.rows)
+            self._rollout = build_rollout(self._run_config, env, agent, self._rng, self.shard)
         return self._rollout
 
     def sample(self, *, task: Task, weights: dict[str, NDArray[Any]], **kwargs: Any) -> Reply:

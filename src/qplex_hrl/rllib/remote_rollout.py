@@ -22,7 +22,7 @@ from qplex_hrl.data.rollout import Experience
 from qplex_hrl.model import CameraNetwork
 from qplex_hrl.rllib.cluster import ClusterError
 from qplex_hrl.rllib.env_runner import Begin, Reply, Task, as_arrays, run_task, start_up
-from qplex_hrl.sharding import Rows, join_states, split_state
+from qplex_hrl.sharding import Shard, join_states, split_state
 
 __all__ = ["RemoteEpisodes", "WorkersLost", "start_workers"]
 
@@ -90,8 +90,9 @@ class RemoteEpisodes:
         self._put = put
         self._group = group
         n, total = config.ray.num_envs_per_worker, config.env.num_envs
-        self._rows = {
-            index: Rows((index - 1) * n, n, total) for index in range(1, config.ray.num_workers + 1)
+        self._shards = {
+            index: Shard((index - 1) * n, n, total)
+            for index in range(1, config.ray.num_workers + 1)
         }
         self._explore = explore
         self._begin: dict[int, tuple[NDArray[np.uint64] | None, dict[str, Any] | None]] = {}
@@ -105,7 +106,7 @@ class RemoteEpisodes:
 
     def reset(self, seeds: NDArray[np.uint64]) -> None:
         """Begin new episodes, one seed [N] per environment."""
-        self._begin = {index: (seeds[rows.slice], None) for index, rows in self._rows.items()}
+        self._begin = {index: (seeds[shard.slice], None) for index, shard in self._shards.items()}
         self._ready.clear()
 
     def state_dict(self) -> dict[str, Any]:
@@ -115,7 +116,7 @@ class RemoteEpisodes:
             RuntimeError: no chunk has been collected yet.
         """
         states = [state for _, state in self._begin.values() if state is not None]
-        if len(states) < len(self._rows):
+        if len(states) < len(self._shards):
             msg = "the workers hold no state before the first chunk"
             raise RuntimeError(msg)
         joined = join_states(states)
@@ -130,7 +131,7 @@ class RemoteEpisodes:
         """
         arrays = as_arrays(dict(state))
         self._begin = {
-            index: (None, split_state(arrays, rows)) for index, rows in self._rows.items()
+            index: (None, split_state(arrays, shard)) for index, shard in self._shards.items()
         }
         self._ready.clear()
 
@@ -150,11 +151,11 @@ class RemoteEpisodes:
             WorkersLost: a worker raised an error, or was lost and does not come back.
         """
         assert self._request is not None, "start a chunk first"
-        losses = dict.fromkeys(self._rows, 0)
+        losses = dict.fromkeys(self._shards, 0)
         last = time.monotonic()
-        while len(self._replies) < len(self._rows):
+        while len(self._replies) < len(self._shards):
             last = time.monotonic() if self._take_replies() else last
-            healthy = set(self._group.healthy_env_runner_ids()) & set(self._rows)
+            healthy = set(self._group.healthy_env_runner_ids()) & set(self._shards)
             for index in self._sent - healthy:
                 self._sent.discard(index)
                 self._ready.discard(index)
@@ -164,10 +165,10 @@ class RemoteEpisodes:
                 if losses[index] > MOST_LOSSES:
                     msg = f"rollout worker {index} was lost {losses[index]} times in one chunk"
                     raise WorkersLost(msg)
-            if len(healthy) < len(self._rows):
+            if len(healthy) < len(self._shards):
                 self._group.probe_unhealthy_env_runners(timeout_seconds=_PROBE_SECONDS)
                 if time.monotonic() - last > RETURN_SECONDS:
-                    lost = min(set(self._rows) - healthy)
+                    lost = min(set(self._shards) - healthy)
                     msg = f"rollout worker {lost} was lost and did not come back in time"
                     raise WorkersLost(msg)
             self._send_what_is_missing()
@@ -193,7 +194,7 @@ class RemoteEpisodes:
         assert self._request is not None
         n_decisions, epsilon, weights = self._request
         healthy = set(self._group.healthy_env_runner_ids())
-        missing = (healthy & set(self._rows)) - self._sent - set(self._replies)
+        missing = (healthy & set(self._shards)) - self._sent - set(self._replies)
         for index in sorted(missing):
             begin = None
             if index not in self._ready:
@@ -210,11 +211,13 @@ class RemoteEpisodes:
 
     def _accept(self) -> Experience:
         """Count the chunk as collected, and return it."""
-        replies = [self._replies[index] for index in self._rows]
+        replies = [self._replies[index] for index in self._shards]
         self._replies = {}
-        self._begin = {i: (None, reply.state) for i, reply in zip(self._rows, replies, strict=True)}
+        self._begin = {
+            i: (None, reply.state) for i, reply in zip(self._shards, replies, strict=True)
+        }
         self._explore.bit_generator.state = replies[0].explore
-        self._ready = set(self._rows)
+        self._ready = set(self._shards)
         self._number += 1
         chunks = [reply.experience for reply in replies if reply.experience is not None]
         if len(chunks) == 1:

@@ -46,9 +46,9 @@ def train_ray(
     check_trackers(config)
     check_ray()
     from qplex_hrl.rllib.remote_rollout import WorkersLost
-    from qplex_hrl.rllib_policy import shared_out
+    from qplex_hrl.rllib_policy import sharded
 
-    config = shared_out(config)
+    config = sharded(config)
     resolve_device(config.training.device)
     checkpoint = None if resume is None else find_checkpoint(resume)
     with cluster(config, address), build_algorithm(config, make_env) as algorithm:

@@ -63,9 +63,9 @@ def tune_seeds(
     check_trackers(config)
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # our own TensorBoard events suffice
     check_ray()
-    from qplex_hrl.rllib_policy import shared_out
+    from qplex_hrl.rllib_policy import sharded
 
-    runs = [_with_seed(shared_out(config), seed) for seed in seeds]
+    runs = [_with_seed(sharded(config), seed) for seed in seeds]
     resolve_device(config.training.device)
     if config.training.initial_weights is not None:
         load_policy(Path(config.training.initial_weights))  # fails here, not in every trial

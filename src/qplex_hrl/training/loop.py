@@ -24,7 +24,7 @@ from qplex_hrl.learner import Execution, Learner
 from qplex_hrl.model import CameraNetwork, QPLEXHRLModel, build_model, slow_interval
 from qplex_hrl.runtime.devices import available_memory
 from qplex_hrl.runtime.seeding import Generators, make_generators
-from qplex_hrl.sharding import Rows
+from qplex_hrl.sharding import Shard
 from qplex_hrl.types import ModelDims, SequenceBatch
 
 _UPDATES_PER_CHUNK = 2  # enough to hide the thread's overhead, few enough for fresh weights
@@ -37,7 +37,7 @@ class Counters:
 
     timestep: int = 0  # frames collected, summed over environments
     replay_timesteps: int = 0  # those since the replay was last empty
-    update_credit: float = 0.0  # updates owed to the timesteps collected
+    updates_owed: float = 0.0  # updates owed to the timesteps collected
     n_episodes: int = 0  # finished training episodes
 
 
@@ -184,7 +184,7 @@ class TrainingLoop:
     @property
     def done(self) -> bool:
         """Whether all timesteps are collected and all updates owed for them are done."""
-        return self._all_collected and self.counters.update_credit < 1
+        return self._all_collected and self.counters.updates_owed < 1
 
     @property
     def epsilon(self) -> float:
@@ -248,10 +248,10 @@ class TrainingLoop:
         """Do the updates owed and return their metrics."""
         batch_size, learning_rate = self._config.training.batch_size, self.learning_rate
         metrics = []
-        while self.counters.update_credit >= 1:
+        while self.counters.updates_owed >= 1:
             batch = self.replay.sample(batch_size, self.device)
             metrics.append(self.learner.update(batch, learning_rate))
-            self.counters.update_credit -= 1
+            self.counters.updates_owed -= 1
         return metrics
 
     def _count(self, n_frames: int, n_episodes: int) -> None:
@@ -261,7 +261,7 @@ class TrainingLoop:
         counters.replay_timesteps += n_frames
         counters.n_episodes += n_episodes
         if counters.replay_timesteps > training.learning_starts and self.replay.n_windows:
-            counters.update_credit += n_frames * training.train_freq / 1000
+            counters.updates_owed += n_frames * training.train_freq / 1000
 
     # Any: a checkpoint is a tree of arrays, tensors and plain values.
     def state_dict(self) -> dict[str, Any]:
@@ -307,7 +307,7 @@ class TrainingLoop:
             self.replay.load_state_dict(replay)
         else:
             self.counters.replay_timesteps = 0
-            self.counters.update_credit = 0.0
+            self.counters.updates_owed = 0.0
 
 
 MakeParts = Callable[[RunConfig, SelectionEnv, QPLEXHRLModel, Generators], Parts]
@@ -360,7 +360,7 @@ def build_rollout(
     env: SelectionEnv,
     network: CameraNetwork,
     rng: np.random.Generator,
-    rows: Rows | None = None,
+    shard: Shard | None = None,
 ) -> Rollout:
     """Return environments and an agent for them.
 
@@ -369,7 +369,7 @@ def build_rollout(
         env: environments of its world.
         network: gives the agent's architecture, first weights and device.
         rng: explores.
-        rows: of the run's environments that ``env`` is; all of them if None.
+        shard: of the run's environments that ``env`` is; all of them if None.
     """
     agent = Agent(
         network,
@@ -377,7 +377,7 @@ def build_rollout(
         n_agents=env.n_agents,
         rng=rng,
         device=next(network.parameters()).device,
-        rows=rows,
+        shard=shard,
     )
     shaping = Shaping.from_config(config.algorithm, config.network.hrl)
     return Rollout(env, agent, shaping, replay_sizes(env, network, env.n_envs))

@@ -10,7 +10,7 @@ import torch
 from fake_table import CONFIGS, Fakes, spec, table_in
 
 from qplex_bench.studies.ablation import PARTS, WHOLE, as_ablation, default_parts
-from qplex_bench.studies.plan import Run, Stand, TableSpec, plan_runs
+from qplex_bench.studies.plan import Run, RunStatus, TableSpec, plan_runs
 from qplex_bench.studies.scheduler import DONE, make_table
 from qplex_hrl.cli import main as cli
 from qplex_hrl.config import RunConfig
@@ -95,9 +95,9 @@ def test_variants_have_their_own_folders_and_win_over_common_settings(tmp_path: 
 class Grades(Fakes):
     """Coverage of 0.2 + seed / 10; without pairs 0.03 less with seed 0, 0.05 less with seed 1."""
 
-    def __call__(self, run: Run, stand: Stand, table: TableSpec) -> list[str]:
-        command = super().__call__(run, stand, table)
-        if stand.status == "trained" and run.system == "no_pairs":
+    def __call__(self, run: Run, status: RunStatus, table: TableSpec) -> list[str]:
+        command = super().__call__(run, status, table)
+        if status.status == "trained" and run.system == "no_pairs":
             command[-1] = str(float(command[-1]) - (0.03, 0.05)[run.seed])
         return command
 

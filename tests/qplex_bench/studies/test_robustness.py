@@ -26,7 +26,7 @@ from qplex_bench.studies.robustness_cells import (
 )
 from qplex_bench.studies.robustness_report import RobustnessSpec, missed_bars, report_of
 from qplex_hrl.cli import main as cli
-from qplex_hrl.evaluation.players import World
+from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.evaluation.policy_file import load_policy
 from qplex_hrl.runtime.checkpoint import save_checkpoint
 
@@ -42,14 +42,14 @@ class Fakes:
     """Evaluations that take no time: every episode has the coverage of its player."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **coverage: float) -> None:
-        self.played: list[tuple[str, World]] = []
+        self.played: list[tuple[str, EvaluationSetting]] = []
         self.coverage = {"greedy": 0.5, "greedy_silent": 0.45} | coverage
         self.coverage = {OWN.stem: 0.6, SHARED.stem: 0.7} | self.coverage
         monkeypatch.setattr(robustness, "evaluate_scripted", self._play)
         monkeypatch.setattr(robustness, "evaluate_checkpoint", self._play)
 
     def _play(
-        self, player: str | Path, world: World, seeds: NDArray[np.uint64], **_: object
+        self, player: str | Path, world: EvaluationSetting, seeds: NDArray[np.uint64], **_: object
     ) -> dict[str, Any]:
         name = player if isinstance(player, str) else player.stem
         assert world.scenario is not None

@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 from fake_table import CONFIGS, Fakes, spec, table_in
 
-from qplex_bench.studies.plan import EPISODES_SEED, Run, Stand, TableSpec, find_config, plan_runs
+from qplex_bench.studies.plan import (
+    EPISODES_SEED,
+    Run,
+    RunStatus,
+    TableSpec,
+    find_config,
+    plan_runs,
+)
 from qplex_bench.studies.scheduler import DONE, FAILED, INTERRUPTED, make_table, next_command
 from qplex_hrl.cli import main as cli
 from qplex_hrl.runtime.checkpoint import save_checkpoint
@@ -177,9 +184,9 @@ def test_a_stopped_run_goes_on_from_its_newest_intact_checkpoint(tmp_path: Path)
     (run.folder / "qplex_hrl_200.pth").write_text("damaged")
     commands = []
 
-    def record(run: Run, stand: Stand, table: TableSpec) -> list[str]:
-        commands.append(next_command(run, stand, table))
-        return Fakes()(run, stand, table)
+    def record(run: Run, status: RunStatus, table: TableSpec) -> list[str]:
+        commands.append(next_command(run, status, table))
+        return Fakes()(run, status, table)
 
     assert make_table(wanted, commands=record) == DONE
     train, evaluation = commands
@@ -194,8 +201,8 @@ def test_a_run_that_fails_does_not_stop_the_others(
 ) -> None:
     good, bad = Fakes(), Fakes(ends)
 
-    def mixed(run: Run, stand: Stand, table: TableSpec) -> list[str]:
-        return (bad if run.system == "iql" else good)(run, stand, table)
+    def mixed(run: Run, status: RunStatus, table: TableSpec) -> list[str]:
+        return (bad if run.system == "iql" else good)(run, status, table)
 
     wanted = spec(tmp_path, "iql", "qplex", n_seeds=1)
     assert make_table(wanted, commands=mixed) == FAILED
@@ -215,7 +222,7 @@ def test_ctrl_c_lets_runs_save_themselves(tmp_path: Path) -> None:
     wanted = spec(tmp_path, "iql", "qplex", n_seeds=1)
     first, _ = plan_runs(wanted)
 
-    def waiting(run: Run, stand: Stand, table: TableSpec) -> list[str]:
+    def waiting(run: Run, status: RunStatus, table: TableSpec) -> list[str]:
         if run.system == "qplex":
             deadline = time.monotonic() + 20
             while not (first.folder / "ready").exists():

@@ -16,9 +16,9 @@ from paths import CONFIGS
 from camsim.render import FrameRecord
 from qplex_hrl.config import load_config
 from qplex_hrl.data.make_env import build_env, model_dims
-from qplex_hrl.evaluation.episode_record import render_episode, watch_checkpoint, watch_scripted
+from qplex_hrl.evaluation.episode_record import record_checkpoint, record_scripted, render_episode
 from qplex_hrl.evaluation.evaluate import evaluate_checkpoint, evaluate_scripted
-from qplex_hrl.evaluation.players import World
+from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.model import build_model
 from qplex_hrl.runtime.checkpoint import save_checkpoint
 from qplex_hrl.runtime.seeding import episode_seeds
@@ -47,9 +47,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 4])
 def test_the_watched_episode_is_the_evaluated_one(checkpoint: Path, seed: int) -> None:
-    frames = list(watch_checkpoint(checkpoint, World(), seed, CPU))
+    frames = list(record_checkpoint(checkpoint, EvaluationSetting(), seed, CPU))
     seeds = episode_seeds(seed, 1)
-    result = evaluate_checkpoint(checkpoint, World(), seeds, num_envs=1, device=CPU)
+    result = evaluate_checkpoint(checkpoint, EvaluationSetting(), seeds, num_envs=1, device=CPU)
     assert [frame.step for frame in frames] == list(range(42))
     assert [frame.done for frame in frames] == [False] * 41 + [True]
     played = frames[1:]
@@ -66,7 +66,7 @@ def test_the_watched_episode_is_the_evaluated_one(checkpoint: Path, seed: int) -
 
 @pytest.mark.slow
 def test_selections_are_held_for_a_decision(checkpoint: Path) -> None:
-    frames = list(watch_checkpoint(checkpoint, World(), 0, CPU))
+    frames = list(record_checkpoint(checkpoint, EvaluationSetting(), 0, CPU))
     assert frames[0].selection is None
     for first, second in zip(frames[1:-1:2], frames[2::2], strict=True):
         np.testing.assert_array_equal(first.selection, second.selection)
@@ -79,8 +79,8 @@ def test_selections_are_held_for_a_decision(checkpoint: Path) -> None:
 def test_the_watched_scripted_episode_is_the_evaluated_one(
     shared: bool, loss: float | None
 ) -> None:
-    world = World("MATE-4v2-9", None, shared, max_episode_steps=30, message_loss=loss)
-    frames = list(watch_scripted("greedy", world, 2))
+    world = EvaluationSetting("MATE-4v2-9", None, shared, max_episode_steps=30, message_loss=loss)
+    frames = list(record_scripted("greedy", world, 2))
     assert [frame.step for frame in frames] == list(range(32))
     assert [frame.done for frame in frames] == [False] * 31 + [True]
     result = evaluate_scripted("greedy", world, episode_seeds(2, 1), num_envs=1)
@@ -91,8 +91,10 @@ def test_the_watched_scripted_episode_is_the_evaluated_one(
 
 @pytest.mark.slow
 def test_the_watched_planner_is_the_evaluated_one() -> None:
-    world = World(scenario="MATE-4v2-9", max_episode_steps=13, shared_field_of_view=True)
-    frames = list(watch_scripted("planner", world, 2))
+    world = EvaluationSetting(
+        scenario="MATE-4v2-9", max_episode_steps=13, shared_field_of_view=True
+    )
+    frames = list(record_scripted("planner", world, 2))
     result = evaluate_scripted("planner", world, episode_seeds(2, 1), num_envs=1)
     assert len(frames) == 1 + result["mean_episode_length"]
     coverage = np.mean([frame.coverage_rate for frame in frames[1:]])
@@ -102,7 +104,7 @@ def test_the_watched_planner_is_the_evaluated_one() -> None:
 
 @pytest.mark.slow
 def test_messages_of_scripted_cameras_are_watched() -> None:
-    start, first, second = islice(watch_scripted("greedy", World(), 0), 3)
+    start, first, second = islice(record_scripted("greedy", EvaluationSetting(), 0), 3)
     assert start.camera_messages is None
     np.testing.assert_array_equal(first.camera_messages, 1 - np.eye(4))  # they greet each other
     assert second.camera_messages is not None
@@ -111,14 +113,16 @@ def test_messages_of_scripted_cameras_are_watched() -> None:
 
 @pytest.mark.slow
 def test_a_world_without_cameras_is_watched() -> None:
-    frames = list(islice(watch_scripted("greedy", World(scenario="MATE-Navigation"), 0), 3))
+    frames = list(
+        islice(record_scripted("greedy", EvaluationSetting(scenario="MATE-Navigation"), 0), 3)
+    )
     assert [frame.step for frame in frames] == [0, 1, 2]
     assert len(frames[-1].camera_xy) == 0
 
 
 def test_every_team_needs_a_player() -> None:
     with pytest.raises(ValueError, match="'external' leaves a team without a player"):
-        watch_scripted("external", World(), 0)
+        record_scripted("external", EvaluationSetting(), 0)
 
 
 def moving() -> Iterator[FrameRecord]:

@@ -11,7 +11,7 @@ from tiny import CPU, tiny_model
 from camsim.tables import EPISODE_COLUMNS
 from qplex_hrl.evaluation.evaluate import evaluate, evaluate_checkpoint, evaluate_scripted
 from qplex_hrl.evaluation.metrics import episode_metrics
-from qplex_hrl.evaluation.players import AgentPlayer, World, greedy_agent
+from qplex_hrl.evaluation.players import AgentPlayer, EvaluationSetting, greedy_agent
 from qplex_hrl.runtime.checkpoint import CheckpointError, save_checkpoint
 from qplex_hrl.runtime.seeding import episode_seeds
 
@@ -92,7 +92,7 @@ def test_every_metric_has_mean_deviation_and_interval() -> None:
 
 @pytest.mark.slow
 def test_scripted_cameras_go_the_same_way() -> None:
-    world = World(scenario="MATE-4v2-9", max_episode_steps=30)
+    world = EvaluationSetting(scenario="MATE-4v2-9", max_episode_steps=30)
     result = evaluate_scripted("naive", world, SEEDS[:3], num_envs=2)
     assert result["n_episodes"] == 3
     assert result["timestep"] is None
@@ -107,7 +107,7 @@ def test_scripted_cameras_go_the_same_way() -> None:
 @pytest.mark.slow
 def test_scripted_cameras_may_share_their_view() -> None:
     """Greedy cameras that see with all eyes from the start hold more targets."""
-    own = World(scenario="MATE-4v4-9", max_episode_steps=150)
+    own = EvaluationSetting(scenario="MATE-4v4-9", max_episode_steps=150)
     shared = own._replace(shared_field_of_view=True)
     results = [evaluate_scripted("greedy", world, SEEDS, num_envs=6) for world in (own, shared)]
     assert [result["provenance"]["regime"] for result in results] == ["own", "shared"]
@@ -116,7 +116,7 @@ def test_scripted_cameras_may_share_their_view() -> None:
 
 @pytest.mark.slow
 def test_messages_between_scripted_cameras_may_be_lost() -> None:
-    world = World(scenario="MATE-4v2-9", max_episode_steps=60)
+    world = EvaluationSetting(scenario="MATE-4v2-9", max_episode_steps=60)
     heard, lossy = (
         evaluate_scripted("greedy", world._replace(message_loss=loss), SEEDS, num_envs=6)
         for loss in (0.0, 0.9)
@@ -128,7 +128,7 @@ def test_messages_between_scripted_cameras_may_be_lost() -> None:
 
 @pytest.mark.slow
 def test_planners_go_the_same_way() -> None:
-    world = World(scenario="MATE-4v2-9", max_episode_steps=14)
+    world = EvaluationSetting(scenario="MATE-4v2-9", max_episode_steps=14)
     results = []
     for name, shared in (("planner", False), ("planner", True), ("planner-full", None)):
         here = world._replace(shared_field_of_view=shared)
@@ -144,16 +144,18 @@ def test_planners_go_the_same_way() -> None:
 @pytest.mark.parametrize("name", ["greedy", "planner"])
 def test_a_team_needs_a_player(name: str) -> None:
     with pytest.raises(ValueError, match="'external' leaves a team without a player"):
-        evaluate_scripted(name, World(opponent="external"), SEEDS, num_envs=2)
+        evaluate_scripted(name, EvaluationSetting(opponent="external"), SEEDS, num_envs=2)
 
 
 def test_a_planner_needs_cameras() -> None:
     with pytest.raises(ValueError, match="has no cameras; expected at least one"):
-        evaluate_scripted("planner", World(scenario="MATE-Navigation"), SEEDS, num_envs=2)
+        evaluate_scripted(
+            "planner", EvaluationSetting(scenario="MATE-Navigation"), SEEDS, num_envs=2
+        )
 
 
 def test_a_checkpoint_that_is_not_of_a_training_run_is_refused(tmp_path) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "qplex_hrl_1.pth"
     save_checkpoint(path, {"weights": [1.0]})
     with pytest.raises(CheckpointError, match=r"qplex_hrl_1\.pth: not a checkpoint of a training"):
-        evaluate_checkpoint(path, World(), SEEDS, num_envs=2, device=CPU)
+        evaluate_checkpoint(path, EvaluationSetting(), SEEDS, num_envs=2, device=CPU)

@@ -7,7 +7,7 @@ from paths import PRETRAINED
 from tiny import CPU
 
 from qplex_hrl.evaluation.evaluate import evaluate_checkpoint
-from qplex_hrl.evaluation.players import World
+from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.evaluation.policy_file import load_policy
 from qplex_hrl.runtime.seeding import episode_seeds
 
@@ -34,7 +34,7 @@ def test_a_policy_is_small_and_says_what_it_was_trained_in(path: Path) -> None:
 @pytest.mark.parametrize(("name", "least"), [("4v4_9", 0.65), ("4v4_9_shared", 0.75)])
 def test_a_policy_plays(name: str, least: float) -> None:
     """Random cameras have 0.27; 200 frames are short, so the bar is far below the card's figure."""
-    world = World(max_episode_steps=200)
+    world = EvaluationSetting(max_episode_steps=200)
     path = FOLDER / f"qplex_hrl_{name}.pth"
     result = evaluate_checkpoint(path, world, episode_seeds(1, 8), num_envs=8, device=CPU)
     assert result["mean_coverage_rate"] > least

@@ -105,7 +105,7 @@ def test_train_freq_is_updates_per_thousand_timesteps() -> None:
             first = None
             while not loop.done:
                 loop.iterate(collector)
-                if first is None and loop.counters.update_credit > 0:
+                if first is None and loop.counters.updates_owed > 0:
                     first = loop.counters.timestep
         assert first is not None
         assert loop.counters.timestep >= config.training.total_timesteps

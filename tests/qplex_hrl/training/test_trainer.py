@@ -21,7 +21,7 @@ from camcontrol.selection_env import EnvOutput, SelectionEnv
 from qplex_hrl.config import NetworkConfig, Override, RunConfig, load_config
 from qplex_hrl.data.make_env import build_env
 from qplex_hrl.evaluation.evaluate import evaluate_checkpoint
-from qplex_hrl.evaluation.players import World
+from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.evaluation.policy_file import load_policy
 from qplex_hrl.runtime.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from qplex_hrl.runtime.logger import TrackerError
@@ -413,6 +413,6 @@ def test_in_the_real_world_a_checkpoint_goes_on_and_is_evaluated_exactly(tmp_pat
     result = read(tmp_path / "whole" / "final_eval_results.json")
     seeds = np.array(result["seeds"], np.uint64)
     device = torch.device("cpu")
-    again = evaluate_checkpoint(finals[0], World(), seeds, num_envs=3, device=device)
+    again = evaluate_checkpoint(finals[0], EvaluationSetting(), seeds, num_envs=3, device=device)
     for name in ("episodes", "mean_coverage_rate", "ci95_coverage_rate", "timestep"):
         assert again[name] == result[name]
