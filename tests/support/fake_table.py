@@ -72,9 +72,9 @@ class Fakes:
         self.ends = ends
 
     def __call__(self, run: Run, status: RunStatus, table: TableSpec) -> list[str]:
-        self.steps.append((run.system, run.seed, status.status))
+        self.steps.append((run.system, run.seed, status.phase))
         python = [sys.executable, "-S", "-c"]
-        if status.status == "trained":
+        if status.phase == "trained":
             seeds = episode_seeds(EPISODES_SEED, table.episodes).tolist()
             numbers = [json.dumps(seeds), str(0.2 + run.seed / 10)]
             return [*python, FAKE_EVALUATION, str(run.evaluation), *numbers]

@@ -96,7 +96,7 @@ class Run(NamedTuple):
 class RunStatus(NamedTuple):
     """Where a run stands."""
 
-    status: Literal["new", "stopped", "trained", "finished", "diverged"]
+    phase: Literal["new", "stopped", "trained", "finished", "diverged"]
     checkpoint: Path | None = None  # to go on from, if stopped
 
 
@@ -247,7 +247,7 @@ def begin_anew(run: Run, status: RunStatus) -> Path | None:
         name = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S-%f")
         aside = run.folder.with_name(f"{run.folder.name}.previous-{name}")
         run.folder.rename(aside)
-    if status.status == "new":
+    if status.phase == "new":
         run.folder.mkdir(parents=True, exist_ok=True)
         atomic_write_text(run.settings, dump_config(run.config))
     return aside

@@ -39,7 +39,7 @@ class Variation(NamedTuple):
     message_loss: float = 0.0
 
     def world(self, folder: Path, max_episode_steps: int) -> EvaluationSetting:
-        """Return where the cameras play; variants of scenarios status in `folder`."""
+        """Return where the cameras play; variants of scenarios stand in `folder`."""
         return EvaluationSetting(
             scenario=self.preset or str(self.file(folder)),
             opponent=self.opponent,
@@ -110,7 +110,7 @@ def with_transmittance(scenario: Scenario, transmittance: float) -> Scenario:
 
 
 def with_obstacles(scenario: Scenario, count: int) -> Scenario:
-    """Return a scenario with the first `count` obstacles; more of them status anywhere.
+    """Return a scenario with the first `count` obstacles; more of them stand anywhere.
 
     Args:
         scenario: with obstacles in boxes only.

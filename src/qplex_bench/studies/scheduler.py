@@ -53,7 +53,7 @@ Commands = Callable[[Run, RunStatus, TableSpec], list[str]]
 def next_command(run: Run, status: RunStatus, spec: TableSpec) -> list[str]:
     """Return the command line that trains a run, goes on with it, or evaluates what it learned."""
     start = [sys.executable, "-m", "qplex_hrl"]
-    if status.status == "trained":
+    if status.phase == "trained":
         checkpoint = ["evaluate", "--checkpoint", str(run.outputs.final)]
         episodes = ["--episodes", str(spec.episodes), "--seed", str(EPISODES_SEED)]
         device = ["--device", run.config.training.device]
@@ -109,7 +109,7 @@ def _write(spec: TableSpec, runs: Sequence[Run], scripted: Sequence[Scripted]) -
     seeds = _seeds(spec)
     outcomes = []
     for run in runs:
-        status = status_of(run, seeds).status
+        status = status_of(run, seeds).phase
         stats = None if status == "new" else read_json(run.outputs.stats)
         evaluation = read_json(run.evaluation) if status == "finished" else None
         outcomes.append(Outcome(run, status, stats or {}, evaluation))
@@ -200,19 +200,19 @@ class _Scheduler:
     def _start(self, run: Run) -> None:
         """Begin the next step of a run, if there is one."""
         status = status_of(run, self._seeds)
-        if status.status in ("finished", "diverged"):
-            self._say(run, status.status)
-            if status.status == "diverged":
+        if status.phase in ("finished", "diverged"):
+            self._say(run, status.phase)
+            if status.phase == "diverged":
                 self._failed.append(run.name)
             return
         aside = begin_anew(run, status)
         if aside is not None:
             self._say(run, f"settings have changed: starts anew, earlier outputs are in {aside}")
         command = self._commands(run, status, self._spec)
-        if self._jobs > 1 and status.status != "trained":
+        if self._jobs > 1 and status.phase != "trained":
             command += ["--set", "training.overlap=false"]  # equal numbers, one thread
         words = {"new": "training", "stopped": f"goes on from {status.checkpoint}"}
-        self._say(run, words.get(status.status, "evaluation"))
+        self._say(run, words.get(status.phase, "evaluation"))
         with (run.folder / "table_output.log").open("ab") as log:
             process = subprocess.Popen(
                 command,
@@ -232,10 +232,10 @@ class _Scheduler:
         """Take note of a step that has ended; return whether the run has another one."""
         run, code = active.run, active.process.returncode
         after = status_of(run, self._seeds)
-        if code == DONE and after.status == "finished":
+        if code == DONE and after.phase == "finished":
             drop_replays(run)
             self._say(run, "done")
-        elif code == DONE and after.status == "trained" and active.status.status != "trained":
+        elif code == DONE and after.phase == "trained" and active.status.phase != "trained":
             return True
         else:
             log = run.folder / "table_output.log"
@@ -265,7 +265,7 @@ class _Scheduler:
 
 
 def _ending(code: int, after: RunStatus) -> str:
-    return "diverged" if after.status == "diverged" else f"failed with exit code {code}"
+    return "diverged" if after.phase == "diverged" else f"failed with exit code {code}"
 
 
 def _last_line(path: Path) -> str:

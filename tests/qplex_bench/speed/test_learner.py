@@ -1,4 +1,4 @@
-"""The learner's benchmark, with a status-in for PyMARL2 in a process of its own."""
+"""The learner's benchmark, with a stand-in for PyMARL2 in a process of its own."""
 
 from __future__ import annotations
 

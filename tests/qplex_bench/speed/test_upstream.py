@@ -1,4 +1,4 @@
-"""The comparison with upstream, with a status-in for upstream in a process of its own."""
+"""The comparison with upstream, with a stand-in for upstream in a process of its own."""
 
 from __future__ import annotations
 

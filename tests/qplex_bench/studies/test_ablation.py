@@ -97,7 +97,7 @@ class Grades(Fakes):
 
     def __call__(self, run: Run, status: RunStatus, table: TableSpec) -> list[str]:
         command = super().__call__(run, status, table)
-        if status.status == "trained" and run.system == "no_pairs":
+        if status.phase == "trained" and run.system == "no_pairs":
             command[-1] = str(float(command[-1]) - (0.03, 0.05)[run.seed])
         return command
 
