@@ -121,6 +121,7 @@ def _plan_one(
 
 @batch_kernel
 def plan_batch(
+    which: Bools,
     joint: bool,
     first_stage: int,
     catalogue: Catalogue,
@@ -133,22 +134,23 @@ def plan_batch(
     actions: Ints,
     features: Singles,
 ) -> None:
-    """Write the actions [N, C] of all environments' cameras, and features [N, C, U, .] if any."""
+    """Write the actions [N, C] of cameras where `which` [N], and features [N, C, U, .] if any."""
     for i in numba.prange(len(actions)):
-        _plan_one(
-            row(i),
-            joint,
-            first_stage,
-            catalogue,
-            minds,
-            obs,
-            avail,
-            futures,
-            plans,
-            scratch,
-            actions,
-            features,
-        )
+        if which[i]:
+            _plan_one(
+                row(i),
+                joint,
+                first_stage,
+                catalogue,
+                minds,
+                obs,
+                avail,
+                futures,
+                plans,
+                scratch,
+                actions,
+                features,
+            )
 
 
 class Lookahead:
@@ -201,6 +203,7 @@ class Lookahead:
         self._features = np.zeros((n, c, u, n_features), np.float32)
         self._no_features = np.zeros((0, c, u, n_features), np.float32)
         self._actions = np.zeros((n, c), np.int64)
+        self._all = np.ones(n, np.bool_)
 
     def actions(
         self, minds: Memories, camera_obs: Floats, avail_actions: Bools
@@ -212,16 +215,29 @@ class Lookahead:
             camera_obs: flat buffer of their raw observations.
             avail_actions: [N, C, U] actions that a plan may begin with.
         """
-        self._plan(minds, camera_obs, avail_actions, self._no_features)
+        self._plan(minds, camera_obs, avail_actions, self._no_features, self._all)
         return self._actions.copy()
 
-    def features(self, minds: Memories, camera_obs: Floats, avail_actions: Bools) -> Singles:
-        """Return what every action is worth [N, C, U, .] float32: see `value_actions`; reused."""
-        self._plan(minds, camera_obs, avail_actions, self._features)
+    def features(
+        self,
+        minds: Memories,
+        camera_obs: Floats,
+        avail_actions: Bools,
+        rows: Bools | None = None,
+    ) -> Singles:
+        """Return what every action is worth [N, C, U, .] float32: see `value_actions`; reused.
+
+        Only `rows` [N] are computed, the others are as they were before; None: all.
+        """
+        rows = self._all if rows is None else rows
+        self._plan(minds, camera_obs, avail_actions, self._features, rows)
         return self._features
 
-    def _plan(self, minds: Memories, obs: Floats, avail: Bools, features: Singles) -> None:
+    def _plan(
+        self, minds: Memories, obs: Floats, avail: Bools, features: Singles, rows: Bools
+    ) -> None:
         plan_batch(
+            rows,
             self.joint,
             self._first_stage,
             self._catalogue,
@@ -285,7 +301,12 @@ class FeatureLookahead:
         self._rows = self.obs[..., self._start :].reshape(n, c, layout.n_actions, -1)
 
     def write(
-        self, minds: Memories, camera_obs: Floats, base: Singles, avail_actions: Bools
+        self,
+        minds: Memories,
+        camera_obs: Floats,
+        base: Singles,
+        avail_actions: Bools,
+        rows: Bools | None = None,
     ) -> None:
         """Write `obs` from observations without what is added, `base` [N, C, D'].
 
@@ -294,20 +315,22 @@ class FeatureLookahead:
             camera_obs: flat buffer of their raw observations.
             base: in `base_layout`.
             avail_actions: [N, C, U].
+            rows: [N] environments where anything has changed since the last call; None: all.
         """
         self.obs[..., : self._start] = base[..., : self._start]
-        rows = base[..., self._start :].reshape(*self._rows.shape[:3], -1)
-        self._rows[..., : rows.shape[-1]] = rows
-        added = self._rows[..., rows.shape[-1] :]
+        options = base[..., self._start :].reshape(*self._rows.shape[:3], -1)
+        self._rows[..., : options.shape[-1]] = options
+        added = self._rows[..., options.shape[-1] :]
         if self._viewers is None:
-            added[...] = self._lookahead.features(minds, camera_obs, avail_actions)
+            added[...] = self._lookahead.features(minds, camera_obs, avail_actions, rows)
         else:
             environment, camera = self._viewers.T
-            of_teams = self._of_teams(minds, camera_obs)
+            of_viewers = None if rows is None else rows[environment]
+            of_teams = self._of_teams(minds, camera_obs, of_viewers)
             added[environment, camera] = of_teams[np.arange(len(camera)), camera]
 
-    def _of_teams(self, minds: Memories, camera_obs: Floats) -> Singles:
-        """Return the features [V, C, U, .] of the viewers' teams."""
+    def _of_teams(self, minds: Memories, camera_obs: Floats, which: Bools | None) -> Singles:
+        """Return the features [V, C, U, .] of the viewers' teams, computed for `which` [V] only."""
         assert self._viewers is not None
         if self._views is None:
             n_cameras = len(minds.pose) * minds.pose.shape[1]
@@ -322,7 +345,7 @@ class FeatureLookahead:
         memory = (minds.pose, minds.belief, minds.particles, minds.origins)
         view_teams(self._catalogue, memory, camera_obs, self._viewers, views)
         team = Memories(views.pose, views.belief, views.particles, views.origins)
-        return self._lookahead.features(team, views.obs, views.avail_actions)
+        return self._lookahead.features(team, views.obs, views.avail_actions, which)
 
 
 def check_options(options: PlannerOptions) -> None:
