@@ -37,7 +37,7 @@ from qplex_hrl.rllib_cluster import RLLIB_LOG_LEVEL
 from qplex_hrl.rllib_collector import RemoteEpisodes, start_workers
 from qplex_hrl.rllib_learner import GroupLearner, QPLEXHRLLearner, QPLEXHRLModule
 from qplex_hrl.rllib_runner import QPLEXHRLEnvRunner, made_env
-from qplex_hrl.run import Outputs, Run, evaluation_envs
+from qplex_hrl.run import Reporting, TrainingRun, evaluation_envs
 from qplex_hrl.run_folder import RunFolder, find_checkpoint
 from qplex_hrl.seeding import Generators
 from qplex_hrl.trainer import file_sinks
@@ -176,7 +176,7 @@ class QPLEXHRL(Algorithm):
     RLlib reports.
     """
 
-    run: Run
+    run: TrainingRun
     loop: TrainingLoop
     last: Iteration
     """What the newest iteration reported."""
@@ -221,11 +221,11 @@ class QPLEXHRL(Algorithm):
             return Parts(learner, self._episodes)
 
         self.loop = TrainingLoop(run_config, env, device, make_parts)
-        self.run = Run(run_config, self.loop, env, self._folder(run_config))
+        self.run = TrainingRun(run_config, self.loop, env, self._folder(run_config))
         if settings.write_files:  # nobody else starts the run
             self.run.start()
         start_workers(self.env_runner_group, n_workers)
-        self._outputs: Outputs | None = None
+        self._outputs: Reporting | None = None
 
     def _folder(self, config: RunConfig) -> RunFolder:
         """Return where the run's files go: the trial's results, or as configured."""

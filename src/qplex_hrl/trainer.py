@@ -27,7 +27,7 @@ from qplex_hrl.logger import (
 )
 from qplex_hrl.loop import Iteration, TrainingLoop
 from qplex_hrl.resources import limit_threads, resolve_device
-from qplex_hrl.run import DIVERGED, DONE, INTERRUPTED, Run, evaluation_envs
+from qplex_hrl.run import DIVERGED, DONE, INTERRUPTED, TrainingRun, evaluation_envs
 from qplex_hrl.run_folder import RunFolder, find_checkpoint
 from qplex_hrl.worlds import build_env
 
@@ -67,7 +67,7 @@ def train(
     device = resolve_device(config.training.device)
     loop = TrainingLoop(config, make_env(config, config.env.num_envs), device)
     folder = RunFolder(Path(config.logging.log_dir), Path(config.logging.model_dir))
-    run = Run(config, loop, make_env(config, evaluation_envs(config)), folder)
+    run = TrainingRun(config, loop, make_env(config, evaluation_envs(config)), folder)
     prepare = partial(limit_threads, config.training.num_threads)
     with Collector(
         loop.local_rollout, in_thread=config.training.overlap, prepare_thread=prepare
@@ -89,7 +89,7 @@ def check_trackers(config: RunConfig) -> None:
 
 
 def execute(
-    run: Run, checkpoint: Path | None, log_level: str, iterate: Callable[[], Iteration]
+    run: TrainingRun, checkpoint: Path | None, log_level: str, iterate: Callable[[], Iteration]
 ) -> int:
     """Take a run from its start, or from a checkpoint, to its end; return the exit code.
 

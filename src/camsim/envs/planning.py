@@ -46,7 +46,7 @@ class Memories(NamedTuple):
     origins: Floats  # [N, C, T, 2]
 
 
-class Scratch(NamedTuple):
+class PlanningScratch(NamedTuple):
     """Work arrays of the joint choice."""
 
     choice: Ints  # [N, C] plan of each camera
@@ -65,7 +65,7 @@ def _plan_one(
     avail: Bools,
     futures: Futures,
     plans: Plans,
-    scratch: Scratch,
+    scratch: PlanningScratch,
     actions: Ints,
     features: Singles,
 ) -> None:
@@ -130,7 +130,7 @@ def plan_batch(
     avail: Bools,
     futures: Futures,
     plans: Plans,
-    scratch: Scratch,
+    scratch: PlanningScratch,
     actions: Ints,
     features: Singles,
 ) -> None:
@@ -194,7 +194,7 @@ class Lookahead:
             (min(options.first_actions, u), min(options.second_actions, u)),
         )
         words = self.plans.cover.shape[-1]
-        self.scratch = Scratch(
+        self.scratch = PlanningScratch(
             choice=np.zeros((n, c), np.int64),
             trial=np.zeros((n, c), np.int64),
             rest=np.zeros((n, options.horizon, words), np.uint64),
