@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from collections import defaultdict
+from pathlib import Path
+
+import camsim
 
 CHECK = """
 import sys
@@ -32,3 +37,13 @@ for package in (camsim, camcontrol, qplex_hrl):
 
 def test_imports_load_only_what_is_used() -> None:
     subprocess.run([sys.executable, "-c", CHECK], check=True)
+
+
+def test_a_public_class_has_a_name_of_its_own() -> None:
+    """In all packages together: a name in an error or a review means one thing."""
+    places = defaultdict(list)
+    for path in sorted(Path(camsim.__file__).parents[1].rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(f"{path.name}:{node.lineno}")
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}

@@ -365,13 +365,12 @@ def _run_one(
     actions: Ints,
     out: Outputs,
 ) -> None:
-    begin = job == BEGIN
-    if begin:
+    if job == BEGIN:
         for n in range(OUTPUT_COLUMNS):
             out.scalars[i, n] = 0.0
         for c in range(out.credit.shape[1]):
             out.credit[i, c] = 0.0
-    else:
+    elif job != FOLLOW:
         _run_frames(
             i,
             params,
@@ -386,17 +385,19 @@ def _run_one(
             out.scalars,
             out.credit,
         )
-        begin = job == DECIDE and s.world[i, W_DONE] > 0.0
-        if begin:
+        if job == DECIDE and s.world[i, W_DONE] > 0.0:
             _note_end(i, s, minds, out)
-    if begin:
+    ended = out.scalars[i, X_TERMINATED] > 0.0 or out.scalars[i, X_TRUNCATED] > 0.0
+    begins = job == BEGIN or (job == FOLLOW and ended)
+    if begins:
         begin_one(i, params, rules, boxes, s, minds, opponent, scratch, buffers)
-    if job != FRAMES:
+    if begins or job == DECIDE:
         show_one(i, params, rules, catalogue, s, minds, scratch, buffers, out)
 
 
-BEGIN, DECIDE, FRAMES = 0, 1, 2
-"""Jobs of `run_batch`: start episodes; run a decision; run its frames only."""
+BEGIN, DECIDE, FRAMES, FOLLOW = 0, 1, 2, 3
+"""Jobs of `run_batch`: start episodes; run a decision; run its frames only; start the next episode
+where the decision has ended one. A decision resets nothing, so that its last frame can be seen."""
 
 
 @batch_kernel

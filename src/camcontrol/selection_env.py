@@ -60,6 +60,20 @@ class EnvOutput(NamedTuple):
     frames: Ints  # [N] frames executed
     episode: Floats  # [N, K] statistics of the finished episode, where terminated or truncated
     credit: Floats  # [N, C] share of targets that only this camera has in view, summed as `reward`
+    # What `obs`, `state` and `avail_actions` would have been without the reset, for the value of
+    # what comes after a truncated episode. Valid in rows where terminated or truncated; elsewhere
+    # as after the row's last end, 0 before the first.
+    final_obs: Singles  # [N, C, D]
+    final_state: Singles  # [N, S]
+    final_avail_actions: Bools  # [N, C, U]
+
+
+class FinalFrames(NamedTuple):
+    """What was shown of the last frame of each environment's last finished episode."""
+
+    obs: Singles  # [N, C, D]
+    state: Singles  # [N, S]
+    avail_actions: Bools  # [N, C, U]
 
 
 def _check(options: SelectionOptions) -> None:
@@ -104,7 +118,8 @@ class SelectionEnv:
     """N worlds of one scenario with cameras that choose actions against scripted targets.
 
     Row i depends on seed i and on actions in row i alone. A finished episode is followed by the
-    next one at once, drawn from the same random stream.
+    next one at once, drawn from the same random stream; `EnvOutput.final_obs`, `final_state` and
+    `final_avail_actions` keep its last frame.
     """
 
     def __init__(self, scenario: Scenario, options: SelectionOptions, num_envs: int) -> None:
@@ -205,6 +220,11 @@ class SelectionEnv:
             episode=np.zeros((n, len(EPISODE_COLUMNS))),
             credit=np.zeros((n, c)),
         )
+        self._final = FinalFrames(
+            obs=np.zeros((n, c, self.obs_size), np.float32),
+            state=np.zeros_like(self._out.state),
+            avail_actions=np.zeros_like(self._out.avail_actions),
+        )
 
     def reset(self, seeds: Words) -> EnvOutput:
         """Start an episode in every environment from its own seed [N].
@@ -248,16 +268,33 @@ class SelectionEnv:
     def load_state_dict(self, state: dict[str, np.ndarray]) -> EnvOutput:
         """Restore what `state_dict` returned; return the outputs of the last decision.
 
+        A state without `final.*`, from before these existed, gives 0 for them.
+
         Raises:
             ValueError: an array is missing or has another shape.
         """
-        load_arrays(self._arrays(), state)
+        final = {f"final.{name}": np.zeros_like(a) for name, a in self._final._asdict().items()}
+        load_arrays(self._arrays(), final | state)
         if self._scores_pairs:  # derived from the layout, so not stored
             trace_batch(self.sim.params, self.sim.tables, self._boundaries)
         self._look_ahead()
         return self._result()
 
     def _run(self, job: int, actions: Ints, n_frames: int | None = None) -> None:
+        """Do a job in all environments and follow ended episodes by the next ones."""
+        self._call_kernel(job, actions, n_frames)
+        if job == kernels.FRAMES:
+            return
+        self._look_ahead()
+        ended = self._ended()
+        if ended.any():
+            self._final.obs[ended] = self._obs()[ended]
+            self._final.state[ended] = self._out.state[ended]
+            self._final.avail_actions[ended] = self._out.avail_actions[ended]
+            self._call_kernel(kernels.FOLLOW, actions)
+            self._look_ahead(ended)
+
+    def _call_kernel(self, job: int, actions: Ints, n_frames: int | None = None) -> None:
         rules = self._rules
         kernels.run_batch(
             job,
@@ -274,21 +311,29 @@ class SelectionEnv:
             actions,
             self._out,
         )
-        if job != kernels.FRAMES:
-            self._look_ahead()
 
-    def _look_ahead(self) -> None:
-        """Write the observations with what looking ahead adds to them."""
+    def _ended(self) -> Bools:
+        """Tell where the last decision ended an episode [N]."""
+        scalars = self._out.scalars
+        return (scalars[:, kernels.X_TERMINATED] > 0) | (scalars[:, kernels.X_TRUNCATED] > 0)
+
+    def _look_ahead(self, rows: Bools | None = None) -> None:
+        """Write the observations with what looking ahead adds to them, anew in `rows` [N] only."""
         if self._lookahead is not None:
             m, obs, avail = self.minds, self._out.obs, self._out.avail_actions
             memories = Memories(m.pose, m.belief, m.particles, m.origins)
-            self._lookahead.write(memories, self.sim.flat_obs.camera_obs, obs, avail)
+            self._lookahead.write(memories, self.sim.flat_obs.camera_obs, obs, avail, rows)
+
+    def _obs(self) -> Singles:
+        """Return the observations [N, C, D] with all that belongs to them; reused."""
+        return self._out.obs if self._lookahead is None else self._lookahead.obs
 
     def _arrays(self) -> dict[str, np.ndarray]:
         minds = {name: array for name, array in self.minds._asdict().items() if len(array)}
         parts = {"sim": self.sim._arrays(), "mind": minds}
         parts["opponent"] = self._opponent_memory._asdict()
         parts["out"] = self._out._asdict()
+        parts["final"] = self._final._asdict()
         return {f"{part}.{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
 
     def _checked(self, actions: NDArray[np.int64]) -> Ints:
@@ -306,7 +351,7 @@ class SelectionEnv:
     def _result(self) -> EnvOutput:
         scalars = self._out.scalars
         return EnvOutput(
-            obs=self._out.obs if self._lookahead is None else self._lookahead.obs,
+            obs=self._obs(),
             state=self._out.state,
             avail_actions=self._out.avail_actions,
             reward=scalars[:, kernels.X_REWARD],
@@ -318,4 +363,7 @@ class SelectionEnv:
             frames=scalars[:, kernels.X_FRAMES].astype(np.int64),
             episode=self._out.episode,
             credit=self._out.credit,
+            final_obs=self._final.obs,
+            final_state=self._final.state,
+            final_avail_actions=self._final.avail_actions,
         )

@@ -148,7 +148,7 @@ class BatchSim:
 
         Lost messages, if any, are drawn anew.
         """
-        kernels.observe_batch(self.params, self.tables, self.flat_obs, self.mode)
+        kernels.write_batch(self.params, self.tables, self.flat_obs, self.mode)
         return self.obs
 
     def state_dict(self) -> dict[str, np.ndarray]:

@@ -39,7 +39,7 @@ from qplex_hrl.runtime.logger import WriteToAll
 from qplex_hrl.runtime.seeding import Generators
 from qplex_hrl.runtime.signals import Interrupt
 from qplex_hrl.training.loop import Iteration, Parts, TrainingLoop
-from qplex_hrl.training.run import Outputs, Run, evaluation_envs
+from qplex_hrl.training.run import Reporting, TrainingRun, evaluation_envs
 from qplex_hrl.training.run_folder import RunFolder, find_checkpoint
 from qplex_hrl.training.trainer import file_sinks
 
@@ -176,7 +176,7 @@ class QPLEXHRL(Algorithm):
     RLlib reports.
     """
 
-    run: Run
+    run: TrainingRun
     loop: TrainingLoop
     last: Iteration
     """What the newest iteration reported."""
@@ -221,11 +221,11 @@ class QPLEXHRL(Algorithm):
             return Parts(learner, self._episodes)
 
         self.loop = TrainingLoop(run_config, env, device, make_parts)
-        self.run = Run(run_config, self.loop, env, self._folder(run_config))
+        self.run = TrainingRun(run_config, self.loop, env, self._folder(run_config))
         if settings.write_files:  # nobody else starts the run
             self.run.start()
         start_workers(self.env_runner_group, n_workers)
-        self._outputs: Outputs | None = None
+        self._outputs: Reporting | None = None
 
     def _folder(self, config: RunConfig) -> RunFolder:
         """Return where the run's files go: the trial's results, or as configured."""

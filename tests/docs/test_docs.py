@@ -16,7 +16,7 @@ from paths import ROOT
 from camcontrol.features import layout as features
 from camcontrol.selection_env import SelectionOptions
 from camsim import layout, tables
-from qplex_hrl.cli import main as cli
+from qplex_hrl.cli.main import main as cli
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}

@@ -62,7 +62,12 @@ class FeatureLookahead:
         self._rows = self.obs[..., self._start :].reshape(n, c, layout.n_actions, -1)
 
     def write(
-        self, minds: Memories, camera_obs: Floats, base: Singles, avail_actions: Bools
+        self,
+        minds: Memories,
+        camera_obs: Floats,
+        base: Singles,
+        avail_actions: Bools,
+        rows: Bools | None = None,
     ) -> None:
         """Write `obs` from observations without what is added, `base` [N, C, D'].
 
@@ -71,20 +76,22 @@ class FeatureLookahead:
             camera_obs: flat buffer of their raw observations.
             base: in `base_layout`.
             avail_actions: [N, C, U].
+            rows: [N] environments where anything has changed since the last call; None: all.
         """
         self.obs[..., : self._start] = base[..., : self._start]
-        rows = base[..., self._start :].reshape(*self._rows.shape[:3], -1)
-        self._rows[..., : rows.shape[-1]] = rows
-        added = self._rows[..., rows.shape[-1] :]
+        options = base[..., self._start :].reshape(*self._rows.shape[:3], -1)
+        self._rows[..., : options.shape[-1]] = options
+        added = self._rows[..., options.shape[-1] :]
         if self._viewers is None:
-            added[...] = self._lookahead.features(minds, camera_obs, avail_actions)
+            added[...] = self._lookahead.features(minds, camera_obs, avail_actions, rows)
         else:
             environment, camera = self._viewers.T
-            of_teams = self._of_teams(minds, camera_obs)
+            of_viewers = None if rows is None else rows[environment]
+            of_teams = self._of_teams(minds, camera_obs, of_viewers)
             added[environment, camera] = of_teams[np.arange(len(camera)), camera]
 
-    def _of_teams(self, minds: Memories, camera_obs: Floats) -> Singles:
-        """Return the features [V, C, U, .] of the viewers' teams."""
+    def _of_teams(self, minds: Memories, camera_obs: Floats, which: Bools | None) -> Singles:
+        """Return the features [V, C, U, .] of the viewers' teams, computed for `which` [V] only."""
         assert self._viewers is not None
         if self._views is None:
             n_cameras = len(minds.pose) * minds.pose.shape[1]
@@ -99,4 +106,4 @@ class FeatureLookahead:
         memory = (minds.pose, minds.belief, minds.particles, minds.origins)
         view_teams(self._catalogue, memory, camera_obs, self._viewers, views)
         team = Memories(views.pose, views.belief, views.particles, views.origins)
-        return self._lookahead.features(team, views.obs, views.avail_actions)
+        return self._lookahead.features(team, views.obs, views.avail_actions, which)

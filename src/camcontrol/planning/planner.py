@@ -44,7 +44,7 @@ class Memories(NamedTuple):
     origins: Floats  # [N, C, T, 2]
 
 
-class Scratch(NamedTuple):
+class PlanningScratch(NamedTuple):
     """Work arrays of the joint choice."""
 
     choice: Ints  # [N, C] plan of each camera
@@ -63,7 +63,7 @@ def _plan_one(
     avail: Bools,
     futures: Futures,
     plans: Plans,
-    scratch: Scratch,
+    scratch: PlanningScratch,
     actions: Ints,
     features: Singles,
 ) -> None:
@@ -119,6 +119,7 @@ def _plan_one(
 
 @batch_kernel
 def plan_batch(
+    which: Bools,
     joint: bool,
     first_stage: int,
     catalogue: Catalogue,
@@ -127,26 +128,27 @@ def plan_batch(
     avail: Bools,
     futures: Futures,
     plans: Plans,
-    scratch: Scratch,
+    scratch: PlanningScratch,
     actions: Ints,
     features: Singles,
 ) -> None:
-    """Write the actions [N, C] of all environments' cameras, and features [N, C, U, .] if any."""
+    """Write the actions [N, C] of cameras where `which` [N], and features [N, C, U, .] if any."""
     for i in numba.prange(len(actions)):
-        _plan_one(
-            row(i),
-            joint,
-            first_stage,
-            catalogue,
-            minds,
-            obs,
-            avail,
-            futures,
-            plans,
-            scratch,
-            actions,
-            features,
-        )
+        if which[i]:
+            _plan_one(
+                row(i),
+                joint,
+                first_stage,
+                catalogue,
+                minds,
+                obs,
+                avail,
+                futures,
+                plans,
+                scratch,
+                actions,
+                features,
+            )
 
 
 class Lookahead:
@@ -190,7 +192,7 @@ class Lookahead:
             (min(options.first_actions, u), min(options.second_actions, u)),
         )
         words = self.plans.cover.shape[-1]
-        self.scratch = Scratch(
+        self.scratch = PlanningScratch(
             choice=np.zeros((n, c), np.int64),
             trial=np.zeros((n, c), np.int64),
             rest=np.zeros((n, options.horizon, words), np.uint64),
@@ -199,6 +201,7 @@ class Lookahead:
         self._features = np.zeros((n, c, u, n_features), np.float32)
         self._no_features = np.zeros((0, c, u, n_features), np.float32)
         self._actions = np.zeros((n, c), np.int64)
+        self._all = np.ones(n, np.bool_)
 
     def actions(
         self, minds: Memories, camera_obs: Floats, avail_actions: Bools
@@ -210,16 +213,29 @@ class Lookahead:
             camera_obs: flat buffer of their raw observations.
             avail_actions: [N, C, U] actions that a plan may begin with.
         """
-        self._plan(minds, camera_obs, avail_actions, self._no_features)
+        self._plan(minds, camera_obs, avail_actions, self._no_features, self._all)
         return self._actions.copy()
 
-    def features(self, minds: Memories, camera_obs: Floats, avail_actions: Bools) -> Singles:
-        """Return what every action is worth [N, C, U, .] float32: see `value_actions`; reused."""
-        self._plan(minds, camera_obs, avail_actions, self._features)
+    def features(
+        self,
+        minds: Memories,
+        camera_obs: Floats,
+        avail_actions: Bools,
+        rows: Bools | None = None,
+    ) -> Singles:
+        """Return what every action is worth [N, C, U, .] float32: see `value_actions`; reused.
+
+        Only `rows` [N] are computed, the others are as they were before; None: all.
+        """
+        rows = self._all if rows is None else rows
+        self._plan(minds, camera_obs, avail_actions, self._features, rows)
         return self._features
 
-    def _plan(self, minds: Memories, obs: Floats, avail: Bools, features: Singles) -> None:
+    def _plan(
+        self, minds: Memories, obs: Floats, avail: Bools, features: Singles, rows: Bools
+    ) -> None:
         plan_batch(
+            rows,
             self.joint,
             self._first_stage,
             self._catalogue,

@@ -340,10 +340,17 @@ class TeamEnv:
     def _run(self) -> TeamOutput:
         """Do what `_jobs` says and fill the output."""
         self._started = True
-        sim = self.sim
         threads = numba.get_num_threads()
         if threads > self.num_envs:  # waking threads that find no world costs more than the frame
             numba.set_num_threads(self.num_envs)
+        try:
+            self._run_jobs()
+        finally:
+            numba.set_num_threads(threads)
+        return self.output
+
+    def _run_jobs(self) -> None:
+        sim = self.sim
         run_batch(
             self._jobs,
             sim.params,
@@ -358,8 +365,6 @@ class TeamEnv:
         )
         self.episode_id += self._jobs == START
         self._finish()
-        numba.set_num_threads(threads)
-        return self.output
 
     def _finish(self) -> None:
         """Write everything in `output` that follows from the tables and the raw vectors."""

@@ -316,7 +316,9 @@ def write_state(i: int, params: SimParams, s: Tables, out: Floats) -> None:
 
 
 @device_fn
-def observe(i: int, params: SimParams, s: Tables, out: ObsBuffers, mode: int, first: bool) -> None:
+def write_obs(
+    i: int, params: SimParams, s: Tables, out: ObsBuffers, mode: int, first: bool
+) -> None:
     """Write camera observations and global state of environment i, as far as they are wanted.
 
     `mode` is the camera team's: RAW, SHARED or ENHANCED.

@@ -1,4 +1,8 @@
-"""One frame of one environment as a list of phases, and the batched kernels around it."""
+"""One frame of one environment as a list of phases, and the batched kernels around it.
+
+`see` computes masks, `write` puts vectors into buffers, `observe` does both: the masks that only
+observations need, then the vectors. `.._one` is of one environment, `.._batch` of all.
+"""
 
 import numba
 
@@ -6,7 +10,7 @@ from camsim.arrays import Bools, Floats, Ints
 from camsim.compiled.jit import batch_kernel, device_fn, row
 from camsim.kernels.cargo import advance_clock, refresh_rates, settle
 from camsim.kernels.motion import move_cameras, move_targets, refresh_pose
-from camsim.kernels.observe import observe, write_target_obs
+from camsim.kernels.observe import write_obs, write_target_obs
 from camsim.kernels.reset import reset_one
 from camsim.kernels.vision import see_cameras, see_fixed, see_from_targets, see_targets
 from camsim.layout import RAW
@@ -24,8 +28,10 @@ def move_one(
 
 @device_fn
 def see_one(i: int, params: SimParams, s: Tables) -> None:
-    """Phase 2: who tracks whom (spec 5.2), all that rewards depend on."""
+    """Every mask: of phase 2, and those that only observations need (spec 5)."""
     see_targets(i, params, s)
+    see_cameras(i, s)
+    see_from_targets(i, params, s)
 
 
 @device_fn
@@ -43,7 +49,7 @@ def observe_one(
     """Phase 4: the mask that only observations need, then the wanted vectors (spec 7)."""
     if len(out.camera_obs) > 0:
         see_cameras(i, s)
-    observe(i, params, s, out, mode, first)
+    write_obs(i, params, s, out, mode, first)
 
 
 @device_fn
@@ -63,18 +69,13 @@ def step_one(
     target_action: Floats,
     no_goal: Ints,
 ) -> None:
-    """Advance environment i by one frame, without observations."""
+    """Advance environment i by one frame, without observations.
+
+    Phase 2 is who tracks whom (spec 5.2): all that rewards depend on.
+    """
     move_one(i, params, s, camera_action, target_action)
-    see_one(i, params, s)
+    see_targets(i, params, s)
     settle_one(i, params, s, no_goal)
-
-
-@device_fn
-def see_all(i: int, params: SimParams, s: Tables) -> None:
-    """Recompute every mask of environment i."""
-    see_one(i, params, s)
-    see_cameras(i, s)
-    see_from_targets(i, params, s)
 
 
 @device_fn
@@ -104,9 +105,9 @@ def move_batch(params: SimParams, s: Tables, camera_action: Floats, target_actio
 
 @batch_kernel
 def see_batch(params: SimParams, s: Tables) -> None:
-    """Run phase 2 in all environments, and all other masks too."""
+    """Recompute every mask in all environments."""
     for i in numba.prange(len(s.rng)):
-        see_all(row(i), params, s)
+        see_one(row(i), params, s)
 
 
 @batch_kernel
@@ -116,12 +117,19 @@ def settle_batch(params: SimParams, s: Tables, forced_goal: Ints) -> None:
         settle_one(row(i), params, s, forced_goal)
 
 
+@device_fn
+def write_one(i: int, params: SimParams, s: Tables, out: ObsBuffers, mode: int) -> None:
+    """Write all wanted vectors from the masks as they stand (spec 7)."""
+    write_obs(i, params, s, out, mode, True)
+    if len(out.target_obs) > 0:
+        write_target_obs(i, params, s, out.target_obs, RAW)
+
+
 @batch_kernel
-def observe_batch(params: SimParams, s: Tables, out: ObsBuffers, mode: int) -> None:
+def write_batch(params: SimParams, s: Tables, out: ObsBuffers, mode: int) -> None:
     """Write the wanted vectors of all environments from the masks as they stand."""
     for i in numba.prange(len(s.rng)):
-        observe(row(i), params, s, out, mode, True)
-        observe_targets_one(row(i), params, s, out)
+        write_one(row(i), params, s, out, mode)
 
 
 @batch_kernel

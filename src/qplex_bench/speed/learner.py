@@ -19,6 +19,7 @@ from rich.table import Table
 from qplex_hrl.config import AlgorithmConfig, NetworkConfig
 from qplex_hrl.learner import Learner
 from qplex_hrl.model import build_model
+from qplex_hrl.runtime.devices import torch_threads
 from qplex_hrl.types import ModelDims, SequenceBatch
 
 FLOOR = 3.0
@@ -298,11 +299,11 @@ def benchmark_learner(pymarl2: Path | None, python: Path, n_threads: int) -> int
     Raises:
         ValueError: PyMARL2 cannot be run.
     """
-    torch.set_num_threads(n_threads)
     shapes = Shapes(n_threads=n_threads)
-    missed = pymarl2 is not None and _compare(pymarl2, python, shapes) < FLOOR
-    missed |= _print_products(shapes) > CEILING
-    _print_growth()
+    with torch_threads(n_threads):
+        missed = pymarl2 is not None and _compare(pymarl2, python, shapes) < FLOOR
+        missed |= _print_products(shapes) > CEILING
+        _print_growth()
     return int(missed)
 
 

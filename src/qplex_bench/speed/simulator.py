@@ -15,6 +15,7 @@ from camsim.envs.scripted_env import ScriptedEnv
 from camsim.scenario.generator import generate_scenario
 from camsim.scenario.schema import load_scenario
 from camsim.state import ObsBuffers
+from qplex_hrl.runtime.devices import numba_threads
 
 SCENARIO = "MATE-4v4-9"
 N_ENVS = 256
@@ -100,8 +101,8 @@ def _print_rates() -> bool:
     missed = False
     for name, (work, n_steps) in _simulator_cases().items():
         for threads in range(1, _most_threads() + 1):
-            numba.set_num_threads(threads)
-            rate = measure(work, n_steps)
+            with numba_threads(threads):
+                rate = measure(work, n_steps)
             floor = SIMULATOR_FLOORS[name] if threads == 1 else None
             missed |= floor is not None and rate.median < floor
             table.add_row(
@@ -126,7 +127,6 @@ def _print_growth() -> None:
     table = Table(title=f"greedy against greedy, one thread, N = {N_ENVS}")
     for name in ("cameras", "targets", "obstacles", "env-steps/s", "us per step", "kB per env"):
         table.add_column(name, justify="right")
-    numba.set_num_threads(1)
     worlds = [load_scenario(name) for name in SCALING_PRESETS]
     worlds += [generate_scenario(*sizes, seed=0) for sizes in SCALING_SIZES]
     for world in worlds:
@@ -137,7 +137,8 @@ def _print_growth() -> None:
         def work(env: ScriptedEnv = env, n_frames: int = n_frames) -> None:
             env.run_frames(n_frames)
 
-        rate = measure(work, n_frames * N_ENVS, repeats=3).median
+        with numba_threads(1):
+            rate = measure(work, n_frames * N_ENVS, repeats=3).median
         sizes = (world.n_cameras, world.n_targets, world.n_obstacles)
         figures = (f"{rate:,.0f}", f"{1e6 / rate:.2f}", f"{bytes_per_env(env) / 1000:,.1f}")
         table.add_row(*(str(size) for size in sizes), *figures)

@@ -8,13 +8,13 @@ import time
 from pathlib import Path
 from typing import IO
 
-import numba
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from camsim.envs.scripted_env import ScriptedEnv
 from camsim.scenario.schema import load_scenario
+from qplex_hrl.runtime.devices import numba_threads
 
 SCENARIO = "MATE-4v4-9"
 FLOOR = 500.0
@@ -85,14 +85,8 @@ def _pipe(stream: IO[str] | None) -> IO[str]:
     return stream
 
 
-def compare_with_upstream(folder: Path, python: Path) -> int:
-    """Print both rates, taken in turn; return 1 if the median ratio is below the floor, else 0.
-
-    Raises:
-        ValueError: upstream cannot be run.
-    """
-    upstream = Upstream(folder, python)
-    numba.set_num_threads(1)
+def _rates_in_turn(upstream: Upstream) -> tuple[list[float], list[float]]:
+    """Return our and upstream's frames per second, `REPEATS` of each."""
     env = ScriptedEnv(
         load_scenario(SCENARIO), N_ENVS, camera_policy="greedy", target_policy="greedy"
     )
@@ -104,7 +98,21 @@ def compare_with_upstream(folder: Path, python: Path) -> int:
         started = time.perf_counter()
         env.run_frames(OUR_FRAMES)
         ours.append(N_ENVS * OUR_FRAMES / (time.perf_counter() - started))
-    upstream.close()
+    return ours, theirs
+
+
+def compare_with_upstream(folder: Path, python: Path) -> int:
+    """Print both rates, taken in turn; return 1 if the median ratio is below the floor, else 0.
+
+    Raises:
+        ValueError: upstream cannot be run.
+    """
+    upstream = Upstream(folder, python)
+    try:
+        with numba_threads(1):
+            ours, theirs = _rates_in_turn(upstream)
+    finally:
+        upstream.close()
     ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
     table = Table(title=f"{SCENARIO}, greedy against greedy, one core: env-steps/s")
     for name in ("what", "median", "slowest", "fastest"):

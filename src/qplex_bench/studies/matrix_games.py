@@ -55,7 +55,7 @@ class Game(NamedTuple):
         return values
 
 
-class Outcome(NamedTuple):
+class GameOutcome(NamedTuple):
     """What one run has learned."""
 
     optimal: bool  # the greedy joint action is the best one in every state where that is unique
@@ -153,7 +153,7 @@ def every_decision(game: Game) -> SequenceBatch:
     )
 
 
-def learn(game: Game, mixer: str, seed: int, n_updates: int = N_UPDATES) -> Outcome:
+def learn(game: Game, mixer: str, seed: int, n_updates: int = N_UPDATES) -> GameOutcome:
     """Return what a fresh model learns from uniformly drawn decisions, by the real learner."""
     started = time.perf_counter()
     torch.manual_seed(seed)
@@ -190,7 +190,7 @@ def _left(share: float, part: tuple[float, float]) -> float:
 @torch.no_grad()
 def _judge(
     game: Game, model: QPLEXHRLModel, decisions: SequenceBatch, gamma: float, started: float
-) -> Outcome:
+) -> GameOutcome:
     """Return the outcome of a run that began at `started` seconds."""
     q_values = model.agent(decisions.obs[:, :1], decisions.hidden_state).q_values  # [n, 1, C, A]
     agent_qs = q_values.gather(-1, decisions.actions.unsqueeze(-1)).squeeze(-1)
@@ -204,7 +204,7 @@ def _judge(
     greedy_values = table[torch.arange(game.n_states), first, second]
     following = greedy_values[game.next_state.clamp_min(0)]
     target = game.reward + gamma * torch.where(game.next_state == END, 0.0, following)
-    return Outcome(
+    return GameOutcome(
         bool(optimal.all()),
         (table - wanted).abs().max().item(),
         (table - target).square().mean().item(),
@@ -212,14 +212,14 @@ def _judge(
     )
 
 
-def solved(name: str, outcome: Outcome) -> bool:
+def solved(name: str, outcome: GameOutcome) -> bool:
     """Return whether a run of the game `name` reached its bar: values, or a vanishing TD loss."""
     if GAMES[name].n_states > 1:
         return outcome.optimal and outcome.td_loss < LOSS_BAR
     return outcome.optimal and outcome.table_error < TABLE_BAR
 
 
-class Run(NamedTuple):
+class GameRun(NamedTuple):
     """One training."""
 
     game: str
@@ -228,7 +228,7 @@ class Run(NamedTuple):
     n_updates: int
 
 
-def learn_all(runs: Sequence[Run], jobs: int) -> dict[Run, Outcome]:
+def learn_all(runs: Sequence[GameRun], jobs: int) -> dict[GameRun, GameOutcome]:
     """Return what every run learns, ``jobs`` of them at a time, each in one thread."""
     # Spawned, not forked: a forked child would inherit PyTorch's threads in an unknown state.
     with ProcessPoolExecutor(
@@ -237,7 +237,7 @@ def learn_all(runs: Sequence[Run], jobs: int) -> dict[Run, Outcome]:
         return dict(zip(runs, pool.map(_learn_run, runs), strict=True))
 
 
-def _learn_run(run: Run) -> Outcome:
+def _learn_run(run: GameRun) -> GameOutcome:
     return learn(GAMES[run.game], run.mixer, run.seed, run.n_updates)
 
 
@@ -246,7 +246,7 @@ def updates_of(name: str, mixer: str) -> int:
     return N_UPDATES if mixer in COMPLETE and GAMES[name].n_states == 1 else N_UPDATES // 2
 
 
-def missed_bar(name: str, mixer: str, outcomes: Sequence[Outcome]) -> bool:
+def missed_bar(name: str, mixer: str, outcomes: Sequence[GameOutcome]) -> bool:
     """Return whether a mixer's outcomes of a game are not what theory says.
 
     QPLEX and adaptive must solve all games with all seeds. VDN and QMIX must not find the optimum
@@ -274,7 +274,9 @@ def benchmark_didactic(n_seeds: int = 10, mixers: tuple[str, ...] = MIXERS, jobs
     for name in ("game", "mixer", *columns):
         table.add_column(name, justify="right" if name in columns else "left")
     runs = {
-        (name, mixer): [Run(name, mixer, seed, updates_of(name, mixer)) for seed in range(n_seeds)]
+        (name, mixer): [
+            GameRun(name, mixer, seed, updates_of(name, mixer)) for seed in range(n_seeds)
+        ]
         for name, mixer in itertools.product(GAMES, mixers)
     }
     learned = learn_all([run for row in runs.values() for run in row], jobs)

@@ -1,6 +1,8 @@
 """The machine's processors: the one place where thread counts and devices are chosen."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numba
@@ -16,6 +18,36 @@ def limit_threads(n_threads: int) -> None:
     n_useful = min(n_threads, os.cpu_count() or 1)
     if torch.get_num_threads() != n_useful:
         torch.set_num_threads(n_useful)
+
+
+@contextmanager
+def numba_threads(n_threads: int) -> Iterator[None]:
+    """Use ``n_threads`` in the compiled kernels that this thread calls, until the block is left.
+
+    Raises:
+        ValueError: it is not 1 to the number that Numba was started with.
+    """
+    before = numba.get_num_threads()
+    numba.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
+
+
+@contextmanager
+def torch_threads(n_threads: int) -> Iterator[None]:
+    """Use ``n_threads`` in PyTorch, until the block is left.
+
+    Raises:
+        RuntimeError: it is not positive.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def available_memory() -> int:

@@ -11,13 +11,12 @@ _EVALUATION = 0x6576616C  # "eval": sets evaluation apart from all streams of tr
 
 
 class Generators(NamedTuple):
-    """One generator for each use."""
+    """One generator for each use; the streams are numbered in this order: add new ones last."""
 
     env: np.random.Generator  # seeds of training episodes
     explore: np.random.Generator  # random actions
     replay: np.random.Generator  # which windows are sampled
     init: np.random.Generator  # initial weights
-    opponent: np.random.Generator  # the targets' policy
 
 
 def make_generators(seed: int) -> Generators:

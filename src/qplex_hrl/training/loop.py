@@ -299,7 +299,9 @@ class TrainingLoop:
         if not new_episodes:
             self.rollout.load_state_dict(state["rollout"])
         self.counters = Counters(**state["counters"])
-        for generator, saved in zip(self._generators, state["generators"], strict=True):
+        # Older checkpoints hold a fifth generator, which nothing ever drew from.
+        states = state["generators"][: len(self._generators)]
+        for generator, saved in zip(self._generators, states, strict=True):
             generator.bit_generator.state = saved
         if new_episodes:
             self._begin_episodes()

@@ -132,7 +132,7 @@ _N_REPLAYS = 2  # kept while training: the newest checkpoint may be damaged when
 _LOG = logging.getLogger(__name__)
 
 
-class Outputs(NamedTuple):
+class Reporting(NamedTuple):
     """What a run reports to while it goes on."""
 
     files: MetricSink  # keep the metrics
@@ -147,7 +147,7 @@ def evaluation_envs(config: RunConfig) -> int:
     return min(evaluation.num_envs, max(evaluation.episodes, evaluation.final_episodes))
 
 
-class Run:
+class TrainingRun:
     """A training loop, its evaluation and its files."""
 
     def __init__(
@@ -255,12 +255,12 @@ class Run:
             return INTERRUPTED
         return DONE
 
-    def begin(self, files: MetricSink, bar: MetricSink, interrupt: Interrupt) -> Outputs:
+    def begin(self, files: MetricSink, bar: MetricSink, interrupt: Interrupt) -> Reporting:
         """Start the clock; return what ``report`` and ``finish`` write to."""
         self._resumed_at = time.perf_counter() - self._history.wall_time_seconds
-        return Outputs(files, bar, interrupt, ProgressWindow())
+        return Reporting(files, bar, interrupt, ProgressWindow())
 
-    def _train(self, outputs: Outputs, iterate: Callable[[], Iteration]) -> None:
+    def _train(self, outputs: Reporting, iterate: Callable[[], Iteration]) -> None:
         """Iterate until everything is collected and learned, writing what is due in between."""
         while True:
             self.report(outputs)
@@ -270,7 +270,7 @@ class Run:
                 raise Interrupted
             outputs.window.add(iterate())
 
-    def report(self, outputs: Outputs) -> None:
+    def report(self, outputs: Reporting) -> None:
         """Log, evaluate and save if it is time to."""
         timestep, history, config = self.timestep, self._history, self.config
         if is_due(timestep, history.logged, config.logging.log_interval):
@@ -280,7 +280,7 @@ class Run:
         if is_due(timestep, history.saved, config.logging.checkpoint_interval):
             self._save_numbered()
 
-    def finish(self, outputs: Outputs) -> None:
+    def finish(self, outputs: Reporting) -> None:
         """Evaluate the final weights on episodes that nothing else used, and save them."""
         if self._history.logged != self.timestep:
             self._log_row(outputs)
@@ -296,7 +296,7 @@ class Run:
         self.latest |= {f"final_{name}": value for name, value in evaluation_row(result).items()}
         _LOG.info("final mean_coverage_rate %.4f", result["mean_coverage_rate"])
 
-    def _log_row(self, outputs: Outputs) -> None:
+    def _log_row(self, outputs: Reporting) -> None:
         row = outputs.window.close(self._loop)
         self._history.logged = self.timestep
         self.latest |= row
@@ -306,7 +306,7 @@ class Run:
         known += [row[name] for name in ("train_coverage_rate",) if name in row]
         outputs.bar.write(self.timestep, row | ({"mean_coverage_rate": known[0]} if known else {}))
 
-    def _evaluate(self, outputs: Outputs) -> None:
+    def _evaluate(self, outputs: Reporting) -> None:
         """Evaluate the present weights; keep them if they are the best so far."""
         result = self.evaluation(outputs.interrupt)
         is_best = self._history.take_evaluation(self.timestep, result)

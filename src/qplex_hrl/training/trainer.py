@@ -28,7 +28,7 @@ from qplex_hrl.runtime.logger import (
 )
 from qplex_hrl.runtime.signals import Interrupt
 from qplex_hrl.training.loop import Iteration, TrainingLoop
-from qplex_hrl.training.run import DIVERGED, DONE, INTERRUPTED, Run, evaluation_envs
+from qplex_hrl.training.run import DIVERGED, DONE, INTERRUPTED, TrainingRun, evaluation_envs
 from qplex_hrl.training.run_folder import RunFolder, find_checkpoint
 
 __all__ = ["DIVERGED", "DONE", "INTERRUPTED", "check_trackers", "execute", "file_sinks", "train"]
@@ -67,7 +67,7 @@ def train(
     device = resolve_device(config.training.device)
     loop = TrainingLoop(config, make_env(config, config.env.num_envs), device)
     folder = RunFolder(Path(config.logging.log_dir), Path(config.logging.model_dir))
-    run = Run(config, loop, make_env(config, evaluation_envs(config)), folder)
+    run = TrainingRun(config, loop, make_env(config, evaluation_envs(config)), folder)
     prepare = partial(limit_threads, config.training.num_threads)
     with Collector(
         loop.local_rollout, in_thread=config.training.overlap, prepare_thread=prepare
@@ -89,7 +89,7 @@ def check_trackers(config: RunConfig) -> None:
 
 
 def execute(
-    run: Run, checkpoint: Path | None, log_level: str, iterate: Callable[[], Iteration]
+    run: TrainingRun, checkpoint: Path | None, log_level: str, iterate: Callable[[], Iteration]
 ) -> int:
     """Take a run from its start, or from a checkpoint, to its end; return the exit code.
 

@@ -15,6 +15,7 @@ from random_worlds import random_actions
 from team_worlds import BOTH, assert_equal_rows, copied, make, nothing, seeds
 
 from camsim import BatchSim, TeamOptions, load_scenario
+from camsim.envs import team_env as team
 from camsim.envs.discrete_actions import camera_grid, target_grid
 from camsim.envs.scripted_env import ScriptedEnv
 from camsim.envs.team_env import TeamOutput
@@ -151,6 +152,20 @@ def test_a_single_world_leaves_the_threads_to_others(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(numba, "get_num_threads", lambda: 4)
     monkeypatch.setattr(numba, "set_num_threads", asked.append)
     make(1).reset(seeds(1))
+    assert asked == [1, 4]
+
+
+def test_the_threads_come_back_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    asked: list[int] = []
+    env = make(1)
+    monkeypatch.setattr(numba, "get_num_threads", lambda: 4)
+    monkeypatch.setattr(numba, "set_num_threads", asked.append)
+    monkeypatch.setattr(team, "run_batch", broken)
+    with pytest.raises(KeyboardInterrupt):
+        env.reset(seeds(1))
     assert asked == [1, 4]
 
 

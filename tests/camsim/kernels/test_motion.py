@@ -13,10 +13,14 @@ from hypothesis import strategies as st
 from random_worlds import SCENARIOS, random_actions, random_simulator, scenario_with
 from reference_bridge import state_of, world_of
 
+from camsim.compiled import geometry
 from camsim.kernels import motion
 from camsim.parity.teacher_forcing import fields, read
+from camsim.scenario.schema import Scenario
+from camsim.sim import BatchSim
 
 obstruct = from_python(motion.obstruct)
+fused_norm = from_python(geometry.fused_norm)
 N_ENVS = 60
 TOLERANCE = 1e-9
 
@@ -135,3 +139,48 @@ def test_collision_flag_has_a_tolerance(beyond: float, colliding: bool) -> None:
     action = np.array([[[length, 0.0], [0.0, length], [-length, 0.0], [0.0, -length]]])
     sim.move(np.zeros((1, 2, 2)), action)
     assert (read(sim, "target_is_colliding") > 0).tolist() == [[colliding] * 4]
+
+
+def pressing(directions_deg: np.ndarray, depth: float) -> tuple[np.ndarray, BatchSim]:
+    """Move targets at the origin by 5, straight to discs that begin just `depth` ahead.
+
+    Returns where they end [N, 2] and the worlds, whose targets headed for 123 degrees before.
+    """
+    n = len(directions_deg)
+    scenario = Scenario.from_mapping(
+        {
+            "num_cargoes_per_target": 8,
+            "target": {"location": [[0, 0]], "step_size": 20},
+            "obstacle": {"location": [[0, 0]], "radius": 50},
+        }
+    )
+    sim = BatchSim(scenario, n)
+    arrays = fields(sim)
+    angles = np.radians(directions_deg)
+    inward = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    arrays["target_xy"][...] = 0.0
+    arrays["target_step_size"][...] = 20.0
+    arrays["target_orientation"][...] = 123.0
+    arrays["obstacle_xy"][:, 0] = 50.0 * inward
+    arrays["obstacle_radius"][:, 0] = [fused_norm(x, y) - depth for x, y in 50.0 * inward]
+    sim.refresh()
+    sim.move(np.zeros((n, 0, 2)), 5.0 * inward[:, None])
+    return arrays["target_xy"][:, 0], sim
+
+
+def test_a_move_undone_by_a_collision_does_not_turn_a_target() -> None:
+    """Straight into the disc it touches a target stays; only rounding is left of its move."""
+    ends, sim = pressing(np.arange(0.5, 360.0, 3.0), depth=0.0)
+    left = np.abs(ends).max(-1)
+    assert ((left > 0.0) & (left < 1e-13)).sum() > 20
+    still = left < 1.0  # some bounce, which is a move: spec 4.3, case 1
+    assert still.sum() > 60
+    np.testing.assert_array_equal(read(sim, "target_orientation")[still, 0], 123.0)
+    assert (read(sim, "target_is_colliding")[still] > 0).all()
+
+
+def test_the_shortest_moves_turn_a_target() -> None:
+    directions_deg = np.arange(-179.0, 180.0, 7.0)
+    ends, sim = pressing(directions_deg, depth=2e-8)  # as short as upstream's shortest slides
+    np.testing.assert_allclose(np.hypot(*ends.T), 2e-8, rtol=1e-5)
+    np.testing.assert_allclose(read(sim, "target_orientation")[:, 0], directions_deg, atol=1e-3)

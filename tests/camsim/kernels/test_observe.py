@@ -11,6 +11,7 @@ from scipy import stats
 
 from camsim.compiled.rng import GAMMA
 from camsim.layout import CameraObsLayout, StateLayout, TargetObsLayout
+from camsim.parity.teacher_forcing import read
 from camsim.sim import BatchSim
 
 N_ENVS = 40
@@ -52,6 +53,21 @@ def test_vectors_stay_right_over_frames_and_restarts(mode: str) -> None:
         if frame % 2:
             sim.restart(np.arange(6) % 3 == frame % 3)
         check_vectors(sim, mode)
+
+
+def test_observing_takes_the_masks_as_they_stand() -> None:
+    """All of them: recordings put their own masks between the phases."""
+    sim = random_simulator(scenario_with("MATE-4v4-9"), 4, seed=48, mode="own")
+    sim.see()
+    written = {}
+    for name in ("camera_target_mask", "camera_camera_mask", "target_target_mask"):
+        mask = read(sim, name)
+        mask[...] = ~mask
+        written[name] = mask.copy()
+    sim.observe()
+    check_vectors(sim, "own")
+    for name, mask in written.items():
+        np.testing.assert_array_equal(read(sim, name), mask, name)
 
 
 def observe_with_loss(sim: BatchSim, loss: float) -> np.ndarray:

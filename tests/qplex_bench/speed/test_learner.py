@@ -103,7 +103,13 @@ def test_operations_of_products() -> None:
 def test_the_ceiling_decides(monkeypatch: pytest.MonkeyPatch, ceiling: float, code: int) -> None:
     for name, value in {"CEILING": ceiling, "REPEATS": 2, "GROWTH": ()}.items():
         monkeypatch.setattr(bench, name, value)
-    assert bench.benchmark_learner(None, Path(sys.executable), n_threads=1) == code
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert bench.benchmark_learner(None, Path(sys.executable), n_threads=1) == code
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.slow

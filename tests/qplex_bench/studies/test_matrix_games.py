@@ -5,7 +5,7 @@ import torch
 
 from qplex_bench.studies.matrix_games import (
     GAMES,
-    Run,
+    GameRun,
     benchmark_didactic,
     every_decision,
     learn,
@@ -62,7 +62,7 @@ def test_qplex_finds_the_optimum_of_the_first_game() -> None:
 
 
 def test_runs_side_by_side_equal_a_single_one() -> None:
-    run = Run("matrix 1", "vdn", 3, n_updates=20)
+    run = GameRun("matrix 1", "vdn", 3, n_updates=20)
     alone, together = learn_all([run], 1)[run], learn_all([run, run._replace(seed=4)], 2)[run]
     assert alone._replace(seconds=0.0) == together._replace(seconds=0.0)
 

@@ -7,7 +7,13 @@ import numba
 import pytest
 import torch
 
-from qplex_hrl.runtime.devices import available_memory, limit_threads, resolve_device
+from qplex_hrl.runtime.devices import (
+    available_memory,
+    limit_threads,
+    numba_threads,
+    resolve_device,
+    torch_threads,
+)
 
 
 def test_threads_are_limited_in_the_calling_thread() -> None:
@@ -29,6 +35,20 @@ def test_threads_are_limited_in_the_calling_thread() -> None:
     finally:
         torch.set_num_threads(before[0])
         numba.set_num_threads(before[1])
+
+
+def test_threads_are_as_before_after_a_block_and_after_an_error() -> None:
+    before = torch.get_num_threads(), numba.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with numba_threads(1), torch_threads(2):
+            assert (torch.get_num_threads(), numba.get_num_threads()) == (2, 1)
+        assert (torch.get_num_threads(), numba.get_num_threads()) == (3, before[1])
+        with pytest.raises(KeyError), numba_threads(1), torch_threads(2):
+            raise KeyError
+        assert (torch.get_num_threads(), numba.get_num_threads()) == (3, before[1])
+    finally:
+        torch.set_num_threads(before[0])
 
 
 def test_free_memory_is_part_of_all_memory() -> None:

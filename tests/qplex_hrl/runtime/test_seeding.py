@@ -14,6 +14,20 @@ def test_streams_and_seeds_differ() -> None:
     assert len(set(draws)) == 2 * len(make_generators(5))
 
 
+@pytest.mark.parametrize(
+    ("seed", "first"),
+    [
+        (0, [8697063857760222071, 6246038554070098266, 7731686665370224177, 3361305138638366626]),
+        (5, [3718111675614000522, 2334931900447824383, 5845122854297483245, 6642632773074372740]),
+    ],
+)
+def test_streams_are_those_of_all_trainings_so_far(seed: int, first: list[int]) -> None:
+    """Recorded when there was a fifth stream, without a use: same seed, same results."""
+    generators = make_generators(seed)
+    assert generators._fields == ("env", "explore", "replay", "init")
+    assert [int(generator.integers(2**63)) for generator in generators] == first
+
+
 def test_streams_do_not_influence_each_other() -> None:
     one, two = make_generators(5), make_generators(5)
     one.explore.random(1000)

@@ -57,6 +57,14 @@ def test_equal_seeds_give_equal_training_and_others_do_not() -> None:
     assert not same(first["learner"]["model"], other["learner"]["model"])
 
 
+def test_a_state_with_the_fifth_generator_of_old_still_loads() -> None:
+    wanted = advance(new_loop(), 5).state_dict()
+    old = wanted | {"generators": [*wanted["generators"], wanted["generators"][0]]}
+    loop = new_loop(with_seed(1))
+    loop.load_state_dict(old, None)
+    assert same(loop.state_dict()["generators"], wanted["generators"])
+
+
 def test_collecting_in_a_thread_changes_no_bit() -> None:
     alone = advance(new_loop(), 30)
     overlapped = advance(new_loop(), 30, in_thread=True)
