@@ -180,7 +180,7 @@ class Refuse:
         if name.partition('.')[0] == 'ray':
             raise ImportError('no ray here')
 sys.meta_path.insert(0, Refuse())
-from qplex_hrl.cli import main
+from qplex_hrl.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 
