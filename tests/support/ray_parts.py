@@ -8,7 +8,7 @@ from tiny import tiny_config
 
 from qplex_hrl.config import RunConfig
 from qplex_hrl.rllib.env_runner import QPLEXHRLEnvRunner
-from qplex_hrl.rllib_policy import QPLEXHRLConfig, shared_out
+from qplex_hrl.rllib_policy import QPLEXHRLConfig, sharded
 
 MAKE_ENV = "tiny.make_fake_env"
 
@@ -17,7 +17,7 @@ def ray_config(n_workers: int, n_envs: int, **sections: dict[str, object]) -> Ru
     """A tiny run with so many workers and environments of each."""
     workers = {"num_workers": n_workers, "num_envs_per_worker": n_envs}
     content = tiny_config(Path("unused"), **sections).model_dump(mode="json") | {"ray": workers}
-    return shared_out(RunConfig.model_validate(content))
+    return sharded(RunConfig.model_validate(content))
 
 
 def settings(config: RunConfig) -> QPLEXHRLConfig:
