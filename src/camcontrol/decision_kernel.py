@@ -200,7 +200,7 @@ def _perceive(i: int, rules: Rules, s: Tables, camera_obs: Floats, minds: Minds)
             minds.origins,
             minds.stream,
             (i, c),
-            rules.mode == SHARED,
+            shared=rules.mode == SHARED,
         )
 
 
@@ -232,7 +232,7 @@ def _frame(
         )
     act_targets(i, opponent[0], params, s, opponent[1], scratch.target_action)
     step_one(i, params, s, scratch.camera_action, scratch.target_action, scratch.no_goal)
-    observe_one(i, params, s, buffers, rules.mode, False)
+    observe_one(i, params, s, buffers, rules.mode, first=False)
     _perceive(i, rules, s, buffers.camera_obs, minds)
 
 
@@ -252,7 +252,7 @@ def begin_one(
     reset_one(i, params, boxes, s, scratch.order)
     _trace(i, params, s, _boundaries(scratch), scratch.scores)
     reset_targets(i, opponent[0], s, opponent[1])
-    observe_one(i, params, s, buffers, rules.mode, True)
+    observe_one(i, params, s, buffers, rules.mode, first=True)
     for c in range(s.cameras.shape[1]):
         clear_belief(minds.belief, minds.looks, i, c)
         clear_clouds(minds.particles, minds.stream, i, c)

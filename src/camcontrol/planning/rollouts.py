@@ -216,8 +216,8 @@ def tabulate(
     """Fill camera c's plans: the best actions, each held, or followed by one after `turning`."""
     i, c = where
     _hold(members, look, pose, belief, sights, where, turning, plans)
-    _select_best(plans.score[i], avail[i, c], False, plans.first[i, c])
-    _select_best(plans.score[i], avail[i, c], True, plans.then[i])
+    _select_best(plans.score[i], avail[i, c], everything=False, chosen=plans.first[i, c])
+    _select_best(plans.score[i], avail[i, c], everything=True, chosen=plans.then[i])
     n_frames, n_then = plans.held.shape[2], plans.then.shape[1]
     for a in range(plans.first.shape[2]):
         u = plans.first[i, c, a]

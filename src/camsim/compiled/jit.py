@@ -53,6 +53,20 @@ def source_digest(package: str = "camsim") -> str:
                 digest.update(place.encode() + b"\0" + source)
     return digest.hexdigest()
 
+    def load_overload(self, sig: Any, target_context: Any) -> Any:  # Any: as above
+        """Return the stored kernel; none, and an empty index, if that names what is gone.
+
+        Numba reads the index of a kernel before it looks at any key, and stops at a record type
+        that has been renamed or moved since.
+        """
+        try:
+            return super().load_overload(  # type: ignore[no-untyped-call, unused-ignore]
+                sig, target_context
+            )
+        except (AttributeError, ImportError):
+            self.flush()  # type: ignore[no-untyped-call, unused-ignore]
+            return None
+
 
 class _SourceKeyedCache(FunctionCache):
     """Numba's on-disk cache, with the digest of all compiled sources in its key."""

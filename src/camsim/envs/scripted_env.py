@@ -70,7 +70,7 @@ def _run_one(
         else:
             if done:
                 start_teams(i, params, boxes, s, teams, order)
-            observe_one(i, params, s, out, mode, done)
+            observe_one(i, params, s, out, mode, first=done)
 
 
 @batch_kernel

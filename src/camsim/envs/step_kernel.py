@@ -78,7 +78,7 @@ def _run_one(
         start_teams(i, params, boxes, s, teams, order)
     elif job == STEP:
         play_frame(i, params, s, teams, actions)
-    _observe_all(i, params, s, out, modes, job != STEP)
+    _observe_all(i, params, s, out, modes, first=job != STEP)
 
 
 @batch_kernel

@@ -237,8 +237,8 @@ def trace_boundaries(i: int, params: SimParams, s: Tables, boundaries: BoundaryT
         return
     inner, outer = boundaries.inner, boundaries.outer
     for c in range(s.cameras.shape[1]):
-        boundaries.n_knots[i, c, INNER] = _trace(i, c, params, s, inner, False)
-        n = _trace(i, c, params, s, outer, True)
+        boundaries.n_knots[i, c, INNER] = _trace(i, c, params, s, inner, far=False)
+        n = _trace(i, c, params, s, outer, far=True)
         boundaries.n_knots[i, c, OUTER] = n
         _index_degrees(i, c, INNER, inner, boundaries)
         _index_degrees(i, c, OUTER, outer, boundaries)

@@ -224,7 +224,7 @@ def _start_cargo(i: int, params: SimParams, s: Tables, order: Ints) -> None:
         for w in range(4):
             order[i, w] = w
         for k in range(4):
-            w = _shuffled(i, k, order, 4, True, s.rng)
+            w = _shuffled(i, k, order, 4, shuffle=True, rng=s.rng)
             d = draw_destination(i, w, s.world, s.rng)
             if d >= 0:
                 load_cargo(i, t, w, d, params, s.targets, s.world)

@@ -92,7 +92,7 @@ def reset_marked(
     """Start a new episode of environment i if it is marked."""
     if which[i]:
         reset_one(i, params, boxes, s, order)
-        observe_one(i, params, s, out, mode, True)
+        observe_one(i, params, s, out, mode, first=True)
         observe_targets_one(i, params, s, out)
 
 
@@ -120,7 +120,7 @@ def settle_batch(params: SimParams, s: Tables, forced_goal: Ints) -> None:
 @device_fn
 def write_one(i: int, params: SimParams, s: Tables, out: ObsBuffers, mode: int) -> None:
     """Write all wanted vectors from the masks as they stand (spec 7)."""
-    write_obs(i, params, s, out, mode, True)
+    write_obs(i, params, s, out, mode, first=True)
     if len(out.target_obs) > 0:
         write_target_obs(i, params, s, out.target_obs, RAW)
 
@@ -168,5 +168,5 @@ def step_batch(
     """Advance all environments by one frame and write the wanted vectors."""
     for i in numba.prange(len(s.rng)):
         step_one(row(i), params, s, camera_action, target_action, no_goal)
-        observe_one(row(i), params, s, out, mode, False)
+        observe_one(row(i), params, s, out, mode, first=False)
         observe_targets_one(row(i), params, s, out)

@@ -103,7 +103,8 @@ def act_cameras(
         _act_sighted(i, step, rules, params, s, memory)
     elif rule == NAIVE or step % rules.random_hold == 0:
         turn, zoom = params.rotation_step_deg, params.zooming_step_deg
-        _act_blindly(i, rule == NAIVE, turn, zoom, memory.last_action, s.rng)
+        naive = rule == NAIVE
+        _act_blindly(i, naive, turn, zoom, memory.last_action, s.rng)
     for c in range(memory.last_action.shape[1]):
         action[i, c, 0] = memory.last_action[i, c, 0]
         action[i, c, 1] = memory.last_action[i, c, 1]

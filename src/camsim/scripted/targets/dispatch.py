@@ -187,7 +187,8 @@ def act_targets(
     step = int(s.world[i, W_STEP])
     close_frame(i, minds.edges, minds.traffic)
     if rule == RANDOM:
-        _act_randomly(i, step % rules.random_hold == 0, s.targets, memory, s.rng)
+        fresh = step % rules.random_hold == 0
+        _act_randomly(i, fresh, s.targets, memory, s.rng)
         for t in range(s.targets.shape[1]):
             action[i, t, 0] = memory[i, t, M_NOISE_X]
             action[i, t, 1] = memory[i, t, M_NOISE_Y]
