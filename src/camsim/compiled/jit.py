@@ -53,6 +53,16 @@ def source_digest(package: str = "camsim") -> str:
                 digest.update(place.encode() + b"\0" + source)
     return digest.hexdigest()
 
+
+class _SourceKeyedCache(FunctionCache):
+    """Numba's on-disk cache, with the digest of all compiled sources in its key."""
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:  # Any: Numba's internal types
+        key = super()._index_key(sig, codegen)  # type: ignore[no-untyped-call, unused-ignore]
+        package = str(self._py_func.__module__).partition(".")[0]
+        own = package if package == "camcontrol" else "camsim"
+        return (*key, source_digest(own))
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:  # Any: as above
         """Return the stored kernel; none, and an empty index, if that names what is gone.
 
@@ -66,16 +76,6 @@ def source_digest(package: str = "camsim") -> str:
         except (AttributeError, ImportError):
             self.flush()  # type: ignore[no-untyped-call, unused-ignore]
             return None
-
-
-class _SourceKeyedCache(FunctionCache):
-    """Numba's on-disk cache, with the digest of all compiled sources in its key."""
-
-    def _index_key(self, sig: Any, codegen: Any) -> Any:  # Any: Numba's internal types
-        key = super()._index_key(sig, codegen)  # type: ignore[no-untyped-call, unused-ignore]
-        package = str(self._py_func.__module__).partition(".")[0]
-        own = package if package == "camcontrol" else "camsim"
-        return (*key, source_digest(own))
 
 
 # Any, here and above: options and internals of Numba, whose types differ between its versions.
