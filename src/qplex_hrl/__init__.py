@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from qplex_hrl.config import RunConfig, load_config
     from qplex_hrl.evaluation.evaluate import evaluate_checkpoint, evaluate_scripted
-    from qplex_hrl.evaluation.players import EvaluationSetting
+    from qplex_hrl.evaluation.players import EvaluationSetting, load_cameras
     from qplex_hrl.training.trainer import train
 
 __all__ = [
@@ -17,16 +17,18 @@ __all__ = [
     "RunConfig",
     "evaluate_checkpoint",
     "evaluate_scripted",
+    "load_cameras",
     "load_config",
     "train",
 ]
 
 _MODULES = {
-    "RunConfig": "qplex_hrl.config.schema",
-    "EvaluationSetting": "qplex_hrl.evaluation.evaluate",
+    "RunConfig": "qplex_hrl.config",
+    "EvaluationSetting": "qplex_hrl.evaluation.players",
     "evaluate_checkpoint": "qplex_hrl.evaluation.evaluate",
     "evaluate_scripted": "qplex_hrl.evaluation.evaluate",
-    "load_config": "qplex_hrl.config.schema",
+    "load_cameras": "qplex_hrl.evaluation.players",
+    "load_config": "qplex_hrl.config",
     "train": "qplex_hrl.training.trainer",
 }
 

@@ -18,7 +18,7 @@ from camcontrol.selection_env import SelectionOptions
 from camsim import layout, tables
 from qplex_hrl.cli.main import main as cli
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
 README = TEXTS[ROOT / "README.md"]
 
@@ -66,21 +66,19 @@ def configuration_table() -> ModuleType:
     return module
 
 
-def test_examples_of_the_readme_run() -> None:
-    """With fewer and shorter episodes than shown."""
+def test_examples_of_the_readme_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With fewer worlds and decisions than shown."""
     examples = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
     assert examples
+    monkeypatch.chdir(ROOT)
     for example in examples:
-        assert "256" in example
-        assert "max_episode_steps=2000" in example
-        small = example.replace("256", "2").replace(
-            "max_episode_steps=2000", "max_episode_steps=20"
-        )
+        assert re.search(r"\b(256|range\(20\))", example)
+        small = example.replace("256", "2").replace("range(20)", "range(2)")
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(compile(small, "README.md", "exec"), {})
         assert "nan" not in printed.getvalue()
-        assert len(printed.getvalue().splitlines()) == example.count("print(")
+        assert len(printed.getvalue().splitlines()) >= example.count("print(")
 
 
 def test_tables_of_keys_are_up_to_date() -> None:
@@ -141,8 +139,9 @@ def test_every_command_is_documented() -> None:
 
 
 @pytest.mark.parametrize("command", ["train", "train-ray", "evaluate"])
-def test_flags_listed_in_the_readme_are_all_there_are(command: str) -> None:
-    listed = re.search(rf"`{command}` takes (.*?)\.(?:\s|$)", README.replace("\n", " "))
+def test_flags_listed_are_all_there_are(command: str) -> None:
+    page = TEXTS[ROOT / "docs" / "commands.md"]
+    listed = re.search(rf"`{command}` takes (.*?)\.(?:\s|$)", page.replace("\n", " "))
     assert listed is not None
     in_table = {flag for words in documented_commands() if words[0] == command for flag in words}
     known = set(re.findall(r"--[a-z-]+", help_of(command)))
