@@ -9,7 +9,7 @@ from camcontrol.control.controller import execute
 from camcontrol.features.track_features import write_features
 from camcontrol.tracking.particle_filter import clear_clouds, update_clouds
 from camcontrol.tracking.track import clear_belief, update_belief, update_looks
-from camsim.arrays import Bools, Floats, Ints, Singles, Words
+from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
 from camsim.compiled.jit import batch_kernel, device_fn, outlined_fn, row
 from camsim.envs.episode import REWARD_SUM, SELECTED, VALID_SELECTED, clear_episode, count_frame
 from camsim.kernels.boundary import BoundaryTables, trace_boundaries
@@ -56,7 +56,7 @@ class Minds(NamedTuple):
     looks: Floats  # [N, C, N_SECTORS]
     particles: Floats  # this and the next two: camcontrol.tracking.motion_models.Clouds
     origins: Floats
-    stream: Words
+    stream: UInt64s
     gaps: Floats  # [N, T] frames since each target was last covered
     episode: Floats  # [N, K] running statistics, layout.EPISODE_COLUMNS
 
@@ -64,8 +64,8 @@ class Minds(NamedTuple):
 class Outputs(NamedTuple):
     """What a decision returns; see `camcontrol.selection_env.EnvOutput`."""
 
-    obs: Singles  # [N, C, D]
-    state: Singles  # [N, S]
+    obs: Float32s  # [N, C, D]
+    state: Float32s  # [N, S]
     avail_actions: Bools  # [N, C, U]
     scalars: Floats  # [N, OUTPUT_COLUMNS]
     episode: Floats  # [N, K] of an episode that ended in this decision

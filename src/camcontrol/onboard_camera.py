@@ -19,7 +19,7 @@ from camcontrol.options import ControlOptions, catalogue_of, executor_of, n_part
 from camcontrol.planning.planner import Memories
 from camcontrol.tracking.particle_filter import allocate_clouds, clear_clouds, update_clouds
 from camcontrol.tracking.track import allocate_belief, clear_belief, update_belief, update_looks
-from camsim.arrays import Bools, Floats, Ints, Singles, Words
+from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
 from camsim.compiled.jit import batch_kernel, device_fn, row
 from camsim.layout import CAMERA_PUBLIC, CameraObsLayout
 
@@ -35,10 +35,10 @@ class Senses(NamedTuple):
     looks: Floats  # [N, C, N_SECTORS]
     particles: Floats  # this and the next two: camcontrol.tracking.motion_models.Clouds
     origins: Floats
-    stream: Words
+    stream: UInt64s
     selection: Ints  # [N] selected action
     motion: Floats  # [N, C, 2] turn and zoom of the next frame, degrees
-    features: Singles  # [N, C, F]
+    features: Float32s  # [N, C, F]
     avail_actions: Bools  # [N, C, U]
 
 
@@ -224,14 +224,14 @@ class CameraMind:
         self._frames += 1
         self._run(PERCEIVE)
 
-    def features(self) -> tuple[Singles, Bools]:
+    def features(self) -> tuple[Float32s, Bools]:
         """Return features [F] and available actions [U] now; views of reused buffers."""
         self._run(SHOW)
         camera, senses = self._senses.camera[0], self._senses
         features, available = senses.features[0, camera], senses.avail_actions[0, camera]
         return features if self._lookahead is None else self._look_ahead(), available
 
-    def _look_ahead(self) -> Singles:
+    def _look_ahead(self) -> Float32s:
         """Return the features with what looking ahead adds to them."""
         assert self._lookahead is not None
         senses, camera = self._senses, int(self._senses.camera[0])
@@ -245,7 +245,7 @@ class CameraMind:
             alone = Memories(*(array[:, own] for array in team))
             available = senses.avail_actions[:, own]
             self._lookahead.write(alone, senses.obs, senses.features[:, own], available)
-        features: Singles = self._lookahead.obs[0, camera if self._conduct.shared else 0]
+        features: Float32s = self._lookahead.obs[0, camera if self._conduct.shared else 0]
         return features
 
     def move(self, selection: int) -> Floats:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from camcontrol.options import check_lookahead
 from camcontrol.planning.planner import Lookahead, Memories, PlannerOptions
 from camcontrol.selection_env import SelectionEnv, SelectionOptions
-from camsim.arrays import Bools, Singles
+from camsim.arrays import Bools, Float32s
 from camsim.scenario.schema import Scenario
 
 VIEWS = {"own": "own", "shared": "shared", "full": "enhanced"}
@@ -49,7 +49,7 @@ class Planner:
         self.plans = self._lookahead.plans
         self.scratch = self._lookahead.scratch
 
-    def act(self, obs: Singles, avail_actions: Bools) -> NDArray[np.int64]:
+    def act(self, obs: Float32s, avail_actions: Bools) -> NDArray[np.int64]:
         """Return the actions [N, C] int64 of the decision that comes next in the environment.
 
         Args:

@@ -20,7 +20,7 @@ from camcontrol.options import (
 from camcontrol.planning.planner import Memories
 from camcontrol.tracking.particle_filter import allocate_clouds
 from camcontrol.tracking.track import allocate_belief
-from camsim.arrays import Bools, Floats, Ints, Singles, Words
+from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
 from camsim.compiled.rng import streams_from_seeds
 from camsim.kernels.boundary import BoundaryTables, allocate_boundaries, trace_batch
 from camsim.kernels.soft_coverage import allocate_scores
@@ -48,8 +48,8 @@ class SelectionOptions(ControlOptions):
 class EnvOutput(NamedTuple):
     """Result of a reset or a decision; views of reused buffers: copy what you keep."""
 
-    obs: Singles  # [N, C, D] features of each camera's belief (camcontrol.features.layout)
-    state: Singles  # [N, S] rescaled global state (for training only)
+    obs: Float32s  # [N, C, D] features of each camera's belief (camcontrol.features.layout)
+    state: Float32s  # [N, S] rescaled global state (for training only)
     avail_actions: Bools  # [N, C, U]
     reward: Floats  # [N] discounted sum over the decision's frames
     coverage: Floats  # [N] at the decision's last frame, before auto-reset
@@ -206,7 +206,7 @@ class SelectionEnv:
             credit=np.zeros((n, c)),
         )
 
-    def reset(self, seeds: Words) -> EnvOutput:
+    def reset(self, seeds: UInt64s) -> EnvOutput:
         """Start an episode in every environment from its own seed [N].
 
         Raises:

@@ -42,7 +42,7 @@ from camcontrol.tracking.track import (
     P_X,
     P_Y,
 )
-from camsim.arrays import Floats, Singles
+from camsim.arrays import Float32s, Floats
 from camsim.compiled.geometry import DEG, wrap_deg
 from camsim.compiled.jit import device_fn, outlined_fn
 
@@ -143,7 +143,7 @@ def _option(
     particles: Floats,
     where: tuple[int, int],
     view: tuple[float, float, float],
-    out: Singles,
+    out: Float32s,
     n: int,
 ) -> None:
     """Write the masses in an action's view at out[i, c, n:n+5]."""
@@ -158,7 +158,7 @@ def _option(
 
 @outlined_fn
 def _context(
-    pose: Floats, belief: Floats, particles: Floats, where: tuple[int, int], out: Singles, n: int
+    pose: Floats, belief: Floats, particles: Floats, where: tuple[int, int], out: Float32s, n: int
 ) -> None:
     """Write the masses in the views of the first 16 looks at out[i, c, n:n+16]."""
     i, c = where
@@ -176,7 +176,7 @@ def _goals(
     where: tuple[int, int],
     t: int,
     first: int,
-    out: Singles,
+    out: Float32s,
     n: int,
 ) -> None:
     """Write the probability of each goal, own corner first, and of a heavy target."""
@@ -205,7 +205,7 @@ def _target(
     origins: Floats,
     where: tuple[int, int],
     t: int,
-    out: Singles,
+    out: Float32s,
     n: int,
 ) -> None:
     """Write what the cloud of target t says, at out[i, c, n:n+18].
@@ -252,7 +252,7 @@ def context_cloud(
     belief: Floats,
     particles: Floats,
     where: tuple[int, int],
-    out: Singles,
+    out: Float32s,
     n: int,
 ) -> None:
     """Write the context's part at out[i, c, n:], if there are clouds; before the other two."""
@@ -269,7 +269,7 @@ def target_cloud(
     origins: Floats,
     where: tuple[int, int],
     t: int,
-    out: Singles,
+    out: Float32s,
     n: int,
 ) -> None:
     """Write target t's part at out[i, c, n:], if there are clouds."""
@@ -284,7 +284,7 @@ def option_cloud(
     particles: Floats,
     where: tuple[int, int],
     view: tuple[float, float, float],
-    out: Singles,
+    out: Float32s,
     n: int,
 ) -> None:
     """Write the part of an action with a view (orientation, angle, range), if there are clouds."""

@@ -7,7 +7,7 @@ from camcontrol.features.layout import FeatureLayout
 from camcontrol.planning.common_view import TeamViews, allocate_team_views, view_teams
 from camcontrol.planning.joint_plan import LOOKAHEAD_OPTION_FEATURES
 from camcontrol.planning.planner import Lookahead, Memories, PlannerOptions
-from camsim.arrays import Bools, Floats, Ints, Singles
+from camsim.arrays import Bools, Float32s, Floats, Ints
 
 FEATURE_OPTIONS = PlannerOptions(horizon=25, futures=3, second_actions=8)
 """Of the features of learned cameras, which must be cheap."""
@@ -62,7 +62,7 @@ class FeatureLookahead:
         self._rows = self.obs[..., self._start :].reshape(n, c, layout.n_actions, -1)
 
     def write(
-        self, minds: Memories, camera_obs: Floats, base: Singles, avail_actions: Bools
+        self, minds: Memories, camera_obs: Floats, base: Float32s, avail_actions: Bools
     ) -> None:
         """Write `obs` from observations without what is added, `base` [N, C, D'].
 
@@ -83,7 +83,7 @@ class FeatureLookahead:
             of_teams = self._of_teams(minds, camera_obs)
             added[environment, camera] = of_teams[np.arange(len(camera)), camera]
 
-    def _of_teams(self, minds: Memories, camera_obs: Floats) -> Singles:
+    def _of_teams(self, minds: Memories, camera_obs: Floats) -> Float32s:
         """Return the features [V, C, U, .] of the viewers' teams."""
         assert self._viewers is not None
         if self._views is None:

@@ -35,7 +35,7 @@ from camcontrol.tracking.track import (
     P_ZOOM,
     line_clearance,
 )
-from camsim.arrays import Bools, Floats, Singles
+from camsim.arrays import Bools, Float32s, Floats
 from camsim.compiled.geometry import DEG, bearing_deg, wrap_deg
 from camsim.compiled.jit import device_fn, outlined_fn
 from camsim.layout import WAREHOUSES
@@ -54,7 +54,7 @@ def _context(
     looks: Floats,
     where: tuple[int, int],
     clock: float,
-    out: Singles,
+    out: Float32s,
 ) -> None:
     """Write the camera's own features at out[i, c, 0:]."""
     i, c = where
@@ -79,7 +79,7 @@ def _context(
 
 @outlined_fn
 def _team_mates(
-    obs: Floats, k: int, x: float, y: float, out: Singles, where: tuple[int, int], n: int
+    obs: Floats, k: int, x: float, y: float, out: Float32s, where: tuple[int, int], n: int
 ) -> None:
     """Write how teammates in sight stand to a point: share seeing it, two least turning times."""
     i, c = where
@@ -113,7 +113,7 @@ def _warehouses(
     vx: float,
     vy: float,
     forward: float,
-    out: Singles,
+    out: Float32s,
     where: tuple[int, int],
     n: int,
 ) -> None:
@@ -140,7 +140,7 @@ def _target(
     belief: Floats,
     where: tuple[int, int],
     t: int,
-    out: Singles,
+    out: Float32s,
     n: int,
 ) -> None:
     """Write target t's features at out[i, c, n:] (spec of each in the order written)."""
@@ -193,7 +193,7 @@ def _expected(
     where: tuple[int, int],
     view: tuple[float, float, float],
     rows: tuple[int, int],
-    out: Singles,
+    out: Float32s,
     n: int,
 ) -> None:
     """Write what a view (orientation, angle, range) would hold of the known targets, at out[n:n+3].
@@ -239,7 +239,7 @@ def _option(
     particles: Floats,
     where: tuple[int, int],
     u: int,
-    out: Singles,
+    out: Float32s,
 ) -> None:
     """Write action u's features: kind, where it points, how soon, what it would show.
 
@@ -283,7 +283,7 @@ def write_features(
     origins: Floats,
     where: tuple[int, int],
     clock: float,
-    out: Singles,
+    out: Float32s,
     avail: Bools,
 ) -> None:
     """Write camera c's features out[i, c] and which actions it may select avail[i, c].

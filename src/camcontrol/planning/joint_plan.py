@@ -6,7 +6,7 @@ A joint plan is worth the number of bits that at least one camera covers, summed
 import numpy as np
 
 from camcontrol.planning.rollouts import count_bits
-from camsim.arrays import Ints, Singles, Words
+from camsim.arrays import Float32s, Ints, UInt64s
 from camsim.compiled.jit import device_fn, outlined_fn
 
 LOOKAHEAD_OPTION_FEATURES = 4
@@ -20,7 +20,7 @@ _ORDERS = 4
 
 
 @device_fn
-def _others(cover: Words, span: tuple[int, int], choice: Ints, c: int, rest: Words) -> None:
+def _others(cover: UInt64s, span: tuple[int, int], choice: Ints, c: int, rest: UInt64s) -> None:
     """Fill `rest` [F, W] with what the cameras of `span` but c cover."""
     for f in range(rest.shape[0]):
         for w in range(rest.shape[1]):
@@ -32,7 +32,7 @@ def _others(cover: Words, span: tuple[int, int], choice: Ints, c: int, rest: Wor
 
 
 @device_fn
-def _value(rest: Words, plan: Words) -> int:
+def _value(rest: UInt64s, plan: UInt64s) -> int:
     """Return what a camera's plan [F, W] and the rest are worth together."""
     total = 0
     for f in range(rest.shape[0]):
@@ -43,12 +43,12 @@ def _value(rest: Words, plan: Words) -> int:
 
 @outlined_fn
 def _respond(
-    cover: Words,
+    cover: UInt64s,
     first: Ints,
     span: tuple[int, int],
     choice: Ints,
     c: int,
-    rest: Words,
+    rest: UInt64s,
 ) -> int:
     """Give camera c its best plan beside the others'; return the joint plan's worth.
 
@@ -74,12 +74,12 @@ def _respond(
 
 @outlined_fn
 def choose_jointly(
-    cover: Words,
+    cover: UInt64s,
     first: Ints,
     span: tuple[int, int],
     choice: Ints,
     trial: Ints,
-    rest: Words,
+    rest: UInt64s,
 ) -> int:
     """Write into `choice` [C] a plan for each camera of `span`; return what they are worth.
 
@@ -115,7 +115,7 @@ def choose_jointly(
 
 
 @outlined_fn
-def _shares(plan: Words, n_futures: int, scale: float, out: Singles) -> None:
+def _shares(plan: UInt64s, n_futures: int, scale: float, out: Float32s) -> None:
     """Write to out [4 + T] from 4 on how often a plan [F, W] covers each target, times `scale`."""
     for t in range(len(out) - LOOKAHEAD_OPTION_FEATURES):
         total = 0
@@ -131,14 +131,14 @@ def _shares(plan: Words, n_futures: int, scale: float, out: Singles) -> None:
 
 @outlined_fn
 def value_actions(
-    cover: Words,
+    cover: UInt64s,
     first: Ints,
     span: tuple[int, int],
     choice: Ints,
-    rest: Words,
+    rest: UInt64s,
     n_futures: int,
     scale: float,
-    out: Singles,
+    out: Float32s,
 ) -> None:
     """Write what each action of the cameras of `span` is worth to out [C, U, 4] or [C, U, 4 + T].
 

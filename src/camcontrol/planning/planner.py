@@ -20,7 +20,7 @@ from camcontrol.planning.joint_plan import (
 )
 from camcontrol.planning.rollouts import Plans, allocate_plans, tabulate
 from camcontrol.planning.trajectories import Futures, allocate_futures, foresee, look_ahead
-from camsim.arrays import Bools, Floats, Ints, Singles, Words
+from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
 from camsim.compiled.jit import batch_kernel, device_fn, row
 
 
@@ -49,7 +49,7 @@ class Scratch(NamedTuple):
 
     choice: Ints  # [N, C] plan of each camera
     trial: Ints  # [N, C]
-    rest: Words  # [N, F, W]
+    rest: UInt64s  # [N, F, W]
 
 
 @device_fn
@@ -65,7 +65,7 @@ def _plan_one(
     plans: Plans,
     scratch: Scratch,
     actions: Ints,
-    features: Singles,
+    features: Float32s,
 ) -> None:
     """Write the actions of environment i's cameras: of their joint plan, or each of its own.
 
@@ -129,7 +129,7 @@ def plan_batch(
     plans: Plans,
     scratch: Scratch,
     actions: Ints,
-    features: Singles,
+    features: Float32s,
 ) -> None:
     """Write the actions [N, C] of all environments' cameras, and features [N, C, U, .] if any."""
     for i in numba.prange(len(actions)):
@@ -213,12 +213,12 @@ class Lookahead:
         self._plan(minds, camera_obs, avail_actions, self._no_features)
         return self._actions.copy()
 
-    def features(self, minds: Memories, camera_obs: Floats, avail_actions: Bools) -> Singles:
+    def features(self, minds: Memories, camera_obs: Floats, avail_actions: Bools) -> Float32s:
         """Return what every action is worth [N, C, U, .] float32: see `value_actions`; reused."""
         self._plan(minds, camera_obs, avail_actions, self._features)
         return self._features
 
-    def _plan(self, minds: Memories, obs: Floats, avail: Bools, features: Singles) -> None:
+    def _plan(self, minds: Memories, obs: Floats, avail: Bools, features: Float32s) -> None:
         plan_batch(
             self.joint,
             self._first_stage,

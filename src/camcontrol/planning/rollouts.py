@@ -16,7 +16,7 @@ from camcontrol.tracking.track import (
     P_TURN,
     P_ZOOM,
 )
-from camsim.arrays import Bools, Floats, Ints, Words
+from camsim.arrays import Bools, Floats, Ints, UInt64s
 from camsim.compiled.geometry import wrap_deg
 from camsim.compiled.jit import device_fn, outlined_fn
 
@@ -33,12 +33,12 @@ class Plans(NamedTuple):
     """
 
     wanted: Floats  # [N, U, K, F, 2] orientation and viewing angle that an action wants, degrees
-    held: Words  # [N, U, F, W] one camera's actions, each held to the end
+    held: UInt64s  # [N, U, F, W] one camera's actions, each held to the end
     midway: Floats  # [N, U, K, 2] its orientation and viewing angle after the first stage, degrees
     score: Ints  # [N, U] bits in `held`, -1: not possible
     first: Ints  # [N, C, A] actions of the first stage, best first, -1: none
     then: Ints  # [N, B] actions of the second stage
-    cover: Words  # [N, C, A * (B + 1), F, W] per plan: action a is held, or followed by another
+    cover: UInt64s  # [N, C, A * (B + 1), F, W] per plan: action a is held, or followed by another
 
 
 def allocate_plans(
@@ -106,7 +106,7 @@ def _roll(
     span: tuple[int, int],
     start: tuple[float, float],
     k: int,
-    cover: Words,
+    cover: UInt64s,
 ) -> tuple[float, float]:
     """Follow the poses in `wanted` [F, 2] during the frames of `span`; return the pose after them.
 
@@ -133,7 +133,7 @@ def _roll(
 
 
 @device_fn
-def _erase(cover: Words) -> None:
+def _erase(cover: UInt64s) -> None:
     for f in range(cover.shape[0]):
         for w in range(cover.shape[1]):
             cover[f, w] = np.uint64(0)

@@ -31,7 +31,7 @@ from camcontrol.tracking.motion_models import (
     warehouse_at,
 )
 from camcontrol.tracking.track import B_SEEN, B_SPEED, B_VX, B_VY, B_X, B_Y, P_MAX_RANGE, P_X, P_Y
-from camsim.arrays import Floats, Words
+from camsim.arrays import Floats, UInt64s
 from camsim.compiled.geometry import bearing_deg, ray_blocked
 from camsim.compiled.jit import device_fn, outlined_fn
 
@@ -45,7 +45,7 @@ class Futures(NamedTuple):
     """K futures of all targets, from now (frame 0) to the horizon (frame F)."""
 
     walkers: Floats  # [N, T, CLOUD_ROWS, K] as camcontrol.tracking.motion_models moves them
-    stream: Words  # [N, 1] random numbers
+    stream: UInt64s  # [N, 1] random numbers
     places: Floats  # [N, F + 1 + LEAD_FRAMES, K, T, 2]
     sights: Floats  # [N, F + 1, K, T, SIGHT_COLUMNS] of one camera
 
@@ -70,7 +70,7 @@ def _go_on(
     share: float,
     walker: Floats,
     k: int,
-    stream: Words,
+    stream: UInt64s,
 ) -> None:
     """Let walker k be a sighted target; `share` in (0, 1) picks one of its goals by weight."""
     i, c = where

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from camcontrol.tracking.track import B_SPEED, B_VX, B_VY, B_X, B_Y
-from camsim.arrays import Floats, Words
+from camsim.arrays import Floats, UInt64s
 from camsim.compiled.jit import device_fn, outlined_fn
 from camsim.compiled.rng import GAMMA, TO_UNIT, mix
 from camsim.layout import TERRAIN, WAREHOUSE_HALF_WIDTH, WAREHOUSES
@@ -23,7 +23,7 @@ Q_WATCHED = 9  # in the field of view of a teammate in sight, then
 Q_WANDERS = 10  # 1 if it walks to no warehouse
 CLOUD_ROWS = 11
 
-Clouds = tuple[Floats, Floats, Words]
+Clouds = tuple[Floats, Floats, UInt64s]
 """Particles [N, C, T, K, P], origins [N, C, T, 2] and random streams [N, C]; all empty if unused.
 
 An origin is where a sighted target's present trip began, as far as the camera knows.
@@ -38,20 +38,20 @@ _CERTAINTY, _CERTAINTY_LIMIT = 0.06, 12.0  # of a goal by its direction: per uni
 
 
 @device_fn
-def uniform(stream: Words, i: int, c: int) -> float:
+def uniform(stream: UInt64s, i: int, c: int) -> float:
     """Return the next number of a camera's stream, uniform in [0, 1)."""
     stream[i, c] = stream[i, c] + GAMMA
     return np.float64(mix(stream[i, c]) >> np.uint64(11)) * TO_UNIT
 
 
 @device_fn
-def between(stream: Words, i: int, c: int, low: float, high: float) -> float:
+def between(stream: UInt64s, i: int, c: int, low: float, high: float) -> float:
     """Return the next number of a camera's stream, uniform in [low, high)."""
     return low + (high - low) * uniform(stream, i, c)
 
 
 @device_fn
-def open_stream(obs: Floats, k: int, stream: Words, i: int, c: int) -> None:
+def open_stream(obs: Floats, k: int, stream: UInt64s, i: int, c: int) -> None:
     """Start a stream from the camera's pose: equal first observations give equal beliefs."""
     word = GAMMA
     for n in (13, 14, 16, 17, 18):
@@ -142,7 +142,7 @@ def heaviness(belief: Floats, i: int, c: int, t: int) -> float:
 
 
 @device_fn
-def draw_noise(cloud: Floats, p: int, stream: Words, where: tuple[int, int]) -> None:
+def draw_noise(cloud: Floats, p: int, stream: UInt64s, where: tuple[int, int]) -> None:
     """Draw the noise of guess p: each axis at most half a step, or a whole one if it wanders."""
     i, c = where
     width = cloud[Q_STEP, p] * (1.0 + cloud[Q_WANDERS, p])
@@ -151,7 +151,7 @@ def draw_noise(cloud: Floats, p: int, stream: Words, where: tuple[int, int]) -> 
 
 
 @outlined_fn
-def begin(particles: Floats, stream: Words, where: tuple[int, int], t: int) -> None:
+def begin(particles: Floats, stream: UInt64s, where: tuple[int, int], t: int) -> None:
     """Spread a cloud over the targets' start square."""
     i, c = where
     cloud = particles[i, c, t]
@@ -218,7 +218,7 @@ def _pushed_out(obs: Floats, k: int, x: float, y: float) -> tuple[float, float]:
 
 @outlined_fn
 def walk(
-    obs: Floats, k: int, cloud: Floats, stream: Words, where: tuple[int, int]
+    obs: Floats, k: int, cloud: Floats, stream: UInt64s, where: tuple[int, int]
 ) -> tuple[float, float]:
     """Move a cloud on by one frame; return the mean displacement of guesses that do not wander."""
     i, c = where

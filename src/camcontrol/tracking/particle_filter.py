@@ -42,7 +42,7 @@ from camcontrol.tracking.track import (
     P_Y,
 )
 from camcontrol.tracking.visibility import sight_limits, surely_sees, watched
-from camsim.arrays import Floats, Words
+from camsim.arrays import Floats, UInt64s
 from camsim.compiled.geometry import bearing_deg
 from camsim.compiled.jit import device_fn, outlined_fn
 from camsim.layout import TERRAIN, WAREHOUSES
@@ -54,7 +54,7 @@ _OFF_TRACK = 100.0  # how far from the straight way such a place may be, each ax
 
 
 @device_fn
-def clear_clouds(particles: Floats, stream: Words, i: int, c: int) -> None:
+def clear_clouds(particles: Floats, stream: UInt64s, i: int, c: int) -> None:
     """Forget everything: a new episode begins."""
     if particles.ndim == 5:  # decided when compiling, which works for an argument only
         stream[i, c] = np.uint64(0)
@@ -78,7 +78,13 @@ def _refute(
 
 @outlined_fn
 def _start_anywhere(
-    obs: Floats, k: int, shared: bool, cloud: Floats, p: int, stream: Words, where: tuple[int, int]
+    obs: Floats,
+    k: int,
+    shared: bool,
+    cloud: Floats,
+    p: int,
+    stream: UInt64s,
+    where: tuple[int, int],
 ) -> None:
     """Put guess p, which wanders, anywhere in the terrain, where nobody looks if possible."""
     i, c = where
@@ -92,7 +98,7 @@ def _start_anywhere(
 
 @outlined_fn
 def _redraw(
-    obs: Floats, k: int, shared: bool, cloud: Floats, stream: Words, where: tuple[int, int]
+    obs: Floats, k: int, shared: bool, cloud: Floats, stream: UInt64s, where: tuple[int, int]
 ) -> None:
     """Draw all that walk anew: on the ways between warehouses, where nobody looks if possible."""
     i, c = where
@@ -115,7 +121,7 @@ def _redraw(
 
 @outlined_fn
 def _renew(
-    obs: Floats, k: int, shared: bool, cloud: Floats, stream: Words, where: tuple[int, int]
+    obs: Floats, k: int, shared: bool, cloud: Floats, stream: UInt64s, where: tuple[int, int]
 ) -> bool:
     """Put refuted particles beside random others; redraw all if none is left, and tell so.
 
@@ -223,7 +229,7 @@ def update_clouds(
     belief: Floats,
     particles: Floats,
     origins: Floats,
-    stream: Words,
+    stream: UInt64s,
     where: tuple[int, int],
     shared: bool,
 ) -> None:

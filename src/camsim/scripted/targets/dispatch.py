@@ -1,6 +1,6 @@
 """Scripted targets inside the compiled step: every rule behind two functions (spec 11)."""
 
-from camsim.arrays import Floats, Ints, Words
+from camsim.arrays import Floats, Ints, UInt64s
 from camsim.compiled.jit import device_fn, outlined_fn
 from camsim.compiled.rng import below, uniform, uniform_between
 from camsim.scripted.draws import draw_rule
@@ -49,7 +49,7 @@ _TOLD = 16  # added to the four bits of open warehouses: a message is never 0
 
 
 @outlined_fn
-def _forget(i: int, rule: int, targets: Floats, memory: Floats, rng: Words) -> None:
+def _forget(i: int, rule: int, targets: Floats, memory: Floats, rng: UInt64s) -> None:
     """Clear what targets remember; the first noise is half a draw from the action box."""
     for t in range(targets.shape[1]):
         step = targets[i, t, T_STEP]
@@ -105,7 +105,7 @@ def _broadcast(
     targets: Floats,
     memory: Floats,
     post: Ints,
-    rng: Words,
+    rng: UInt64s,
 ) -> None:
     """Send target t's open warehouses to everybody, itself included (spec 10)."""
     message = _TOLD
@@ -121,7 +121,7 @@ def _broadcast(
 
 @outlined_fn
 def _exchange_news(
-    i: int, step: int, rules: TargetRules, targets: Floats, memory: Floats, post: Ints, rng: Words
+    i: int, step: int, rules: TargetRules, targets: Floats, memory: Floats, post: Ints, rng: UInt64s
 ) -> int:
     """Let targets tell each other and read what is due (spec 11.3); return the slot read."""
     n_targets = targets.shape[1]
@@ -141,7 +141,7 @@ def _exchange_news(
 
 
 @outlined_fn
-def _act_randomly(i: int, fresh: bool, targets: Floats, memory: Floats, rng: Words) -> None:
+def _act_randomly(i: int, fresh: bool, targets: Floats, memory: Floats, rng: UInt64s) -> None:
     """Draw actions from the action box if they are to be fresh (spec 11.1)."""
     if fresh:
         for t in range(targets.shape[1]):
@@ -160,7 +160,7 @@ def _walk(
     world: Floats,
     memory: Floats,
     action: Floats,
-    rng: Words,
+    rng: UInt64s,
 ) -> None:
     """Write the actions of naive and greedy targets, on which the other rules build."""
     for t in range(targets.shape[1]):
