@@ -17,8 +17,8 @@ from camcontrol.options import (
     executor_of,
     n_particles_of,
 )
-from camcontrol.planning.planner import Memories
-from camcontrol.tracking.particle_filter import allocate_clouds
+from camcontrol.planning.planner import BeliefState
+from camcontrol.tracking.particle_filter import allocate_particles
 from camcontrol.tracking.track import allocate_belief
 from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
 from camsim.compiled.rng import streams_from_seeds
@@ -54,12 +54,12 @@ class EnvOutput(NamedTuple):
     reward: Floats  # [N] discounted sum over the decision's frames
     coverage: Floats  # [N] at the decision's last frame, before auto-reset
     initial_coverage: Floats  # [N] of the frame that `obs` belongs to
-    bonus: Floats  # [N] unweighted exploration bonus
+    bonus: Floats  # [N] unweighted reacquisition bonus
     terminated: Bools  # [N] everything was delivered in this decision
     truncated: Bools  # [N] the time limit struck in this decision
     frames: Ints  # [N] frames executed
     episode: Floats  # [N, K] statistics of the finished episode, where terminated or truncated
-    credit: Floats  # [N, C] share of targets that only this camera has in view, summed as `reward`
+    difference_reward: Floats  # [N, C] share of targets in view of only this camera, as `reward`
 
 
 def _check(options: SelectionOptions) -> None:
@@ -130,12 +130,12 @@ class SelectionEnv:
             scenario.n_targets,
         )
         self.catalogue = catalogue_of(options, self.n_targets)
-        self.n_actions = len(self.catalogue.look)
+        self.n_actions = len(self.catalogue.search)
         self.selection_bits = selection_bits(self.catalogue, self.n_targets)  # [U, T]
         self.feature_layout = feature_layout(
             self.n_targets,
             self.n_actions,
-            clouds=options.belief == "particles",
+            particles=options.belief == "particles",
             lookahead=options.lookahead,
             by_target=options.lookahead_by_target,
         )
@@ -166,10 +166,10 @@ class SelectionEnv:
             nothing, no_index = np.zeros(0), np.zeros(0, np.int64)
             self._boundaries = BoundaryTables(nothing, nothing, no_index, no_index)
             scores = nothing
-        self.minds = kernels.Minds(
+        self.agent_state = kernels.AgentState(
             *allocate_belief(n, c, t),
-            *allocate_clouds(n, c, t, n_particles_of(self.options), self.options.wandering),
-            gaps=np.zeros((n, t)),
+            *allocate_particles(n, c, t, n_particles_of(self.options), self.options.wandering),
+            revisit_time=np.zeros((n, t)),
             episode=np.zeros((n, len(EPISODE_COLUMNS))),
         )
         self._scratch = kernels.Scratch(
@@ -203,7 +203,7 @@ class SelectionEnv:
             avail_actions=np.zeros((n, c, self.n_actions), np.bool_),
             scalars=np.zeros((n, kernels.OUTPUT_COLUMNS)),
             episode=np.zeros((n, len(EPISODE_COLUMNS))),
-            credit=np.zeros((n, c)),
+            difference_reward=np.zeros((n, c)),
         )
 
     def reset(self, seeds: UInt64s) -> EnvOutput:
@@ -254,7 +254,7 @@ class SelectionEnv:
         load_arrays(self._arrays(), state)
         if self._scores_pairs:  # derived from the layout, so not stored
             trace_batch(self.sim.params, self.sim.tables, self._boundaries)
-        self._look_ahead()
+        self._write_plan_features()
         return self._result()
 
     def _run(self, job: int, actions: Ints, n_frames: int | None = None) -> None:
@@ -266,7 +266,7 @@ class SelectionEnv:
             self.catalogue,
             self.sim.boxes,
             self.sim.tables,
-            self.minds,
+            self.agent_state,
             self.opponent,
             self._opponent_memory,
             self._scratch,
@@ -275,18 +275,18 @@ class SelectionEnv:
             self._out,
         )
         if job != kernels.FRAMES:
-            self._look_ahead()
+            self._write_plan_features()
 
-    def _look_ahead(self) -> None:
-        """Write the observations with what looking ahead adds to them."""
+    def _write_plan_features(self) -> None:
+        """Write the observations with plan features."""
         if self._lookahead is not None:
-            m, obs, avail = self.minds, self._out.obs, self._out.avail_actions
-            memories = Memories(m.pose, m.belief, m.particles, m.origins)
-            self._lookahead.write(memories, self.sim.flat_obs.camera_obs, obs, avail)
+            m, obs, avail = self.agent_state, self._out.obs, self._out.avail_actions
+            beliefs = BeliefState(m.pose, m.belief, m.particles, m.origins)
+            self._lookahead.write(beliefs, self.sim.flat_obs.camera_obs, obs, avail)
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        minds = {name: array for name, array in self.minds._asdict().items() if len(array)}
-        parts = {"sim": self.sim._arrays(), "mind": minds}
+        agents = {name: a for name, a in self.agent_state._asdict().items() if len(a)}
+        parts = {"sim": self.sim._arrays(), "agents": agents}
         parts["opponent"] = self._opponent_memory._asdict()
         parts["out"] = self._out._asdict()
         return {f"{part}.{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
@@ -317,5 +317,5 @@ class SelectionEnv:
             truncated=scalars[:, kernels.X_TRUNCATED] > 0,
             frames=scalars[:, kernels.X_FRAMES].astype(np.int64),
             episode=self._out.episode,
-            credit=self._out.credit,
+            difference_reward=self._out.difference_reward,
         )
