@@ -7,9 +7,9 @@ import numba
 from camcontrol.control.action_set import Catalogue
 from camcontrol.control.controller import execute
 from camcontrol.features.track_features import write_features
-from camcontrol.tracking.particle_filter import clear_clouds, update_clouds
-from camcontrol.tracking.track import clear_belief, update_belief, update_looks
-from camsim.arrays import Bools, Floats, Ints, Singles, Words
+from camcontrol.tracking.particle_filter import clear_particles, update_particles
+from camcontrol.tracking.track import clear_belief, update_belief, update_sector_ages
+from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
 from camsim.compiled.jit import batch_kernel, device_fn, outlined_fn, row
 from camsim.envs.episode import REWARD_SUM, SELECTED, VALID_SELECTED, clear_episode, count_frame
 from camsim.kernels.boundary import BoundaryTables, trace_boundaries
@@ -34,8 +34,8 @@ from camsim.tables import (
     W_TRANSPORT,
 )
 
-GAP_SCALE = 50.0
-"""Uncovered frames after which finding a target again earns the full exploration bonus."""
+REVISIT_TIME_SCALE = 50.0
+"""Revisit time, in frames, from which on covering a target again earns the full bonus."""
 
 
 class Rules(NamedTuple):
@@ -48,28 +48,28 @@ class Rules(NamedTuple):
     gamma: float  # discount per frame inside a decision
 
 
-class Minds(NamedTuple):
-    """What cameras carry from frame to frame, and the episode's accounts."""
+class AgentState(NamedTuple):
+    """What cameras keep from frame to frame, and the episode's statistics."""
 
     pose: Floats  # [N, C, POSE_COLUMNS]
     belief: Floats  # [N, C, T, BELIEF_COLUMNS]
-    looks: Floats  # [N, C, N_SECTORS]
-    particles: Floats  # this and the next two: camcontrol.tracking.motion_models.Clouds
+    sector_ages: Floats  # [N, C, N_SECTORS]
+    particles: Floats  # this and the next two: camcontrol.tracking.motion_models.ParticleSets
     origins: Floats
-    stream: Words
-    gaps: Floats  # [N, T] frames since each target was last covered
+    stream: UInt64s
+    revisit_time: Floats  # [N, T] frames since each target was last covered
     episode: Floats  # [N, K] running statistics, layout.EPISODE_COLUMNS
 
 
 class Outputs(NamedTuple):
     """What a decision returns; see `camcontrol.selection_env.EnvOutput`."""
 
-    obs: Singles  # [N, C, D]
-    state: Singles  # [N, S]
+    obs: Float32s  # [N, C, D]
+    state: Float32s  # [N, S]
     avail_actions: Bools  # [N, C, U]
     scalars: Floats  # [N, OUTPUT_COLUMNS]
     episode: Floats  # [N, K] of an episode that ended in this decision
-    credit: Floats  # [N, C]
+    difference_reward: Floats  # [N, C]
 
 
 class Scratch(NamedTuple):
@@ -143,8 +143,8 @@ def _frame_reward(i: int, params: SimParams, s: Tables, scratch: Scratch) -> flo
 
 
 @device_fn
-def _add_credit(i: int, s: Tables, discount: float, credit: Floats) -> None:
-    """Add to every camera's credit the share of targets that it alone has in view."""
+def _add_difference_reward(i: int, s: Tables, discount: float, difference_reward: Floats) -> None:
+    """Add to every camera's difference reward the share of targets that it alone has in view."""
     n_targets = s.targets.shape[1]
     for t in range(n_targets):
         n_seeing, seeing = 0, 0
@@ -153,20 +153,20 @@ def _add_credit(i: int, s: Tables, discount: float, credit: Floats) -> None:
                 n_seeing += 1
                 seeing = c
         if n_seeing == 1:
-            credit[i, seeing] += discount / n_targets
+            difference_reward[i, seeing] += discount / n_targets
 
 
 @device_fn
-def _found(i: int, s: Tables, gaps: Floats) -> float:
-    """Return the unweighted exploration bonus of the frame and count the gaps on."""
+def _reacquisition_bonus(i: int, s: Tables, revisit_time: Floats) -> float:
+    """Return the unweighted reacquisition bonus of the frame; count the revisit times on."""
     n_targets = s.targets.shape[1]
     bonus = 0.0
     for t in range(n_targets):
         if s.targets[i, t, T_TRACKED] > 0.0:
-            bonus += min(float(gaps[i, t]), GAP_SCALE) / GAP_SCALE
-            gaps[i, t] = 0.0
+            bonus += min(float(revisit_time[i, t]), REVISIT_TIME_SCALE) / REVISIT_TIME_SCALE
+            revisit_time[i, t] = 0.0
         else:
-            gaps[i, t] += 1.0
+            revisit_time[i, t] += 1.0
     return float(bonus / n_targets)
 
 
@@ -183,22 +183,24 @@ def _count_selections(i: int, s: Tables, members: Ints, actions: Ints, episode: 
 
 
 @device_fn
-def _perceive(i: int, rules: Rules, s: Tables, camera_obs: Floats, minds: Minds) -> None:
+def _perceive(i: int, rules: Rules, s: Tables, camera_obs: Floats, agent_state: AgentState) -> None:
     """Let every camera take in its newest observation."""
     n_cameras = s.cameras.shape[1]
     size = len(camera_obs) // (len(s.rng) * n_cameras)
     for c in range(n_cameras):
         k = (i * n_cameras + c) * size
-        update_belief(camera_obs, k, minds.pose, minds.belief, (i, c), rules.memory_frames)
-        update_looks(minds.pose, minds.looks, i, c)
-        update_clouds(
+        update_belief(
+            camera_obs, k, agent_state.pose, agent_state.belief, (i, c), rules.memory_frames
+        )
+        update_sector_ages(agent_state.pose, agent_state.sector_ages, i, c)
+        update_particles(
             camera_obs,
             k,
-            minds.pose,
-            minds.belief,
-            minds.particles,
-            minds.origins,
-            minds.stream,
+            agent_state.pose,
+            agent_state.belief,
+            agent_state.particles,
+            agent_state.origins,
+            agent_state.stream,
             (i, c),
             shared=rules.mode == SHARED,
         )
@@ -211,7 +213,7 @@ def _frame(
     rules: Rules,
     catalogue: Catalogue,
     s: Tables,
-    minds: Minds,
+    agent_state: AgentState,
     opponent: Opponent,
     scratch: Scratch,
     buffers: ObsBuffers,
@@ -223,9 +225,9 @@ def _frame(
         execute(
             rules.executor,
             catalogue,
-            minds.pose,
-            minds.belief,
-            minds.particles,
+            agent_state.pose,
+            agent_state.belief,
+            agent_state.particles,
             (i, c),
             u,
             scratch.camera_action,
@@ -233,7 +235,7 @@ def _frame(
     act_targets(i, opponent[0], params, s, opponent[1], scratch.target_action)
     step_one(i, params, s, scratch.camera_action, scratch.target_action, scratch.no_goal)
     observe_one(i, params, s, buffers, rules.mode, first=False)
-    _perceive(i, rules, s, buffers.camera_obs, minds)
+    _perceive(i, rules, s, buffers.camera_obs, agent_state)
 
 
 @outlined_fn
@@ -243,7 +245,7 @@ def begin_one(
     rules: Rules,
     boxes: StartBoxes,
     s: Tables,
-    minds: Minds,
+    agent_state: AgentState,
     opponent: Opponent,
     scratch: Scratch,
     buffers: ObsBuffers,
@@ -254,13 +256,12 @@ def begin_one(
     reset_targets(i, opponent[0], s, opponent[1])
     observe_one(i, params, s, buffers, rules.mode, first=True)
     for c in range(s.cameras.shape[1]):
-        clear_belief(minds.belief, minds.looks, i, c)
-        clear_clouds(minds.particles, minds.stream, i, c)
-    _perceive(i, rules, s, buffers.camera_obs, minds)
+        clear_belief(agent_state.belief, agent_state.sector_ages, i, c)
+        clear_particles(agent_state.particles, agent_state.stream, i, c)
+    _perceive(i, rules, s, buffers.camera_obs, agent_state)
     for t in range(s.targets.shape[1]):
-        gaps = 0.0 if s.targets[i, t, T_TRACKED] > 0.0 else 1.0
-        minds.gaps[i, t] = gaps
-    clear_episode(i, minds.episode)
+        agent_state.revisit_time[i, t] = 0.0 if s.targets[i, t, T_TRACKED] > 0.0 else 1.0
+    clear_episode(i, agent_state.episode)
 
 
 @outlined_fn
@@ -270,7 +271,7 @@ def show_one(
     rules: Rules,
     catalogue: Catalogue,
     s: Tables,
-    minds: Minds,
+    agent_state: AgentState,
     scratch: Scratch,
     buffers: ObsBuffers,
     out: Outputs,
@@ -278,7 +279,7 @@ def show_one(
     """Write what the learner sees of environment i: features, masks, rescaled global state."""
     n_cameras = s.cameras.shape[1]
     size = len(buffers.camera_obs) // (len(s.rng) * n_cameras)
-    memory = (minds.pose, minds.belief, minds.looks)
+    memory = (agent_state.pose, agent_state.belief, agent_state.sector_ages)
     for c in range(n_cameras):
         write_features(
             rules.executor,
@@ -286,8 +287,8 @@ def show_one(
             buffers.camera_obs,
             (i * n_cameras + c) * size,
             memory,
-            minds.particles,
-            minds.origins,
+            agent_state.particles,
+            agent_state.origins,
             (i, c),
             s.world[i, W_STEP],
             out.obs,
@@ -308,45 +309,45 @@ def _run_frames(
     rules: Rules,
     catalogue: Catalogue,
     s: Tables,
-    minds: Minds,
+    agent_state: AgentState,
     opponent: Opponent,
     scratch: Scratch,
     buffers: ObsBuffers,
     actions: Ints,
     scalars: Floats,
-    credit: Floats,
+    difference_reward: Floats,
 ) -> None:
     """Run the frames of one decision and add up what they earn."""
     for n in range(OUTPUT_COLUMNS):
         scalars[i, n] = 0.0
-    for c in range(credit.shape[1]):
-        credit[i, c] = 0.0
+    for c in range(difference_reward.shape[1]):
+        difference_reward[i, c] = 0.0
     discount = 1.0
     for _ in range(rules.fast_interval):
-        _frame(i, params, rules, catalogue, s, minds, opponent, scratch, buffers, actions)
+        _frame(i, params, rules, catalogue, s, agent_state, opponent, scratch, buffers, actions)
         reward = _frame_reward(i, params, s, scratch)
         scalars[i, X_REWARD] += discount * reward
-        _add_credit(i, s, discount, credit)
-        scalars[i, X_BONUS] += discount * _found(i, s, minds.gaps)
+        _add_difference_reward(i, s, discount, difference_reward)
+        scalars[i, X_BONUS] += discount * _reacquisition_bonus(i, s, agent_state.revisit_time)
         scalars[i, X_FRAMES] += 1.0
         discount *= rules.gamma
-        minds.episode[i, REWARD_SUM] += reward
-        count_frame(i, s.world, params.sparse_reward, minds.episode)
-        _count_selections(i, s, catalogue.members, actions, minds.episode)
+        agent_state.episode[i, REWARD_SUM] += reward
+        count_frame(i, s.world, params.sparse_reward, agent_state.episode)
+        _count_selections(i, s, catalogue.members, actions, agent_state.episode)
         if s.world[i, W_DONE] > 0.0:
             break
     scalars[i, X_COVERAGE] = s.world[i, W_COVERAGE]
 
 
 @device_fn
-def _note_end(i: int, s: Tables, minds: Minds, out: Outputs) -> None:
+def _note_end(i: int, s: Tables, agent_state: AgentState, out: Outputs) -> None:
     """Say how the episode ended and hand over its statistics."""
     waiting = False
     for w in range(4):
         waiting = waiting or s.world[i, W_AWAITING + w] > 0.0
     out.scalars[i, X_TRUNCATED if waiting else X_TERMINATED] = 1.0
-    for n in range(minds.episode.shape[1]):
-        out.episode[i, n] = minds.episode[i, n]
+    for n in range(agent_state.episode.shape[1]):
+        out.episode[i, n] = agent_state.episode[i, n]
 
 
 @device_fn
@@ -358,7 +359,7 @@ def _run_one(
     catalogue: Catalogue,
     boxes: StartBoxes,
     s: Tables,
-    minds: Minds,
+    agent_state: AgentState,
     opponent: Opponent,
     scratch: Scratch,
     buffers: ObsBuffers,
@@ -368,8 +369,8 @@ def _run_one(
     if job == BEGIN:
         for n in range(OUTPUT_COLUMNS):
             out.scalars[i, n] = 0.0
-        for c in range(out.credit.shape[1]):
-            out.credit[i, c] = 0.0
+        for c in range(out.difference_reward.shape[1]):
+            out.difference_reward[i, c] = 0.0
     elif job != FOLLOW:
         _run_frames(
             i,
@@ -377,22 +378,22 @@ def _run_one(
             rules,
             catalogue,
             s,
-            minds,
+            agent_state,
             opponent,
             scratch,
             buffers,
             actions,
             out.scalars,
-            out.credit,
+            out.difference_reward,
         )
         if job == DECIDE and s.world[i, W_DONE] > 0.0:
-            _note_end(i, s, minds, out)
+            _note_end(i, s, agent_state, out)
     ended = out.scalars[i, X_TERMINATED] > 0.0 or out.scalars[i, X_TRUNCATED] > 0.0
     begins = job == BEGIN or (job == FOLLOW and ended)
     if begins:
-        begin_one(i, params, rules, boxes, s, minds, opponent, scratch, buffers)
+        begin_one(i, params, rules, boxes, s, agent_state, opponent, scratch, buffers)
     if begins or job == DECIDE:
-        show_one(i, params, rules, catalogue, s, minds, scratch, buffers, out)
+        show_one(i, params, rules, catalogue, s, agent_state, scratch, buffers, out)
 
 
 BEGIN, DECIDE, FRAMES, FOLLOW = 0, 1, 2, 3
@@ -408,7 +409,7 @@ def run_batch(
     catalogue: Catalogue,
     boxes: StartBoxes,
     s: Tables,
-    minds: Minds,
+    agent_state: AgentState,
     target_rules: TargetRules,
     target_memory: TargetMemory,
     scratch: Scratch,
@@ -426,7 +427,7 @@ def run_batch(
             catalogue,
             boxes,
             s,
-            minds,
+            agent_state,
             (target_rules, target_memory),
             scratch,
             buffers,

@@ -16,34 +16,43 @@ from camcontrol.features.layout import feature_layout
 from camcontrol.features.plan_features import FeatureLookahead
 from camcontrol.features.track_features import write_features
 from camcontrol.options import ControlOptions, catalogue_of, executor_of, n_particles_of
-from camcontrol.planning.planner import Memories
-from camcontrol.tracking.particle_filter import allocate_clouds, clear_clouds, update_clouds
-from camcontrol.tracking.track import allocate_belief, clear_belief, update_belief, update_looks
-from camsim.arrays import Bools, Floats, Ints, Singles, Words
+from camcontrol.planning.planner import BeliefState
+from camcontrol.tracking.particle_filter import (
+    allocate_particles,
+    clear_particles,
+    update_particles,
+)
+from camcontrol.tracking.track import (
+    allocate_belief,
+    clear_belief,
+    update_belief,
+    update_sector_ages,
+)
+from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
 from camsim.compiled.jit import batch_kernel, device_fn, row
 from camsim.layout import CAMERA_PUBLIC, CameraObsLayout
 
 
-class Senses(NamedTuple):
-    """What N single cameras perceive, remember and do; row n is camera `camera[n]` of its team."""
+class OnboardState(NamedTuple):
+    """State of N single cameras; row n is camera `camera[n]` of its team."""
 
     camera: Ints  # [N]
     clock: Floats  # [N] frames since the episode began
     obs: Floats  # flat buffer of [N, D] raw observations
     pose: Floats  # [N, C, POSE_COLUMNS], of which row n uses [n, camera[n]], here and below
     belief: Floats  # [N, C, T, BELIEF_COLUMNS]
-    looks: Floats  # [N, C, N_SECTORS]
-    particles: Floats  # this and the next two: camcontrol.tracking.motion_models.Clouds
+    sector_ages: Floats  # [N, C, N_SECTORS]
+    particles: Floats  # this and the next two: camcontrol.tracking.motion_models.ParticleSets
     origins: Floats
-    stream: Words
+    stream: UInt64s
     selection: Ints  # [N] selected action
     motion: Floats  # [N, C, 2] turn and zoom of the next frame, degrees
-    features: Singles  # [N, C, F]
+    features: Float32s  # [N, C, F]
     avail_actions: Bools  # [N, C, U]
 
 
-class Conduct(NamedTuple):
-    """Constants of a camera's behaviour, as in `camcontrol.decision_kernel.Rules`."""
+class OnboardConfig(NamedTuple):
+    """Constants of a camera, as in `camcontrol.decision_kernel.Rules`."""
 
     executor: int  # camcontrol.control.action_set.EXECUTORS, or GRID
     memory_frames: int  # how long an unseen target stays known
@@ -51,20 +60,22 @@ class Conduct(NamedTuple):
 
 
 FORGET, PERCEIVE, SHOW, MOVE = 0, 1, 2, 3
-"""Jobs of `sense_batch`: clear the memory; take in a frame; write features; write the motion."""
+"""Jobs of `onboard_batch`: clear the memory; take in a frame; write features; write the motion."""
 
 
 @device_fn
-def _sense_one(n: int, job: int, conduct: Conduct, catalogue: Catalogue, s: Senses) -> None:
+def _onboard_one(
+    n: int, job: int, config: OnboardConfig, catalogue: Catalogue, s: OnboardState
+) -> None:
     c = s.camera[n]
     k = n * (len(s.obs) // len(s.camera))
     if job == FORGET:
-        clear_belief(s.belief, s.looks, n, c)
-        clear_clouds(s.particles, s.stream, n, c)
+        clear_belief(s.belief, s.sector_ages, n, c)
+        clear_particles(s.particles, s.stream, n, c)
     elif job == PERCEIVE:
-        update_belief(s.obs, k, s.pose, s.belief, (n, c), conduct.memory_frames)
-        update_looks(s.pose, s.looks, n, c)
-        update_clouds(
+        update_belief(s.obs, k, s.pose, s.belief, (n, c), config.memory_frames)
+        update_sector_ages(s.pose, s.sector_ages, n, c)
+        update_particles(
             s.obs,
             k,
             s.pose,
@@ -73,12 +84,12 @@ def _sense_one(n: int, job: int, conduct: Conduct, catalogue: Catalogue, s: Sens
             s.origins,
             s.stream,
             (n, c),
-            conduct.shared,
+            config.shared,
         )
     elif job == SHOW:
-        memory = (s.pose, s.belief, s.looks)
+        memory = (s.pose, s.belief, s.sector_ages)
         write_features(
-            conduct.executor,
+            config.executor,
             catalogue,
             s.obs,
             k,
@@ -92,7 +103,7 @@ def _sense_one(n: int, job: int, conduct: Conduct, catalogue: Catalogue, s: Sens
         )
     else:
         execute(
-            conduct.executor,
+            config.executor,
             catalogue,
             s.pose,
             s.belief,
@@ -104,25 +115,25 @@ def _sense_one(n: int, job: int, conduct: Conduct, catalogue: Catalogue, s: Sens
 
 
 @batch_kernel
-def sense_batch(job: int, conduct: Conduct, catalogue: Catalogue, s: Senses) -> None:
+def onboard_batch(job: int, config: OnboardConfig, catalogue: Catalogue, s: OnboardState) -> None:
     """Do one job for every camera."""
     for n in numba.prange(len(s.camera)):
-        _sense_one(row(n), job, conduct, catalogue, s)
+        _onboard_one(row(n), job, config, catalogue, s)
 
 
-class CameraMind:
-    """Perception, memory and executor of one camera that gets its raw observations from elsewhere.
+class OnboardCamera:
+    """Belief, features and executor of one camera that gets its raw observations from elsewhere.
 
     Per episode `begin`; then per frame `perceive` once, `features` when a selection is due, and
     `move`.
     """
 
     def __init__(self, options: ControlOptions, sizes: CameraObsLayout) -> None:
-        """Allocate a camera's memory.
+        """Allocate a camera's state.
 
         Args:
             options: what the camera chooses from, how it remembers and aims; what else
-                `SelectionOptions` say plays no role.
+                `SelectionOptions` say has no effect.
             sizes: numbers of cameras, targets and obstacles.
 
         Raises:
@@ -131,23 +142,22 @@ class CameraMind:
         self.sizes = sizes
         n_cameras, n_targets = sizes.n_cameras, sizes.n_targets
         self._catalogue = catalogue_of(options, n_targets)
-        n_actions = len(self._catalogue.look)
+        n_actions = len(self._catalogue.search)
         self.selection_bits = selection_bits(self._catalogue, n_targets)  # [U, T]
-        clouds = options.belief == "particles"
         self.feature_layout = feature_layout(
             n_targets,
             n_actions,
-            clouds=clouds,
+            particles=options.belief == "particles",
             lookahead=options.lookahead,
             by_target=options.lookahead_by_target,
         )
-        self._conduct = Conduct(
+        self._config = OnboardConfig(
             executor=executor_of(options),
             memory_frames=0 if options.belief == "none" else options.memory_frames,
             shared=options.observation_mode == "shared",
         )
-        pose, belief, looks = allocate_belief(1, n_cameras, n_targets)
-        particles, origins, stream = allocate_clouds(
+        pose, belief, sector_ages = allocate_belief(1, n_cameras, n_targets)
+        particles, origins, stream = allocate_particles(
             1, n_cameras, n_targets, n_particles_of(options), options.wandering
         )
         layout = self.feature_layout
@@ -156,19 +166,19 @@ class CameraMind:
             self._viewer = np.zeros((1, 2), np.int64)
             self._lookahead = FeatureLookahead(
                 self._catalogue,
-                (1, n_cameras if self._conduct.shared else 1, n_targets),
+                (1, n_cameras if self._config.shared else 1, n_targets),
                 layout,
-                joint=self._conduct.shared,
+                joint=self._config.shared,
                 viewers=self._viewer,
             )
             layout = self._lookahead.base_layout
-        self._senses = Senses(
+        self._state = OnboardState(
             camera=np.zeros(1, np.int64),
             clock=np.zeros(1),
             obs=np.zeros(sizes.size),
             pose=pose,
             belief=belief,
-            looks=looks,
+            sector_ages=sector_ages,
             particles=particles,
             origins=origins,
             stream=stream,
@@ -187,12 +197,12 @@ class CameraMind:
     @property
     def index(self) -> int:
         """Which camera of its team this is."""
-        return int(self._senses.camera[0])
+        return int(self._state.camera[0])
 
     @property
     def knows_whole_team(self) -> bool:
         """Whether the newest observation shows all teammates, as in a shared field of view."""
-        teammates = self._senses.obs[self.sizes.cameras :].reshape(-1, CAMERA_PUBLIC + 1)
+        teammates = self._state.obs[self.sizes.cameras :].reshape(-1, CAMERA_PUBLIC + 1)
         return bool((teammates[:, CAMERA_PUBLIC] > 0).all())
 
     def begin(self, index: int) -> None:
@@ -205,7 +215,7 @@ class CameraMind:
             raise ValueError(
                 f"camera index {index}; expected 0 to {self.sizes.n_cameras - 1} in this team"
             )
-        self._senses.camera[0] = index
+        self._state.camera[0] = index
         self._frames = 0
         self._run(FORGET)
 
@@ -219,33 +229,33 @@ class CameraMind:
             raise ValueError(
                 f"observation has shape {observation.shape}; expected ({self.sizes.size},)"
             )
-        self._senses.obs[:] = observation
-        self._senses.clock[0] = self._frames
+        self._state.obs[:] = observation
+        self._state.clock[0] = self._frames
         self._frames += 1
         self._run(PERCEIVE)
 
-    def features(self) -> tuple[Singles, Bools]:
+    def features(self) -> tuple[Float32s, Bools]:
         """Return features [F] and available actions [U] now; views of reused buffers."""
         self._run(SHOW)
-        camera, senses = self._senses.camera[0], self._senses
-        features, available = senses.features[0, camera], senses.avail_actions[0, camera]
-        return features if self._lookahead is None else self._look_ahead(), available
+        camera, state = self._state.camera[0], self._state
+        features, available = state.features[0, camera], state.avail_actions[0, camera]
+        return features if self._lookahead is None else self._plan_features(), available
 
-    def _look_ahead(self) -> Singles:
-        """Return the features with what looking ahead adds to them."""
+    def _plan_features(self) -> Float32s:
+        """Return the features with those of plans."""
         assert self._lookahead is not None
-        senses, camera = self._senses, int(self._senses.camera[0])
+        state, camera = self._state, int(self._state.camera[0])
         own = slice(camera, camera + 1)
-        team = Memories(senses.pose, senses.belief, senses.particles, senses.origins)
-        if self._conduct.shared:
+        team = BeliefState(state.pose, state.belief, state.particles, state.origins)
+        if self._config.shared:
             self._viewer[0, 1] = camera
-            raw = np.tile(senses.obs, self.sizes.n_cameras)
-            self._lookahead.write(team, raw, senses.features, senses.avail_actions)
+            raw = np.tile(state.obs, self.sizes.n_cameras)
+            self._lookahead.write(team, raw, state.features, state.avail_actions)
         else:
-            alone = Memories(*(array[:, own] for array in team))
-            available = senses.avail_actions[:, own]
-            self._lookahead.write(alone, senses.obs, senses.features[:, own], available)
-        features: Singles = self._lookahead.obs[0, camera if self._conduct.shared else 0]
+            alone = BeliefState(*(array[:, own] for array in team))
+            available = state.avail_actions[:, own]
+            self._lookahead.write(alone, state.obs, state.features[:, own], available)
+        features: Float32s = self._lookahead.obs[0, camera if self._config.shared else 0]
         return features
 
     def move(self, selection: int) -> Floats:
@@ -254,13 +264,13 @@ class CameraMind:
         Raises:
             ValueError: there is no such action.
         """
-        n_actions = len(self._catalogue.look)
+        n_actions = len(self._catalogue.search)
         if not 0 <= selection < n_actions:
             raise ValueError(f"selection {selection}; expected 0 to {n_actions - 1}")
-        self._senses.selection[0] = selection
+        self._state.selection[0] = selection
         self._run(MOVE)
-        motion: Floats = self._senses.motion[0, self._senses.camera[0]]
+        motion: Floats = self._state.motion[0, self._state.camera[0]]
         return motion.copy()
 
     def _run(self, job: int) -> None:
-        sense_batch(job, self._conduct, self._catalogue, self._senses)
+        onboard_batch(job, self._config, self._catalogue, self._state)

@@ -1,15 +1,15 @@
-"""Planner: cameras that look ahead on what they believe, and choose their actions together.
+"""Planner: cameras that plan on their beliefs and choose their actions together.
 
-The joint plan that covers most targets is played for one decision, then everything is planned anew.
+The joint plan that covers most targets is played for one decision. Then cameras plan anew.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camcontrol.options import check_lookahead
-from camcontrol.planning.planner import Lookahead, Memories, PlannerOptions
+from camcontrol.planning.planner import BeliefState, Lookahead, PlannerOptions
 from camcontrol.selection_env import SelectionEnv, SelectionOptions
-from camsim.arrays import Bools, Singles
+from camsim.arrays import Bools, Float32s
 from camsim.scenario.schema import Scenario
 
 VIEWS = {"own": "own", "shared": "shared", "full": "enhanced"}
@@ -22,34 +22,34 @@ DECISION_FRAMES = 3
 class Planner:
     """Chooses the actions of all cameras of an environment from their beliefs, without learning.
 
-    Where cameras share their views, all know the same and plan together; with views of their own,
-    each plans alone, as if it were the only camera. It remembers nothing itself, and the same
-    beliefs and observations give the same actions. `futures`, `plans` and `scratch.choice` tell
-    what it last looked at.
+    Where cameras share their views, all know the same and plan together. With views of their own,
+    each plans alone, as if it were the only camera. The planner keeps no state: the same beliefs
+    and observations give the same actions. `trajectories`, `plans` and `scratch.choice` are those
+    of the last call.
     """
 
     def __init__(self, env: SelectionEnv, options: PlannerOptions | None = None) -> None:
         """Plan for the cameras of `env`.
 
         Raises:
-            ValueError: the environment has no particle belief, no look actions or another executor
-                than `lead`, or an option is out of range.
+            ValueError: the environment has no particle belief, no search actions or another
+                executor than `lead`, or an option is out of range.
         """
         check_lookahead(env.options)
         self._env = env
-        minds = env.minds
-        self._minds = Memories(minds.pose, minds.belief, minds.particles, minds.origins)
+        a = env.agent_state
+        self._beliefs = BeliefState(a.pose, a.belief, a.particles, a.origins)
         self._lookahead = Lookahead(
             env.catalogue,
             (env.n_envs, env.n_agents, env.n_targets),
             options or PlannerOptions(),
             joint=env.options.observation_mode != "own",
         )
-        self.futures = self._lookahead.futures
+        self.trajectories = self._lookahead.trajectories
         self.plans = self._lookahead.plans
         self.scratch = self._lookahead.scratch
 
-    def act(self, obs: Singles, avail_actions: Bools) -> NDArray[np.int64]:
+    def act(self, obs: Float32s, avail_actions: Bools) -> NDArray[np.int64]:
         """Return the actions [N, C] int64 of the decision that comes next in the environment.
 
         Args:
@@ -57,10 +57,10 @@ class Planner:
             avail_actions: [N, C, U] actions that a plan may begin with.
         """
         camera_obs = self._env.sim.flat_obs.camera_obs
-        return self._lookahead.actions(self._minds, camera_obs, avail_actions)
+        return self._lookahead.actions(self._beliefs, camera_obs, avail_actions)
 
     def reset_rows(self, ended: Bools) -> None:
-        """Forget the episodes that have `ended` [N]: there is nothing to forget."""
+        """Do nothing at the end of episodes, `ended` [N]: the planner keeps no state."""
 
 
 def planning_env(

@@ -17,10 +17,10 @@ from camcontrol.options import (
     executor_of,
     n_particles_of,
 )
-from camcontrol.planning.planner import Memories
-from camcontrol.tracking.particle_filter import allocate_clouds
+from camcontrol.planning.planner import BeliefState
+from camcontrol.tracking.particle_filter import allocate_particles
 from camcontrol.tracking.track import allocate_belief
-from camsim.arrays import Bools, Floats, Ints, Singles, Words
+from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
 from camsim.compiled.rng import streams_from_seeds
 from camsim.kernels.boundary import BoundaryTables, allocate_boundaries, trace_batch
 from camsim.kernels.soft_coverage import allocate_scores
@@ -48,31 +48,33 @@ class SelectionOptions(ControlOptions):
 class EnvOutput(NamedTuple):
     """Result of a reset or a decision; views of reused buffers: copy what you keep."""
 
-    obs: Singles  # [N, C, D] features of each camera's belief (camcontrol.features.layout)
-    state: Singles  # [N, S] rescaled global state (for training only)
+    obs: Float32s  # [N, C, D] features of each camera's belief (camcontrol.features.layout)
+    state: Float32s  # [N, S] rescaled global state (for training only)
     avail_actions: Bools  # [N, C, U]
     reward: Floats  # [N] discounted sum over the decision's frames
     coverage: Floats  # [N] at the decision's last frame, before auto-reset
     initial_coverage: Floats  # [N] of the frame that `obs` belongs to
-    bonus: Floats  # [N] unweighted exploration bonus
+    bonus: Floats  # [N] unweighted reacquisition bonus
     terminated: Bools  # [N] everything was delivered in this decision
     truncated: Bools  # [N] the time limit struck in this decision
     frames: Ints  # [N] frames executed
     episode: Floats  # [N, K] statistics of the finished episode, where terminated or truncated
-    credit: Floats  # [N, C] share of targets that only this camera has in view, summed as `reward`
+    difference_reward: (
+        Floats  # [N, C] share of targets that only this camera has in view, summed as `reward`
+    )
     # What `obs`, `state` and `avail_actions` would have been without the reset, for the value of
     # what comes after a truncated episode. Valid in rows where terminated or truncated; elsewhere
     # as after the row's last end, 0 before the first.
-    final_obs: Singles  # [N, C, D]
-    final_state: Singles  # [N, S]
+    final_obs: Float32s  # [N, C, D]
+    final_state: Float32s  # [N, S]
     final_avail_actions: Bools  # [N, C, U]
 
 
 class FinalFrames(NamedTuple):
     """What was shown of the last frame of each environment's last finished episode."""
 
-    obs: Singles  # [N, C, D]
-    state: Singles  # [N, S]
+    obs: Float32s  # [N, C, D]
+    state: Float32s  # [N, S]
     avail_actions: Bools  # [N, C, U]
 
 
@@ -145,12 +147,12 @@ class SelectionEnv:
             scenario.n_targets,
         )
         self.catalogue = catalogue_of(options, self.n_targets)
-        self.n_actions = len(self.catalogue.look)
+        self.n_actions = len(self.catalogue.search)
         self.selection_bits = selection_bits(self.catalogue, self.n_targets)  # [U, T]
         self.feature_layout = feature_layout(
             self.n_targets,
             self.n_actions,
-            clouds=options.belief == "particles",
+            particles=options.belief == "particles",
             lookahead=options.lookahead,
             by_target=options.lookahead_by_target,
         )
@@ -181,10 +183,10 @@ class SelectionEnv:
             nothing, no_index = np.zeros(0), np.zeros(0, np.int64)
             self._boundaries = BoundaryTables(nothing, nothing, no_index, no_index)
             scores = nothing
-        self.minds = kernels.Minds(
+        self.agent_state = kernels.AgentState(
             *allocate_belief(n, c, t),
-            *allocate_clouds(n, c, t, n_particles_of(self.options), self.options.wandering),
-            gaps=np.zeros((n, t)),
+            *allocate_particles(n, c, t, n_particles_of(self.options), self.options.wandering),
+            revisit_time=np.zeros((n, t)),
             episode=np.zeros((n, len(EPISODE_COLUMNS))),
         )
         self._scratch = kernels.Scratch(
@@ -218,7 +220,7 @@ class SelectionEnv:
             avail_actions=np.zeros((n, c, self.n_actions), np.bool_),
             scalars=np.zeros((n, kernels.OUTPUT_COLUMNS)),
             episode=np.zeros((n, len(EPISODE_COLUMNS))),
-            credit=np.zeros((n, c)),
+            difference_reward=np.zeros((n, c)),
         )
         self._final = FinalFrames(
             obs=np.zeros((n, c, self.obs_size), np.float32),
@@ -226,7 +228,7 @@ class SelectionEnv:
             avail_actions=np.zeros_like(self._out.avail_actions),
         )
 
-    def reset(self, seeds: Words) -> EnvOutput:
+    def reset(self, seeds: UInt64s) -> EnvOutput:
         """Start an episode in every environment from its own seed [N].
 
         Raises:
@@ -277,7 +279,7 @@ class SelectionEnv:
         load_arrays(self._arrays(), final | state)
         if self._scores_pairs:  # derived from the layout, so not stored
             trace_batch(self.sim.params, self.sim.tables, self._boundaries)
-        self._look_ahead()
+        self._write_plan_features()
         return self._result()
 
     def _run(self, job: int, actions: Ints, n_frames: int | None = None) -> None:
@@ -285,14 +287,14 @@ class SelectionEnv:
         self._call_kernel(job, actions, n_frames)
         if job == kernels.FRAMES:
             return
-        self._look_ahead()
+        self._write_plan_features()
         ended = self._ended()
         if ended.any():
             self._final.obs[ended] = self._obs()[ended]
             self._final.state[ended] = self._out.state[ended]
             self._final.avail_actions[ended] = self._out.avail_actions[ended]
             self._call_kernel(kernels.FOLLOW, actions)
-            self._look_ahead(ended)
+            self._write_plan_features(ended)
 
     def _call_kernel(self, job: int, actions: Ints, n_frames: int | None = None) -> None:
         rules = self._rules
@@ -303,7 +305,7 @@ class SelectionEnv:
             self.catalogue,
             self.sim.boxes,
             self.sim.tables,
-            self.minds,
+            self.agent_state,
             self.opponent,
             self._opponent_memory,
             self._scratch,
@@ -317,20 +319,20 @@ class SelectionEnv:
         scalars = self._out.scalars
         return (scalars[:, kernels.X_TERMINATED] > 0) | (scalars[:, kernels.X_TRUNCATED] > 0)
 
-    def _look_ahead(self, rows: Bools | None = None) -> None:
+    def _write_plan_features(self, rows: Bools | None = None) -> None:
         """Write the observations with what looking ahead adds to them, anew in `rows` [N] only."""
         if self._lookahead is not None:
-            m, obs, avail = self.minds, self._out.obs, self._out.avail_actions
-            memories = Memories(m.pose, m.belief, m.particles, m.origins)
-            self._lookahead.write(memories, self.sim.flat_obs.camera_obs, obs, avail, rows)
+            m, obs, avail = self.agent_state, self._out.obs, self._out.avail_actions
+            beliefs = BeliefState(m.pose, m.belief, m.particles, m.origins)
+            self._lookahead.write(beliefs, self.sim.flat_obs.camera_obs, obs, avail, rows)
 
-    def _obs(self) -> Singles:
+    def _obs(self) -> Float32s:
         """Return the observations [N, C, D] with all that belongs to them; reused."""
         return self._out.obs if self._lookahead is None else self._lookahead.obs
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        minds = {name: array for name, array in self.minds._asdict().items() if len(array)}
-        parts = {"sim": self.sim._arrays(), "mind": minds}
+        agents = {name: a for name, a in self.agent_state._asdict().items() if len(a)}
+        parts = {"sim": self.sim._arrays(), "agents": agents}
         parts["opponent"] = self._opponent_memory._asdict()
         parts["out"] = self._out._asdict()
         parts["final"] = self._final._asdict()
@@ -362,7 +364,7 @@ class SelectionEnv:
             truncated=scalars[:, kernels.X_TRUNCATED] > 0,
             frames=scalars[:, kernels.X_FRAMES].astype(np.int64),
             episode=self._out.episode,
-            credit=self._out.credit,
+            difference_reward=self._out.difference_reward,
             final_obs=self._final.obs,
             final_state=self._final.state,
             final_avail_actions=self._final.avail_actions,

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from camsim.arrays import Bools, Floats, Ints, Words
+from camsim.arrays import Bools, Floats, Ints, UInt64s
 from camsim.compiled.rng import streams_from_seeds
 from camsim.kernels import step as kernels
 from camsim.layout import OBSERVATION_MODES
@@ -80,7 +80,7 @@ class BatchSim:
         self.order: Ints = np.zeros((num_envs, widest), np.int64)
         self.no_goal: Ints = np.zeros((0, len(self.boxes.targets)), np.int64)
 
-    def reset(self, seeds: Words) -> ObsBuffers:
+    def reset(self, seeds: UInt64s) -> ObsBuffers:
         """Start an episode in every environment from its own seed; return the observations.
 
         Raises:
@@ -177,7 +177,7 @@ class BatchSim:
         return action
 
 
-def checked_seeds(seeds: Words, n: int) -> Words:
+def checked_seeds(seeds: UInt64s, n: int) -> UInt64s:
     """Return `seeds` as [n] uint64.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 import camsim.tables as col
-from camsim.arrays import Bools, Floats, Words
+from camsim.arrays import Bools, Floats, UInt64s
 from camsim.layout import CameraObsLayout, StateLayout, TargetObsLayout
 from camsim.scenario.schema import Scenario
 
@@ -109,7 +109,7 @@ class Tables(NamedTuple):
     target_camera: Bools  # [N, T, C]
     target_obstacle: Bools  # [N, T, O]
     target_target: Bools  # [N, T, T]
-    rng: Words  # [N] each environment's own random stream
+    rng: UInt64s  # [N] each environment's own random stream
 
 
 class ObsBuffers(NamedTuple):

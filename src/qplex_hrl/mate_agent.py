@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from camcontrol.onboard_camera import CameraMind
+from camcontrol.onboard_camera import OnboardCamera
 from camsim.layout import PRESERVED, CameraObsLayout
 from qplex_hrl.agent import Agent
 from qplex_hrl.data.make_env import observation_mode, selection_options
@@ -44,7 +44,7 @@ class TrainedCamera:
         self._policy = load_policy(self._path)
         self._config = self._policy.config
         self._options = selection_options(self._config)
-        self._mind: CameraMind | None = None
+        self._mind: OnboardCamera | None = None
         self._chooser: Agent | None = None
         self._perceived = False
         self.selection = 0
@@ -110,7 +110,7 @@ class TrainedCamera:
             self.selection = int(chooser.act(features[None, None], available[None, None])[0, 0])
         return mind.move(self.selection)
 
-    def _started(self) -> tuple[CameraMind, Agent]:
+    def _started(self) -> tuple[OnboardCamera, Agent]:
         if self._mind is None or self._chooser is None:
             raise RuntimeError("the camera was not reset; call reset with the first observation")
         return self._mind, self._chooser
@@ -118,14 +118,14 @@ class TrainedCamera:
     def _expects_whole_team(self) -> bool:
         return observation_mode(self._config.env) != "own"
 
-    def _make_mind(self, sizes: CameraObsLayout) -> CameraMind:
+    def _make_mind(self, sizes: CameraObsLayout) -> OnboardCamera:
         try:
-            return CameraMind(self._options, sizes)
+            return OnboardCamera(self._options, sizes)
         except ValueError as error:
             msg = f"{self._path}: cannot play against {sizes.n_targets} targets: {error}"
             raise ValueError(msg) from error
 
-    def _make_chooser(self, mind: CameraMind) -> Agent:
+    def _make_chooser(self, mind: OnboardCamera) -> Agent:
         """Return the network with fresh memory, for one camera in one environment."""
         layout = mind.feature_layout
         dims = ModelDims(
@@ -134,10 +134,10 @@ class TrainedCamera:
             n_actions=layout.n_actions,
             context_size=layout.context_size,
             target_size=layout.target_size,
-            option_size=layout.option_size,
+            action_size=layout.action_size,
             row_flag=layout.row_flag,
-            plan_gain=layout.plan_gain,
-            n_target_shares=layout.n_target_shares,
+            plan_advantage=layout.plan_advantage,
+            n_target_coverages=layout.n_target_coverages,
             state_size=0,  # of the mixer, which is not used in play
         )
         self._policy.check_sizes(self._path, dims)

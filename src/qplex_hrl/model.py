@@ -109,13 +109,13 @@ class CameraNetwork(nn.Module):
                 prioritised = self.selector is not None
                 self.head = OptionHead(
                     width,
-                    dims.option_size,
+                    dims.action_size,
                     selection_bits,
                     prioritised=prioritised,
-                    tells_shares=dims.n_target_shares > 0,
+                    tells_shares=dims.n_target_coverages > 0,
                 )
-                if config.plan_weight and dims.plan_gain >= 0:
-                    self.head.start_from_plans(dims.plan_gain, config.plan_weight)
+                if config.plan_weight and dims.plan_advantage >= 0:
+                    self.head.start_from_plans(dims.plan_advantage, config.plan_weight)
             case "flat":
                 self.head = LinearHead(width, dims.n_actions)
         slow_size = self.selector.recurrent_size if self.selector else 0

@@ -15,8 +15,8 @@ from torch import Tensor
 class ModelDims:
     """Sizes that the world dictates to the networks.
 
-    One observation is the vector ``context | targets | options`` with ``context_size``,
-    ``n_targets * target_size`` and ``n_actions * option_size`` entries.
+    One observation is the vector ``context | targets | actions`` with ``context_size``,
+    ``n_targets * target_size`` and ``n_actions * action_size`` entries.
     """
 
     n_agents: int
@@ -24,17 +24,17 @@ class ModelDims:
     n_actions: int
     context_size: int
     target_size: int
-    option_size: int
+    action_size: int
     state_size: int
     row_flag: int = 0
     """The feature of a target that is 1 if its row is not zero."""
 
-    plan_gain: int = -1
-    """The feature of an action that tells what its best plan gains; -1: none does."""
+    plan_advantage: int = -1
+    """Index of an action's plan advantage among its features; -1: none."""
 
-    n_target_shares: int = 0
-    """How many features at the end of an action's row tell what its best plan covers of a target:
-    T, or 0."""
+    n_target_coverages: int = 0
+    """How many features at the end of an action's row are its best plan's coverage per target: T,
+    or 0."""
 
     @property
     def obs_size(self) -> int:
@@ -42,7 +42,7 @@ class ModelDims:
         return (
             self.context_size
             + self.n_targets * self.target_size
-            + self.n_actions * self.option_size
+            + self.n_actions * self.action_size
         )
 
 

@@ -1,4 +1,4 @@
-"""CameraMind: from raw observations alone it knows and does what SelectionEnv's cameras do."""
+"""OnboardCamera: from raw observations alone it knows and does what SelectionEnv's cameras do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from camcontrol.onboard_camera import CameraMind
+from camcontrol.onboard_camera import OnboardCamera
 from camcontrol.selection_env import SelectionEnv, SelectionOptions
 from camsim.layout import CameraObsLayout
 from camsim.scenario.schema import load_scenario
@@ -20,7 +20,7 @@ REGIMES = {
     "particles": replace(OWN, belief="particles"),
     "shared particles": replace(OWN, belief="particles", observation_mode="shared"),
     "own, looking ahead": replace(OWN, belief="particles", lookahead=True),
-    "own, some guesses wander": replace(
+    "own, some random walks": replace(
         OWN, belief="particles", lookahead=True, wandering=0.4, look_options=24
     ),
     # Lossy in name only: then cameras of the environment, too, plan each by what it knows itself.
@@ -47,27 +47,27 @@ def wrapped(degrees: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("name", ["MATE-4v4-9", "MATE-2v4-0"])
 @pytest.mark.parametrize("regime", REGIMES)
 def test_features_and_motion_are_those_of_the_training_world(regime: str, name: str) -> None:
-    """Two episodes: the mind gets raw observations, its features are the environment's."""
+    """Two episodes: the camera gets raw observations, its features are the environment's."""
     options = REGIMES[regime]
     env = SelectionEnv(load_scenario(name), options, 1)
-    minds = [CameraMind(options, sizes_of(env)) for _ in range(env.n_agents)]
+    cameras = [OnboardCamera(options, sizes_of(env)) for _ in range(env.n_agents)]
     rng = np.random.default_rng(3)
     output = env.reset(np.array([11], np.uint64))
     limit = options.max_episode_steps or LIMIT
     for frame in range(2 * (limit + 1)):
         if frame % (limit + 1) == 0:
-            for c, mind in enumerate(minds):
-                mind.begin(c)
+            for c, camera in enumerate(cameras):
+                camera.begin(c)
         chosen = np.where(output.avail_actions, rng.random(output.avail_actions.shape), -1.0)
         actions = chosen.argmax(-1)
         motions = []
-        for c, mind in enumerate(minds):
-            mind.perceive(env.sim.obs.camera_obs[0, c])
-            assert mind.clock == frame % (limit + 1)
-            features, available = mind.features()
+        for c, camera in enumerate(cameras):
+            camera.perceive(env.sim.obs.camera_obs[0, c])
+            assert camera.clock == frame % (limit + 1)
+            features, available = camera.features()
             np.testing.assert_allclose(features, output.obs[0, c], rtol=0, atol=1e-6)
             assert np.array_equal(available, output.avail_actions[0, c])
-            motions.append(mind.move(int(actions[0, c])))
+            motions.append(camera.move(int(actions[0, c])))
         view = env.sim.view.cameras
         before = view.phi_deg[0].copy(), view.theta_deg[0].copy()
         output = env.step(actions)
@@ -82,15 +82,15 @@ def test_beginning_again_forgets_everything() -> None:
     env = SelectionEnv(load_scenario("MATE-4v4-9"), OWN, 1)
     env.reset(np.array([5], np.uint64))
     rng = np.random.default_rng(0)
-    used, fresh = (CameraMind(OWN, sizes_of(env)) for _ in range(2))
+    used, fresh = (OnboardCamera(OWN, sizes_of(env)) for _ in range(2))
     used.begin(2)
     for _ in range(15):
         used.perceive(env.sim.obs.camera_obs[0, 2])
         env.step(rng.integers(0, env.n_actions, (1, 4)))
-    for mind in (used, fresh):
-        mind.begin(1)
-        assert mind.clock == -1
-        mind.perceive(env.sim.obs.camera_obs[0, 1])
+    for camera in (used, fresh):
+        camera.begin(1)
+        assert camera.clock == -1
+        camera.perceive(env.sim.obs.camera_obs[0, 1])
     for a, b in zip(used.features(), fresh.features(), strict=True):
         assert np.array_equal(a, b)
 
@@ -101,23 +101,23 @@ def test_a_shared_view_shows_the_whole_team() -> None:
         env.reset(np.array([1], np.uint64))
         shown = []
         for c in range(4):
-            mind = CameraMind(OWN, sizes_of(env))
-            mind.begin(c)
-            mind.perceive(env.sim.obs.camera_obs[0, c])
-            shown.append(mind.knows_whole_team)
+            camera = OnboardCamera(OWN, sizes_of(env))
+            camera.begin(c)
+            camera.perceive(env.sim.obs.camera_obs[0, c])
+            shown.append(camera.knows_whole_team)
         assert all(shown) == expected
 
 
 def test_what_does_not_fit_is_refused_in_one_line() -> None:
-    mind = CameraMind(OWN, CameraObsLayout(2, 3, 1))
+    camera = OnboardCamera(OWN, CameraObsLayout(2, 3, 1))
     with pytest.raises(ValueError, match=r"camera index 2; expected 0 to 1 in this team"):
-        mind.begin(2)
-    mind.begin(1)
+        camera.begin(2)
+    camera.begin(1)
     with pytest.raises(ValueError, match=r"shape \(7,\); expected \(55,\)"):
-        mind.perceive(np.zeros(7))
+        camera.perceive(np.zeros(7))
     with pytest.raises(ValueError, match=r"selection -1; expected 0 to 21"):
-        mind.move(-1)
+        camera.move(-1)
     with pytest.raises(ValueError, match=r"selection 22; expected 0 to 21"):
-        mind.move(22)
+        camera.move(22)
     with pytest.raises(ValueError, match=r"2\^17 actions"):
-        CameraMind(replace(OWN, max_selected=17), CameraObsLayout(1, 17, 0))
+        OnboardCamera(replace(OWN, max_selected=17), CameraObsLayout(1, 17, 0))

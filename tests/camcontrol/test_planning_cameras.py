@@ -28,7 +28,7 @@ def test_two_cameras_share_two_targets_out() -> None:
 
 @pytest.mark.slow
 def test_one_camera_takes_both_targets_that_fit_into_a_view() -> None:
-    """26 degrees apart, where a view is 35 degrees wide; wider looks do not reach them."""
+    """26 degrees apart, where a view is 35 degrees wide; wider search views do not reach them."""
     assert Stage("MATE-1v2-9", [(-800, 0, 0)], [(418, 281), (418, -281)]).choices() == [{0, 1}]
 
 
@@ -109,7 +109,7 @@ def test_planning_together_covers_more() -> None:
         ({"executor": "upstream"}, {}, "executor = 'upstream'; looking ahead needs 'lead'"),
         ({"action_mode": "discrete"}, {}, "action_mode = 'discrete'; looking ahead needs"),
         ({"look_options": 0}, {}, "look_options = 0; looking ahead needs at least 1"),
-        ({}, {"futures": 0}, "futures = 0; expected at least 1"),
+        ({}, {"n_trajectories": 0}, "n_trajectories = 0; expected at least 1"),
         ({}, {"first_stage": 30}, "first_stage = 30; expected less than the horizon, 30 frames"),
     ],
 )

@@ -116,13 +116,13 @@ def test_upstream_regime_equals_the_oracle(mode: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["MATE-4v4-9", "MATE-8v8-9"])
-def test_credit_is_what_only_one_camera_sees(name: str) -> None:
+def test_difference_reward_is_what_only_one_camera_sees(name: str) -> None:
     """Of every frame of a decision, discounted; the coverage that would be lost without it."""
     n_envs, options = 6, replace(OURS, belief="particles", memory_frames=40)
     whole, by_frame = make(options, n_envs, name), make(options, n_envs, name)
     rng = np.random.default_rng(17)
     output, some = whole.observe(), 0.0
-    assert (output.credit == 0.0).all()
+    assert (output.difference_reward == 0.0).all()
     for _ in range(30):
         actions = choose(whole, rng, output.avail_actions)
         output = whole.step(actions)
@@ -135,7 +135,7 @@ def test_credit_is_what_only_one_camera_sees(name: str) -> None:
                 lost = seen.any(axis=1).mean(axis=1) - without
                 expected[:, c] += options.gamma**frame * lost
         by_frame.observe()
-        np.testing.assert_allclose(output.credit, expected, atol=1e-12)
+        np.testing.assert_allclose(output.difference_reward, expected, atol=1e-12)
         some += expected.sum()
     assert some > 1.0
 
@@ -445,7 +445,7 @@ def test_episode_statistics(regime: str) -> None:
                 wanted["selected"][i] += selected
                 wanted["valid_selected"][i] += valid
     assert result.done.all()
-    counted = env.state_dict()["mind.episode"]
+    counted = env.state_dict()["agents.episode"]
     for k, name in enumerate(EPISODE_COLUMNS):
         np.testing.assert_allclose(counted[:, k], wanted[name], rtol=1e-12, err_msg=name)
     assert (wanted["selected"] > 0).all()
@@ -470,17 +470,17 @@ def test_reward_terms() -> None:
             np.testing.assert_allclose(output.reward, 3.0 * value(env), rtol=1e-12, err_msg=term)
 
 
-def test_bonus_for_targets_found_again() -> None:
-    """min(gap, 50)/50 for each target covered after `gap` uncovered frames, mean over targets."""
+def test_bonus_for_reacquired_targets() -> None:
+    """min(time, 50)/50 for each covered target after `time` uncovered frames, mean over targets."""
     env = make(replace(OURS, fast_interval=1), 6)
-    gaps = 1.0 - (read(env.sim, "tracked_bits") > 0)
+    revisit_time = 1.0 - (read(env.sim, "tracked_bits") > 0)
     rng = np.random.default_rng(98)
     total = 0.0
     for _ in range(80):
         output = env.step(rng.integers(0, env.n_actions, (6, 4)))
         tracked = read(env.sim, "tracked_bits") > 0
-        wanted = (np.minimum(gaps, 50.0) / 50.0 * tracked).mean(1)
-        gaps = np.where(tracked, 0.0, gaps + 1.0)
+        wanted = (np.minimum(revisit_time, 50.0) / 50.0 * tracked).mean(1)
+        revisit_time = np.where(tracked, 0.0, revisit_time + 1.0)
         np.testing.assert_allclose(output.bonus, wanted, atol=1e-12)
         total += wanted.sum()
     assert total > 0.5

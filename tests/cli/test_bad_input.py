@@ -10,7 +10,7 @@ import pytest
 import torch
 from paths import CONFIGS
 
-from qplex_hrl.cli.main import main as cli
+from qplex_hrl.cli import main as cli
 
 SMOKE = CONFIGS / "smoke.yaml"
 

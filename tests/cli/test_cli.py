@@ -11,7 +11,7 @@ import yaml
 from paths import ROOT
 
 from camsim.scenario.schema import load_scenario
-from qplex_hrl.cli.main import main as cli
+from qplex_hrl.cli import main as cli
 from qplex_hrl.config import RunConfig
 from qplex_hrl.runtime.checkpoint import save_checkpoint
 

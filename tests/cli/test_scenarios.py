@@ -12,7 +12,7 @@ import yaml
 from paths import DATA
 
 from camsim.scenario.schema import Scenario, load_scenario
-from qplex_hrl.cli.main import main as cli
+from qplex_hrl.cli import main as cli
 
 TRACE = DATA / "trace_MATE-1v1-9_greedy_s4106.npz"
 SIZES = "--cameras 1 --targets 2 --obstacles 3"

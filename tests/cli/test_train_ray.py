@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from paths import ROOT
 
-from qplex_hrl.cli.main import main as cli
+from qplex_hrl.cli import main as cli
 from qplex_hrl.config import RunConfig
 
 SMOKE = str(ROOT / "configs" / "smoke.yaml")

@@ -16,7 +16,7 @@ from paths import ROOT
 from camcontrol.features import layout as features
 from camcontrol.selection_env import SelectionOptions
 from camsim import layout, tables
-from qplex_hrl.cli.main import main as cli
+from qplex_hrl.cli import main as cli
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
@@ -164,10 +164,10 @@ def test_sizes_named_in_the_pages() -> None:
     simulator = TEXTS[ROOT / "docs" / "simulator.md"]
     assert f"| context | {features.CONTEXT_FEATURES} |" in algorithm
     assert f"| target | {features.TARGET_FEATURES} each |" in algorithm
-    assert f"| action | {features.OPTION_FEATURES} each |" in algorithm
-    assert f"| context | {features.CLOUD_CONTEXT_FEATURES} |" in algorithm
-    assert f"| target | {features.CLOUD_TARGET_FEATURES} each |" in algorithm
-    assert f"| action | {features.CLOUD_OPTION_FEATURES} each |" in algorithm
+    assert f"| action | {features.ACTION_FEATURES} each |" in algorithm
+    assert f"| context | {features.BELIEF_CONTEXT_FEATURES} |" in algorithm
+    assert f"| target | {features.BELIEF_TARGET_FEATURES} each |" in algorithm
+    assert f"| action | {features.BELIEF_ACTION_FEATURES} each |" in algorithm
     assert f"a cloud of {SelectionOptions().n_particles} guesses" in algorithm
     assert f"[N, C, {tables.CAMERA_COLUMNS}]" in simulator
     assert f"[N, T, {tables.TARGET_COLUMNS}]" in simulator

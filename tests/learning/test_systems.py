@@ -172,7 +172,7 @@ def test_untrained_cameras_with_a_shared_view_follow_the_joint_plan(size: str) -
         hidden = torch.zeros(2, env.n_agents, cameras.hidden_size)
         q_values = cameras.step(obs, avail, hidden, torch.ones(2, dtype=torch.bool)).q_values
         actions = q_values.argmax(dim=-1).numpy()
-        first = env.obs_size - env.n_actions * env.feature_layout.option_size
+        first = env.obs_size - env.n_actions * env.feature_layout.action_size
         rows = out.obs[..., first:].reshape(2, env.n_agents, env.n_actions, -1)
         chosen = np.take_along_axis(rows, actions[..., None, None], axis=2)[:, :, 0]
         tried, _, gain, _ = np.moveaxis(chosen[..., -4:], -1, 0)

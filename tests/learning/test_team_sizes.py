@@ -11,7 +11,7 @@ import torch
 from small_model import Q_TYPES, availability, model, observations, world
 from tiny import CPU, tiny_config
 
-from qplex_hrl.cli.main import main as cli
+from qplex_hrl.cli import main as cli
 from qplex_hrl.config import QNetworkConfig, RunConfig
 from qplex_hrl.data.make_env import build_env, model_dims
 from qplex_hrl.evaluation.episode_record import record_checkpoint

@@ -29,18 +29,18 @@ def selection_bits(catalogue: Catalogue, n_targets: int) -> Array:
 
 @numba.njit
 def _see_and_act(  # type: ignore[no-untyped-def]  # Numba infers the types
-    obs, size, catalogue, selected, pose, belief, looks, no_clouds, action, allowed
+    obs, size, catalogue, selected, pose, belief, sector_ages, no_particles, action, allowed
 ):
     """Let every camera take in its observation, judge all actions and execute the selected one."""
     for i in range(selected.shape[0]):
         for c in range(selected.shape[1]):
             where = (i, c)
-            clear_belief(belief, looks, i, c)
+            clear_belief(belief, sector_ages, i, c)
             offset = (i * selected.shape[1] + c) * size
             update_belief(obs, offset, pose, belief, where, MEMORY_FRAMES)
             for u in range(allowed.shape[2]):
                 allowed[i, c, u] = available(UPSTREAM, catalogue, pose, belief, where, u)
-            execute(UPSTREAM, catalogue, pose, belief, no_clouds, where, selected[i, c], action)
+            execute(UPSTREAM, catalogue, pose, belief, no_particles, where, selected[i, c], action)
 
 
 def see_and_act(camera_obs: Array, catalogue: Catalogue, selected: Array) -> tuple[Array, Array]:
@@ -53,7 +53,7 @@ def see_and_act(camera_obs: Array, catalogue: Catalogue, selected: Array) -> tup
     """
     n_envs, n_cameras, size = camera_obs.shape
     n_targets = round(float(camera_obs[0, 0, 1]))
-    allowed = np.zeros((n_envs, n_cameras, len(catalogue.look)), np.bool_)
+    allowed = np.zeros((n_envs, n_cameras, len(catalogue.search)), np.bool_)
     action = np.zeros((n_envs, n_cameras, 2))
     memory = allocate_belief(n_envs, n_cameras, n_targets)
     obs = np.ascontiguousarray(camera_obs).reshape(-1)

@@ -19,17 +19,17 @@ class FakeLayout(NamedTuple):
     n_actions: int
     context_size: int = 2
     target_size: int = 3
-    option_size: int = 2
+    action_size: int = 2
     row_flag: int = 0
-    plan_gain: int = -1
-    n_target_shares: int = 0
+    plan_advantage: int = -1
+    n_target_coverages: int = 0
 
     @property
     def size(self) -> int:
         return (
             self.context_size
             + self.n_targets * self.target_size
-            + self.n_actions * self.option_size
+            + self.n_actions * self.action_size
         )
 
 
@@ -45,7 +45,7 @@ class FakeOutput(NamedTuple):
     truncated: NDArray[np.bool_]
     frames: NDArray[np.int64]
     episode: NDArray[np.float64]
-    credit: NDArray[np.float64]
+    difference_reward: NDArray[np.float64]
 
 
 def uniform(rng: NDArray[np.uint64], n: int) -> NDArray[np.float64]:
@@ -181,7 +181,7 @@ class FakeEnv:
     ) -> FakeOutput:
         layout = self.feature_layout
         lead = (self.n_envs, self.n_agents)
-        options = np.zeros((*lead, self.n_actions, layout.option_size), np.float32)
+        options = np.zeros((*lead, self.n_actions, layout.action_size), np.float32)
         options[..., 0] = np.arange(self.n_actions) == self._paying[..., None]
         targets = np.ones((*lead, self.n_targets, layout.target_size), np.float32)
         context = np.zeros((*lead, layout.context_size), np.float32)
@@ -204,5 +204,5 @@ class FakeEnv:
             truncated=truncated,
             frames=frames,
             episode=statistics,
-            credit=np.repeat(reward[:, None] / self.n_agents, self.n_agents, axis=1),
+            difference_reward=np.repeat(reward[:, None] / self.n_agents, self.n_agents, axis=1),
         )

@@ -43,7 +43,7 @@ class Stage:
     ) -> None:
         self.env = planning_env(load_scenario(preset), 1, view="full")
         self.env.reset(np.zeros(1, np.uint64))
-        pose, self.belief = self.env.minds.pose, self.env.minds.belief
+        pose, self.belief = self.env.agent_state.pose, self.env.agent_state.belief
         for c, (x, y, phi) in enumerate(cameras):
             pose[0, c, [P_X, P_Y, P_PHI, P_THETA]] = x, y, phi, 30.0
             pose[0, c, P_RANGE] = math.sqrt(pose[0, c, P_AREA] / 30.0)

@@ -42,9 +42,9 @@ def world(
         n_actions=len(bits),
         context_size=3,
         target_size=4,
-        option_size=2 + shares * n_targets,
+        action_size=2 + shares * n_targets,
         state_size=5,
-        n_target_shares=shares * n_targets,
+        n_target_coverages=shares * n_targets,
     )
     return dims, bits
 

@@ -34,7 +34,7 @@ def tiny_model(env: FakeEnv, seed: int = 0, network: NetworkConfig = NETWORK) ->
         n_actions=env.n_actions,
         context_size=layout.context_size,
         target_size=layout.target_size,
-        option_size=layout.option_size,
+        action_size=layout.action_size,
         state_size=env.state_size,
     )
     torch.manual_seed(seed)

@@ -1,7 +1,7 @@
 """What a camera can do, when it may, and how an action becomes pan and zoom (spec 12 and 9.6).
 
-A catalogue lists the U actions: sets of targets and directions to look in, or a grid of moves. One
-rule turns an action into a wanted pose (aim) and into one frame's camera action (execute).
+A catalogue lists the U actions of a camera: sets of targets and search actions, or a grid of moves.
+The executor turns an action into a wanted pose (aim) and into one frame's turn and zoom (execute).
 """
 
 import math
@@ -21,15 +21,15 @@ GRID = 2
 
 MAX_ACTIONS = 65536
 
-LOOK_BEARINGS = 8  # directions of look actions, counted from the camera's own forward
-LOOK_VIEWS_DEG = (55.0, 110.0, 34.0)  # viewing angles of look actions, all directions of each
+SEARCH_BEARINGS = 8  # bearings of search actions, counted from the camera's own forward
+SEARCH_VIEWS_DEG = (55.0, 110.0, 34.0)  # viewing angles of search actions, all bearings of each
 
 
 class Catalogue(NamedTuple):
     """The actions of a camera."""
 
     members: Ints  # [U, M] selected targets, padded with -1
-    look: Ints  # [U] -1, or the number of a look action
+    search: Ints  # [U] number of a search action (`controller.search_pose`), or -1
     moves: Floats  # [U, 2] shares of the largest turn and zoom, zero unless the executor is GRID
     move_frames: int  # how long a move is held
 
@@ -42,14 +42,14 @@ def make_catalogue(
     Single selection: every target, then "nothing" (MATE's order, spec 12.1). Multi with
     `max_selected` >= T: all 2^T subsets in MATE's flattening (spec 12.5). Otherwise all sets of 1
     to `max_selected` targets, so that the number grows as a power and not exponentially, then
-    "nothing" if there is no look action to fall back on. Look actions come last.
+    "nothing" if there is no search action to fall back on. Search actions come last.
 
     Raises:
-        ValueError: more than 65,536 actions, or more look actions than there are directions.
+        ValueError: more than 65,536 actions, or more search actions than there are search poses.
     """
-    known_looks = LOOK_BEARINGS * len(LOOK_VIEWS_DEG)
-    if not 0 <= look_options <= known_looks:
-        raise ValueError(f"look_options = {look_options}; expected 0 to {known_looks}")
+    n_search_poses = SEARCH_BEARINGS * len(SEARCH_VIEWS_DEG)
+    if not 0 <= look_options <= n_search_poses:
+        raise ValueError(f"look_options = {look_options}; expected 0 to {n_search_poses}")
     if not multi_selection:
         sets: list[tuple[int, ...]] = [(t,) for t in range(n_targets)] + [()]
     elif max_selected >= n_targets:
@@ -73,9 +73,9 @@ def make_catalogue(
     members = np.full((n_actions, max(1, *(len(chosen) for chosen in sets))), -1, np.int64)
     for u, chosen in enumerate(sets):
         members[u, : len(chosen)] = chosen
-    look = np.full(n_actions, -1, np.int64)
-    look[len(sets) :] = np.arange(look_options)
-    return Catalogue(members, look, np.zeros((n_actions, 2)), 0)
+    search = np.full(n_actions, -1, np.int64)
+    search[len(sets) :] = np.arange(look_options)
+    return Catalogue(members, search, np.zeros((n_actions, 2)), 0)
 
 
 def make_moves(levels: int, move_frames: int) -> Catalogue:

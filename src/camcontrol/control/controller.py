@@ -8,12 +8,12 @@ import math
 from camcontrol.control.action_set import (
     GRID,
     LEAD,
-    LOOK_BEARINGS,
-    LOOK_VIEWS_DEG,
+    SEARCH_BEARINGS,
+    SEARCH_VIEWS_DEG,
     UPSTREAM,
     Catalogue,
 )
-from camcontrol.control.pointing_offset import lean
+from camcontrol.control.pointing_offset import pointing_offset
 from camcontrol.tracking.track import (
     B_BEARING,
     B_DISTANCE,
@@ -39,8 +39,8 @@ from camsim.compiled.jit import device_fn, outlined_fn
 LEAD_FRAMES = 3  # how far ahead of its targets the executor `lead` aims
 _RANGE_SHARE, _RANGE_MARGIN = 1.08, 30.0  # how far past the farthest target the view must reach
 _FIT_MARGIN_DEG = 2.0
-_LEAN_MARGIN_DEG = 14.0  # a chosen target stays so far from the edge of a view that leans
-_LOOK_LEAN_DEG = 20.0  # how far a look may lean
+_OFFSET_MARGIN_DEG = 14.0  # from a chosen target to the edge of a view with an offset
+_SEARCH_OFFSET_DEG = 20.0  # largest pointing offset of a search action
 
 
 @outlined_fn
@@ -99,13 +99,13 @@ def _aim_lead(
 
 
 @device_fn
-def look_pose(forward: float, look: int) -> tuple[float, float]:
-    """Return bearing, not wrapped, and viewing angle of a look, degrees.
+def search_pose(forward: float, search: int) -> tuple[float, float]:
+    """Return bearing, not wrapped, and viewing angle of a search action, degrees.
 
-    `forward`: bearing of the terrain's centre from the camera.
+    `search`: its number. `forward`: bearing of the terrain's centre from the camera.
     """
-    bearing = forward + (look % LOOK_BEARINGS) * (360.0 / LOOK_BEARINGS)
-    return bearing, LOOK_VIEWS_DEG[look // LOOK_BEARINGS]
+    bearing = forward + (search % SEARCH_BEARINGS) * (360.0 / SEARCH_BEARINGS)
+    return bearing, SEARCH_VIEWS_DEG[search // SEARCH_BEARINGS]
 
 
 @outlined_fn
@@ -130,14 +130,14 @@ def _aim(
     where: tuple[int, int],
     u: int,
 ) -> tuple[float, float, float]:
-    """Return the same as `aim`, without leaning."""
+    """Return the same as `aim`, without a pointing offset."""
     i, c = where
     if executor == GRID:
         phi, theta = _pose_after(catalogue, pose, where, u)
         return 0.0, phi, theta
-    look = catalogue.look[u]
-    if look >= 0:
-        bearing, view = look_pose(pose[i, c, P_INWARD], look)
+    search = catalogue.search[u]
+    if search >= 0:
+        bearing, view = search_pose(pose[i, c, P_INWARD], search)
         return 0.0, wrap_deg(bearing), view
     if executor == UPSTREAM:
         return _aim_upstream(pose, belief, catalogue.members, i, c, u)
@@ -157,18 +157,18 @@ def aim(
     """Return what action u wants: angular spread of its targets, orientation, viewing angle.
 
     All in degrees. The spread is -1 where there is nothing to aim at. A move wants the pose that it
-    leads to. With a particle belief the executor `lead` leans to where more targets are expected,
-    as far as its own stay well inside.
+    leads to. With a particle belief the executor `lead` adds a pointing offset: it turns the view
+    to where more targets are expected. Its chosen targets stay well inside.
     """
     spread, phi, theta = _aim(executor, catalogue, pose, belief, where, u)
     if particles.ndim == 5:  # decided when compiling
-        slack = 0.5 * (theta - spread) - _LEAN_MARGIN_DEG
-        if catalogue.look[u] >= 0:
-            slack = _LOOK_LEAN_DEG
+        slack = 0.5 * (theta - spread) - _OFFSET_MARGIN_DEG
+        if catalogue.search[u] >= 0:
+            slack = _SEARCH_OFFSET_DEG
         if executor == LEAD and spread >= 0.0 and slack > 0.0:
             i, c = where
             view = (phi, theta, math.sqrt(pose[i, c, P_AREA] / theta))
-            turn = lean(pose, particles, where, catalogue.members[u], view, slack)
+            turn = pointing_offset(pose, particles, where, catalogue.members[u], view, slack)
             phi = wrap_deg(phi + turn)
     return spread, phi, theta
 
@@ -214,7 +214,8 @@ def available(
 ) -> bool:
     """Tell whether action u may be selected: all its targets known, and together in one view.
 
-    MATE's executor has no second condition (spec 12.1). "Nothing", looks and moves always may.
+    MATE's executor has no second condition (spec 12.1). "Nothing", search
+    actions and moves always may.
     """
     i, c = where
     n = 0

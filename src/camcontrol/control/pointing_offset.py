@@ -1,4 +1,4 @@
-"""Leaning: turning a view that is wider than it must be to where more targets are expected."""
+"""Pointing offset: a view wider than its targets need turns to where more targets are expected."""
 
 import math
 
@@ -10,7 +10,7 @@ from camsim.compiled.jit import outlined_fn
 
 
 @outlined_fn
-def lean(
+def pointing_offset(
     pose: Floats,
     particles: Floats,
     where: tuple[int, int],
@@ -18,16 +18,16 @@ def lean(
     view: tuple[float, float, float],
     slack: float,
 ) -> float:
-    """Return by how much to turn a view so that it holds most particles of targets not chosen.
+    """Return the turn, degrees, with which a view holds most particles of targets not chosen.
 
-    One of five turns: none, half or all of `slack` to either side; none if no other is better.
+    It is one of five: none, half or all of `slack` to either side. None wins a tie.
 
     Args:
-        pose: of the cameras.
-        particles: clouds of the belief.
+        pose: [N, C, POSE_COLUMNS] of the cameras.
+        particles: [N, C, T, K, P] of the belief.
         where: (environment, camera).
         chosen: [M] targets that are in the view anyway, padded with -1.
-        view: orientation and viewing angle in degrees, range.
+        view: orientation and viewing angle in degrees, range in units.
         slack: largest turn, degrees.
     """
     i, c = where

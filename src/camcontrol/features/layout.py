@@ -2,37 +2,37 @@
 
 from typing import NamedTuple
 
-from camcontrol.planning.joint_plan import LOOKAHEAD_OPTION_FEATURES, PLAN_GAIN
+from camcontrol.planning.joint_plan import LOOKAHEAD_ACTION_FEATURES, PLAN_ADVANTAGE
 
-CONTEXT_FEATURES, TARGET_FEATURES, OPTION_FEATURES = 18, 32, 12
+CONTEXT_FEATURES, TARGET_FEATURES, ACTION_FEATURES = 18, 32, 12
 """Lengths of the feature rows (`track_features`); feature 0 of a target: known."""
 
-CLOUD_CONTEXT_FEATURES, CLOUD_TARGET_FEATURES, CLOUD_OPTION_FEATURES = 16, 18, 5
-"""What the particle belief adds to each (camcontrol/features/belief_features.py)."""
+BELIEF_CONTEXT_FEATURES, BELIEF_TARGET_FEATURES, BELIEF_ACTION_FEATURES = 16, 18, 5
+"""How many features the particle belief adds to each row (`belief_features`)."""
 
 
 class FeatureLayout(NamedTuple):
-    """Parts of the learner's flat observation: context | targets [T, .] | options [U, .]."""
+    """Parts of the learner's flat observation: context | targets [T, .] | actions [U, .]."""
 
     n_targets: int
     n_actions: int
     context_size: int = CONTEXT_FEATURES
     target_size: int = TARGET_FEATURES
-    option_size: int = OPTION_FEATURES
+    action_size: int = ACTION_FEATURES
     row_flag: int = 0
     """The feature of a target that is 1 if its row is not zero."""
 
-    plan_gain: int = -1
-    """The feature of an action that tells what its best plan gains, at most 0; -1: none does."""
+    plan_advantage: int = -1
+    """Index of an action's plan advantage, which is at most 0, among its features; -1: none."""
 
-    n_target_shares: int = 0
-    """How many features at the end of an action's row tell what its best plan covers of a target:
-    T, or 0."""
+    n_target_coverages: int = 0
+    """How many features at the end of an action's row are its best plan's coverage per target: T,
+    or 0."""
 
     @property
     def size(self) -> int:
         """Length D of the learner's observation."""
-        rows = self.n_targets * self.target_size + self.n_actions * self.option_size
+        rows = self.n_targets * self.target_size + self.n_actions * self.action_size
         return self.context_size + rows
 
 
@@ -40,7 +40,7 @@ def feature_layout(
     n_targets: int,
     n_actions: int,
     *,
-    clouds: bool,
+    particles: bool,
     lookahead: bool = False,
     by_target: bool = False,
 ) -> FeatureLayout:
@@ -49,21 +49,21 @@ def feature_layout(
     Args:
         n_targets: T.
         n_actions: U.
-        clouds: with the rows' second parts, of the particle belief.
-        lookahead: with the actions' third parts, which needs the second.
-        by_target: these also tell of every target.
+        particles: with the rows' second parts, of the particle belief.
+        lookahead: with the actions' third parts, their plan features; needs the second parts.
+        by_target: these include the coverage per target.
     """
-    if not clouds:
+    if not particles:
         return FeatureLayout(n_targets, n_actions)
-    n_base = OPTION_FEATURES + CLOUD_OPTION_FEATURES
-    n_target_shares = n_targets if lookahead and by_target else 0
+    n_base = ACTION_FEATURES + BELIEF_ACTION_FEATURES
+    n_target_coverages = n_targets if lookahead and by_target else 0
     return FeatureLayout(
         n_targets,
         n_actions,
-        context_size=CONTEXT_FEATURES + CLOUD_CONTEXT_FEATURES,
-        target_size=TARGET_FEATURES + CLOUD_TARGET_FEATURES,
-        option_size=n_base + lookahead * LOOKAHEAD_OPTION_FEATURES + n_target_shares,
+        context_size=CONTEXT_FEATURES + BELIEF_CONTEXT_FEATURES,
+        target_size=TARGET_FEATURES + BELIEF_TARGET_FEATURES,
+        action_size=n_base + lookahead * LOOKAHEAD_ACTION_FEATURES + n_target_coverages,
         row_flag=TARGET_FEATURES,
-        plan_gain=n_base + PLAN_GAIN if lookahead else -1,
-        n_target_shares=n_target_shares,
+        plan_advantage=n_base + PLAN_ADVANTAGE if lookahead else -1,
+        n_target_coverages=n_target_coverages,
     )

@@ -1,20 +1,20 @@
-"""What looking ahead adds to the learner's observation of every action."""
+"""Plan features: what planning adds to the learner's observation of every action."""
 
 import numpy as np
 
 from camcontrol.control.action_set import Catalogue
 from camcontrol.features.layout import FeatureLayout
 from camcontrol.planning.common_view import TeamViews, allocate_team_views, view_teams
-from camcontrol.planning.joint_plan import LOOKAHEAD_OPTION_FEATURES
-from camcontrol.planning.planner import Lookahead, Memories, PlannerOptions
-from camsim.arrays import Bools, Floats, Ints, Singles
+from camcontrol.planning.joint_plan import LOOKAHEAD_ACTION_FEATURES
+from camcontrol.planning.planner import BeliefState, Lookahead, PlannerOptions
+from camsim.arrays import Bools, Float32s, Floats, Ints
 
-FEATURE_OPTIONS = PlannerOptions(horizon=25, futures=3, second_actions=8)
-"""Of the features of learned cameras, which must be cheap."""
+FEATURE_OPTIONS = PlannerOptions(horizon=25, n_trajectories=3, second_actions=8)
+"""The planner of learned cameras' features, which must be cheap."""
 
 
 class FeatureLookahead:
-    """The learner's observations with what looking ahead adds to every action's row.
+    """The learner's observations with plan features in every action's row.
 
     Cameras with a view of their own plan alone. Where all know the same, they plan together, once.
     Else each plans for the whole team by what it knows itself (camcontrol.planning.common_view).
@@ -36,8 +36,8 @@ class FeatureLookahead:
             sizes: numbers of environments N, cameras C and targets T.
             layout: of the whole observation.
             joint: cameras plan together.
-            viewers: [V, 2] environment and camera of all that plan for their team by themselves, if
-                joint; None: all know the same.
+            viewers: [V, 2] environment and camera of each that plans for its whole team by itself,
+                if joint; None: all know the same.
         """
         n, c, t = sizes
         self._catalogue = catalogue
@@ -48,31 +48,31 @@ class FeatureLookahead:
             (n_teams, c, t),
             FEATURE_OPTIONS,
             joint=joint,
-            by_target=layout.n_target_shares > 0,
+            by_target=layout.n_target_coverages > 0,
         )
-        added = LOOKAHEAD_OPTION_FEATURES + layout.n_target_shares
+        added = LOOKAHEAD_ACTION_FEATURES + layout.n_target_coverages
         self._views: TeamViews | None = None
         self.base_layout = layout._replace(
-            option_size=layout.option_size - added, plan_gain=-1, n_target_shares=0
+            action_size=layout.action_size - added, plan_advantage=-1, n_target_coverages=0
         )
         self.obs = np.zeros((n, c, layout.size), np.float32)
         """[N, C, D]"""
 
-        self._start = layout.size - layout.n_actions * layout.option_size
+        self._start = layout.size - layout.n_actions * layout.action_size
         self._rows = self.obs[..., self._start :].reshape(n, c, layout.n_actions, -1)
 
     def write(
         self,
-        minds: Memories,
+        beliefs: BeliefState,
         camera_obs: Floats,
-        base: Singles,
+        base: Float32s,
         avail_actions: Bools,
         rows: Bools | None = None,
     ) -> None:
-        """Write `obs` from observations without what is added, `base` [N, C, D'].
+        """Write `obs` from observations without plan features, `base` [N, C, D'].
 
         Args:
-            minds: of the cameras.
+            beliefs: belief states of the cameras.
             camera_obs: flat buffer of their raw observations.
             base: in `base_layout`.
             avail_actions: [N, C, U].
@@ -83,27 +83,27 @@ class FeatureLookahead:
         self._rows[..., : options.shape[-1]] = options
         added = self._rows[..., options.shape[-1] :]
         if self._viewers is None:
-            added[...] = self._lookahead.features(minds, camera_obs, avail_actions, rows)
+            added[...] = self._lookahead.features(beliefs, camera_obs, avail_actions, rows)
         else:
             environment, camera = self._viewers.T
             of_viewers = None if rows is None else rows[environment]
-            of_teams = self._of_teams(minds, camera_obs, of_viewers)
+            of_teams = self._of_teams(beliefs, camera_obs, of_viewers)
             added[environment, camera] = of_teams[np.arange(len(camera)), camera]
 
-    def _of_teams(self, minds: Memories, camera_obs: Floats, which: Bools | None) -> Singles:
+    def _of_teams(self, beliefs: BeliefState, camera_obs: Floats, which: Bools | None) -> Float32s:
         """Return the features [V, C, U, .] of the viewers' teams, computed for `which` [V] only."""
         assert self._viewers is not None
         if self._views is None:
-            n_cameras = len(minds.pose) * minds.pose.shape[1]
+            n_cameras = len(beliefs.pose) * beliefs.pose.shape[1]
             self._views = allocate_team_views(
                 len(self._viewers),
-                minds.pose,
-                minds.particles,
+                beliefs.pose,
+                beliefs.particles,
                 len(camera_obs) // n_cameras,
-                len(self._catalogue.look),
+                len(self._catalogue.search),
             )
         views = self._views
-        memory = (minds.pose, minds.belief, minds.particles, minds.origins)
+        memory = (beliefs.pose, beliefs.belief, beliefs.particles, beliefs.origins)
         view_teams(self._catalogue, memory, camera_obs, self._viewers, views)
-        team = Memories(views.pose, views.belief, views.particles, views.origins)
+        team = BeliefState(views.pose, views.belief, views.particles, views.origins)
         return self._lookahead.features(team, views.obs, views.avail_actions, which)

@@ -1,15 +1,20 @@
 """The learner's observation: features of one camera's belief, in the camera's own frame.
 
 Context, then one row per target, then one row per selectable action (camcontrol.features.layout).
-"Own frame": forward is the direction of the terrain's centre, so that the corners look alike.
+"Own frame": forward is the direction of the terrain's centre, so that all corners look alike.
 """
 
 import math
 
 from camcontrol.control.action_set import Catalogue
 from camcontrol.control.controller import aim, available, in_view
-from camcontrol.features.belief_features import context_cloud, option_cloud, row_sizes, target_cloud
-from camcontrol.features.layout import CONTEXT_FEATURES, OPTION_FEATURES, TARGET_FEATURES
+from camcontrol.features.belief_features import (
+    row_sizes,
+    write_action_belief,
+    write_context_belief,
+    write_target_belief,
+)
+from camcontrol.features.layout import ACTION_FEATURES, CONTEXT_FEATURES, TARGET_FEATURES
 from camcontrol.tracking.track import (
     B_AGE,
     B_BEARING,
@@ -35,13 +40,13 @@ from camcontrol.tracking.track import (
     P_ZOOM,
     line_clearance,
 )
-from camsim.arrays import Bools, Floats, Singles
+from camsim.arrays import Bools, Float32s, Floats
 from camsim.compiled.geometry import DEG, bearing_deg, wrap_deg
 from camsim.compiled.jit import device_fn, outlined_fn
 from camsim.layout import WAREHOUSES
 
 _AGE_SCALE = 40.0
-_LOOK_SCALE = 60.0
+_SECTOR_AGE_SCALE = 60.0
 _TIME_SCALE = 36.0  # frames of a half turn
 
 
@@ -51,10 +56,10 @@ def _context(
     k: int,
     pose: Floats,
     belief: Floats,
-    looks: Floats,
+    sector_ages: Floats,
     where: tuple[int, int],
     clock: float,
-    out: Singles,
+    out: Float32s,
 ) -> None:
     """Write the camera's own features at out[i, c, 0:]."""
     i, c = where
@@ -74,14 +79,14 @@ def _context(
     out[i, c, 8] = n_seen / belief.shape[2]
     out[i, c, 9] = 1.0 - min(clock / 100.0, 1.0)
     for n in range(N_SECTORS):
-        out[i, c, 10 + n] = min(looks[i, c, n] / _LOOK_SCALE, 1.0)
+        out[i, c, 10 + n] = min(sector_ages[i, c, n] / _SECTOR_AGE_SCALE, 1.0)
 
 
 @outlined_fn
 def _team_mates(
-    obs: Floats, k: int, x: float, y: float, out: Singles, where: tuple[int, int], n: int
+    obs: Floats, k: int, x: float, y: float, out: Float32s, where: tuple[int, int], n: int
 ) -> None:
-    """Write how teammates in sight stand to a point: share seeing it, two least turning times."""
+    """Write how visible teammates stand to a point: share that sees it, two least turning times."""
     i, c = where
     n_cameras = int(obs[k])
     start = k + 22 + 5 * int(obs[k + 1]) + 4 * int(obs[k + 2])
@@ -113,7 +118,7 @@ def _warehouses(
     vx: float,
     vy: float,
     forward: float,
-    out: Singles,
+    out: Float32s,
     where: tuple[int, int],
     n: int,
 ) -> None:
@@ -140,7 +145,7 @@ def _target(
     belief: Floats,
     where: tuple[int, int],
     t: int,
-    out: Singles,
+    out: Float32s,
     n: int,
 ) -> None:
     """Write target t's features at out[i, c, n:] (spec of each in the order written)."""
@@ -193,13 +198,13 @@ def _expected(
     where: tuple[int, int],
     view: tuple[float, float, float],
     rows: tuple[int, int],
-    out: Singles,
+    out: Float32s,
     n: int,
 ) -> None:
     """Write what a view (orientation, angle, range) would hold of the known targets, at out[n:n+3].
 
-    All of them, those not seen by a known teammate, and those in view now; as shares. `rows`: start
-    and length of the targets' rows.
+    All of them, those not seen by a visible teammate, and those in view now; as shares. `rows`:
+    start and length of the targets' rows.
     """
     i, c = where
     phi, theta, reach = view
@@ -217,38 +222,40 @@ def _expected(
 
 
 @device_fn
-def _stale(looks: Floats, pose: Floats, where: tuple[int, int], phi: float, theta: float) -> float:
-    """Return the mean age of the last look over the directions of a view, in [0, 1]."""
+def _mean_sector_age(
+    sector_ages: Floats, pose: Floats, where: tuple[int, int], phi: float, theta: float
+) -> float:
+    """Return the mean age of the sectors whose directions lie in a view, in [0, 1]."""
     i, c = where
     total, n = 0.0, 0.0
     for s in range(N_SECTORS):
         direction = pose[i, c, P_INWARD] + s * (360.0 / N_SECTORS)
         if 2.0 * abs(wrap_deg(direction - phi)) <= theta:
-            total += min(looks[i, c, s] / _LOOK_SCALE, 1.0)
+            total += min(sector_ages[i, c, s] / _SECTOR_AGE_SCALE, 1.0)
             n += 1.0
     return total / n if n > 0.0 else 0.0
 
 
 @outlined_fn
-def _option(
+def _action(
     executor: int,
     catalogue: Catalogue,
     pose: Floats,
     belief: Floats,
-    looks: Floats,
+    sector_ages: Floats,
     particles: Floats,
     where: tuple[int, int],
     u: int,
-    out: Singles,
+    out: Float32s,
 ) -> None:
     """Write action u's features: kind, where it points, how soon, what it would show.
 
-    A move has no targets: its shares of the largest turn and zoom stand in the place of the kind.
+    A move has no targets: its shares of the largest turn and zoom stand where the kind does.
     """
     i, c = where
-    start, target_size, option_size = row_sizes(particles)
-    n = start + target_size * belief.shape[2] + option_size * u
-    for m in range(option_size):
+    start, target_size, action_size = row_sizes(particles)
+    n = start + target_size * belief.shape[2] + action_size * u
+    for m in range(action_size):
         out[i, c, n + m] = 0.0
     spread, phi, theta = aim(executor, catalogue, pose, belief, particles, where, u)
     if spread < 0.0:
@@ -260,7 +267,7 @@ def _option(
         n_members += catalogue.members[u, m] >= 0
     out[i, c, n] = 1.0 if n_members == 1 else catalogue.moves[u, 0]
     out[i, c, n + 1] = 1.0 if n_members > 1 else catalogue.moves[u, 1]
-    out[i, c, n + 2] = 1.0 if catalogue.look[u] >= 0 else 0.0
+    out[i, c, n + 2] = 1.0 if catalogue.search[u] >= 0 else 0.0
     out[i, c, n + 3] = turn / 180.0
     out[i, c, n + 4] = zoom / 90.0
     frames = max(abs(turn) / pose[i, c, P_TURN], abs(zoom) / pose[i, c, P_ZOOM])
@@ -268,8 +275,10 @@ def _option(
     out[i, c, n + 6] = theta / 90.0 - 1.0
     out[i, c, n + 7] = spread / max(theta, 1.0)
     _expected(belief, where, (phi, theta, reach), (start, target_size), out, n + 8)
-    out[i, c, n + 11] = _stale(looks, pose, where, phi, theta)
-    option_cloud(pose, belief, particles, where, (phi, theta, reach), out, n + OPTION_FEATURES)
+    out[i, c, n + 11] = _mean_sector_age(sector_ages, pose, where, phi, theta)
+    write_action_belief(
+        pose, belief, particles, where, (phi, theta, reach), out, n + ACTION_FEATURES
+    )
 
 
 @outlined_fn
@@ -283,7 +292,7 @@ def write_features(
     origins: Floats,
     where: tuple[int, int],
     clock: float,
-    out: Singles,
+    out: Float32s,
     avail: Bools,
 ) -> None:
     """Write camera c's features out[i, c] and which actions it may select avail[i, c].
@@ -293,7 +302,7 @@ def write_features(
         catalogue: the U selectable actions.
         obs: flat buffer of observations.
         k: offset of this camera's.
-        memory: pose, belief and looks (camcontrol.tracking.track).
+        memory: pose, belief and sector_ages (camcontrol.tracking.track).
         particles: of the particle belief (camcontrol.tracking.motion_models), or empty.
         origins: the same.
         where: (environment, camera).
@@ -302,14 +311,14 @@ def write_features(
         avail: [N, C, U].
     """
     i, c = where
-    pose, belief, looks = memory
-    _context(obs, k, pose, belief, looks, where, clock, out)
+    pose, belief, sector_ages = memory
+    _context(obs, k, pose, belief, sector_ages, where, clock, out)
     start, target_size, _ = row_sizes(particles)
-    context_cloud(obs, k, pose, belief, particles, where, out, CONTEXT_FEATURES)
+    write_context_belief(obs, k, pose, belief, particles, where, out, CONTEXT_FEATURES)
     for t in range(belief.shape[2]):
         n = start + target_size * t
         _target(obs, k, pose, belief, where, t, out, n)
-        target_cloud(pose, belief, particles, origins, where, t, out, n + TARGET_FEATURES)
-    for u in range(len(catalogue.look)):
-        _option(executor, catalogue, pose, belief, looks, particles, where, u, out)
+        write_target_belief(pose, belief, particles, origins, where, t, out, n + TARGET_FEATURES)
+    for u in range(len(catalogue.search)):
+        _action(executor, catalogue, pose, belief, sector_ages, particles, where, u, out)
         avail[i, c, u] = available(executor, catalogue, pose, belief, where, u)

@@ -1,7 +1,7 @@
-"""The whole team as one camera knows it, for a camera that plans for all of its team by itself.
+"""The whole team as one camera knows it, for a camera that plans for its whole team by itself.
 
-Teammates in its observation have the poses that they show there, its own limits and its own belief
-about the targets; others have no plans. So equal observations lead to equal joint plans.
+A teammate in the camera's observation has the pose that it has there, and the camera's own limits
+and belief about the targets. Other teammates have no plans. Equal observations give equal plans.
 """
 
 import math
@@ -139,7 +139,7 @@ def _view_team(
                 dy = belief[i, c, t, B_Y] - views.pose[v, j, P_Y]
                 views.belief[v, j, t, B_DISTANCE] = math.sqrt(dx * dx + dy * dy)
                 views.belief[v, j, t, B_BEARING] = bearing_deg(dx, dy)
-        for u in range(len(catalogue.look)):
+        for u in range(len(catalogue.search)):
             can = available(LEAD, catalogue, views.pose, views.belief, (v, j), u)
             views.avail_actions[v, j, u] = known and can
 

@@ -1,8 +1,8 @@
-"""Planning: what a team's cameras expect of every action, by looking ahead on their beliefs.
+"""Planning on beliefs: the best joint plan of a team's cameras, and the value of every action.
 
-Each camera has plans of two stages: one action for a few frames, then perhaps another one up to
-the horizon. Futures of all targets are drawn from beliefs; joint plans are compared by how many of
-the targets they cover.
+A plan has two stages: one action for a few frames, then the same or another one up to the horizon.
+Trajectories of all targets are sampled from beliefs. The value of a joint plan is the number of
+targets that it covers.
 """
 
 from dataclasses import dataclass, fields
@@ -14,29 +14,34 @@ from numpy.typing import NDArray
 
 from camcontrol.control.action_set import Catalogue
 from camcontrol.planning.joint_plan import (
-    LOOKAHEAD_OPTION_FEATURES,
+    LOOKAHEAD_ACTION_FEATURES,
     choose_jointly,
     value_actions,
 )
-from camcontrol.planning.rollouts import Plans, allocate_plans, tabulate
-from camcontrol.planning.trajectories import Futures, allocate_futures, foresee, look_ahead
-from camsim.arrays import Bools, Floats, Ints, Singles, Words
+from camcontrol.planning.rollouts import Plans, allocate_plans, enumerate_plans
+from camcontrol.planning.trajectories import (
+    Trajectories,
+    allocate_trajectories,
+    predict_measurements,
+    sample_trajectories,
+)
+from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
 from camsim.compiled.jit import batch_kernel, device_fn, row
 
 
 @dataclass(frozen=True)
 class PlannerOptions:
-    """How far and how finely a planner looks ahead; all at least 1."""
+    """Horizon and sizes of a planner's search; all at least 1."""
 
     horizon: int = 30  # frames
     first_stage: int = 6  # frames of the first action of a plan; less than the horizon
-    futures: int = 4  # drawn of each target
-    first_actions: int = 32  # of a camera in the first stage: the best ones, held to the end
+    n_trajectories: int = 4  # sampled for each target
+    first_actions: int = 32  # of a camera in the first stage: the best ones if held to the end
     second_actions: int = 12  # in the second stage
 
 
-class Memories(NamedTuple):
-    """What planning needs of the cameras' memory (camcontrol.decision_kernel.Minds)."""
+class BeliefState(NamedTuple):
+    """The cameras' belief states: a part of camcontrol.decision_kernel.AgentState."""
 
     pose: Floats  # [N, C, POSE_COLUMNS]
     belief: Floats  # [N, C, T, BELIEF_COLUMNS]
@@ -49,7 +54,7 @@ class PlanningScratch(NamedTuple):
 
     choice: Ints  # [N, C] plan of each camera
     trial: Ints  # [N, C]
-    rest: Words  # [N, F, W]
+    others_coverage: UInt64s  # [N, F, W]
 
 
 @device_fn
@@ -58,34 +63,43 @@ def _plan_one(
     joint: bool,
     first_stage: int,
     catalogue: Catalogue,
-    minds: Memories,
+    beliefs: BeliefState,
     obs: Floats,
     avail: Bools,
-    futures: Futures,
+    trajectories: Trajectories,
     plans: Plans,
     scratch: PlanningScratch,
     actions: Ints,
-    features: Singles,
+    features: Float32s,
 ) -> None:
     """Write the actions of environment i's cameras: of their joint plan, or each of its own.
 
-    Also what every action is worth, where `features` has room for it.
+    Also the plan features of every action, where `features` has room for them.
     """
-    n_cameras = minds.pose.shape[1]
+    n_cameras = beliefs.pose.shape[1]
     size = len(obs) // (len(actions) * n_cameras)
     per_action = plans.cover.shape[2] // plans.first.shape[2]
     for c in range(n_cameras):
         n = (i * n_cameras + c) * size
         where = (i, c)
         if c == 0 or not joint:
-            foresee(obs, n, minds.belief, minds.particles, minds.origins, where, joint, futures)
-        look_ahead(obs, n, minds.pose, minds.belief, futures, where)
-        tabulate(
+            sample_trajectories(
+                obs,
+                n,
+                beliefs.belief,
+                beliefs.particles,
+                beliefs.origins,
+                where,
+                joint,
+                trajectories,
+            )
+        predict_measurements(obs, n, beliefs.pose, beliefs.belief, trajectories, where)
+        enumerate_plans(
             catalogue.members,
-            catalogue.look,
-            minds.pose,
-            minds.belief,
-            futures.sights[i],
+            catalogue.search,
+            beliefs.pose,
+            beliefs.belief,
+            trajectories.measurements[i],
             avail,
             where,
             first_stage,
@@ -98,7 +112,7 @@ def _plan_one(
                 (0 if joint else c, c + 1),
                 scratch.choice[i],
                 scratch.trial[i],
-                scratch.rest[i],
+                scratch.others_coverage[i],
             )
             if len(features) > 0:
                 span = (0 if joint else c, c + 1)
@@ -107,9 +121,9 @@ def _plan_one(
                     plans.first[i],
                     span,
                     scratch.choice[i],
-                    scratch.rest[i],
-                    futures.sights.shape[2],
-                    1.0 / (plans.held.shape[2] * futures.sights.shape[2]),
+                    scratch.others_coverage[i],
+                    trajectories.measurements.shape[2],
+                    1.0 / (plans.held.shape[2] * trajectories.measurements.shape[2]),
                     features[i],
                 )
     for c in range(n_cameras):
@@ -123,14 +137,14 @@ def plan_batch(
     joint: bool,
     first_stage: int,
     catalogue: Catalogue,
-    minds: Memories,
+    beliefs: BeliefState,
     obs: Floats,
     avail: Bools,
-    futures: Futures,
+    trajectories: Trajectories,
     plans: Plans,
     scratch: PlanningScratch,
     actions: Ints,
-    features: Singles,
+    features: Float32s,
 ) -> None:
     """Write the actions [N, C] of cameras where `which` [N], and features [N, C, U, .] if any."""
     for i in numba.prange(len(actions)):
@@ -140,10 +154,10 @@ def plan_batch(
                 joint,
                 first_stage,
                 catalogue,
-                minds,
+                beliefs,
                 obs,
                 avail,
-                futures,
+                trajectories,
                 plans,
                 scratch,
                 actions,
@@ -152,9 +166,9 @@ def plan_batch(
 
 
 class Lookahead:
-    """Plans for the cameras of N environments; remembers nothing between two calls.
+    """Plans for the cameras of N environments; keeps no state between two calls.
 
-    `futures`, `plans` and `scratch.choice` tell what it last looked at.
+    `trajectories`, `plans` and `scratch.choice` are those of the last call.
     """
 
     def __init__(
@@ -171,23 +185,23 @@ class Lookahead:
         Args:
             catalogue: the U actions of a camera.
             sizes: numbers of environments N, cameras C and targets T.
-            options: how far and how finely it looks ahead.
+            options: horizon and sizes of the search.
             joint: all cameras know the same and plan together; else each plans as if it were alone.
-            by_target: `features` also tell what the best plans would cover of every target.
+            by_target: `features` include the coverage per target.
 
         Raises:
             ValueError: an option is out of range.
         """
         check_options(options)
         n, c, t = sizes
-        u = len(catalogue.look)
+        u = len(catalogue.search)
         self.joint = joint
         self._catalogue = catalogue
         self._first_stage = options.first_stage
-        self.futures = allocate_futures(n, t, options.futures, options.horizon)
+        self.trajectories = allocate_trajectories(n, t, options.n_trajectories, options.horizon)
         self.plans = allocate_plans(
             (n, c, t, u),
-            options.futures,
+            options.n_trajectories,
             options.horizon,
             (min(options.first_actions, u), min(options.second_actions, u)),
         )
@@ -195,54 +209,54 @@ class Lookahead:
         self.scratch = PlanningScratch(
             choice=np.zeros((n, c), np.int64),
             trial=np.zeros((n, c), np.int64),
-            rest=np.zeros((n, options.horizon, words), np.uint64),
+            others_coverage=np.zeros((n, options.horizon, words), np.uint64),
         )
-        n_features = LOOKAHEAD_OPTION_FEATURES + by_target * t
+        n_features = LOOKAHEAD_ACTION_FEATURES + by_target * t
         self._features = np.zeros((n, c, u, n_features), np.float32)
         self._no_features = np.zeros((0, c, u, n_features), np.float32)
         self._actions = np.zeros((n, c), np.int64)
         self._all = np.ones(n, np.bool_)
 
     def actions(
-        self, minds: Memories, camera_obs: Floats, avail_actions: Bools
+        self, beliefs: BeliefState, camera_obs: Floats, avail_actions: Bools
     ) -> NDArray[np.int64]:
         """Return the actions [N, C] int64 of the best plans.
 
         Args:
-            minds: of the cameras.
+            beliefs: belief states of the cameras.
             camera_obs: flat buffer of their raw observations.
             avail_actions: [N, C, U] actions that a plan may begin with.
         """
-        self._plan(minds, camera_obs, avail_actions, self._no_features, self._all)
+        self._plan(beliefs, camera_obs, avail_actions, self._no_features, self._all)
         return self._actions.copy()
 
     def features(
         self,
-        minds: Memories,
+        beliefs: BeliefState,
         camera_obs: Floats,
         avail_actions: Bools,
         rows: Bools | None = None,
-    ) -> Singles:
+    ) -> Float32s:
         """Return what every action is worth [N, C, U, .] float32: see `value_actions`; reused.
 
         Only `rows` [N] are computed, the others are as they were before; None: all.
         """
         rows = self._all if rows is None else rows
-        self._plan(minds, camera_obs, avail_actions, self._features, rows)
+        self._plan(beliefs, camera_obs, avail_actions, self._features, rows)
         return self._features
 
     def _plan(
-        self, minds: Memories, obs: Floats, avail: Bools, features: Singles, rows: Bools
+        self, beliefs: BeliefState, obs: Floats, avail: Bools, features: Float32s, rows: Bools
     ) -> None:
         plan_batch(
             rows,
             self.joint,
             self._first_stage,
             self._catalogue,
-            minds,
+            beliefs,
             obs,
             avail,
-            self.futures,
+            self.trajectories,
             self.plans,
             self.scratch,
             self._actions,

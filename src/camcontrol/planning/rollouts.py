@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from camcontrol.control.controller import look_pose
-from camcontrol.planning.trajectories import S_AIM, S_BEARING, S_SQUARED, S_WIDTH
+from camcontrol.control.controller import search_pose
+from camcontrol.planning.trajectories import M_AIM, M_BEARING, M_SQUARED_RANGE, M_WIDTH
 from camcontrol.tracking.track import (
     B_KNOWN,
     P_AREA,
@@ -16,7 +16,7 @@ from camcontrol.tracking.track import (
     P_TURN,
     P_ZOOM,
 )
-from camsim.arrays import Bools, Floats, Ints, Words
+from camsim.arrays import Bools, Floats, Ints, UInt64s
 from camsim.compiled.geometry import wrap_deg
 from camsim.compiled.jit import device_fn, outlined_fn
 
@@ -29,36 +29,36 @@ _M4, _H1 = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0101010101010101)
 class Plans(NamedTuple):
     """Tables of cameras' plans: an action for the first frames, then perhaps another one.
 
-    Bit t * K + k of the W words of a frame is 1 where future k of target t would be covered.
+    Bit t * K + k of the W words of a frame is 1 where the plan covers trajectory k of target t.
     """
 
     wanted: Floats  # [N, U, K, F, 2] orientation and viewing angle that an action wants, degrees
-    held: Words  # [N, U, F, W] one camera's actions, each held to the end
+    held: UInt64s  # [N, U, F, W] one camera's actions, each held to the end
     midway: Floats  # [N, U, K, 2] its orientation and viewing angle after the first stage, degrees
     score: Ints  # [N, U] bits in `held`, -1: not possible
     first: Ints  # [N, C, A] actions of the first stage, best first, -1: none
     then: Ints  # [N, B] actions of the second stage
-    cover: Words  # [N, C, A * (B + 1), F, W] per plan: action a is held, or followed by another
+    cover: UInt64s  # [N, C, A * (B + 1), F, W] per plan: action a is held, or followed by another
 
 
 def allocate_plans(
-    sizes: tuple[int, int, int, int], n_futures: int, n_frames: int, best: tuple[int, int]
+    sizes: tuple[int, int, int, int], n_trajectories: int, n_frames: int, best: tuple[int, int]
 ) -> Plans:
     """Return zeroed tables.
 
     Args:
         sizes: numbers of environments N, cameras C, targets T and actions U.
-        n_futures: K.
+        n_trajectories: K.
         n_frames: F.
         best: numbers of actions that are tried in the first stage A and in the second B.
     """
     n, c, t, u = sizes
     a, b = best
-    words = (t * n_futures + 63) // 64
+    words = (t * n_trajectories + 63) // 64
     return Plans(
-        wanted=np.zeros((n, u, n_futures, n_frames, 2)),
+        wanted=np.zeros((n, u, n_trajectories, n_frames, 2)),
         held=np.zeros((n, u, n_frames, words), np.uint64),
-        midway=np.zeros((n, u, n_futures, 2)),
+        midway=np.zeros((n, u, n_trajectories, 2)),
         score=np.zeros((n, u), np.int64),
         first=np.full((n, c, a), -1, np.int64),
         then=np.full((n, b), -1, np.int64),
@@ -77,84 +77,87 @@ def count_bits(word: np.uint64) -> int:
 
 @device_fn
 def _wanted(
-    members: Ints, look: Ints, forward: float, sights: Floats, u: int, f: int, k: int
+    members: Ints, search: Ints, forward: float, measurements: Floats, u: int, f: int, k: int
 ) -> tuple[float, float]:
-    """Return orientation and viewing angle that action u wants in frame f of future k, degrees."""
-    if look[u] >= 0:
-        bearing, view = look_pose(forward, look[u])
+    """Return the pose that action u wants in frame f of trajectory k: two angles, degrees."""
+    if search[u] >= 0:
+        bearing, view = search_pose(forward, search[u])
         return wrap_deg(bearing), view
     first, low, high, width, n = 0.0, 0.0, 0.0, 180.0, 0
     for m in range(members.shape[1]):
         t = members[u, m]
         if t >= 0:
             if n == 0:
-                first = sights[f, k, t, S_AIM]
+                first = measurements[f, k, t, M_AIM]
             else:
-                offset = wrap_deg(sights[f, k, t, S_AIM] - first)
+                offset = wrap_deg(measurements[f, k, t, M_AIM] - first)
                 low, high = min(low, offset), max(high, offset)
-            width = min(width, sights[f, k, t, S_WIDTH])
+            width = min(width, measurements[f, k, t, M_WIDTH])
             n += 1
     return wrap_deg(first + 0.5 * (low + high)), width
 
 
 @outlined_fn
-def _roll(
+def _roll_out(
     pose: Floats,
-    sights: Floats,
+    measurements: Floats,
     where: tuple[int, int],
     wanted: Floats,
     span: tuple[int, int],
     start: tuple[float, float],
     k: int,
-    cover: Words,
+    cover: UInt64s,
 ) -> tuple[float, float]:
-    """Follow the poses in `wanted` [F, 2] during the frames of `span`; return the pose after them.
+    """Roll out the poses in `wanted` [F, 2] over the frames of `span`; return the pose after them.
 
-    Marks targets that are covered in future k in `cover` [F, W]. Poses are orientation and viewing
-    angle, degrees.
+    Marks in `cover` [F, W] the targets that are covered in trajectory k. Poses are orientation and
+    viewing angle, degrees.
     """
     i, c = where
     phi, theta = start
     area, max_range = pose[i, c, P_AREA], pose[i, c, P_MAX_RANGE]
     theta_min = area / (max_range * max_range)
     turn_limit, zoom_limit = pose[i, c, P_TURN], pose[i, c, P_ZOOM]
-    n_futures, n_targets = sights.shape[1], sights.shape[2]
+    n_trajectories, n_targets = measurements.shape[1], measurements.shape[2]
     for f in range(span[0], span[1]):
         turn = wrap_deg(wanted[f, 0] - phi)
         phi = wrap_deg(phi + min(max(turn, -turn_limit), turn_limit))
         theta += min(max(wanted[f, 1] - theta, -zoom_limit), zoom_limit)
         theta = min(max(theta, theta_min), 180.0)
         for t in range(n_targets):
-            in_range = sights[f + 1, k, t, S_SQUARED] * theta <= area
-            if in_range and 2.0 * abs(wrap_deg(sights[f + 1, k, t, S_BEARING] - phi)) <= theta:
-                bit = t * n_futures + k
+            in_range = measurements[f + 1, k, t, M_SQUARED_RANGE] * theta <= area
+            if (
+                in_range
+                and 2.0 * abs(wrap_deg(measurements[f + 1, k, t, M_BEARING] - phi)) <= theta
+            ):
+                bit = t * n_trajectories + k
                 cover[f, bit >> 6] |= _ONE << np.uint64(bit & 63)
     return phi, theta
 
 
 @device_fn
-def _erase(cover: Words) -> None:
+def _clear(cover: UInt64s) -> None:
     for f in range(cover.shape[0]):
         for w in range(cover.shape[1]):
             cover[f, w] = np.uint64(0)
 
 
 @outlined_fn
-def _hold(
+def _hold_actions(
     members: Ints,
-    look: Ints,
+    search: Ints,
     pose: Floats,
     belief: Floats,
-    sights: Floats,
+    measurements: Floats,
     where: tuple[int, int],
     turning: int,
     plans: Plans,
 ) -> None:
-    """Try every action that needs no unknown target, held to the end."""
+    """Roll out every action without unknown targets, held to the end."""
     i, c = where
     n_frames = plans.held.shape[2]
-    for u in range(len(look)):
-        known, empty = True, look[u] < 0
+    for u in range(len(search)):
+        known, empty = True, search[u] < 0
         for m in range(members.shape[1]):
             t = members[u, m]
             if t >= 0:
@@ -163,16 +166,18 @@ def _hold(
         plans.score[i, u] = -1
         if known and not empty:
             cover = plans.held[i, u]
-            _erase(cover)
-            for k in range(sights.shape[1]):
+            _clear(cover)
+            for k in range(measurements.shape[1]):
                 wanted = plans.wanted[i, u, k]
                 for f in range(n_frames):
-                    aim, width = _wanted(members, look, pose[i, c, P_INWARD], sights, u, f, k)
+                    aim, width = _wanted(
+                        members, search, pose[i, c, P_INWARD], measurements, u, f, k
+                    )
                     wanted[f, 0], wanted[f, 1] = aim, width
                 start = (pose[i, c, P_PHI], pose[i, c, P_THETA])
-                middle = _roll(pose, sights, where, wanted, (0, turning), start, k, cover)
+                middle = _roll_out(pose, measurements, where, wanted, (0, turning), start, k, cover)
                 plans.midway[i, u, k, 0], plans.midway[i, u, k, 1] = middle
-                _roll(pose, sights, where, wanted, (turning, n_frames), middle, k, cover)
+                _roll_out(pose, measurements, where, wanted, (turning, n_frames), middle, k, cover)
             total = 0
             for f in range(n_frames):
                 for w in range(cover.shape[1]):
@@ -202,20 +207,20 @@ def _select_best(score: Ints, allowed: Bools, everything: bool, chosen: Ints) ->
 
 
 @outlined_fn
-def tabulate(
+def enumerate_plans(
     members: Ints,
-    look: Ints,
+    search: Ints,
     pose: Floats,
     belief: Floats,
-    sights: Floats,
+    measurements: Floats,
     avail: Bools,
     where: tuple[int, int],
     turning: int,
     plans: Plans,
 ) -> None:
-    """Fill camera c's plans: the best actions, each held, or followed by one after `turning`."""
+    """Enumerate camera c's plans: the best actions, held, or followed by one from `turning` on."""
     i, c = where
-    _hold(members, look, pose, belief, sights, where, turning, plans)
+    _hold_actions(members, search, pose, belief, measurements, where, turning, plans)
     _select_best(plans.score[i], avail[i, c], everything=False, chosen=plans.first[i, c])
     _select_best(plans.score[i], avail[i, c], everything=True, chosen=plans.then[i])
     n_frames, n_then = plans.held.shape[2], plans.then.shape[1]
@@ -232,7 +237,9 @@ def tabulate(
                     cover[f, w] = held[f, w] if f < n_same else np.uint64(0)
             then = -1 if b == 0 else plans.then[i, b - 1]
             if then >= 0 and then != u:
-                for k in range(sights.shape[1]):
+                for k in range(measurements.shape[1]):
                     middle = (plans.midway[i, u, k, 0], plans.midway[i, u, k, 1])
                     wanted = plans.wanted[i, then, k]
-                    _roll(pose, sights, where, wanted, (turning, n_frames), middle, k, cover)
+                    _roll_out(
+                        pose, measurements, where, wanted, (turning, n_frames), middle, k, cover
+                    )

@@ -1,9 +1,13 @@
-"""Where targets out of view may be: a cloud of guesses per camera and target (walkers).
+"""A particle filter per camera and target: where targets out of view may be.
 
-A camera knows what its observation says and the geometry of all MATE worlds; even the random
-numbers start from its first observation. Guesses that the camera would surely see are refuted.
-Nothing is ever forgotten. Guesses that wander stand for places where nobody looks; the estimate of
-a target's place is the mean of the others.
+A frame's update has these steps. A detection sets all particles of a target to its position.
+Without one, particles coast: they move by their motion models. Negative information gives weight 0
+to each particle where the camera would surely detect a target. Resampling replaces particles of
+weight 0. The estimate of a target's position is the mean of its goal-directed particles. Particle
+sets are kept for the whole episode.
+
+The camera uses its observations and the geometry of all MATE worlds. Its random numbers start from
+its first observation.
 """
 
 import math
@@ -11,21 +15,21 @@ import math
 import numpy as np
 
 from camcontrol.tracking.motion_models import (
-    CLOUD_ROWS,
-    NOWHERE,
+    PARTICLE_ROWS,
     Q_GOAL,
     Q_NOISE_Y,
-    Q_WANDERS,
+    Q_RANDOM_WALK,
     Q_X,
     Q_Y,
-    Clouds,
-    begin,
+    UNKNOWN_ORIGIN,
+    ParticleSets,
     between,
-    gather,
-    let_go,
+    detection_update,
+    initialise,
     open_stream,
+    propagate,
+    start_coasting,
     uniform,
-    walk,
 )
 from camcontrol.tracking.track import (
     B_AGE,
@@ -41,63 +45,69 @@ from camcontrol.tracking.track import (
     P_X,
     P_Y,
 )
-from camcontrol.tracking.visibility import sight_limits, surely_sees, watched
-from camsim.arrays import Floats, Words
+from camcontrol.tracking.visibility import sight_limits, surely_observed, surely_sees
+from camsim.arrays import Floats, UInt64s
 from camsim.compiled.geometry import bearing_deg
 from camsim.compiled.jit import device_fn, outlined_fn
 from camsim.layout import TERRAIN, WAREHOUSES
 
-_LONG_GAP = 5.0  # frames out of view after which a trip's origin is no longer known
-_JITTER = 10.0  # how far a respawned particle stands from its parent, each axis
-_DRAWS = 8  # tries to find a place where nobody looks
-_OFF_TRACK = 100.0  # how far from the straight way such a place may be, each axis
+_LONG_ABSENCE = 5.0  # frames out of view after which a trip's origin is unknown
+_JITTER = 10.0  # largest distance of a resampled particle from its parent, units, each axis
+_DRAWS = 8  # tries to find a position outside all known views
+_OFF_TRACK = 100.0  # largest distance of a new particle from a straight way, units, each axis
 
 
 @device_fn
-def clear_clouds(particles: Floats, stream: Words, i: int, c: int) -> None:
-    """Forget everything: a new episode begins."""
+def clear_particles(particles: Floats, stream: UInt64s, i: int, c: int) -> None:
+    """Mark all particle sets of camera c as not initialised: a new episode begins."""
     if particles.ndim == 5:  # decided when compiling, which works for an argument only
         stream[i, c] = np.uint64(0)
 
 
 @outlined_fn
-def _refute(
+def _apply_negative_information(
     obs: Floats, k: int, j: int, belief: Floats, particles: Floats, where: tuple[int, int]
 ) -> None:
-    """Refute the particles of unseen targets that the camera at obs[j:] would surely see."""
+    """Give weight 0 to unseen targets' particles that the camera at obs[j:] would surely detect."""
     i, c = where
     limits = sight_limits(obs, j)
     for t in range(particles.shape[2]):
         if belief[i, c, t, B_SEEN] > 0.0:
             continue
-        cloud = particles[i, c, t]
-        for p in range(cloud.shape[1]):
-            if surely_sees(obs, k, j, limits, cloud[Q_X, p], cloud[Q_Y, p]):
-                cloud[Q_GOAL, p] = -1.0
+        particle_set = particles[i, c, t]
+        for p in range(particle_set.shape[1]):
+            if surely_sees(obs, k, j, limits, particle_set[Q_X, p], particle_set[Q_Y, p]):
+                particle_set[Q_GOAL, p] = -1.0
 
 
 @outlined_fn
-def _start_anywhere(
-    obs: Floats, k: int, shared: bool, cloud: Floats, p: int, stream: Words, where: tuple[int, int]
+def _draw_anywhere(
+    obs: Floats,
+    k: int,
+    shared: bool,
+    particle_set: Floats,
+    p: int,
+    stream: UInt64s,
+    where: tuple[int, int],
 ) -> None:
-    """Put guess p, which wanders, anywhere in the terrain, where nobody looks if possible."""
+    """Draw the position of random-walk particle p anew, outside all known views if possible."""
     i, c = where
     for _ in range(_DRAWS):
-        cloud[Q_X, p] = between(stream, i, c, -TERRAIN, TERRAIN)
-        cloud[Q_Y, p] = between(stream, i, c, -TERRAIN, TERRAIN)
-        if not watched(obs, k, shared, cloud[Q_X, p], cloud[Q_Y, p]):
+        particle_set[Q_X, p] = between(stream, i, c, -TERRAIN, TERRAIN)
+        particle_set[Q_Y, p] = between(stream, i, c, -TERRAIN, TERRAIN)
+        if not surely_observed(obs, k, shared, particle_set[Q_X, p], particle_set[Q_Y, p]):
             break
-    cloud[Q_GOAL, p] = int(uniform(stream, i, c) * 4.0)  # not refuted; it does not walk there
+    particle_set[Q_GOAL, p] = int(uniform(stream, i, c) * 4.0)  # weight above 0 again
 
 
 @outlined_fn
-def _redraw(
-    obs: Floats, k: int, shared: bool, cloud: Floats, stream: Words, where: tuple[int, int]
+def _reinitialise(
+    obs: Floats, k: int, shared: bool, particle_set: Floats, stream: UInt64s, where: tuple[int, int]
 ) -> None:
-    """Draw all that walk anew: on the ways between warehouses, where nobody looks if possible."""
+    """Draw goal-directed particles anew, near ways between warehouses, outside known views."""
     i, c = where
-    for p in range(cloud.shape[1]):
-        if cloud[Q_WANDERS, p] > 0.0:
+    for p in range(particle_set.shape[1]):
+        if particle_set[Q_RANDOM_WALK, p] > 0.0:
             continue
         for _ in range(_DRAWS):
             goal = int(uniform(stream, i, c) * 4.0)
@@ -108,84 +118,91 @@ def _redraw(
             x += between(stream, i, c, -_OFF_TRACK, _OFF_TRACK)
             y += between(stream, i, c, -_OFF_TRACK, _OFF_TRACK)
             x, y = min(max(x, -TERRAIN), TERRAIN), min(max(y, -TERRAIN), TERRAIN)
-            cloud[Q_X, p], cloud[Q_Y, p], cloud[Q_GOAL, p] = x, y, goal
-            if not watched(obs, k, shared, x, y):
+            particle_set[Q_X, p], particle_set[Q_Y, p], particle_set[Q_GOAL, p] = x, y, goal
+            if not surely_observed(obs, k, shared, x, y):
                 break
 
 
 @outlined_fn
-def _renew(
-    obs: Floats, k: int, shared: bool, cloud: Floats, stream: Words, where: tuple[int, int]
+def _resample(
+    obs: Floats, k: int, shared: bool, particle_set: Floats, stream: UInt64s, where: tuple[int, int]
 ) -> bool:
-    """Put refuted particles beside random others; redraw all if none is left, and tell so.
+    """Replace particles of weight 0; tell whether no goal-directed one had a weight above 0.
 
-    Those that wander start anywhere instead, and nothing is put beside them.
+    A goal-directed particle is put near a random goal-directed parent of weight above 0. If there
+    is none, all are initialised anew. A random-walk particle gets a new position in the terrain.
     """
     i, c = where
-    n = cloud.shape[1]
-    n_walk, n_left = 0, 0
+    n = particle_set.shape[1]
+    n_directed, n_left = 0, 0
     for p in range(n):
-        if cloud[Q_WANDERS, p] == 0.0:
-            n_walk += 1
-            n_left += cloud[Q_GOAL, p] >= 0.0
-        elif cloud[Q_GOAL, p] < 0.0:
-            _start_anywhere(obs, k, shared, cloud, p, stream, where)
+        if particle_set[Q_RANDOM_WALK, p] == 0.0:
+            n_directed += 1
+            n_left += particle_set[Q_GOAL, p] >= 0.0
+        elif particle_set[Q_GOAL, p] < 0.0:
+            _draw_anywhere(obs, k, shared, particle_set, p, stream, where)
     if n_left == 0:
-        _redraw(obs, k, shared, cloud, stream, where)
+        _reinitialise(obs, k, shared, particle_set, stream, where)
         return True
-    if n_left < n_walk:
+    if n_left < n_directed:
         for p in range(n):
-            if cloud[Q_GOAL, p] < 0.0:
+            if particle_set[Q_GOAL, p] < 0.0:
                 parent = int(uniform(stream, i, c) * n)
-                while cloud[Q_GOAL, parent] < 0.0 or cloud[Q_WANDERS, parent] > 0.0:
+                while (
+                    particle_set[Q_GOAL, parent] < 0.0 or particle_set[Q_RANDOM_WALK, parent] > 0.0
+                ):
                     parent = (parent + 1) % n
                 for row in range(Q_GOAL, Q_NOISE_Y + 1):
-                    cloud[row, p] = cloud[row, parent]
-                x = cloud[Q_X, parent] + between(stream, i, c, -_JITTER, _JITTER)
-                y = cloud[Q_Y, parent] + between(stream, i, c, -_JITTER, _JITTER)
-                cloud[Q_X, p] = min(max(x, -TERRAIN), TERRAIN)
-                cloud[Q_Y, p] = min(max(y, -TERRAIN), TERRAIN)
+                    particle_set[row, p] = particle_set[row, parent]
+                x = particle_set[Q_X, parent] + between(stream, i, c, -_JITTER, _JITTER)
+                y = particle_set[Q_Y, parent] + between(stream, i, c, -_JITTER, _JITTER)
+                particle_set[Q_X, p] = min(max(x, -TERRAIN), TERRAIN)
+                particle_set[Q_Y, p] = min(max(y, -TERRAIN), TERRAIN)
     return False
 
 
 @device_fn
-def _estimate(pose: Floats, belief: Floats, cloud: Floats, where: tuple[int, int], t: int) -> None:
-    """Make the mean of guesses that do not wander the estimate of an unseen target's place."""
+def _estimate(
+    pose: Floats, belief: Floats, particle_set: Floats, where: tuple[int, int], t: int
+) -> None:
+    """Estimate an unseen target's position as the mean of its goal-directed particles."""
     i, c = where
     n = 0.0
-    for p in range(cloud.shape[1]):
-        n += 1.0 - cloud[Q_WANDERS, p]
+    for p in range(particle_set.shape[1]):
+        n += 1.0 - particle_set[Q_RANDOM_WALK, p]
     x, y = 0.0, 0.0
-    for p in range(cloud.shape[1]):
-        if cloud[Q_WANDERS, p] == 0.0:
-            x += cloud[Q_X, p] / n
-            y += cloud[Q_Y, p] / n
+    for p in range(particle_set.shape[1]):
+        if particle_set[Q_RANDOM_WALK, p] == 0.0:
+            x += particle_set[Q_X, p] / n
+            y += particle_set[Q_Y, p] / n
     belief[i, c, t, B_X], belief[i, c, t, B_Y] = x, y
-    belief[i, c, t, B_MISSES] = 0.0  # particles have been refuted instead
+    belief[i, c, t, B_MISSES] = 0.0  # negative information stands in the particles' weights
     dx, dy = x - pose[i, c, P_X], y - pose[i, c, P_Y]
     belief[i, c, t, B_DISTANCE] = math.sqrt(dx * dx + dy * dy)
     belief[i, c, t, B_BEARING] = bearing_deg(dx, dy)
 
 
 @outlined_fn
-def _follow(obs: Floats, k: int, belief: Floats, clouds: Clouds, where: tuple[int, int]) -> None:
-    """Gather the clouds of sighted targets, and let those of others walk."""
+def _predict_or_detect(
+    obs: Floats, k: int, belief: Floats, particle_sets: ParticleSets, where: tuple[int, int]
+) -> None:
+    """Update the particle sets of detected targets; propagate those of all others."""
     i, c = where
-    particles, origins, stream = clouds
+    particles, origins, stream = particle_sets
     first = stream[i, c] == 0
     if first:
         open_stream(obs, k, stream, i, c)
     for t in range(particles.shape[2]):
         if first:
-            begin(particles, stream, where, t)
-        if first or belief[i, c, t, B_AGE] > _LONG_GAP:
-            origins[i, c, t, 0] = NOWHERE
+            initialise(particles, stream, where, t)
+        if first or belief[i, c, t, B_AGE] > _LONG_ABSENCE:
+            origins[i, c, t, 0] = UNKNOWN_ORIGIN
         if belief[i, c, t, B_SEEN] > 0.0:
-            gather(belief, particles, origins, where, t)
+            detection_update(belief, particles, origins, where, t)
         elif not first:
             if belief[i, c, t, B_AGE] == 1.0:
-                let_go(belief, clouds, where, t)
-            vx, vy = walk(obs, k, particles[i, c, t], stream, where)
+                start_coasting(belief, particle_sets, where, t)
+            vx, vy = propagate(obs, k, particles[i, c, t], stream, where)
             belief[i, c, t, B_VX], belief[i, c, t, B_VY] = vx, vy
 
 
@@ -195,60 +212,62 @@ def _update(
     k: int,
     pose: Floats,
     belief: Floats,
-    clouds: Clouds,
+    particle_sets: ParticleSets,
     where: tuple[int, int],
     shared: bool,
 ) -> None:
     i, c = where
-    particles, _, stream = clouds
-    _follow(obs, k, belief, clouds, where)
-    _refute(obs, k, k + 13, belief, particles, where)
+    particles, _, stream = particle_sets
+    _predict_or_detect(obs, k, belief, particle_sets, where)
+    _apply_negative_information(obs, k, k + 13, belief, particles, where)
     if shared:
         start = k + 22 + 5 * int(obs[k + 1]) + 4 * int(obs[k + 2])
         for n in range(int(obs[k])):
             if n != c and obs[start + 7 * n + 6] > 0.0:
-                _refute(obs, k, start + 7 * n, belief, particles, where)
+                _apply_negative_information(obs, k, start + 7 * n, belief, particles, where)
     for t in range(particles.shape[2]):
         if belief[i, c, t, B_SEEN] == 0.0:
-            if _renew(obs, k, shared, particles[i, c, t], stream, where):
+            if _resample(obs, k, shared, particles[i, c, t], stream, where):
                 belief[i, c, t, B_KNOWN] = 0.0
             _estimate(pose, belief, particles[i, c, t], where, t)
 
 
 @device_fn
-def update_clouds(
+def update_particles(
     obs: Floats,
     k: int,
     pose: Floats,
     belief: Floats,
     particles: Floats,
     origins: Floats,
-    stream: Words,
+    stream: UInt64s,
     where: tuple[int, int],
     shared: bool,
 ) -> None:
-    """Take camera c's newest observation, already in its pose and belief, into its clouds, if any.
+    """Update camera c's particle sets, if any, with its newest observation.
 
-    An unseen target's estimate becomes its cloud's mean; it is forgotten if all of its cloud is
-    refuted. `shared`: the observation holds what any camera in it sees.
+    Its pose and belief hold that observation already. An unseen target's estimate becomes the mean
+    of its particles. The target becomes unknown if all its goal-directed particles have weight 0.
+    `shared`: the observation holds what any camera in it sees.
     """
     if particles.ndim == 5:  # decided when compiling
         _update(obs, k, pose, belief, (particles, origins, stream), where, shared)
 
 
-def allocate_clouds(
+def allocate_particles(
     n_envs: int, n_cameras: int, n_targets: int, n_particles: int, wandering: float = 0.0
-) -> Clouds:
-    """Return zeroed clouds of `n_particles` each; empty ones with one axis if that is 0.
+) -> ParticleSets:
+    """Return zeroed particle sets of `n_particles` P each; empty arrays with one axis if that is 0.
 
-    `wandering`: share of them, at most a half, that wander; these are the first ones.
+    `wandering`: share of particles, at most a half, with the random-walk motion model; these are
+    the first ones.
     """
-    if n_particles == 0:  # another number of axes: the kernel is compiled without clouds
+    if n_particles == 0:  # another number of axes: the kernel is compiled without particles
         return np.zeros(0), np.zeros(0), np.zeros(0, np.uint64)
-    clouds = np.zeros((n_envs, n_cameras, n_targets, CLOUD_ROWS, n_particles))
-    clouds[..., Q_WANDERS, : round(wandering * n_particles)] = 1.0
+    particles = np.zeros((n_envs, n_cameras, n_targets, PARTICLE_ROWS, n_particles))
+    particles[..., Q_RANDOM_WALK, : round(wandering * n_particles)] = 1.0
     return (
-        clouds,
+        particles,
         np.zeros((n_envs, n_cameras, n_targets, 2)),
         np.zeros((n_envs, n_cameras), np.uint64),
     )

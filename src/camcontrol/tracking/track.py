@@ -1,7 +1,8 @@
-"""What one camera remembers of targets, from its own observations alone (never from the world).
+"""A camera's track of each target, from its own observations alone (never from the world).
 
-`none`/`last_seen`: position, smoothed velocity and age since the last sighting, dead reckoned; with
-memory 0 exactly the targets in view are known, as in MATE's own selection example (spec 12).
+A track is a position, a smoothed velocity and the age of the last detection. Without a detection it
+coasts: its position moves on with its velocity. With memory 0 exactly the targets in view are
+known, as in MATE's own selection example (spec 12).
 """
 
 import math
@@ -14,12 +15,12 @@ from camsim.compiled.jit import device_fn, outlined_fn
 from camsim.layout import TERRAIN
 
 # Columns of a camera's belief about one target.
-B_KNOWN, B_SEEN, B_AGE = 0, 1, 2  # held at all; in view now; frames since the last sighting
-B_X, B_Y, B_VX, B_VY = 3, 4, 5, 6  # estimated place, and velocity per frame
-B_LOADED, B_MISSES = 7, 8  # carried cargo when seen; frames it should have been in view but was not
-B_BEARING, B_DISTANCE = 9, 10  # of the estimate, as the camera sees it (degrees, units)
-B_SPEED = 11  # fastest displacement seen: tells light from heavy targets
-B_STREAK = 12  # sightings in a row
+B_KNOWN, B_SEEN, B_AGE = 0, 1, 2  # has a track; in view now; frames since the last detection
+B_X, B_Y, B_VX, B_VY = 3, 4, 5, 6  # estimated position (units) and velocity (units per frame)
+B_LOADED, B_MISSES = 7, 8  # carried cargo at the last detection; missed detections since
+B_BEARING, B_DISTANCE = 9, 10  # of the estimate, from the camera (degrees, units)
+B_SPEED = 11  # highest measured speed, units per frame: tells light from heavy targets
+B_STREAK = 12  # detections in a row
 BELIEF_COLUMNS = 13
 
 # Columns of what a camera knows of itself, read from its observation.
@@ -29,7 +30,7 @@ P_INWARD = 9  # direction of the terrain's centre, degrees: the camera's own for
 POSE_COLUMNS = 10
 
 N_SECTORS = 8
-"""Directions whose last look is remembered, counted from the camera's own forward direction."""
+"""Directions whose age is counted, from the camera's own forward direction on."""
 
 _FORGET_AFTER_MISSES = 3
 _VELOCITY_GAIN = 0.35
@@ -54,7 +55,7 @@ def read_pose(obs: Floats, k: int, pose: Floats, i: int, c: int) -> None:
 
 @outlined_fn
 def surely_visible(obs: Floats, k: int, pose: Floats, i: int, c: int, x: float, y: float) -> bool:
-    """Tell whether camera c would certainly see a target at (x, y): well inside, clear."""
+    """Tell whether camera c surely sees a target at (x, y): well inside its view, line clear."""
     ux, uy = x - pose[i, c, P_X], y - pose[i, c, P_Y]
     length = math.sqrt(ux * ux + uy * uy)
     if length > 0.97 * pose[i, c, P_RANGE] or length == 0.0:
@@ -73,8 +74,8 @@ def surely_visible(obs: Floats, k: int, pose: Floats, i: int, c: int, x: float, 
 
 
 @outlined_fn
-def _sighted(obs: Floats, j: int, belief: Floats, i: int, c: int, t: int) -> None:
-    """Take over a target's entry at offset j of the observation."""
+def _update_detected(obs: Floats, j: int, belief: Floats, i: int, c: int, t: int) -> None:
+    """Update the track of target t with its detection, at offset j of the observation."""
     x, y = obs[j], obs[j + 1]
     if belief[i, c, t, B_STREAK] > 0.0:  # two frames in a row: a measured displacement
         vx, vy = x - belief[i, c, t, B_X], y - belief[i, c, t, B_Y]
@@ -94,10 +95,10 @@ def _sighted(obs: Floats, j: int, belief: Floats, i: int, c: int, t: int) -> Non
 
 
 @outlined_fn
-def _unsighted(
+def _coast(
     obs: Floats, k: int, pose: Floats, belief: Floats, where: tuple[int, int, int], memory: int
 ) -> None:
-    """Move an unseen target's estimate on; forget it when too old or not where it should be."""
+    """Move an unseen target's estimate on; drop a track that is too old or misses detections."""
     i, c, t = where
     belief[i, c, t, B_SEEN], belief[i, c, t, B_STREAK] = 0.0, 0.0
     belief[i, c, t, B_AGE] += 1.0
@@ -123,7 +124,7 @@ def _unsighted(
 def update_belief(
     obs: Floats, k: int, pose: Floats, belief: Floats, where: tuple[int, int], memory: int
 ) -> None:
-    """Take camera c's newest observation (flat buffer, offset k) into its pose and belief.
+    """Update camera c's pose and belief with its newest observation (flat buffer, offset k).
 
     `where` = (environment, camera); `memory` = frames an unseen target stays known.
     """
@@ -132,9 +133,9 @@ def update_belief(
     for t in range(belief.shape[2]):
         j = k + 22 + 5 * t
         if obs[j + 4] > 0.0:
-            _sighted(obs, j, belief, i, c, t)
+            _update_detected(obs, j, belief, i, c, t)
         else:
-            _unsighted(obs, k, pose, belief, (i, c, t), memory)
+            _coast(obs, k, pose, belief, (i, c, t), memory)
         dx = belief[i, c, t, B_X] - pose[i, c, P_X]
         dy = belief[i, c, t, B_Y] - pose[i, c, P_Y]
         belief[i, c, t, B_DISTANCE] = math.sqrt(dx * dx + dy * dy)
@@ -142,24 +143,24 @@ def update_belief(
 
 
 @outlined_fn
-def update_looks(pose: Floats, looks: Floats, i: int, c: int) -> None:
-    """Count the frames since each direction was last in the camera's view (looks [N, C, 8])."""
+def update_sector_ages(pose: Floats, sector_ages: Floats, i: int, c: int) -> None:
+    """Count in sector_ages [N, C, 8] the frames since each direction was last in the view."""
     for n in range(N_SECTORS):
         direction = pose[i, c, P_INWARD] + n * (360.0 / N_SECTORS)
-        looks[i, c, n] += 1.0
+        sector_ages[i, c, n] += 1.0
         if 2.0 * abs(wrap_deg(direction - pose[i, c, P_PHI])) <= pose[i, c, P_THETA]:
-            looks[i, c, n] = 0.0
+            sector_ages[i, c, n] = 0.0
 
 
 @outlined_fn
-def clear_belief(belief: Floats, looks: Floats, i: int, c: int) -> None:
+def clear_belief(belief: Floats, sector_ages: Floats, i: int, c: int) -> None:
     """Forget everything: a new episode begins."""
     for t in range(belief.shape[2]):
         for n in range(belief.shape[3]):
             belief[i, c, t, n] = 0.0
         belief[i, c, t, B_AGE] = 1e6
     for n in range(N_SECTORS):
-        looks[i, c, n] = 60.0
+        sector_ages[i, c, n] = 60.0
 
 
 @outlined_fn
@@ -182,13 +183,13 @@ def line_clearance(
             qx, qy = obs[j] - x, obs[j + 1] - y
             along = (qx * ux + qy * uy) / length
             if 0.0 < along < length:
-                gap = abs(qx * uy - qy * ux) / length - obs[j + 2]
-                best = min(best, gap)
+                clearance = abs(qx * uy - qy * ux) / length - obs[j + 2]
+                best = min(best, clearance)
     return max(best, -100.0)
 
 
 def allocate_belief(n_envs: int, n_cameras: int, n_targets: int) -> tuple[Floats, Floats, Floats]:
-    """Return zeroed pose [N, C, .], belief [N, C, T, .] and looks [N, C, 8] arrays."""
+    """Return zeroed arrays: pose [N, C, .], belief [N, C, T, .], sector_ages [N, C, 8]."""
     return (
         np.zeros((n_envs, n_cameras, POSE_COLUMNS)),
         np.zeros((n_envs, n_cameras, n_targets, BELIEF_COLUMNS)),

@@ -1,7 +1,8 @@
-"""What a camera's observation shows to be empty: places that somebody would surely see.
+"""Negative information: positions where a camera would surely detect a target.
 
-Well inside a field of view, and no known obstacle near the line of sight. The observation tells it
-of the camera itself and, if the team shares its view, of every teammate in it.
+Such a position lies well inside a field of view, and no known obstacle is near the line of sight.
+An observation without a detection there says that the position is empty. It holds the view of the
+camera itself and, if the team shares its views, that of every teammate in it.
 """
 
 import math
@@ -31,7 +32,7 @@ def _line_is_clear(obs: Floats, k: int, x: float, y: float, ux: float, uy: float
 def surely_sees(
     obs: Floats, k: int, j: int, limits: tuple[float, float], x: float, y: float
 ) -> bool:
-    """Tell whether the camera whose public state stands at obs[j:] would surely see a target.
+    """Tell whether the camera whose public state stands at obs[j:] surely sees a target at (x, y).
 
     `limits`: squared length, and length times the cosine of the angle, that its view surely holds.
     """
@@ -53,7 +54,7 @@ def sight_limits(obs: Floats, j: int) -> tuple[float, float]:
 
 
 @outlined_fn
-def watched(obs: Floats, k: int, shared: bool, x: float, y: float) -> bool:
+def surely_observed(obs: Floats, k: int, shared: bool, x: float, y: float) -> bool:
     """Tell whether a target at (x, y) would surely be in the observation."""
     if surely_sees(obs, k, k + 13, sight_limits(obs, k + 13), x, y):
         return True

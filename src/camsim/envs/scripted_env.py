@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numba
 import numpy as np
 
-from camsim.arrays import Floats, Ints, Words
+from camsim.arrays import Floats, Ints, UInt64s
 from camsim.compiled.jit import batch_kernel, device_fn, row
 from camsim.compiled.rng import streams_from_seeds
 from camsim.envs.episode import clear_episode, count_frame
@@ -143,7 +143,7 @@ class ScriptedEnv:
         )
         self.episode = np.zeros((num_envs, len(EPISODE_COLUMNS)))
 
-    def reset(self, seeds: Words) -> None:
+    def reset(self, seeds: UInt64s) -> None:
         """Start an episode in every environment from its own seed [N]."""
         sim = self.sim
         sim.tables.rng[:] = streams_from_seeds(checked_seeds(seeds, sim.num_envs))
@@ -161,7 +161,7 @@ class ScriptedEnv:
             raise ValueError(f"n_frames = {n_frames}; expected at least 0")
         self._run(n_frames, out)
 
-    def run_episodes(self, seeds: Words) -> Floats:
+    def run_episodes(self, seeds: UInt64s) -> Floats:
         """Play exactly one episode per seed; return statistics [M, len(EPISODE_COLUMNS)]."""
         seeds = checked_seeds(seeds, len(seeds))
         n_envs = self.sim.num_envs

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from camsim.arrays import Bools, Floats, Ints, SmallInts, Words
+from camsim.arrays import Bools, Floats, Ints, SmallInts, UInt64s
 from camsim.compiled.rng import streams_from_seeds
 from camsim.envs import discrete_actions as grids
 from camsim.envs import transforms as observations
@@ -258,7 +258,7 @@ class TeamEnv:
         """
         return self.teams[2].edges, self.teams[3].edges
 
-    def reset(self, seeds: Words) -> TeamOutput:
+    def reset(self, seeds: UInt64s) -> TeamOutput:
         """Start an episode in every environment from its own seed [N].
 
         Raises:

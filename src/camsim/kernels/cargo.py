@@ -1,6 +1,6 @@
 """Goals, freights, bounties, rewards, rates and the end of an episode (spec section 6)."""
 
-from camsim.arrays import Floats, Ints, Words
+from camsim.arrays import Floats, Ints, UInt64s
 from camsim.compiled.jit import device_fn
 from camsim.compiled.rng import below
 from camsim.layout import WAREHOUSE_HALF_WIDTH, WAREHOUSES
@@ -46,7 +46,7 @@ def warehouse_at(x: float, y: float) -> int:
 
 
 @device_fn
-def draw_destination(i: int, w: int, world: Floats, rng: Words) -> int:
+def draw_destination(i: int, w: int, world: Floats, rng: UInt64s) -> int:
     """Return a destination uniform among those with cargo waiting at warehouse w, or -1."""
     n_open = 0
     for d in range(4):
@@ -102,7 +102,7 @@ def assign_goals(
     params: SimParams,
     targets: Floats,
     world: Floats,
-    rng: Words,
+    rng: UInt64s,
     forced_goal: Ints,
 ) -> None:
     """Let each target in a warehouse deliver and pick up, in index order (spec 6.3).
@@ -137,7 +137,7 @@ def assign_goals(
 
 @device_fn
 def settle(
-    i: int, params: SimParams, targets: Floats, world: Floats, rng: Words, forced_goal: Ints
+    i: int, params: SimParams, targets: Floats, world: Floats, rng: UInt64s, forced_goal: Ints
 ) -> None:
     """Run one frame's accounts: penalties, deliveries, trip counters (spec 6.2, 6.3, 6.8)."""
     world[i, W_REWARD_DENSE] = 0.0

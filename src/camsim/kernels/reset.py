@@ -2,7 +2,7 @@
 
 import math
 
-from camsim.arrays import Floats, Ints, Words
+from camsim.arrays import Floats, Ints, UInt64s
 from camsim.compiled.geometry import bearing_deg, wrap_deg
 from camsim.compiled.jit import device_fn, outlined_fn
 from camsim.compiled.rng import below, uniform, uniform_between
@@ -57,7 +57,7 @@ _KEEP_OUT = 0.75 * WAREHOUSE_HALF_WIDTH  # radius of the discs around warehouses
 
 
 @device_fn
-def _draw_xy(i: int, box: int, boxes: Floats, radius: float, rng: Words) -> tuple[float, float]:
+def _draw_xy(i: int, box: int, boxes: Floats, radius: float, rng: UInt64s) -> tuple[float, float]:
     """Return a position uniform in a box, then clipped by 1.2 radii (spec 3.1)."""
     limit = TERRAIN - 1.2 * radius
     x = uniform_between(rng, i, boxes[box, 0], boxes[box, 1])
@@ -105,7 +105,7 @@ def _camera_crowded(i: int, c: int, cameras: Floats) -> bool:
 
 
 @device_fn
-def _shuffled(i: int, k: int, order: Ints, n: int, shuffle: bool, rng: Words) -> int:
+def _shuffled(i: int, k: int, order: Ints, n: int, shuffle: bool, rng: UInt64s) -> int:
     """Return the config index of entity k: a Fisher-Yates draw from order[i, k:n]."""
     if shuffle and k < n - 1:
         other = k + below(rng, i, n - k)
@@ -175,7 +175,7 @@ def _place_targets(i: int, params: SimParams, s: Tables, boxes: Floats, order: I
 
 
 @outlined_fn
-def _start_targets(i: int, params: SimParams, targets: Floats, order: Ints, rng: Words) -> None:
+def _start_targets(i: int, params: SimParams, targets: Floats, order: Ints, rng: UInt64s) -> None:
     """Draw capacities (spec 3 item 2) and clear everything else but positions."""
     n_targets = targets.shape[1]
     for t in range(n_targets):
@@ -196,7 +196,9 @@ def _start_targets(i: int, params: SimParams, targets: Floats, order: Ints, rng:
 
 
 @outlined_fn
-def _fill_warehouses(i: int, params: SimParams, n_targets: int, world: Floats, rng: Words) -> None:
+def _fill_warehouses(
+    i: int, params: SimParams, n_targets: int, world: Floats, rng: UInt64s
+) -> None:
     """Fill the table of waiting cargo (spec 3.4): batches until no warehouse is empty."""
     for k in range(16):
         world[i, W_REMAINING + k] = 0.0
@@ -232,7 +234,7 @@ def _start_cargo(i: int, params: SimParams, s: Tables, order: Ints) -> None:
 
 
 @device_fn
-def _start_orientations(i: int, targets: Floats, rng: Words) -> None:
+def _start_orientations(i: int, targets: Floats, rng: UInt64s) -> None:
     """Point each target at its goal, or anywhere without one (spec 6.8; drawing only)."""
     for t in range(targets.shape[1]):
         goal = int(targets[i, t, T_GOAL])

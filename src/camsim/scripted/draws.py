@@ -1,12 +1,12 @@
 """Which rule a scripted team plays in an episode: drawn once, the same for the whole team."""
 
-from camsim.arrays import Floats, Words
+from camsim.arrays import Floats, UInt64s
 from camsim.compiled.jit import device_fn
 from camsim.compiled.rng import uniform
 
 
 @device_fn
-def draw_rule(i: int, cumulative: Floats, rng: Words) -> int:
+def draw_rule(i: int, cumulative: Floats, rng: UInt64s) -> int:
     """Return the rule drawn by its weight (spec 11.8), -1 for a team driven from outside.
 
     A pure rule draws nothing from the random stream.

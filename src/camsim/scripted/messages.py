@@ -7,7 +7,7 @@ kind of message from -> to, 0 for none.
 
 import math
 
-from camsim.arrays import Ints, Words
+from camsim.arrays import Ints, UInt64s
 from camsim.compiled.jit import device_fn
 from camsim.compiled.rng import uniform
 from camsim.scripted.memory import MESSAGES_EPISODE, MESSAGES_NOW
@@ -15,7 +15,7 @@ from camsim.scripted.memory import MESSAGES_EPISODE, MESSAGES_NOW
 
 @device_fn
 def gets_through(
-    i: int, dropout: float, reach: float, rng: Words, offset: tuple[float, float]
+    i: int, dropout: float, reach: float, rng: UInt64s, offset: tuple[float, float]
 ) -> bool:
     """Tell whether a link passes a message from one place to another (spec 9.10)."""
     if dropout > 0.0 and uniform(rng, i) < dropout:

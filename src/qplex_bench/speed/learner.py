@@ -101,7 +101,7 @@ def shapes_case(
         n_actions=len(bits),
         context_size=22,
         target_size=5,
-        option_size=4,
+        action_size=4,
         state_size=70 + 25 * n_agents,
     )
     network = NetworkConfig.model_validate(
@@ -132,7 +132,7 @@ def default_case(n_agents: int = 4) -> Case:
         n_actions=len(bits),
         context_size=18,
         target_size=32,
-        option_size=12,
+        action_size=12,
         state_size=56 + 25 * n_agents,
     )
     name = "hierarchical_rnn, adaptive, 24 x (4 + 12)"

@@ -164,7 +164,7 @@ def learn(game: Game, mixer: str, seed: int, n_updates: int = N_UPDATES) -> Game
         n_actions=game.n_actions,
         context_size=2 + game.n_states,
         target_size=1,
-        option_size=game.n_actions,
+        action_size=game.n_actions,
         state_size=game.n_states,
     )
     selection_bits = torch.zeros(game.n_actions, 1, dtype=torch.bool)

@@ -63,9 +63,9 @@ def model_dims(env: SelectionEnv) -> ModelDims:
         n_actions=env.n_actions,
         context_size=layout.context_size,
         target_size=layout.target_size,
-        option_size=layout.option_size,
+        action_size=layout.action_size,
         row_flag=layout.row_flag,
-        plan_gain=layout.plan_gain,
-        n_target_shares=layout.n_target_shares,
+        plan_advantage=layout.plan_advantage,
+        n_target_coverages=layout.n_target_coverages,
         state_size=env.state_size,
     )

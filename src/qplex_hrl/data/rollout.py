@@ -101,7 +101,7 @@ class Rollout:
         chunk.reward[row] = self._shaping(
             output.reward, coverage_before, output.coverage, output.bonus, output.terminated
         )
-        chunk.credit[row] = self._shaping.credit(output.credit)
+        chunk.credit[row] = self._shaping.credit(output.difference_reward)
         chunk.terminated[row] = output.terminated
         chunk.truncated[row] = output.truncated
         return output

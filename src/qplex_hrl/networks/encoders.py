@@ -54,7 +54,7 @@ def split_features(obs: Tensor, dims: ModelDims, burn_in: int = 0) -> Features:
     n_target_values = dims.n_targets * dims.target_size
     context, targets, options = torch.split(
         obs.transpose(0, 1).contiguous(),  # one copy of long rows makes those of short ones cheap
-        [dims.context_size, n_target_values, dims.n_actions * dims.option_size],
+        [dims.context_size, n_target_values, dims.n_actions * dims.action_size],
         dim=-1,
     )
 
@@ -65,7 +65,7 @@ def split_features(obs: Tensor, dims: ModelDims, burn_in: int = 0) -> Features:
     return Features(
         context=context.reshape(length, n, dims.context_size),
         targets=entities_first(targets, dims.n_targets, dims.target_size),
-        options=entities_first(options[burn_in:], dims.n_actions, dims.option_size),
+        options=entities_first(options[burn_in:], dims.n_actions, dims.action_size),
     )
 
 

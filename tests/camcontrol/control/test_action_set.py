@@ -15,20 +15,20 @@ from reference_bridge import state_of, world_of
 from camcontrol.control import controller
 from camcontrol.control.action_set import make_catalogue
 
-look_pose = from_python(controller.look_pose)
+search_pose = from_python(controller.search_pose)
 
 
-def members(n_targets: int, *, multi: bool, at_most: int, looks: int) -> list[tuple[int, ...]]:
-    """The selected targets of every action; looks are empty."""
+def members(n_targets: int, *, multi: bool, at_most: int, n_search: int) -> list[tuple[int, ...]]:
+    """The selected targets of every action; search actions have none."""
     catalogue = make_catalogue(
-        n_targets, multi_selection=multi, max_selected=at_most, look_options=looks
+        n_targets, multi_selection=multi, max_selected=at_most, look_options=n_search
     )
-    assert (catalogue.look >= 0).sum() == looks
+    assert (catalogue.search >= 0).sum() == n_search
     return [tuple(t for t in row if t >= 0) for row in catalogue.members.tolist()]
 
 
 def test_single_selection_is_every_target_then_nothing() -> None:
-    assert members(3, multi=False, at_most=2, looks=0) == [(0,), (1,), (2,), ()]
+    assert members(3, multi=False, at_most=2, n_search=0) == [(0,), (1,), (2,), ()]
 
 
 def test_sets_of_any_size_come_in_the_order_of_their_joint_index() -> None:
@@ -36,28 +36,30 @@ def test_sets_of_any_size_come_in_the_order_of_their_joint_index() -> None:
         tuple(t for t, bit in enumerate(reference_hrl.selection_bits_of_index(index, 3)) if bit)
         for index in range(8)
     ]
-    assert members(3, multi=True, at_most=3, looks=0) == wanted
-    assert members(3, multi=True, at_most=9, looks=0) == wanted
+    assert members(3, multi=True, at_most=3, n_search=0) == wanted
+    assert members(3, multi=True, at_most=9, n_search=0) == wanted
 
 
-@pytest.mark.parametrize(("looks", "last"), [(0, [()]), (2, [(), ()])])
-def test_small_sets(looks: int, last: list[tuple[int, ...]]) -> None:
-    """Singles, then pairs, then "nothing" (only without looks), then looks."""
+@pytest.mark.parametrize(("n_search", "last"), [(0, [()]), (2, [(), ()])])
+def test_small_sets(n_search: int, last: list[tuple[int, ...]]) -> None:
+    """Singles, then pairs, then "nothing" (only without search actions), then these."""
     pairs = [(0, 1), (0, 2), (1, 2)]
-    assert members(3, multi=True, at_most=2, looks=looks) == [(0,), (1,), (2,), *pairs, *last]
+    assert members(3, multi=True, at_most=2, n_search=n_search) == [(0,), (1,), (2,), *pairs, *last]
 
 
 def test_number_of_actions_grows_as_a_power() -> None:
     for n_targets in (1, 2, 4, 8, 30):
-        n_actions = len(members(n_targets, multi=True, at_most=2, looks=16))
+        n_actions = len(members(n_targets, multi=True, at_most=2, n_search=16))
         if n_targets > 2:
             assert n_actions == n_targets + n_targets * (n_targets - 1) // 2 + 16
 
 
 @given(st.floats(-180.0, 180.0), st.integers(0, 23))
-def test_looks_go_around_at_one_viewing_angle_after_another(forward: float, look: int) -> None:
-    turn, width = look % 8, (55.0, 110.0, 34.0)[look // 8]
-    assert look_pose(forward, look) == pytest.approx((forward + 45.0 * turn, width))
+def test_search_actions_go_around_at_one_viewing_angle_after_another(
+    forward: float, search: int
+) -> None:
+    turn, width = search % 8, (55.0, 110.0, 34.0)[search // 8]
+    assert search_pose(forward, search) == pytest.approx((forward + 45.0 * turn, width))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_executor_and_masks_equal_the_oracle_in_random_states(name: str) -> None
     n_cameras, n_targets = sim.tables.camera_target.shape[1:]
     catalogue = make_catalogue(n_targets, multi_selection=True, max_selected=2, look_options=0)
     rng = np.random.default_rng(82)
-    selected = rng.integers(0, len(catalogue.look), (n_envs, n_cameras))
+    selected = rng.integers(0, len(catalogue.search), (n_envs, n_cameras))
     action, allowed = see_and_act(sim.observe().camera_obs, catalogue, selected)
     params = sim.params
     limits = (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from camcontrol.control.action_set import make_moves, selection_bits
-from camcontrol.onboard_camera import CameraMind
+from camcontrol.onboard_camera import OnboardCamera
 from camcontrol.selection_env import EnvOutput, SelectionEnv, SelectionOptions
 from camsim.envs.discrete_actions import camera_actions, camera_grid
 from camsim.envs.team_env import TeamEnv, TeamOptions
@@ -52,8 +52,8 @@ def wrapped(angle_deg: np.ndarray) -> np.ndarray:
 def move_features(env: SelectionEnv, output: EnvOutput) -> np.ndarray:
     """The actions' part of the observations [N, C, U, Fo]."""
     layout = env.feature_layout
-    part = output.obs[..., -layout.n_actions * layout.option_size :]
-    return part.reshape(*part.shape[:2], layout.n_actions, layout.option_size)
+    part = output.obs[..., -layout.n_actions * layout.action_size :]
+    return part.reshape(*part.shape[:2], layout.n_actions, layout.action_size)
 
 
 @pytest.mark.parametrize("levels", [3, 5])
@@ -110,7 +110,7 @@ def test_features_tell_the_pose_that_a_move_leads_to() -> None:
         features, before = move_features(env, output), pose(env)
         grid = np.broadcast_to(camera_grid(5), (3, 4, 25, 2))
         np.testing.assert_allclose(features[..., :2], grid)
-        assert not features[..., [2, 7]].any()  # no look, no targets that span an angle
+        assert not features[..., [2, 7]].any()  # no search action, no targets that span an angle
         actions = rng.integers(0, 25, (3, 4))
         chosen = np.take_along_axis(features, actions[..., None, None], axis=2)[:, :, 0]
         output = env.step(actions)
@@ -149,15 +149,15 @@ def test_nothing_is_selected() -> None:
 def test_a_single_camera_moves_alike() -> None:
     env = make()
     output = env.reset(seeds(3))
-    mind = CameraMind(env.options, CameraObsLayout(4, 4, 9))
-    assert not mind.selection_bits.any()
-    mind.begin(2)
-    mind.perceive(env.sim.obs.camera_obs[1, 2])
-    features, available = mind.features()
+    camera = OnboardCamera(env.options, CameraObsLayout(4, 4, 9))
+    assert not camera.selection_bits.any()
+    camera.begin(2)
+    camera.perceive(env.sim.obs.camera_obs[1, 2])
+    features, available = camera.features()
     np.testing.assert_array_equal(features, output.obs[1, 2])
     assert available.all()
     for u in range(25):
-        np.testing.assert_array_equal(mind.move(u), camera_grid(5)[u] * limits(env))
+        np.testing.assert_array_equal(camera.move(u), camera_grid(5)[u] * limits(env))
 
 
 @pytest.mark.parametrize(

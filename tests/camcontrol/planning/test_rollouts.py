@@ -6,40 +6,47 @@ import numpy as np
 import pytest
 from planned_worlds import Stage
 
-from camcontrol.planning.trajectories import S_AIM, S_BEARING, S_SQUARED, S_WIDTH
+from camcontrol.planning.trajectories import M_AIM, M_BEARING, M_SQUARED_RANGE, M_WIDTH
 from camcontrol.tracking.track import B_SPEED, B_VX, B_VY, P_AREA, P_INWARD, P_PHI, P_THETA
 
-OPTIONS = {"horizon": 12, "first_stage": 4, "futures": 3, "first_actions": 6, "second_actions": 5}
+OPTIONS = {
+    "horizon": 12,
+    "first_stage": 4,
+    "n_trajectories": 3,
+    "first_actions": 6,
+    "second_actions": 5,
+}
 
 
 def wrapped(angle: float) -> float:
     return (angle + 180.0) % 360.0 - 180.0
 
 
-def wanted(stage: Stage, u: int, sight: np.ndarray) -> tuple[float, float]:
-    """Orientation and viewing angle that action u wants, from sights [T, .]."""
+def wanted(stage: Stage, u: int, measured: np.ndarray) -> tuple[float, float]:
+    """Orientation and viewing angle that action u wants, from measurements [T, .]."""
     catalogue = stage.env.catalogue
-    look = int(catalogue.look[u])
-    if look >= 0:
-        forward = stage.env.minds.pose[0, 0, P_INWARD]
-        return wrapped(forward + 45.0 * (look % 8)), (55.0, 110.0)[look // 8]
+    search = int(catalogue.search[u])
+    if search >= 0:
+        forward = stage.env.agent_state.pose[0, 0, P_INWARD]
+        return wrapped(forward + 45.0 * (search % 8)), (55.0, 110.0)[search // 8]
     chosen = [t for t in catalogue.members[u] if t >= 0]
-    offsets = [wrapped(sight[t, S_AIM] - sight[chosen[0], S_AIM]) for t in chosen]
-    middle = sight[chosen[0], S_AIM] + 0.5 * (min(offsets) + max(offsets))
-    return wrapped(middle), min(sight[t, S_WIDTH] for t in chosen)
+    offsets = [wrapped(measured[t, M_AIM] - measured[chosen[0], M_AIM]) for t in chosen]
+    middle = measured[chosen[0], M_AIM] + 0.5 * (min(offsets) + max(offsets))
+    return wrapped(middle), min(measured[t, M_WIDTH] for t in chosen)
 
 
 def covered(stage: Stage, actions: list[int], k: int) -> np.ndarray:
-    """Targets in view [F, T] of future k under one action per frame; spec 4.1 and 5.2."""
-    pose, sights = stage.env.minds.pose[0, 0], stage.planner.futures.sights[0]
+    """Targets in view [F, T] of trajectory k under one action per frame; spec 4.1 and 5.2."""
+    pose = stage.env.agent_state.pose[0, 0]
+    measurements = stage.planner.trajectories.measurements[0]
     phi, theta, rows = pose[P_PHI], pose[P_THETA], []
     for f, u in enumerate(actions):
-        aim, width = wanted(stage, u, sights[f, k])
+        aim, width = wanted(stage, u, measurements[f, k])
         phi += np.clip(wrapped(aim - phi), -5.0, 5.0)
         theta = np.clip(theta + np.clip(width - theta, -2.5, 2.5), 30.0, 180.0)
-        seen = sights[f + 1, k]
-        near = seen[:, S_SQUARED] <= pose[P_AREA] / theta
-        rows.append(near & (2 * np.abs(wrapped(seen[:, S_BEARING] - phi)) <= theta))
+        seen = measurements[f + 1, k]
+        near = seen[:, M_SQUARED_RANGE] <= pose[P_AREA] / theta
+        rows.append(near & (2 * np.abs(wrapped(seen[:, M_BEARING] - phi)) <= theta))
     return np.array(rows)
 
 

@@ -12,29 +12,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from camcontrol.control import action_set, controller
-from camcontrol.control import pointing_offset as leaning
-from camcontrol.features import belief_features as cloud_features
+from camcontrol.control import pointing_offset as offsets
+from camcontrol.features import belief_features
 from camcontrol.features.layout import (
-    CLOUD_CONTEXT_FEATURES,
-    CLOUD_OPTION_FEATURES,
-    CLOUD_TARGET_FEATURES,
+    ACTION_FEATURES,
+    BELIEF_ACTION_FEATURES,
+    BELIEF_CONTEXT_FEATURES,
+    BELIEF_TARGET_FEATURES,
     CONTEXT_FEATURES,
-    OPTION_FEATURES,
     TARGET_FEATURES,
 )
 from camcontrol.selection_env import SelectionEnv, SelectionOptions
-from camcontrol.tracking import motion_models as walkers
-from camcontrol.tracking import particle_filter as particles
-from camcontrol.tracking import track as beliefs
-from camcontrol.tracking import visibility as sightlines
+from camcontrol.tracking import motion_models, particle_filter, track, visibility
 from camcontrol.tracking.motion_models import (
     Q_DISTANCE,
     Q_GOAL,
+    Q_IN_TEAM_VIEW,
+    Q_RANDOM_WALK,
     Q_STEP,
     Q_UX,
     Q_UY,
-    Q_WANDERS,
-    Q_WATCHED,
     Q_X,
     Q_Y,
 )
@@ -44,20 +41,20 @@ from camsim.scenario.schema import load_scenario
 
 N_PARTICLES = 24
 
-update_belief = from_python(beliefs.update_belief)
-clear_belief = from_python(beliefs.clear_belief)
-update_clouds = from_python(particles.update_clouds)
-clear_clouds = from_python(particles.clear_clouds)
-goal_weights = from_python(walkers.goal_weights)
-warehouse_at = from_python(walkers.warehouse_at)
-watched = from_python(sightlines.watched)
-noise_towards = from_python(walkers.noise_towards)
-lean = from_python(leaning.lean)
+update_belief = from_python(track.update_belief)
+clear_belief = from_python(track.clear_belief)
+update_particles = from_python(particle_filter.update_particles)
+clear_particles = from_python(particle_filter.clear_particles)
+goal_weights = from_python(motion_models.goal_weights)
+warehouse_at = from_python(motion_models.warehouse_at)
+surely_observed = from_python(visibility.surely_observed)
+noise_towards = from_python(motion_models.noise_towards)
+pointing_offset = from_python(offsets.pointing_offset)
 aim = from_python(controller.aim)
-update_pose = from_python(beliefs.read_pose)
-view_mass = from_python(cloud_features.view_mass)
-context_cloud = from_python(cloud_features.context_cloud)
-target_cloud = from_python(cloud_features.target_cloud)
+update_pose = from_python(track.read_pose)
+view_mass = from_python(belief_features.view_mass)
+write_context_belief = from_python(belief_features.write_context_belief)
+write_target_belief = from_python(belief_features.write_target_belief)
 
 OURS = SelectionOptions(belief="particles", max_episode_steps=60)
 MEMORY = 30
@@ -92,23 +89,23 @@ def observation(
     return obs
 
 
-class Mind:
-    """One camera's memory of one target."""
+class Tracker:
+    """One camera's particle filter of one target."""
 
     def __init__(self, wandering: float = 0.0) -> None:
-        self.pose, self.belief, self.looks = beliefs.allocate_belief(1, 1, 1)
-        clouds = particles.allocate_clouds(1, 1, 1, N_PARTICLES, wandering)
-        self.particles, self.origins, self.stream = clouds
-        clear_belief(self.belief, self.looks, 0, 0)
-        clear_clouds(self.particles, self.stream, 0, 0)
+        self.pose, self.belief, self.sector_ages = track.allocate_belief(1, 1, 1)
+        sets = particle_filter.allocate_particles(1, 1, 1, N_PARTICLES, wandering)
+        self.particles, self.origins, self.stream = sets
+        clear_belief(self.belief, self.sector_ages, 0, 0)
+        clear_particles(self.particles, self.stream, 0, 0)
 
     def take(self, obs: np.ndarray, *, shared: bool = False) -> np.ndarray:
-        """Take in an observation; return the cloud [K, P]."""
+        """Update with an observation; return the particle set [K, P]."""
         update_belief(obs, 0, self.pose, self.belief, WHERE, MEMORY)
-        clouds = (self.particles, self.origins, self.stream)
-        update_clouds(obs, 0, self.pose, self.belief, *clouds, WHERE, shared)
-        cloud: np.ndarray = self.particles[0, 0, 0]
-        return cloud
+        sets = (self.particles, self.origins, self.stream)
+        update_particles(obs, 0, self.pose, self.belief, *sets, WHERE, shared)
+        particle_set: np.ndarray = self.particles[0, 0, 0]
+        return particle_set
 
     def walk_by(self, start: tuple[float, float], step: tuple[float, float], frames: int) -> None:
         """See the target walk in a straight line."""
@@ -116,112 +113,114 @@ class Mind:
             self.take(observation((start[0] + n * step[0], start[1] + n * step[1]), phi_deg=0.0))
 
     def measured(self, obs: np.ndarray) -> np.ndarray:
-        """Return the context's features of the clouds, after measuring them."""
-        out = np.zeros((1, 1, CLOUD_CONTEXT_FEATURES), np.float32)
-        context_cloud(obs, 0, self.pose, self.belief, self.particles, WHERE, out, 0)
+        """Return the context's features of the particles, after measuring them."""
+        out = np.zeros((1, 1, BELIEF_CONTEXT_FEATURES), np.float32)
+        write_context_belief(obs, 0, self.pose, self.belief, self.particles, WHERE, out, 0)
         context: np.ndarray = out[0, 0]
         return context
 
 
-def n_watched(obs: np.ndarray, cloud: np.ndarray, *, shared: bool = False) -> int:
+def n_observed(obs: np.ndarray, particle_set: np.ndarray, *, shared: bool = False) -> int:
     """How many particles would surely be in the observation."""
-    return sum(watched(obs, 0, shared, x, y) for x, y in cloud[[Q_X, Q_Y]].T.tolist())
+    return sum(
+        surely_observed(obs, 0, shared, x, y) for x, y in particle_set[[Q_X, Q_Y]].T.tolist()
+    )
 
 
 def test_before_anything_is_seen_targets_are_where_they_start() -> None:
-    cloud = Mind().take(observation())
-    assert (np.abs(cloud[[Q_X, Q_Y]]) <= 200.0).all()
-    assert np.ptp(cloud[Q_X]) > 200.0
-    assert np.ptp(cloud[Q_Y]) > 200.0
-    assert set(cloud[Q_GOAL]) == {0, 1, 2, 3}
-    assert set(cloud[Q_STEP]) == {10, 20}
+    particle_set = Tracker().take(observation())
+    assert (np.abs(particle_set[[Q_X, Q_Y]]) <= 200.0).all()
+    assert np.ptp(particle_set[Q_X]) > 200.0
+    assert np.ptp(particle_set[Q_Y]) > 200.0
+    assert set(particle_set[Q_GOAL]) == {0, 1, 2, 3}
+    assert set(particle_set[Q_STEP]) == {10, 20}
 
 
-def test_sighting_gathers_the_cloud() -> None:
-    mind = Mind()
-    mind.take(observation())
-    cloud = mind.take(observation((-100.0, 30.0), phi_deg=0.0))
-    assert (cloud[Q_X] == -100.0).all()
-    assert (cloud[Q_Y] == 30.0).all()
+def test_a_detection_sets_all_particles_to_its_position() -> None:
+    tracker = Tracker()
+    tracker.take(observation())
+    particle_set = tracker.take(observation((-100.0, 30.0), phi_deg=0.0))
+    assert (particle_set[Q_X] == -100.0).all()
+    assert (particle_set[Q_Y] == 30.0).all()
 
 
 @pytest.mark.parametrize(("speed", "step"), [(18.0, 20.0), (9.0, 10.0)])
 def test_lost_target_walks_on_to_the_warehouse_it_headed_for(speed: float, step: float) -> None:
-    """Seen walking from the centre to the upper right; the camera then looks away."""
-    mind = Mind()
+    """Seen walking from the centre to the upper right; the camera then turns away."""
+    tracker = Tracker()
     side = speed / math.sqrt(2.0)
-    mind.walk_by((0.0, 0.0), (side, side), 10)
+    tracker.walk_by((0.0, 0.0), (side, side), 10)
     for _ in range(20):
-        cloud = mind.take(observation())
-    assert (cloud[Q_GOAL] == 0.0).mean() > 0.9
-    assert (cloud[Q_STEP] == step).all()
-    estimate = mind.belief[0, 0, 0]
-    assert estimate[[B_X, B_Y]] == pytest.approx(cloud[[Q_X, Q_Y]].mean(1))
+        particle_set = tracker.take(observation())
+    assert (particle_set[Q_GOAL] == 0.0).mean() > 0.9
+    assert (particle_set[Q_STEP] == step).all()
+    estimate = tracker.belief[0, 0, 0]
+    assert estimate[[B_X, B_Y]] == pytest.approx(particle_set[[Q_X, Q_Y]].mean(1))
     wanted = side * (9 + 20)
     assert estimate[[B_X, B_Y]] == pytest.approx([wanted, wanted], abs=0.2 * wanted)
     assert estimate[[B_KNOWN, B_SEEN, B_AGE]].tolist() == [1, 0, 20]
     for _ in range(300):  # nothing is forgotten but that it may be selected
-        cloud = mind.take(observation())
+        particle_set = tracker.take(observation())
     assert estimate[B_KNOWN] == 0.0
-    assert np.isfinite(cloud[: Q_STEP + 1]).all()
+    assert np.isfinite(particle_set[: Q_STEP + 1]).all()
 
 
-def test_some_guesses_wander_and_the_estimate_is_without_them() -> None:
-    """Seen walking from the centre to the upper right; the camera then looks away."""
-    mind = Mind(wandering=1 / 3)
-    mind.walk_by((0.0, 0.0), (12.7, 12.7), 10)
+def test_random_walk_particles_do_not_count_in_the_estimate() -> None:
+    """Seen walking from the centre to the upper right; the camera then turns away."""
+    tracker = Tracker(wandering=1 / 3)
+    tracker.walk_by((0.0, 0.0), (12.7, 12.7), 10)
     for _ in range(30):
-        cloud = mind.take(observation())
-    wander, walk = cloud[:, :8], cloud[:, 8:]
-    assert cloud[Q_WANDERS].tolist() == [1.0] * 8 + [0.0] * 16
-    assert (np.hypot(walk[Q_X] - 495.0, walk[Q_Y] - 495.0) < 250.0).all()
-    assert (np.hypot(wander[Q_X] - 114.0, wander[Q_Y] - 114.0) < 850.0).all()
-    assert np.ptp(wander[Q_X]) > 2.0 * np.ptp(walk[Q_X])
-    estimate = mind.belief[0, 0, 0]
-    assert estimate[[B_X, B_Y]] == pytest.approx(walk[[Q_X, Q_Y]].mean(1))
+        particle_set = tracker.take(observation())
+    random_walk, directed = particle_set[:, :8], particle_set[:, 8:]
+    assert particle_set[Q_RANDOM_WALK].tolist() == [1.0] * 8 + [0.0] * 16
+    assert (np.hypot(directed[Q_X] - 495.0, directed[Q_Y] - 495.0) < 250.0).all()
+    assert (np.hypot(random_walk[Q_X] - 114.0, random_walk[Q_Y] - 114.0) < 850.0).all()
+    assert np.ptp(random_walk[Q_X]) > 2.0 * np.ptp(directed[Q_X])
+    estimate = tracker.belief[0, 0, 0]
+    assert estimate[[B_X, B_Y]] == pytest.approx(directed[[Q_X, Q_Y]].mean(1))
     assert estimate[[B_VX, B_VY]] == pytest.approx([12.7, 12.7], abs=4.0)
 
 
 @settings(deadline=None, max_examples=30)
 @given(st.floats(-180.0, 180.0), st.sampled_from([30.0, 60.0, 110.0]))
-def test_refuted_guesses_that_wander_start_where_nobody_looks(phi: float, theta: float) -> None:
+def test_random_walk_particles_of_weight_0_start_outside_the_view(phi: float, theta: float) -> None:
     """And the estimate stays that of the others."""
-    mind = Mind(wandering=0.5)
+    tracker = Tracker(wandering=0.5)
     obs = observation(phi_deg=phi, theta_deg=theta)
     for _ in range(40):
-        cloud = mind.take(obs)
-        assert (cloud[Q_GOAL] >= 0.0).all()
-        assert (np.abs(cloud[[Q_X, Q_Y]]) <= 1000.0).all()
-    assert n_watched(obs, cloud[:, :12]) <= 2
-    walk = cloud[:, 12:]
-    assert mind.belief[0, 0, 0, [B_X, B_Y]] == pytest.approx(walk[[Q_X, Q_Y]].mean(1))
-    context = mind.measured(obs)
+        particle_set = tracker.take(obs)
+        assert (particle_set[Q_GOAL] >= 0.0).all()
+        assert (np.abs(particle_set[[Q_X, Q_Y]]) <= 1000.0).all()
+    assert n_observed(obs, particle_set[:, :12]) <= 2
+    directed = particle_set[:, 12:]
+    assert tracker.belief[0, 0, 0, [B_X, B_Y]] == pytest.approx(directed[[Q_X, Q_Y]].mean(1))
+    context = tracker.measured(obs)
     assert (context >= 0.0).all()
     assert (context <= 1.0).all()
 
 
-def test_guesses_that_walk_are_put_beside_their_like_only() -> None:
-    """Half of the start square is in view; those that wander leave it at once for anywhere."""
-    mind = Mind(wandering=0.5)
+def test_goal_directed_particles_have_goal_directed_parents() -> None:
+    """Half of the start square is in view; random-walk particles leave it at once for anywhere."""
+    tracker = Tracker(wandering=0.5)
     for _ in range(4):
-        cloud = mind.take(observation(phi_deg=30.0))
-    assert (np.abs(cloud[[Q_X, Q_Y], 12:]) <= 200.0 + 4 * (20.0 + 10.0)).all()
-    assert (np.abs(cloud[[Q_X, Q_Y], :12]).max(0) > 400.0).any()
+        particle_set = tracker.take(observation(phi_deg=30.0))
+    assert (np.abs(particle_set[[Q_X, Q_Y], 12:]) <= 200.0 + 4 * (20.0 + 10.0)).all()
+    assert (np.abs(particle_set[[Q_X, Q_Y], :12]).max(0) > 400.0).any()
 
 
-def test_a_target_is_forgotten_although_guesses_wander() -> None:
-    mind = Mind(wandering=0.5)
-    mind.walk_by((0.0, 0.0), (0.0, 0.0), 4)
-    mind.take(observation(phi_deg=0.0))
-    assert mind.belief[0, 0, 0, B_KNOWN] == 0.0
+def test_a_target_is_forgotten_although_random_walk_particles_are_left() -> None:
+    tracker = Tracker(wandering=0.5)
+    tracker.walk_by((0.0, 0.0), (0.0, 0.0), 4)
+    tracker.take(observation(phi_deg=0.0))
+    assert tracker.belief[0, 0, 0, B_KNOWN] == 0.0
 
 
 def test_target_in_a_warehouse_goes_to_another_one() -> None:
-    mind = Mind()
-    mind.walk_by((900.0, 860.0), (0.0, 9.0), 3)
-    weights = goal_weights(mind.belief, mind.origins, 0, 0, 0)
+    tracker = Tracker()
+    tracker.walk_by((900.0, 860.0), (0.0, 9.0), 3)
+    weights = goal_weights(tracker.belief, tracker.origins, 0, 0, 0)
     assert weights == pytest.approx((0.0, 1 / 3, 1 / 3, 1 / 3))
-    assert 0 not in mind.take(observation())[Q_GOAL]
+    assert 0 not in tracker.take(observation())[Q_GOAL]
 
 
 @given(st.floats(-1000, 1000), st.floats(-1000, 1000))
@@ -231,43 +230,43 @@ def test_warehouse_at(x: float, y: float) -> None:
 
 
 @pytest.mark.parametrize("kind", ["own", "teammate", "teammate who does not share"])
-def test_cloud_leaves_places_that_are_seen_to_be_empty(kind: str) -> None:
+def test_negative_information_moves_particles_out_of_views(kind: str) -> None:
     """Half of the start square is in view; the target must be in the other half."""
     mate = None if kind == "own" else camera(45.0, 60.0, -250.0, 0.0)
     obs = observation(phi_deg=30.0 if kind == "own" else 180.0, mate=mate)
     shared = kind != "teammate who does not share"
-    mind = Mind()
-    cloud = mind.take(obs, shared=shared)
+    tracker = Tracker()
+    particle_set = tracker.take(obs, shared=shared)
     for _ in range(3):
-        cloud = mind.take(obs, shared=shared)
-    n_inside = n_watched(obs, cloud, shared=True)
+        particle_set = tracker.take(obs, shared=shared)
+    n_inside = n_observed(obs, particle_set, shared=True)
     if shared:
-        assert n_inside <= 2  # put beside others in this frame, refuted in the next one
+        assert n_inside <= 2  # resampled in this frame, of weight 0 in the next one
     else:
         assert n_inside >= 4
 
 
-def test_all_refuted_particles_start_anew_where_nobody_looks() -> None:
-    mind = Mind()
-    mind.walk_by((0.0, 0.0), (0.0, 0.0), 4)
+def test_a_set_of_weight_0_is_initialised_outside_the_view() -> None:
+    tracker = Tracker()
+    tracker.walk_by((0.0, 0.0), (0.0, 0.0), 4)
     obs = observation(phi_deg=0.0)
-    cloud = mind.take(obs)
-    assert mind.belief[0, 0, 0, B_KNOWN] == 0.0
-    assert n_watched(obs, cloud) <= 1
-    assert len(set(cloud[Q_X])) == N_PARTICLES
+    particle_set = tracker.take(obs)
+    assert tracker.belief[0, 0, 0, B_KNOWN] == 0.0
+    assert n_observed(obs, particle_set) <= 1
+    assert len(set(particle_set[Q_X])) == N_PARTICLES
 
 
 def test_obstacles_hide_and_are_walked_around() -> None:
     disc = (-100.0, 0.0, 90.0)
-    mind = Mind()
-    mind.walk_by((-220.0, 0.0), (9.0, 0.0), 3)
+    tracker = Tracker()
+    tracker.walk_by((-220.0, 0.0), (9.0, 0.0), 3)
     obs = observation(phi_deg=180.0, obstacle=disc)
     for _ in range(40):
-        cloud = mind.take(obs)
-        away = np.hypot(cloud[Q_X] - disc[0], cloud[Q_Y] - disc[1])
+        particle_set = tracker.take(obs)
+        away = np.hypot(particle_set[Q_X] - disc[0], particle_set[Q_Y] - disc[1])
         assert (away >= disc[2] - 1e-9).all()
-    assert not watched(observation(phi_deg=0.0, obstacle=disc), 0, False, 100.0, 0.0)
-    assert watched(observation(phi_deg=0.0), 0, False, 100.0, 0.0)
+    assert not surely_observed(observation(phi_deg=0.0, obstacle=disc), 0, False, 100.0, 0.0)
+    assert surely_observed(observation(phi_deg=0.0), 0, False, 100.0, 0.0)
 
 
 Frame = tuple[float, float, tuple[float, float] | None]
@@ -284,28 +283,34 @@ frames = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(frames, st.floats(-180, 180))
-def test_clouds_and_masses_stay_sound(play: list[Frame], phi_deg: float) -> None:
-    """Any observations: places on the terrain, real goals and steps; masses add up."""
-    mind, twin = Mind(), Mind()
+def test_particles_and_masses_stay_sound(play: list[Frame], phi_deg: float) -> None:
+    """Any observations: positions on the terrain, real goals and steps; masses add up."""
+    tracker, twin = Tracker(), Tracker()
     for phi, theta, target in play:
         obs = observation(target, phi_deg=phi, theta_deg=theta, mate=camera(phi, theta, 0.0, 300.0))
-        cloud = mind.take(obs, shared=True)
-        np.testing.assert_array_equal(twin.take(obs, shared=True), cloud)  # nothing else counts
-    assert (np.abs(cloud[[Q_X, Q_Y]]) <= 1000.0).all()
-    assert np.isin(cloud[Q_GOAL], range(4)).all()
-    context = mind.measured(obs)
-    unseen = 1.0 - mind.belief[0, 0, 0, B_SEEN]
+        particle_set = tracker.take(obs, shared=True)
+        np.testing.assert_array_equal(
+            twin.take(obs, shared=True), particle_set
+        )  # nothing else counts
+    assert (np.abs(particle_set[[Q_X, Q_Y]]) <= 1000.0).all()
+    assert np.isin(particle_set[Q_GOAL], range(4)).all()
+    context = tracker.measured(obs)
+    unseen = 1.0 - tracker.belief[0, 0, 0, B_SEEN]
     assert ((context >= 0.0) & (context <= unseen + 1e-6)).all()
     halves = [
-        view_mass(mind.pose, mind.belief, mind.particles, WHERE, (phi_deg + turn, 180.0, 4000.0))
+        view_mass(
+            tracker.pose, tracker.belief, tracker.particles, WHERE, (phi_deg + turn, 180.0, 4000.0)
+        )
         for turn in (0.0, 180.0)
     ]
-    total, unwatched, forgotten, own, slow = np.sum(halves, axis=0)
+    total, unobserved, unknown, own, slow = np.sum(halves, axis=0)
     assert total == pytest.approx(unseen)
-    assert forgotten == pytest.approx(unseen * (1.0 - mind.belief[0, 0, 0, B_KNOWN]))
-    assert max(unwatched, own, slow) <= unseen + 1e-9
-    out = np.zeros((1, 1, CLOUD_TARGET_FEATURES), np.float32)
-    target_cloud(mind.pose, mind.belief, mind.particles, mind.origins, WHERE, 0, out, 0)
+    assert unknown == pytest.approx(unseen * (1.0 - tracker.belief[0, 0, 0, B_KNOWN]))
+    assert max(unobserved, own, slow) <= unseen + 1e-9
+    out = np.zeros((1, 1, BELIEF_TARGET_FEATURES), np.float32)
+    write_target_belief(
+        tracker.pose, tracker.belief, tracker.particles, tracker.origins, WHERE, 0, out, 0
+    )
     row = out[0, 0]
     assert np.isfinite(row).all()
     assert row[0] == 1.0
@@ -313,26 +318,26 @@ def test_clouds_and_masses_stay_sound(play: list[Frame], phi_deg: float) -> None
     assert row[13:17].sum() == pytest.approx(1.0, abs=1e-5)  # goals
 
 
-def test_masses_of_a_hand_made_cloud() -> None:
-    """Six particles ahead and near, six of them farther, twelve behind; the camera looks inward."""
-    mind = Mind()
+def test_masses_of_a_hand_made_particle_set() -> None:
+    """Six particles ahead and near, six of them farther, twelve behind; the camera faces inward."""
+    tracker = Tracker()
     obs = observation(phi_deg=0.0, mate=camera(0.0, 30.0, -450.0, 0.0))
-    cloud = mind.take(obs)
-    cloud[Q_X] = [-200.0] * 6 + [800.0] * 6 + [-900.0] * 12
-    cloud[Q_Y] = 1e-9  # on the own side of the middle line
-    cloud[Q_STEP] = ([10.0] * 3 + [20.0] * 3) * 4
-    context = mind.measured(obs)
+    particle_set = tracker.take(obs)
+    particle_set[Q_X] = [-200.0] * 6 + [800.0] * 6 + [-900.0] * 12
+    particle_set[Q_Y] = 1e-9  # on the own side of the middle line
+    particle_set[Q_STEP] = ([10.0] * 3 + [20.0] * 3) * 4
+    context = tracker.measured(obs)
     near, far = math.sqrt(30.0 / 55.0) * 1500.0, math.sqrt(30.0 / 110.0) * 1500.0
     assert near < 1300.0  # of the second six
     assert far < near
     np.testing.assert_allclose(context[:8], [0.25, 0, 0, 0, 0.5, 0, 0, 0])
     np.testing.assert_allclose(context[8:], [0.25, 0.25, 0, 0.5, 0.5, 0.5, 0, 0.25])
-    assert cloud[Q_DISTANCE].tolist() == [300.0] * 6 + [1300.0] * 6 + [400.0] * 12
-    assert cloud[Q_UX].tolist() == [1.0] * 12 + [-1.0] * 12
-    assert (np.abs(cloud[Q_UY]) < 1e-9).all()
-    assert cloud[Q_WATCHED].tolist() == [1.0] * 12 + [0.0] * 12
+    assert particle_set[Q_DISTANCE].tolist() == [300.0] * 6 + [1300.0] * 6 + [400.0] * 12
+    assert particle_set[Q_UX].tolist() == [1.0] * 12 + [-1.0] * 12
+    assert (np.abs(particle_set[Q_UY]) < 1e-9).all()
+    assert particle_set[Q_IN_TEAM_VIEW].tolist() == [1.0] * 12 + [0.0] * 12
     view = (0.0, 40.0, 1400.0)
-    masses = view_mass(mind.pose, mind.belief, mind.particles, WHERE, view)
+    masses = view_mass(tracker.pose, tracker.belief, tracker.particles, WHERE, view)
     assert masses == pytest.approx((0.5, 0.0, 0.5, 0.25, 0.25))
 
 
@@ -374,33 +379,45 @@ def test_noise_explains_how_a_target_moves(
         ([-120.0], 0.0),
     ],
 )
-def test_view_leans_to_where_most_particles_are(bearings: list[float], wanted: float) -> None:
+def test_pointing_offset_is_to_where_most_particles_are(
+    bearings: list[float], wanted: float
+) -> None:
     """A view of 70 degrees may turn by 10 or 20 degrees; the target is not among the chosen."""
-    mind = Mind()
-    cloud = mind.take(observation(phi_deg=0.0))
+    tracker = Tracker()
+    particle_set = tracker.take(observation(phi_deg=0.0))
     angle = np.radians(np.resize(bearings, N_PARTICLES))
-    cloud[Q_X], cloud[Q_Y] = -500.0 + 300.0 * np.cos(angle), 300.0 * np.sin(angle)
+    particle_set[Q_X], particle_set[Q_Y] = -500.0 + 300.0 * np.cos(angle), 300.0 * np.sin(angle)
     view = (0.0, 70.0, 900.0)
     chosen = np.array([-1, -1])
-    turn = lean(mind.pose, mind.particles, WHERE, chosen, view, 20.0)
+    turn = pointing_offset(tracker.pose, tracker.particles, WHERE, chosen, view, 20.0)
     assert turn == wanted
-    assert lean(mind.pose, mind.particles, WHERE, chosen, (0.0, 70.0, 299.0), 20.0) == 0.0
-    assert lean(mind.pose, mind.particles, WHERE, np.array([0, -1]), view, 20.0) == 0.0
+    assert (
+        pointing_offset(tracker.pose, tracker.particles, WHERE, chosen, (0.0, 70.0, 299.0), 20.0)
+        == 0.0
+    )
+    assert (
+        pointing_offset(tracker.pose, tracker.particles, WHERE, np.array([0, -1]), view, 20.0)
+        == 0.0
+    )
 
 
-def test_leaning_keeps_the_chosen_target_well_inside() -> None:
-    """One target chosen, the other's cloud to the left: the aim turns left of the chosen one."""
-    pose, belief, _ = beliefs.allocate_belief(1, 1, 2)
-    clouds, _, _ = particles.allocate_clouds(1, 1, 2, N_PARTICLES)
+def test_pointing_offset_keeps_the_chosen_target_well_inside() -> None:
+    """One target chosen, the other's particles to the left: the aim turns left of the first."""
+    pose, belief, _ = track.allocate_belief(1, 1, 2)
+    sets, _, _ = particle_filter.allocate_particles(1, 1, 2, N_PARTICLES)
     belief[0, 0, 0, [B_KNOWN, B_X]] = 1.0, 400.0
     update_pose(observation(phi_deg=0.0), 0, pose, 0, 0)
     pose[0, 0, [P_X, P_Y]] = 0.0
     catalogue = action_set.make_catalogue(2, multi_selection=True, max_selected=1, look_options=1)
-    clouds[0, 0, 1, Q_X], clouds[0, 0, 1, Q_Y] = 0.0, 400.0
+    sets[0, 0, 1, Q_X], sets[0, 0, 1, Q_Y] = 0.0, 400.0
     where = (0, 0)
     aims = [
-        aim(action_set.EXECUTORS[executor], catalogue, pose, belief, cloud, where, 0)
-        for executor, cloud in (("lead", clouds), ("lead", np.zeros(0)), ("upstream", clouds))
+        aim(action_set.EXECUTORS[executor], catalogue, pose, belief, particle_set, where, 0)
+        for executor, particle_set in (
+            ("lead", sets),
+            ("lead", np.zeros(0)),
+            ("upstream", sets),
+        )
     ]
     (spread, phi, theta), plain, upstream = aims
     assert (spread, theta) == plain[::2]
@@ -449,7 +466,7 @@ def test_what_is_hidden_does_not_change_the_belief() -> None:
         mine, theirs = env.state_dict(), other.state_dict()
         for name in ("particles", "origins", "stream", "belief"):
             np.testing.assert_array_equal(
-                mine[f"mind.{name}"][same], theirs[f"mind.{name}"][same], name
+                mine[f"agents.{name}"][same], theirs[f"agents.{name}"][same], name
             )
         n_compared += int((same & hidden.any(1)[:, None]).sum())
         other.load_state_dict(mine)
@@ -458,12 +475,12 @@ def test_what_is_hidden_does_not_change_the_belief() -> None:
 
 @pytest.mark.parametrize("mode", ["own", "shared"])
 def test_features_are_finite_and_of_moderate_size(mode: str) -> None:
-    options = replace(OURS, observation_mode=mode, executor="upstream")  # which does not lean
+    options = replace(OURS, observation_mode=mode, executor="upstream")  # it has no pointing offset
     env = make(options, 4)
     layout = env.feature_layout
-    assert layout.context_size == CONTEXT_FEATURES + CLOUD_CONTEXT_FEATURES
-    assert layout.target_size == TARGET_FEATURES + CLOUD_TARGET_FEATURES
-    assert layout.option_size == OPTION_FEATURES + CLOUD_OPTION_FEATURES
+    assert layout.context_size == CONTEXT_FEATURES + BELIEF_CONTEXT_FEATURES
+    assert layout.target_size == TARGET_FEATURES + BELIEF_TARGET_FEATURES
+    assert layout.action_size == ACTION_FEATURES + BELIEF_ACTION_FEATURES
     rng = np.random.default_rng(3)
     start = layout.context_size
     for _ in range(25):
@@ -472,7 +489,7 @@ def test_features_are_finite_and_of_moderate_size(mode: str) -> None:
         assert np.abs(obs).max() < 20.0
         rows = obs[..., start : start + 4 * layout.target_size].reshape(4, 4, 4, -1)
         assert (rows[..., layout.row_flag] == 1.0).all()
-        looks = obs[..., -16 * layout.option_size :].reshape(4, 4, 16, -1)
+        search = obs[..., -16 * layout.action_size :].reshape(4, 4, 16, -1)
         np.testing.assert_allclose(
-            looks[..., OPTION_FEATURES], obs[..., CONTEXT_FEATURES:start], atol=1e-6
+            search[..., ACTION_FEATURES], obs[..., CONTEXT_FEATURES:start], atol=1e-6
         )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from compiled import from_python
 
-from camcontrol.tracking import track as kernels
+from camcontrol.tracking import track
 from camcontrol.tracking.track import (
     B_AGE,
     B_BEARING,
@@ -28,10 +28,10 @@ from camcontrol.tracking.track import (
     P_Y,
 )
 
-update_belief = from_python(kernels.update_belief)
-update_looks = from_python(kernels.update_looks)
-clear_belief = from_python(kernels.clear_belief)
-line_clearance = from_python(kernels.line_clearance)
+update_belief = from_python(track.update_belief)
+update_sector_ages = from_python(track.update_sector_ages)
+clear_belief = from_python(track.clear_belief)
+line_clearance = from_python(track.line_clearance)
 WHERE = (0, 0)
 MEMORY_FRAMES = 10
 
@@ -66,24 +66,24 @@ def observation(
     return obs
 
 
-class Mind:
-    """One camera's memory of one target."""
+class Tracker:
+    """One camera's track of one target."""
 
     def __init__(self) -> None:
-        self.pose, self.table, self.looks = kernels.allocate_belief(1, 1, 1)
-        clear_belief(self.table, self.looks, 0, 0)
+        self.pose, self.table, self.sector_ages = track.allocate_belief(1, 1, 1)
+        clear_belief(self.table, self.sector_ages, 0, 0)
 
     def take(self, obs: np.ndarray, memory_frames: int = MEMORY_FRAMES) -> np.ndarray:
-        """Take in an observation; return the belief about the target."""
+        """Update with an observation; return the belief about the target."""
         update_belief(obs, 0, self.pose, self.table, WHERE, memory_frames)
         belief: np.ndarray = self.table[0, 0, 0]
         return belief
 
 
 def test_pose_is_read_from_the_observation() -> None:
-    mind = Mind()
-    mind.take(observation(None, phi_deg=-170.0, theta_deg=90.0))
-    pose = mind.pose[0, 0]
+    tracker = Tracker()
+    tracker.take(observation(None, phi_deg=-170.0, theta_deg=90.0))
+    pose = tracker.pose[0, 0]
     assert pose[[P_X, P_Y]].tolist() == [-500.0, 0.0]
     assert pose[P_PHI] == pytest.approx(-170.0, abs=1e-12)
     assert pose[P_RANGE] == pytest.approx(1500.0 / math.sqrt(3.0), abs=1e-9)
@@ -92,62 +92,62 @@ def test_pose_is_read_from_the_observation() -> None:
 
 
 def test_target_in_view_is_known_exactly() -> None:
-    belief = Mind().take(observation((-400.0, 100.0)))
+    belief = Tracker().take(observation((-400.0, 100.0)))
     assert belief[[B_KNOWN, B_SEEN, B_AGE, B_X, B_Y]].tolist() == [1, 1, 0, -400, 100]
     assert belief[B_DISTANCE] == pytest.approx(math.hypot(100.0, 100.0))
     assert belief[B_BEARING] == pytest.approx(45.0)
 
 
 def test_nothing_is_known_at_first_or_without_memory() -> None:
-    mind = Mind()
-    assert mind.take(observation(None))[B_KNOWN] == 0.0
-    mind.take(observation((0.0, 0.0)), memory_frames=0)
-    assert mind.take(observation(None, phi_deg=180.0), memory_frames=0)[B_KNOWN] == 0.0
+    tracker = Tracker()
+    assert tracker.take(observation(None))[B_KNOWN] == 0.0
+    tracker.take(observation((0.0, 0.0)), memory_frames=0)
+    assert tracker.take(observation(None, phi_deg=180.0), memory_frames=0)[B_KNOWN] == 0.0
 
 
 def test_unseen_target_moves_on_and_is_forgotten() -> None:
-    """Seen walking by (-4, 10) a frame; the camera then looks away."""
-    mind = Mind()
+    """Seen walking by (-4, 10) a frame; the camera then turns away."""
+    tracker = Tracker()
     for k in range(4):
-        mind.take(observation((-4.0 * k, 10.0 * k)))
-    belief = mind.take(observation(None, phi_deg=180.0)).copy()
+        tracker.take(observation((-4.0 * k, 10.0 * k)))
+    belief = tracker.take(observation(None, phi_deg=180.0)).copy()
     assert belief[[B_X, B_Y]].tolist() == [-16.0, 40.0]
     assert belief[B_SPEED] == pytest.approx(math.hypot(4.0, 10.0))
     previous = belief
     for age in range(2, MEMORY_FRAMES + 1):
-        belief = mind.take(observation(None, phi_deg=180.0)).copy()
+        belief = tracker.take(observation(None, phi_deg=180.0)).copy()
         assert belief[[B_KNOWN, B_SEEN, B_AGE]].tolist() == [1, 0, age]
         step = belief[[B_X, B_Y]] - previous[[B_X, B_Y]]
         np.testing.assert_allclose(step, previous[[B_VX, B_VY]], rtol=1e-12)
         assert np.hypot(*step) <= math.hypot(4.0, 10.0)  # it slows down
         previous = belief
-    assert mind.take(observation(None, phi_deg=180.0))[B_KNOWN] == 0.0
+    assert tracker.take(observation(None, phi_deg=180.0))[B_KNOWN] == 0.0
 
 
 def test_estimate_stays_on_the_terrain() -> None:
-    mind = Mind()
-    mind.take(observation((-500.0, 980.0), phi_deg=90.0))
-    mind.take(observation((-500.0, 999.0), phi_deg=90.0))
-    assert mind.take(observation(None, phi_deg=-90.0))[B_Y] == 1000.0
+    tracker = Tracker()
+    tracker.take(observation((-500.0, 980.0), phi_deg=90.0))
+    tracker.take(observation((-500.0, 999.0), phi_deg=90.0))
+    assert tracker.take(observation(None, phi_deg=-90.0))[B_Y] == 1000.0
 
 
 @pytest.mark.parametrize(("obstacle", "forgotten"), [(None, True), ((-300.0, 0.0, 50.0), False)])
 def test_target_missing_where_it_should_be_is_forgotten_early(
     obstacle: tuple[float, float, float] | None, forgotten: bool
 ) -> None:
-    """After three looks at its empty place; not if an obstacle may hide it there."""
-    mind = Mind()
-    mind.take(observation((0.0, 0.0)))
-    known = [mind.take(observation(None, obstacle=obstacle))[B_KNOWN] for _ in range(3)]
+    """After three missed detections; not if an obstacle may hide it there."""
+    tracker = Tracker()
+    tracker.take(observation((0.0, 0.0)))
+    known = [tracker.take(observation(None, obstacle=obstacle))[B_KNOWN] for _ in range(3)]
     assert known == [1.0, 1.0, 0.0 if forgotten else 1.0]
 
 
-def test_looks_count_frames_since_each_direction_was_in_view() -> None:
-    mind = Mind()
+def test_sector_ages_count_frames_since_each_direction_was_in_view() -> None:
+    tracker = Tracker()
     for phi_deg in (0.0, 90.0, 180.0):
-        mind.take(observation(None, phi_deg=phi_deg))
-        update_looks(mind.pose, mind.looks, 0, 0)
-    age = mind.looks[0, 0]
+        tracker.take(observation(None, phi_deg=phi_deg))
+        update_sector_ages(tracker.pose, tracker.sector_ages, 0, 0)
+    age = tracker.sector_ages[0, 0]
     assert [age[n] for n in (0, 2, 4)] == [2.0, 1.0, 0.0]  # forward, left, back
     assert age[6] == 63.0  # right: never
 

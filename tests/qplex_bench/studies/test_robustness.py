@@ -25,7 +25,7 @@ from qplex_bench.studies.robustness_cells import (
     with_transmittance,
 )
 from qplex_bench.studies.robustness_report import RobustnessSpec, missed_bars, report_of
-from qplex_hrl.cli.main import main as cli
+from qplex_hrl.cli import main as cli
 from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.evaluation.policy_file import load_policy
 from qplex_hrl.runtime.checkpoint import save_checkpoint

@@ -21,7 +21,7 @@ from qplex_bench.studies.plan import (
     plan_runs,
 )
 from qplex_bench.studies.scheduler import DONE, FAILED, INTERRUPTED, make_table, next_command
-from qplex_hrl.cli.main import main as cli
+from qplex_hrl.cli import main as cli
 from qplex_hrl.runtime.checkpoint import save_checkpoint
 
 WAITS = """

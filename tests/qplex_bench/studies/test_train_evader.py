@@ -14,7 +14,7 @@ from tiny import CPU
 from camsim.scripted.evader_weights import learned_evasion
 from camsim.scripted.targets.evader import EVASION_WEIGHTS
 from qplex_bench.studies.train_evader import Training, cross_entropy, load_opponents, train_evader
-from qplex_hrl.cli.main import main as cli
+from qplex_hrl.cli import main as cli
 from qplex_hrl.runtime.seeding import episode_seeds
 
 CAMERAS = PRETRAINED / "qplex_hrl_4v4_9.pth"

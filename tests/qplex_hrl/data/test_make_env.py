@@ -3,7 +3,7 @@
 import pytest
 
 from camcontrol.selection_env import SelectionOptions
-from camcontrol.tracking.motion_models import Q_WANDERS
+from camcontrol.tracking.motion_models import Q_RANDOM_WALK
 from qplex_hrl.config import EnvConfig, RunConfig
 from qplex_hrl.data.make_env import build_env, model_dims, observation_mode, opponent_view
 
@@ -44,10 +44,13 @@ def test_options_are_those_of_the_configuration() -> None:
 
 
 def test_a_cloud_has_as_many_guesses_as_configured() -> None:
-    assert build_env(config(belief="particles", n_particles=7), 1).minds.particles.shape[-1] == 7
-    assert build_env(config(belief="last_seen", n_particles=7), 1).minds.particles.size == 0
-    clouds = build_env(config(belief="particles", n_particles=8, wandering=0.25), 1).minds.particles
-    assert clouds[..., Q_WANDERS, :].mean((0, 1, 2)).tolist() == [1, 1, 0, 0, 0, 0, 0, 0]
+    env = build_env(config(belief="particles", n_particles=7), 1)
+    assert env.agent_state.particles.shape[-1] == 7
+    env = build_env(config(belief="last_seen", n_particles=7), 1)
+    assert env.agent_state.particles.size == 0
+    env = build_env(config(belief="particles", n_particles=8, wandering=0.25), 1)
+    particles = env.agent_state.particles
+    assert particles[..., Q_RANDOM_WALK, :].mean((0, 1, 2)).tolist() == [1, 1, 0, 0, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -87,25 +87,25 @@ def test_encoder_without_any_known_target_is_finite() -> None:
 @torch.no_grad()
 def test_option_head_equals_its_formula(prioritised: bool, shares: bool) -> None:
     dims, bits = world(shares=shares)
-    head = OptionHead(H, dims.option_size, bits, prioritised=prioritised, tells_shares=shares)
+    head = OptionHead(H, dims.action_size, bits, prioritised=prioritised, tells_shares=shares)
     inputs = HeadInputs(
         memory=torch.randn(L, ROWS, H),
         context=torch.randn(L, ROWS, H),
         targets=torch.randn(3, L, ROWS, H),
         priorities=torch.rand(3, L, ROWS, 2) if prioritised else None,
-        options=torch.randn(len(bits), L, ROWS, dims.option_size),
+        options=torch.randn(len(bits), L, ROWS, dims.action_size),
     )
     q_values = head(inputs)
     state = torch.cat([inputs.memory, inputs.context], dim=-1)
     for option, selected in enumerate(bits):
-        own, covered = inputs.options[option].split([2, dims.n_target_shares], dim=-1)
+        own, covered = inputs.options[option].split([2, dims.n_target_coverages], dim=-1)
         hidden = head.option_layer(own) + head.state_layer(state)
         for t in torch.nonzero(selected).flatten():
             hidden += head.target_layer(inputs.targets[t])
             if inputs.priorities is not None:
                 hidden += head.priority_layer(inputs.priorities[t])
         expected = head.output(torch.relu(hidden)) + head.value_layer(state)
-        for t in range(dims.n_target_shares):
+        for t in range(dims.n_target_coverages):
             worth = head.worth.target_layer(inputs.targets[t]) + head.worth.state_layer(state)
             expected += covered[..., t : t + 1] * head.worth.output(torch.relu(worth))
         torch.testing.assert_close(q_values[option], expected.squeeze(-1))

@@ -8,14 +8,14 @@ from camsim.arrays import Bools, Floats, Ints
 from camsim.envs.team_env import TeamEnv, TeamOutput
 from camsim.scenario.schema import Scenario
 
-__all__ = ["Side", "box", "state_space"]
+__all__ = ["AgentGroup", "box", "state_space"]
 
 ActionSpace = spaces.Box | spaces.Discrete  # type: ignore[type-arg, unused-ignore]
 JointActionSpace = spaces.Box | spaces.MultiDiscrete
 _CAPACITY = 2.0  # the most that a target carries
 
 
-class Side:
+class AgentGroup:
     """One team that the caller drives."""
 
     def __init__(self, env: TeamEnv, name: str) -> None:

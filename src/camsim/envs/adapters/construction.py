@@ -70,7 +70,7 @@ class Settings(NamedTuple):
 
     scenario: Scenario
     options: TeamOptions
-    sides: tuple[str, ...]  # teams with members that the caller drives: camera, target
+    groups: tuple[str, ...]  # teams with members that the caller drives: camera, target
 
 
 def resolve_settings(
@@ -113,8 +113,8 @@ def resolve_settings(
     )
     if keywords.get(_TIME_LIMIT) is not None:
         chosen = replace(chosen, max_episode_steps=_frames(keywords[_TIME_LIMIT]) - 1)
-    sides = _sides(world, team)
-    return Settings(world, _driven(chosen, sides), sides)
+    groups = _groups(world, team)
+    return Settings(world, _driven(chosen, groups), groups)
 
 
 def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _frames(limit: object) -> int:
     return limit
 
 
-def _sides(world: Scenario, team: str | None) -> tuple[str, ...]:
+def _groups(world: Scenario, team: str | None) -> tuple[str, ...]:
     if team is None:
         return ("camera",) if world.n_cameras else ("target",)
     if team not in TEAMS:
@@ -146,14 +146,14 @@ def _sides(world: Scenario, team: str | None) -> tuple[str, ...]:
     return (team,)
 
 
-def _driven(options: TeamOptions, sides: tuple[str, ...]) -> TeamOptions:
-    """Return `options` with the teams in `sides` driven from outside, and no other one."""
+def _driven(options: TeamOptions, groups: tuple[str, ...]) -> TeamOptions:
+    """Return `options` with the teams in `groups` driven from outside, and no other one."""
     cameras = "greedy" if options.cameras == EXTERNAL else options.cameras
     targets = "greedy" if options.targets == EXTERNAL else options.targets
     return replace(
         options,
-        cameras=EXTERNAL if "camera" in sides else cameras,
-        targets=EXTERNAL if "target" in sides else targets,
-        with_camera_obs="camera" in sides,
-        with_target_obs="target" in sides,
+        cameras=EXTERNAL if "camera" in groups else cameras,
+        targets=EXTERNAL if "target" in groups else targets,
+        with_camera_obs="camera" in groups,
+        with_target_obs="target" in groups,
     )

@@ -12,9 +12,9 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
 from camsim.arrays import Bools, Floats
-from camsim.envs.adapters.agent_group import Side
+from camsim.envs.adapters.agent_group import AgentGroup
 from camsim.envs.adapters.construction import ScenarioLike, resolve_settings, start_episodes
-from camsim.envs.adapters.infos import side_information
+from camsim.envs.adapters.infos import group_information
 from camsim.envs.adapters.renderer import RENDER_FPS, RENDER_MODES, Screen, picture
 from camsim.envs.team_env import TeamEnv, TeamOptions
 
@@ -59,9 +59,9 @@ class MateEnv(gymnasium.Env[Obs, NDArray[Any]]):
         Raises:
             ValueError: a setting is unknown or not allowed.
         """
-        self.team_env, self._side = _one_team(1, scenario, team, options, keywords, restart=False)
-        self.observation_space = self._side.joint_observation_space()
-        self.action_space = self._side.joint_action_space()
+        self.team_env, self._group = _one_team(1, scenario, team, options, keywords, restart=False)
+        self.observation_space = self._group.joint_observation_space()
+        self.action_space = self._group.joint_action_space()
         self.more_information = more_information
         self.render_mode = render_mode
         self._screen = Screen(render_mode, self.team_env.scenario.name or "MATE")
@@ -86,7 +86,7 @@ class MateEnv(gymnasium.Env[Obs, NDArray[Any]]):
         out = start_episodes(self.team_env, [seed])
         self._started = True
         self._screen.start(self.team_env)
-        return self._side.obs(out)[0].copy(), self._info()
+        return self._group.obs(out)[0].copy(), self._info()
 
     def step(self, action: ArrayLike) -> tuple[Obs, float, bool, bool, Infos]:
         """Advance the world by one frame.
@@ -97,11 +97,11 @@ class MateEnv(gymnasium.Env[Obs, NDArray[Any]]):
         """
         if not self._started:
             raise ValueError("step before the first reset")
-        out = self.team_env.step(**{self._side.argument: np.asarray(action)[None]})
+        out = self.team_env.step(**{self._group.argument: np.asarray(action)[None]})
         self._screen.follow(self.team_env)
         return (
-            self._side.obs(out)[0].copy(),
-            float(self._side.reward(out)[0].mean()),
+            self._group.obs(out)[0].copy(),
+            float(self._group.reward(out)[0].mean()),
             bool(out.terminated[0]),
             bool(out.truncated[0]),
             self._info(),
@@ -116,7 +116,7 @@ class MateEnv(gymnasium.Env[Obs, NDArray[Any]]):
         self._screen.close()
 
     def _info(self) -> Infos:
-        shared, own = side_information(self.team_env, self._side.name, self.more_information)
+        shared, own = group_information(self.team_env, self._group.name, self.more_information)
         found = {key: value[0] for key, value in (shared | own).items()}
         return {k: v if isinstance(v, np.ndarray) else v.item() for k, v in found.items()}
 
@@ -162,11 +162,11 @@ class MateVectorEnv(VectorEnv[Obs, NDArray[Any], NDArray[Any]]):
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode = {render_mode!r}; expected None or rgb_array")
         self.num_envs = num_envs
-        self.team_env, self._side = _one_team(
+        self.team_env, self._group = _one_team(
             num_envs, scenario, team, options, keywords, restart=True
         )
-        self.single_observation_space = self._side.joint_observation_space()
-        self.single_action_space = self._side.joint_action_space()
+        self.single_observation_space = self._group.joint_observation_space()
+        self.single_action_space = self._group.joint_action_space()
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.more_information = more_information
@@ -194,7 +194,7 @@ class MateVectorEnv(VectorEnv[Obs, NDArray[Any], NDArray[Any]]):
         which = self._which((options or {}).get("reset_mask"))
         out = start_episodes(self.team_env, self._seeds(seed), which)
         self._started = True
-        return self._side.obs(out).copy(), self._infos(which)
+        return self._group.obs(out).copy(), self._infos(which)
 
     def step(self, actions: ArrayLike) -> tuple[Obs, Floats, Bools, Bools, Infos]:
         """Advance every world by one frame, or start its next episode.
@@ -205,10 +205,10 @@ class MateVectorEnv(VectorEnv[Obs, NDArray[Any], NDArray[Any]]):
         """
         if not self._started:
             raise ValueError("step before the first reset")
-        out = self.team_env.step(**{self._side.argument: np.asarray(actions)})
+        out = self.team_env.step(**{self._group.argument: np.asarray(actions)})
         return (
-            self._side.obs(out).copy(),
-            self._side.reward(out).mean(axis=1),
+            self._group.obs(out).copy(),
+            self._group.reward(out).mean(axis=1),
             out.terminated.copy(),
             out.truncated.copy(),
             self._infos(np.ones(self.num_envs, np.bool_)),
@@ -253,7 +253,7 @@ class MateVectorEnv(VectorEnv[Obs, NDArray[Any], NDArray[Any]]):
 
     def _infos(self, which: Bools) -> Infos:
         """Return batched infos [N, ...]; beside each key `_key` [N] says which rows have it."""
-        shared, own = side_information(self.team_env, self._side.name, self.more_information)
+        shared, own = group_information(self.team_env, self._group.name, self.more_information)
         infos = shared | own
         return infos | {f"_{key}": which.copy() for key in infos}
 
@@ -266,11 +266,11 @@ def _one_team(
     keywords: dict[str, Any],
     *,
     restart: bool,
-) -> tuple[TeamEnv, Side]:
+) -> tuple[TeamEnv, AgentGroup]:
     """Return the worlds and the one team that the caller drives."""
     if team == "both":
         raise ValueError("team = 'both'; expected 'camera' or 'target', or use MateParallelEnv")
     settings = resolve_settings(scenario, team, options, keywords)
     options = replace(settings.options, auto_reset=restart, with_state=False)
     env = TeamEnv(settings.scenario, options, num_envs)
-    return env, Side(env, settings.sides[0])
+    return env, AgentGroup(env, settings.groups[0])

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from camsim.envs.information import Information
 from camsim.envs.team_env import TeamEnv
 
-__all__ = ["side_information"]
+__all__ = ["group_information"]
 
 _TRUE_STATE = frozenset(
     {
@@ -38,20 +38,20 @@ _OF_SCRIPTED_TEAMS = frozenset({"out_communication_edges", "in_communication_edg
 """Keys of `TeamEnv.information` that say nothing about a team that the caller drives."""
 
 
-def side_information(env: TeamEnv, side: str, more: bool) -> tuple[Information, Information]:
+def group_information(env: TeamEnv, group: str, more: bool) -> tuple[Information, Information]:
     """Return copies of what the infos of one team say, batched.
 
     Args:
         env: the worlds.
-        side: camera or target.
+        group: camera or target.
         more: with what spec 9.3 adds.
 
     Returns:
         Values that belong to the world [N, ...], and values of each member [N, A, ...].
     """
-    shared, own = _basic_information(env, side), dict[str, NDArray[np.generic]]()
+    shared, own = _basic_information(env, group), dict[str, NDArray[np.generic]]()
     options = env.options
-    coefficients = options.camera_rewards if side == "camera" else options.target_rewards
+    coefficients = options.camera_rewards if group == "camera" else options.target_rewards
     if not more and coefficients is None:
         return shared, own  # the rest costs time
     for key, value in env.information().items():
@@ -59,18 +59,18 @@ def side_information(env: TeamEnv, side: str, more: bool) -> tuple[Information, 
         unwanted = (not more and name in _TRUE_STATE) or name in _OF_SCRIPTED_TEAMS
         if unwanted or name in shared:
             continue
-        if prefix == side:
+        if prefix == group:
             own[name] = value
         elif not prefix:
             shared[name] = value
     return shared, own
 
 
-def _basic_information(env: TeamEnv, side: str) -> Information:
+def _basic_information(env: TeamEnv, group: str) -> Information:
     """Return what every info holds: the team's reward and the rates, [N] each."""
     world, params = env.sim.view.world, env.sim.params
     reward = world.reward_delayed if params.sparse_reward else world.reward_dense
-    raw = 0.0 - reward if side == "camera" else reward + 0.0
+    raw = 0.0 - reward if group == "camera" else reward + 0.0
     largest = params.reward_scale * params.cargoes_per_target * env.n_targets
     return {
         "raw_reward": raw,

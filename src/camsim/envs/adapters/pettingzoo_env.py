@@ -11,9 +11,9 @@ from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils.conversions import parallel_to_aec
 
 from camsim.arrays import Floats, Ints
-from camsim.envs.adapters.agent_group import ActionSpace, Side, state_space
+from camsim.envs.adapters.agent_group import ActionSpace, AgentGroup, state_space
 from camsim.envs.adapters.construction import ScenarioLike, resolve_settings, start_episodes
-from camsim.envs.adapters.infos import side_information
+from camsim.envs.adapters.infos import group_information
 from camsim.envs.adapters.renderer import RENDER_FPS, RENDER_MODES, Screen
 from camsim.envs.message_board import CAMERA, TARGET, Mail, Message, MessageBoard
 from camsim.envs.team_env import TeamEnv, TeamOptions, TeamOutput
@@ -66,14 +66,14 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):  # type: ignore[misc, u
         """
         settings = resolve_settings(scenario, team, options, keywords)
         self.team_env = TeamEnv(settings.scenario, replace(settings.options, auto_reset=False), 1)
-        self._sides = [Side(self.team_env, name) for name in settings.sides]
-        self.possible_agents = [agent for side in self._sides for agent in side.agents]
+        self._groups = [AgentGroup(self.team_env, name) for name in settings.groups]
+        self.possible_agents = [agent for group in self._groups for agent in group.agents]
         self.agents: list[str] = []
         self.observation_spaces = {
-            agent: side.observation_space() for side in self._sides for agent in side.agents
+            agent: group.observation_space() for group in self._groups for agent in group.agents
         }
         self.action_spaces = {
-            agent: side.action_space() for side in self._sides for agent in side.agents
+            agent: group.action_space() for group in self._groups for agent in group.agents
         }
         self.state_space = state_space(self.team_env)
         self.more_information = more_information
@@ -136,13 +136,13 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):  # type: ignore[misc, u
             raise ValueError("step before the first reset")
         if not self.agents:
             return {}, {}, {}, {}, {}
-        out = self.team_env.step(**{s.argument: self._joint(s, actions) for s in self._sides})
+        out = self.team_env.step(**{s.argument: self._joint(s, actions) for s in self._groups})
         mail = self.board.end_frame()
         self._screen.follow(self.team_env, mail.edges)
         self._place()
         live = set(self.agents)
-        rewards = self._pick(live, [side.reward(out)[0].tolist() for side in self._sides])
-        terminations = self._pick(live, [self._terminated(s, out) for s in self._sides])
+        rewards = self._pick(live, [group.reward(out)[0].tolist() for group in self._groups])
+        terminations = self._pick(live, [self._terminated(s, out) for s in self._groups])
         truncated = bool(out.truncated[0])
         truncations = {agent: truncated and not done for agent, done in terminations.items()}
         observations = {a: obs for a, obs in self._observations(out).items() if a in live}
@@ -160,7 +160,7 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):  # type: ignore[misc, u
             ValueError: messages of different teams, of a scripted team, or to nobody.
         """
         given = [messages] if isinstance(messages, Message) else list(messages)
-        driven = [_TEAMS[side.name] for side in self._sides]
+        driven = [_TEAMS[group.name] for group in self._groups]
         for message in given:
             if message.team not in driven:
                 raise ValueError(f"message of team {message.team}; expected one of {driven}")
@@ -198,20 +198,20 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):  # type: ignore[misc, u
         """Close the window if there is one."""
         self._screen.close()
 
-    def _joint(self, side: Side, actions: dict[str, ArrayLike]) -> Floats | Ints:
+    def _joint(self, group: AgentGroup, actions: dict[str, ArrayLike]) -> Floats | Ints:
         """Return the joint action of a team; members that are not in play stand still."""
-        joint = side.idle_actions()
-        for k, agent in enumerate(side.agents):
+        joint = group.idle_actions()
+        for k, agent in enumerate(group.agents):
             if agent not in self.agents:
                 continue
             if actions.get(agent) is None:
                 raise ValueError(f"actions lack {agent}; expected one for each of agents")
-            joint[0, k] = side.checked_action(agent, actions[agent])
+            joint[0, k] = group.checked_action(agent, actions[agent])
         return joint
 
-    def _terminated(self, side: Side, out: TeamOutput) -> list[bool]:
-        over = np.full(side.count, out.terminated[0])
-        if side.name == "target" and self.team_env.options.target_done_at_destination:
+    def _terminated(self, group: AgentGroup, out: TeamOutput) -> list[bool]:
+        over = np.full(group.count, out.terminated[0])
+        if group.name == "target" and self.team_env.options.target_done_at_destination:
             over |= out.target_done[0]
         done: list[bool] = over.tolist()
         return done
@@ -222,28 +222,28 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):  # type: ignore[misc, u
         return {a: v for a, v in zip(self.possible_agents, values, strict=True) if a in live}
 
     def _observations(self, out: TeamOutput) -> dict[str, Obs]:
-        rows = [row for side in self._sides for row in side.obs(out)[0].copy()]
+        rows = [row for group in self._groups for row in group.obs(out)[0].copy()]
         return dict(zip(self.possible_agents, rows, strict=True))
 
     def _infos(self, mail: Mail | None) -> Infos:
         return {
             agent: info
-            for side in self._sides
-            for agent, info in zip(side.agents, self._team_infos(side, mail), strict=True)
+            for group in self._groups
+            for agent, info in zip(group.agents, self._team_infos(group, mail), strict=True)
         }
 
-    def _team_infos(self, side: Side, mail: Mail | None) -> list[dict[str, Any]]:
+    def _team_infos(self, group: AgentGroup, mail: Mail | None) -> list[dict[str, Any]]:
         """Return one info dictionary for each member; no two of them share an array or a list."""
-        shared, own = side_information(self.team_env, side.name, self.more_information)
+        shared, own = group_information(self.team_env, group.name, self.more_information)
         numbers = {key: value.item() for key, value in shared.items() if value.ndim == 1}
         arrays = {key: value[0] for key, value in shared.items() if value.ndim > 1}
-        mails = _mails(mail, _TEAMS[side.name], side.count)
+        mails = _mails(mail, _TEAMS[group.name], group.count)
         return [
             numbers
             | {key: value.copy() for key, value in arrays.items()}
             | {key: _plain(value[0, k]) for key, value in own.items()}
             | mails[k]
-            for k in range(side.count)
+            for k in range(group.count)
         ]
 
     def _place(self) -> None:

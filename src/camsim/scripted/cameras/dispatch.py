@@ -1,6 +1,6 @@
 """Scripted cameras inside the compiled step: every rule behind two functions (spec 11)."""
 
-from camsim.arrays import Floats, Ints, Words
+from camsim.arrays import Floats, Ints, UInt64s
 from camsim.compiled.jit import device_fn, outlined_fn
 from camsim.compiled.rng import uniform_between
 from camsim.scripted.cameras.greedy import NEAR, exchange_sightings, follow, look
@@ -55,7 +55,7 @@ def reset_cameras(i: int, rules: CameraRules, s: Tables, memory: CameraMemory) -
 
 @outlined_fn
 def _act_blindly(
-    i: int, naive: bool, turn: float, zoom: float, last_action: Floats, rng: Words
+    i: int, naive: bool, turn: float, zoom: float, last_action: Floats, rng: UInt64s
 ) -> None:
     """Draw the last action of every camera by the naive or the random rule (spec 11.1, 11.2)."""
     for c in range(last_action.shape[1]):

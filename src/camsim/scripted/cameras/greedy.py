@@ -2,7 +2,7 @@
 
 import math
 
-from camsim.arrays import Bools, Floats, Ints, Words
+from camsim.arrays import Bools, Floats, Ints, UInt64s
 from camsim.compiled.geometry import bearing_deg, wrap_deg, zoom_for_distance_deg
 from camsim.compiled.jit import device_fn, outlined_fn
 from camsim.compiled.rng import below, uniform, uniform_between
@@ -63,7 +63,7 @@ def _remember(
 
 
 @device_fn
-def improvise(i: int, c: int, turn: float, zoom: float, last_action: Floats, rng: Words) -> None:
+def improvise(i: int, c: int, turn: float, zoom: float, last_action: Floats, rng: UInt64s) -> None:
     """Draw camera c's action from its action box, seldom; else keep the last one."""
     if uniform(rng, i) < 0.1:
         last_action[i, c, 0] = uniform_between(rng, i, -turn, turn)
@@ -125,7 +125,7 @@ def _write(
     cameras: Floats,
     seen: Floats,
     post: Ints,
-    rng: Words,
+    rng: UInt64s,
 ) -> bool:
     """Post what camera c has to tell to teammates that it may write to again; tell if any."""
     slot = K_SLOTS + step % (rules.delay + 1)
@@ -181,7 +181,7 @@ def exchange_sightings(
     mail: Floats,
     edges: Ints,
     traffic: Ints,
-    rng: Words,
+    rng: UInt64s,
 ) -> None:
     """Let greedy cameras write to each other and read what is due in this frame."""
     n_cameras = cameras.shape[1]
@@ -230,7 +230,7 @@ def follow(
     cameras: Floats,
     seen: Floats,
     last_action: Floats,
-    rng: Words,
+    rng: UInt64s,
 ) -> None:
     """Turn every camera to its nearest remembered target and zoom to fit it.
 

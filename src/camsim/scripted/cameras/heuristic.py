@@ -4,7 +4,7 @@ Every frame the others send camera 0 what they see, it decides, and answers. A c
 answer decides for itself alone. The decision itself: camsim.scripted.cameras.heuristic_choice.
 """
 
-from camsim.arrays import Floats, Ints, Words
+from camsim.arrays import Floats, Ints, UInt64s
 from camsim.compiled.jit import device_fn, outlined_fn
 from camsim.scripted.cameras.greedy import aim, improvise, offset_between, post_sightings
 from camsim.scripted.cameras.heuristic_choice import decide
@@ -83,7 +83,7 @@ def _request(
     seen: Floats,
     post: Ints,
     mail: Floats,
-    rng: Words,
+    rng: UInt64s,
 ) -> None:
     """Let all cameras but the first send it their pose and what they see."""
     clear_post(i, K_SLOTS + now, K_SLOTS + now + 1, post)
@@ -131,7 +131,7 @@ def _answer(
     post: Ints,
     mail: Floats,
     agenda: Floats,
-    rng: Words,
+    rng: UInt64s,
 ) -> None:
     """Send the goals that camera 0 chose; goals are afterwards what the others have received."""
     last = mail.shape[3] - 1
@@ -158,7 +158,7 @@ def _decide(
     params: SimParams,
     cameras: Floats,
     memory: CameraMemory,
-    rng: Words,
+    rng: UInt64s,
 ) -> None:
     """Let the cameras in the agenda choose poses for the known targets, if there are any."""
     if n_known > 0:
@@ -177,7 +177,7 @@ def pursue(
     params: SimParams,
     cameras: Floats,
     memory: CameraMemory,
-    rng: Words,
+    rng: UInt64s,
 ) -> None:
     """Set the last action of every camera by the heuristic rule; `look` goes before."""
     now, due = step % (rules.delay + 1), (step + 1) % (rules.delay + 1)

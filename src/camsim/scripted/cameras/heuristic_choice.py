@@ -6,7 +6,7 @@ Work arrays, passed as one tuple: agenda, sighted, options, sums (camsim.scripte
 
 import math
 
-from camsim.arrays import Floats, Ints, Words
+from camsim.arrays import Floats, Ints, UInt64s
 from camsim.compiled.geometry import bearing_deg
 from camsim.compiled.jit import device_fn, outlined_fn
 from camsim.compiled.rng import below
@@ -162,7 +162,7 @@ def _choose(i: int, k: int, n: int, covered: int, options: Ints, sums: Floats) -
 
 
 @device_fn
-def _shuffle(i: int, n: int, options: Ints, rng: Words) -> None:
+def _shuffle(i: int, n: int, options: Ints, rng: UInt64s) -> None:
     for k in range(n):
         options[i, k, _LAST, R_TRIED] = k
     for k in range(n - 1, 0, -1):
@@ -220,7 +220,7 @@ def decide(
     cameras: Floats,
     table: tuple[Ints, Floats],
     work: Work,
-    rng: Words,
+    rng: UInt64s,
 ) -> None:
     """Write the goals of the n cameras in the agenda for the n_known sighted targets.
 

@@ -1,6 +1,6 @@
 """Scripted targets inside the compiled step: every rule behind two functions (spec 11)."""
 
-from camsim.arrays import Floats, Ints, Words
+from camsim.arrays import Floats, Ints, UInt64s
 from camsim.compiled.jit import device_fn, outlined_fn
 from camsim.compiled.rng import below, uniform, uniform_between
 from camsim.scripted.draws import draw_rule
@@ -49,7 +49,7 @@ _TOLD = 16  # added to the four bits of open warehouses: a message is never 0
 
 
 @outlined_fn
-def _forget(i: int, rule: int, targets: Floats, memory: Floats, rng: Words) -> None:
+def _forget(i: int, rule: int, targets: Floats, memory: Floats, rng: UInt64s) -> None:
     """Clear what targets remember; the first noise is half a draw from the action box."""
     for t in range(targets.shape[1]):
         step = targets[i, t, T_STEP]
@@ -74,11 +74,11 @@ def _forget_messages(i: int, edges: Ints, traffic: Ints, post: Ints) -> None:
 
 
 @device_fn
-def reset_targets(i: int, rules: TargetRules, s: Tables, minds: TargetMemory) -> None:
+def reset_targets(i: int, rules: TargetRules, s: Tables, team: TargetMemory) -> None:
     """Forget the last episode and draw the rule of the next one."""
-    minds.rule[i] = draw_rule(i, rules.cumulative, s.rng)
-    _forget(i, minds.rule[i], s.targets, minds.table, s.rng)
-    _forget_messages(i, minds.edges, minds.traffic, minds.post)
+    team.rule[i] = draw_rule(i, rules.cumulative, s.rng)
+    _forget(i, team.rule[i], s.targets, team.table, s.rng)
+    _forget_messages(i, team.edges, team.traffic, team.post)
 
 
 @outlined_fn
@@ -105,7 +105,7 @@ def _broadcast(
     targets: Floats,
     memory: Floats,
     post: Ints,
-    rng: Words,
+    rng: UInt64s,
 ) -> None:
     """Send target t's open warehouses to everybody, itself included (spec 10)."""
     message = _TOLD
@@ -121,7 +121,7 @@ def _broadcast(
 
 @outlined_fn
 def _exchange_news(
-    i: int, step: int, rules: TargetRules, targets: Floats, memory: Floats, post: Ints, rng: Words
+    i: int, step: int, rules: TargetRules, targets: Floats, memory: Floats, post: Ints, rng: UInt64s
 ) -> int:
     """Let targets tell each other and read what is due (spec 11.3); return the slot read."""
     n_targets = targets.shape[1]
@@ -141,7 +141,7 @@ def _exchange_news(
 
 
 @outlined_fn
-def _act_randomly(i: int, fresh: bool, targets: Floats, memory: Floats, rng: Words) -> None:
+def _act_randomly(i: int, fresh: bool, targets: Floats, memory: Floats, rng: UInt64s) -> None:
     """Draw actions from the action box if they are to be fresh (spec 11.1)."""
     if fresh:
         for t in range(targets.shape[1]):
@@ -160,7 +160,7 @@ def _walk(
     world: Floats,
     memory: Floats,
     action: Floats,
-    rng: Words,
+    rng: UInt64s,
 ) -> None:
     """Write the actions of naive and greedy targets, on which the other rules build."""
     for t in range(targets.shape[1]):
@@ -175,17 +175,17 @@ def _walk(
 
 @device_fn
 def act_targets(
-    i: int, rules: TargetRules, params: SimParams, s: Tables, minds: TargetMemory, action: Floats
+    i: int, rules: TargetRules, params: SimParams, s: Tables, team: TargetMemory, action: Floats
 ) -> None:
     """Write the target team's joint action [N, T, 2] of environment i.
 
     A team that is driven from outside keeps the action that stands there.
     """
-    rule, memory, observes = minds.rule[i], minds.table, rules.observes
+    rule, memory, observes = team.rule[i], team.table, rules.observes
     if rule < 0:
         return
     step = int(s.world[i, W_STEP])
-    close_frame(i, minds.edges, minds.traffic)
+    close_frame(i, team.edges, team.traffic)
     if rule == RANDOM:
         fresh = step % rules.random_hold == 0
         _act_randomly(i, fresh, s.targets, memory, s.rng)
@@ -196,8 +196,8 @@ def act_targets(
     if rule != NAIVE:
         news = _notice_empty(i, observes, s.targets, s.world, memory)
         if not rules.silent and (news or rules.delay > 0):
-            due = _exchange_news(i, step, rules, s.targets, memory, minds.post, s.rng)
-            count_messages(i, due, minds.post, minds.edges, minds.traffic)
+            due = _exchange_news(i, step, rules, s.targets, memory, team.post, s.rng)
+            count_messages(i, due, team.post, team.edges, team.traffic)
     scale = NAIVE_NOISE if rule == NAIVE else rules.noise_scale
     _walk(i, rule, observes, scale, s.targets, s.world, memory, action, s.rng)
     reach = params.target_range + params.camera_radius

@@ -2,7 +2,7 @@
 
 import math
 
-from camsim.arrays import Floats, Words
+from camsim.arrays import Floats, UInt64s
 from camsim.compiled.geometry import DEG, bearing_deg, wrap_deg
 from camsim.compiled.jit import device_fn, outlined_fn
 from camsim.compiled.rng import below, uniform, uniform_between
@@ -46,7 +46,7 @@ def knows_empty(i: int, t: int, w: int, observes: int, targets: Floats, world: F
 
 
 @device_fn
-def _random_open(i: int, t: int, memory: Floats, rng: Words) -> int:
+def _random_open(i: int, t: int, memory: Floats, rng: UInt64s) -> int:
     """Return a warehouse uniform among those believed open, or -1."""
     n_open = 0
     for w in range(4):
@@ -64,7 +64,7 @@ def _random_open(i: int, t: int, memory: Floats, rng: Words) -> int:
 
 
 @device_fn
-def greedy_goal(i: int, t: int, targets: Floats, memory: Floats, rng: Words) -> int:
+def greedy_goal(i: int, t: int, targets: Floats, memory: Floats, rng: UInt64s) -> int:
     """Return where target t goes: its cargo's destination, else an open warehouse, else -1."""
     goal = int(targets[i, t, T_GOAL])
     if goal < 0:
@@ -99,7 +99,7 @@ def naive_goal(
 
 @device_fn
 def noisy_walk(
-    i: int, t: int, goal: int, scale: float, targets: Floats, memory: Floats, rng: Words
+    i: int, t: int, goal: int, scale: float, targets: Floats, memory: Floats, rng: UInt64s
 ) -> tuple[float, float]:
     """Return the step towards warehouse `goal` with persistent noise (spec 11.3)."""
     step, x, y = targets[i, t, T_STEP], targets[i, t, T_X], targets[i, t, T_Y]
