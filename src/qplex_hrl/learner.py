@@ -36,6 +36,14 @@ class CompilationFailed(ValueError):
     """PyTorch cannot compile the update on this machine."""
 
 
+class _Seen(NamedTuple):
+    """What the cameras' networks unroll; see ``CameraNetwork.unroll``."""
+
+    features: Features
+    hidden_state: Tensor  # [B, C, R] before the burn-in
+    begins: Tensor  # [B, b + L] bool, an episode's first decision
+
+
 class _Targets(NamedTuple):
     """What the values of the actions taken are to be."""
 
@@ -161,10 +169,10 @@ class Learner:
 
     def _loss(self, batch: SequenceBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss and all metrics but the gradient's norm; changes nothing."""
-        features = self.model.agent.features(batch.obs, self._burn_in)
-        online = self._evaluate(batch, features)
+        seen = self._seen(batch)
+        online = self._evaluate(batch, seen)
         trained = _without_burn_in(batch, self._burn_in)
-        targets = self._targets(trained, features, batch.hidden_state, online.greedy)
+        targets = self._targets(trained, seen, online.greedy)
         td_target = targets.team
         q_tot = online.mixed.q_tot
         weight = (trained.filled / trained.filled.sum().clamp_min(1)).unsqueeze(-1)  # sums to 1
@@ -194,13 +202,21 @@ class Learner:
                 metrics[name] = (weight.squeeze(-1) * values).sum()
         return loss, metrics
 
-    def _evaluate(self, batch: SequenceBatch, features: Features) -> _Online:
+    def _seen(self, batch: SequenceBatch) -> _Seen:
+        """Return what both networks unroll."""
+        begins = batch.filled.clone()  # a filled decision after padding is its episode's first
+        begins[:, 1:] &= ~batch.filled[:, :-1]
+        return _Seen(
+            self.model.agent.features(batch.obs, self._burn_in), batch.hidden_state, begins
+        )
+
+    def _evaluate(self, batch: SequenceBatch, seen: _Seen) -> _Online:
         """Return mixed values of the actions taken, greedy actions and entropies."""
         start = self._burn_in
         agent = self.model.agent
         actions = batch.actions[:, start:]
         with self._autocast():
-            unrolled = agent.unroll(features, batch.hidden_state)
+            unrolled = agent.unroll(*seen)
             with torch.no_grad():
                 greedy = greedy_actions(agent.q_values(unrolled), batch.avail_actions[:, start:])
             # One frame more than there are decisions: any action will do there, it is cut off.
@@ -212,9 +228,7 @@ class Learner:
         return _Online(mixed, agent_qs, greedy, entropies.float())
 
     @torch.no_grad()
-    def _targets(
-        self, trained: SequenceBatch, features: Features, hidden_state: Tensor, greedy: Tensor
-    ) -> _Targets:
+    def _targets(self, trained: SequenceBatch, seen: _Seen, greedy: Tensor) -> _Targets:
         """Return TD(lambda) targets by the target model.
 
         Double Q-learning (van Hasselt et al. 2016): the online network's ``greedy`` actions
@@ -222,7 +236,7 @@ class Learner:
         """
         agent = self.target_model.agent
         with self._autocast():
-            q_values = agent.q_values(agent.unroll(features, hidden_state)).float()
+            q_values = agent.q_values(agent.unroll(*seen)).float()
         target_greedy = greedy_actions(q_values, trained.avail_actions)
         chosen = greedy if self._config.double_q else target_greedy
         agent_qs, max_agent_qs = (

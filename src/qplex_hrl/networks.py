@@ -20,12 +20,18 @@ Terms = tuple[Tensor, ...]
 """What a head has made of its inputs; only that head knows what is in it."""
 
 
+Restarts = tuple[tuple[int, Tensor], ...]
+"""Frames in rising order, and which rows [n, 1] bool forget everything just before them."""
+
+
 class Features(NamedTuple):
     """Observations split into their parts, entities first."""
 
     context: Tensor  # [L, n, Fc]
     targets: Tensor  # [T, L, n, Ft]
-    options: Tensor  # [U, L', n, Fo], L' frames without the burn-in
+    options: Tensor  # [U, L, n, Fo]
+    burn_in_context: Tensor  # [b, n, Fc] of the b frames before them, which only warm the memory
+    burn_in_targets: Tensor  # [T, b, n, Ft]
 
 
 class Encoding(NamedTuple):
@@ -42,7 +48,7 @@ def split_features(obs: Tensor, dims: ModelDims, burn_in: int = 0) -> Features:
     Args:
         obs: [B, L, C, D] float32.
         dims: sizes of the world; C and D must be its ``n_agents`` and ``obs_size``.
-        burn_in: first frames whose options are left out, because no Q-values are wanted there.
+        burn_in: first frames, kept apart and without options: no Q-values are wanted there.
 
     Raises:
         ValueError: there are more or fewer cameras, or the observations have another length.
@@ -66,10 +72,13 @@ def split_features(obs: Tensor, dims: ModelDims, burn_in: int = 0) -> Features:
         entities = torch.unflatten(part, -1, (count, size)).permute(3, 0, 1, 2, 4)
         return entities.reshape(count, len(part), n, size).contiguous()
 
+    context = context.reshape(length, n, dims.context_size)
     return Features(
-        context=context.reshape(length, n, dims.context_size),
-        targets=entities_first(targets, dims.n_targets, dims.target_size),
+        context=context[burn_in:],
+        targets=entities_first(targets[burn_in:], dims.n_targets, dims.target_size),
         options=entities_first(options[burn_in:], dims.n_actions, dims.option_size),
+        burn_in_context=context[:burn_in],
+        burn_in_targets=entities_first(targets[:burn_in], dims.n_targets, dims.target_size),
     )
 
 
@@ -189,6 +198,34 @@ class RecurrentCore(nn.Module):
         weights = GRUWeights(*self.gru.parameters())  # in the order of their registration
         outputs = gru(inputs, hidden_state, weights)
         return outputs, outputs[-1]
+
+
+def over_time(
+    core: FeedForwardCore | RecurrentCore,
+    inputs: Tensor,
+    hidden_state: Tensor,
+    restarts: Restarts = (),
+) -> tuple[Tensor, Tensor]:
+    """Return a core's outputs [L, n, H] and last state [n, R].
+
+    Args:
+        core: has a state of length R.
+        inputs: [L, n, X].
+        hidden_state: [n, R] before the first frame.
+        restarts: where rows begin anew with the zero state.
+    """
+    if core.recurrent_size == 0 or not restarts:
+        last: tuple[Tensor, Tensor] = core(inputs, hidden_state)
+        return last
+    outputs = []
+    begins = [0, *(frame for frame, _ in restarts if frame > 0)]
+    rows = dict(restarts)
+    for begin, end in zip(begins, [*begins[1:], len(inputs)], strict=True):
+        if begin in rows:
+            hidden_state = torch.where(rows[begin], 0.0, hidden_state)
+        output, hidden_state = core(inputs[begin:end], hidden_state)
+        outputs.append(output)
+    return torch.cat(outputs) if len(outputs) > 1 else outputs[0], hidden_state
 
 
 class HeadInputs(NamedTuple):

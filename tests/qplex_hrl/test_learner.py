@@ -119,6 +119,53 @@ def test_a_batch_of_padding_teaches_nothing() -> None:
         assert torch.equal(a, b)
 
 
+def begun_late(full: SequenceBatch, padding: int) -> SequenceBatch:
+    """Return the batch with ``padding`` frames before its first decision, cut off at the end."""
+    moved = SequenceBatch(*(field.clone() for field in full))
+    for name, field in list(moved._asdict().items())[:-1]:
+        source = getattr(full, name)
+        field[:, padding:] = source[:, : field.shape[1] - padding]
+        field[:, :padding] = 0
+    moved.avail_actions[:, :padding, :, 0] = True
+    moved.hidden_state.zero_()
+    return moved
+
+
+@pytest.mark.parametrize("burn_in", [2, 3, 4])
+@pytest.mark.parametrize("q_type", NETWORKS)
+def test_padding_before_an_episode_changes_nothing(q_type: str, burn_in: int) -> None:
+    """The slow selector decides every 3 decisions; the padding ends where it does."""
+    one, other = (learner(q_type, burn_in=b) for b in (burn_in, 0))
+    padding = -(-burn_in // SLOW_INTERVAL) * SLOW_INTERVAL
+    data = windows(one, length=9)
+    data.hidden_state.zero_()
+    padded = begun_late(data, padding)
+    # Without a burn-in there are no decisions of which the network has only memory.
+    short = {name: field[:, : field.shape[1] - padding] for name, field in data._asdict().items()}
+    alone = SequenceBatch(**short | {"hidden_state": data.hidden_state})
+    expected, found = other.update(alone, RATE), one.update(padded, RATE)
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, atol=1e-6, rtol=1e-4)
+    for a, b in zip(weights(one), weights(other), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize("q_type", NETWORKS)
+@torch.no_grad()
+def test_an_episode_that_begins_in_the_burn_in_begins_with_the_zero_state(q_type: str) -> None:
+    one = learner(q_type, burn_in=4)
+    data = windows(one, length=9)
+    padded = begun_late(data, SLOW_INTERVAL)
+    mixed = SequenceBatch(*(torch.cat(pair) for pair in zip(data, padded, strict=True)))
+    online = one._evaluate(mixed, one._seen(mixed))
+    own = one.model.agent(data.obs, torch.zeros_like(data.hidden_state), burn_in=1).q_values
+    expected = own[:, :-3][:, :5].gather(-1, padded.actions[:, 4:].unsqueeze(-1)).squeeze(-1)
+    torch.testing.assert_close(online.agent_qs[3:], expected)
+    carried = one.model.agent(data.obs, data.hidden_state, burn_in=4).q_values[:, :-1]
+    expected = carried.gather(-1, data.actions[:, 4:].unsqueeze(-1)).squeeze(-1)
+    torch.testing.assert_close(online.agent_qs[:3], expected)
+
+
 def test_rewards_and_actions_of_the_burn_in_do_not_count() -> None:
     one, other = learner(), learner()
     data = windows(one)
@@ -163,11 +210,11 @@ def test_credit_teaches_every_cameras_own_value() -> None:
     for c in range(data.credit.shape[-1]):  # without a mixer every camera learns its own value
         independent = learner(mixer="none", **knobs)
         own = data._replace(reward=data.credit[..., c])
-        online = independent._evaluate(own, independent.model.agent.features(own.obs, BURN_IN))
+        seen = independent._seen(own)
+        online = independent._evaluate(own, seen)
         targets = independent._targets(
             own._replace(**{name: getattr(own, name)[:, BURN_IN:] for name in own._fields[:-1]}),
-            independent.model.agent.features(own.obs, BURN_IN),
-            own.hidden_state,
+            seen,
             online.greedy,
         )
         alone.append((online.mixed.q_tot - targets.team)[..., c].square().mean())
