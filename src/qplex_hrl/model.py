@@ -229,6 +229,8 @@ class CameraNetwork(nn.Module):
     ) -> Unrolled:
         """Return what the Q-values of whole windows depend on, without the burn-in.
 
+        No gradient flows into the burn-in.
+
         Args:
             features: of windows by ``features``; their first frame is a slow tick.
             hidden_state: [B, C, R] before the first frame of the burn-in.
@@ -241,10 +243,12 @@ class CameraNetwork(nn.Module):
         fast, slow = torch.split(hidden_state.flatten(0, 1), self._hidden_parts[:2], dim=-1)
         memory = _Memory(fast, slow)
         if burn_in:
-            encoding = self.encoder(features.burn_in_context, features.burn_in_targets)
-            part = _Part(encoding, 0, restarts)
-            selected, slow_hidden = self._select_slow(part, memory)
-            _, memory = self._remember(part, memory._replace(slow=slow_hidden), selected)[1:]
+            with torch.no_grad():  # it warms the memory and teaches nothing
+                part = _Part(
+                    self.encoder(features.burn_in_context, features.burn_in_targets), 0, restarts
+                )
+                selected, slow_hidden = self._select_slow(part, memory)
+                memory = self._remember(part, memory._replace(slow=slow_hidden), selected)[-1]
         encoding = self.encoder(features.context, features.targets)
         part = _Part(encoding, burn_in, restarts)
         selected, slow_hidden = self._select_slow(part, memory)

@@ -119,6 +119,21 @@ def test_a_batch_of_padding_teaches_nothing() -> None:
         assert torch.equal(a, b)
 
 
+@pytest.mark.parametrize("burn_in", [2, 3, 4])
+@pytest.mark.parametrize("q_type", NETWORKS)
+def test_what_is_seen_in_the_burn_in_gets_no_gradient(q_type: str, burn_in: int) -> None:
+    one = learner(q_type, burn_in=burn_in)
+    data = windows(one)
+    data.obs.requires_grad_()
+    data.hidden_state.requires_grad_()
+    loss, _ = one.loss(data)
+    loss.backward()
+    assert data.obs.grad is not None
+    assert (data.obs.grad[:, :burn_in] == 0).all()
+    assert (data.obs.grad[:, burn_in:-1] != 0).any()
+    assert data.hidden_state.grad is None
+
+
 def begun_late(full: SequenceBatch, padding: int) -> SequenceBatch:
     """Return the batch with ``padding`` frames before its first decision, cut off at the end."""
     moved = SequenceBatch(*(field.clone() for field in full))
@@ -363,6 +378,11 @@ def test_mixed_precision_is_for_the_cameras_networks_alone(
     data = windows(one)
     exact, mixed = one.update(data, RATE), other.update(data, RATE)
     assert seen == {"head": torch.bfloat16, "mixer": torch.float32}
+    for (name, theirs), ours in zip(
+        other.model.named_parameters(), one.model.parameters(), strict=True
+    ):
+        assert theirs.grad is not None, name  # passes without gradient leave no weights behind
+        torch.testing.assert_close(theirs.grad, ours.grad, rtol=0.3, atol=0.05, msg=name)
     for name, value in mixed.items():
         assert value.dtype == torch.float32, name
     torch.testing.assert_close(mixed["loss"], exact["loss"], rtol=0.05, atol=0.05)
