@@ -217,13 +217,14 @@ class Learner:
         actions = batch.actions[:, start:]
         with self._autocast():
             unrolled = agent.unroll(*seen)
-            with torch.no_grad():
-                greedy = greedy_actions(agent.q_values(unrolled), batch.avail_actions[:, start:])
+            with torch.no_grad():  # no mixer's gradient reaches the values of the best actions
+                q_values = agent.q_values(unrolled)
+                greedy = greedy_actions(q_values, batch.avail_actions[:, start:])
+                max_agent_qs = _values_of(q_values, greedy)[:, :-1].float()
             # One frame more than there are decisions: any action will do there, it is cut off.
-            padded = torch.cat([actions, greedy[:, -1:]], dim=1)
-            chosen_qs = agent.q_values_of(unrolled, torch.stack([padded, greedy]))
+            padded = torch.cat([actions, greedy[:, -1:]], dim=1).unsqueeze(0)
+            agent_qs = agent.q_values_of(unrolled, padded)[0, :, :-1].float()
             entropies = agent.entropies(unrolled)[:, :, :-1]
-        agent_qs, max_agent_qs = chosen_qs.float()[:, :, :-1]
         mixed = self.model.mix(agent_qs, max_agent_qs, batch.state[:, start:-1], actions)
         return _Online(mixed, agent_qs, greedy, entropies.float())
 
@@ -239,10 +240,8 @@ class Learner:
             q_values = agent.q_values(agent.unroll(*seen)).float()
         target_greedy = greedy_actions(q_values, trained.avail_actions)
         chosen = greedy if self._config.double_q else target_greedy
-        agent_qs, max_agent_qs = (
-            q_values.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
-            for actions in (chosen, target_greedy)
-        )
+        agent_qs = _values_of(q_values, chosen)
+        max_agent_qs = _values_of(q_values, target_greedy)
         values = self.target_model.mix(agent_qs, max_agent_qs, trained.state, chosen).q_tot
         return _Targets(
             team=self._returns(trained, trained.reward, values),
@@ -345,6 +344,11 @@ class Learner:
         self.n_updates = state["n_updates"]
         if self._average is not None:  # without one in the file, it begins now
             self._average.load_state_dict(state.get("average", self.model.agent.state_dict()))
+
+
+def _values_of(q_values: Tensor, actions: Tensor) -> Tensor:
+    """Return the values [B, L, C] of ``actions`` [B, L, C] among ``q_values`` [B, L, C, U]."""
+    return q_values.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
 
 
 def _without_burn_in(batch: SequenceBatch, burn_in: int) -> SequenceBatch:

@@ -77,6 +77,37 @@ def test_it_fits_a_batch(mixer: str, algorithm: dict[str, object]) -> None:
     assert losses[-1] < 0.5 * losses[0]
 
 
+@pytest.mark.parametrize("mixer", MIXERS)
+@pytest.mark.parametrize("q_type", ["mlp", "flat_rnn", "attention_rnn"])
+def test_values_of_greedy_actions_without_a_graph_change_no_gradient(
+    q_type: str, mixer: str
+) -> None:
+    """Q_tot does not depend on V_i: its gradient is that of sum Q_i' + (lambda_i - 1) sg(A_i')."""
+    one = learner(q_type, mixer, entropy_weight=0.0)
+    data = windows(one)
+    given: list[torch.Tensor] = []
+    one.model.mixer.register_forward_hook(lambda *call: given.append(call[1][1]))
+    seen = one._seen(data)
+    online = one._evaluate(data, seen)
+    assert not given[0].requires_grad
+    weight = torch.randn_like(online.mixed.q_tot)
+    parameters = list(one.model.parameters())
+    found = torch.autograd.grad(
+        (online.mixed.q_tot * weight).sum(), parameters, materialize_grads=True
+    )
+
+    agent, actions = one.model.agent, data.actions[:, BURN_IN:]
+    taken = torch.stack([actions, online.greedy[:, :-1]])
+    padded = torch.cat([taken, taken[:, :, -1:]], dim=2)
+    agent_qs, max_agent_qs = agent.q_values_of(agent.unroll(*seen), padded)[:, :, :-1]
+    assert max_agent_qs.requires_grad
+    torch.testing.assert_close(given[0], max_agent_qs)
+    q_tot = one.model.mix(agent_qs, max_agent_qs, data.state[:, BURN_IN:-1], actions).q_tot
+    expected = torch.autograd.grad((q_tot * weight).sum(), parameters, materialize_grads=True)
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+
+
 def test_metrics_are_numbers_of_this_batch() -> None:
     one = learner()
     metrics = one.update(windows(one), RATE)
