@@ -345,8 +345,9 @@ class AlgorithmConfig(_Section):
     loss: Literal["huber", "mse"] = Field(default="huber", description="loss of a TD error")
     credit_weight: Weight = Field(
         default=0.0,
-        description="weight of the loss of every camera's own value against its own credit, the "
-        "targets that only this camera has in view; 0: the team's reward alone teaches",
+        description="weight, per camera, of the loss of its own value against its own credit: the "
+        "targets that only this camera has in view, times coverage_rate, with the team's shaping "
+        "and bonus; 0: the team's reward alone teaches",
     )
     epsilon_start: float = Field(
         default=0.5, ge=0, le=1, description="share of random actions at first"
@@ -490,6 +491,17 @@ class RunConfig(_Section):
             raise ValueError(
                 f"training.buffer_size = {training.buffer_size}; expected at least {needed} = "
                 "(training.burn_in + training.sequence_length + 1) * env.num_envs"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _credit_is_worth_something(self) -> Self:
+        weight = self.algorithm.credit_weight
+        if weight > 0 and self.network.hrl.reward_coefficients.coverage_rate == 0:
+            raise ValueError(
+                f"algorithm.credit_weight = {weight} with "
+                "network.hrl.reward_coefficients.coverage_rate = 0, by which credit is multiplied; "
+                "expected credit_weight = 0, or another coverage_rate"
             )
         return self
 

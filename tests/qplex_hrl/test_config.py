@@ -179,6 +179,16 @@ def test_invalid_settings_are_told_in_one_line(setting: str, words: list[str]) -
         assert word in message
 
 
+def test_credit_that_is_always_zero_is_refused_in_one_line() -> None:
+    nothing = "network.hrl.reward_coefficients.coverage_rate=0"
+    load(nothing)
+    with pytest.raises(
+        ConfigError, match=r"credit_weight = 2\.0 with .*coverage_rate = 0"
+    ) as caught:
+        load(nothing, "algorithm.credit_weight=2.0")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_message_names_the_origin(tmp_path: Path) -> None:
     path = tmp_path / "run.yaml"
     path.write_text(yaml.safe_dump({"training": {"seed": -1, "sed": 1}}))

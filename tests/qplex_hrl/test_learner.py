@@ -264,7 +264,32 @@ def test_credit_teaches_every_cameras_own_value() -> None:
             online.greedy,
         )
         alone.append((online.mixed.q_tot - targets.team)[..., c].square().mean())
-    torch.testing.assert_close(loss, torch.stack(alone).mean())
+    torch.testing.assert_close(loss, torch.stack(alone).sum())
+
+
+def test_credit_teaches_a_camera_as_strongly_in_a_team_of_any_size() -> None:
+    def gradient(n_agents: int) -> torch.Tensor:
+        """Return that of the first camera's bias, among cameras with the same experience."""
+        sizes = world(n_agents=n_agents)
+        config = AlgorithmConfig(credit_weight=1.0, learning_rate=RATE)
+        built = model("mlp", "none", sizes=sizes)
+        one = Learner(built, config, HRLConfig(frame_skip=1, fast_interval=1), 0)
+        data = batch(world(n_agents=1)[0], 0, 3, 4, seed=0)
+        repeated = SequenceBatch(
+            *(
+                field.repeat_interleave(n_agents, dim=2)
+                if name in {"obs", "avail_actions", "actions", "credit"}
+                else field
+                for name, field in data._asdict().items()
+            )
+        )._replace(hidden_state=torch.zeros(3, n_agents, 0))
+        _, metrics = one.loss(repeated)
+        metrics["credit_loss"].backward()
+        bias = one.model.agent.head.value_layer.bias.grad
+        assert bias is not None
+        return bias / n_agents  # the cameras share it
+
+    torch.testing.assert_close(gradient(6), gradient(2))
 
 
 def test_credit_of_no_weight_changes_nothing() -> None:
