@@ -144,7 +144,7 @@ class HRLConfig(_Section):
     )
     fast_interval: Count = Field(
         default=5,
-        description="frames between two decisions of the fast selector; at most frame_skip",
+        description="frames between two decisions of the fast selector; divides frame_skip",
     )
     belief: Literal["none", "last_seen", "particles"] = Field(
         default="last_seen", description="what a camera keeps of targets out of its view"
@@ -198,11 +198,11 @@ class HRLConfig(_Section):
     reward_coefficients: RewardCoefficients = RewardCoefficients()
 
     @model_validator(mode="after")
-    def _fast_is_not_slower(self) -> Self:
-        if self.fast_interval > self.frame_skip:
+    def _slow_decides_with_the_fast(self) -> Self:
+        if self.frame_skip % self.fast_interval:
             raise ValueError(
                 f"fast_interval = {self.fast_interval}; "
-                f"expected at most frame_skip = {self.frame_skip}"
+                f"expected a divisor of frame_skip = {self.frame_skip}"
             )
         return self
 

@@ -1,6 +1,5 @@
 """The whole model from its configuration: cameras' network, state encoder and mixer."""
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -418,4 +417,4 @@ def build_model(dims: ModelDims, selection_bits: Tensor, config: NetworkConfig) 
 
 def slow_interval(config: HRLConfig) -> int:
     """Return the number of decisions between two of the slow selector."""
-    return math.ceil(config.frame_skip / config.fast_interval)
+    return config.frame_skip // config.fast_interval  # the configuration sees to it: no remainder

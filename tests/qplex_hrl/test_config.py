@@ -97,7 +97,7 @@ def test_overrides_are_typed_and_the_last_one_wins() -> None:
 
 
 def test_a_dump_loads_to_an_equal_configuration(tmp_path: Path) -> None:
-    config = load("network.hrl.frame_skip=7", "network.hrl.exploration_bonus=1e-7")
+    config = load("network.hrl.frame_skip=6", "network.hrl.exploration_bonus=1e-7")
     (tmp_path / "dump.yaml").write_text(dump_config(config))
     assert load(path=tmp_path / "dump.yaml") == config
     assert config_from_mapping(config.model_dump(mode="json"), "checkpoint") == config
@@ -139,6 +139,7 @@ def test_a_configuration_cannot_be_changed() -> None:
             ],
         ),
         ("network.hrl.fast_interval=9", ["network.hrl", "fast_interval = 9", "frame_skip = 4"]),
+        ("network.hrl.frame_skip=5", ["fast_interval = 2; expected a divisor of frame_skip = 5"]),
         (
             "network.hrl.lookahead_by_target=true",
             ["network.hrl", "lookahead_by_target = true; expected lookahead = true"],
