@@ -36,6 +36,14 @@ class CompilationFailed(ValueError):
     """PyTorch cannot compile the update on this machine."""
 
 
+class _Seen(NamedTuple):
+    """What the cameras' networks unroll; see ``CameraNetwork.unroll``."""
+
+    features: Features
+    hidden_state: Tensor  # [B, C, R] before the burn-in
+    begins: Tensor  # [B, b + L] bool, an episode's first decision
+
+
 class _Targets(NamedTuple):
     """What the values of the actions taken are to be."""
 
@@ -56,8 +64,9 @@ class Learner:
     """Double Q-learning with TD(lambda) targets on mixed values, and selection entropy.
 
     ``loss = mean((q_tot - G)^2 or Huber) - selection_entropy_weight * mean(entropy)
-    + credit_weight * mean((Q_i - G_i)^2 or Huber)`` over filled decisions after the burn-in. G_i
-    is a return of camera i's credit, the coverage that would be lost without it (difference
+    + credit_weight * sum_i mean((Q_i - G_i)^2 or Huber)`` over filled decisions after the burn-in.
+    The sum pulls at each camera's value as strongly in a team of any size. G_i is a return of
+    camera i's credit, the coverage that would be lost without it (difference
     reward, Wolpert and Tumer 2001): where a camera's actions do not change what others do, it
     ranks them as the team's reward does, with less noise. Two copies of the model are kept:
     ``model`` learns; ``target_model`` gives the values in G and follows softly (tau > 0, every
@@ -161,10 +170,10 @@ class Learner:
 
     def _loss(self, batch: SequenceBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss and all metrics but the gradient's norm; changes nothing."""
-        features = self.model.agent.features(batch.obs, self._burn_in)
-        online = self._evaluate(batch, features)
+        seen = self._seen(batch)
+        online = self._evaluate(batch, seen)
         trained = _without_burn_in(batch, self._burn_in)
-        targets = self._targets(trained, features, batch.hidden_state, online.greedy)
+        targets = self._targets(trained, seen, online.greedy)
         td_target = targets.team
         q_tot = online.mixed.q_tot
         weight = (trained.filled / trained.filled.sum().clamp_min(1)).unsqueeze(-1)  # sums to 1
@@ -186,7 +195,7 @@ class Learner:
         }
         if targets.own is not None:
             errors = self._td_loss(online.agent_qs, targets.own)
-            metrics["credit_loss"] = (weight * errors).sum() / n_agents
+            metrics["credit_loss"] = (weight * errors).sum()
             metrics["loss"] = loss = loss + self._config.credit_weight * metrics["credit_loss"]
         for name in ("gate", "complexity"):
             values = getattr(online.mixed, name)
@@ -194,27 +203,34 @@ class Learner:
                 metrics[name] = (weight.squeeze(-1) * values).sum()
         return loss, metrics
 
-    def _evaluate(self, batch: SequenceBatch, features: Features) -> _Online:
+    def _seen(self, batch: SequenceBatch) -> _Seen:
+        """Return what both networks unroll."""
+        begins = batch.filled.clone()  # a filled decision after padding is its episode's first
+        begins[:, 1:] &= ~batch.filled[:, :-1]
+        return _Seen(
+            self.model.agent.features(batch.obs, self._burn_in), batch.hidden_state, begins
+        )
+
+    def _evaluate(self, batch: SequenceBatch, seen: _Seen) -> _Online:
         """Return mixed values of the actions taken, greedy actions and entropies."""
         start = self._burn_in
         agent = self.model.agent
         actions = batch.actions[:, start:]
         with self._autocast():
-            unrolled = agent.unroll(features, batch.hidden_state)
-            with torch.no_grad():
-                greedy = greedy_actions(agent.q_values(unrolled), batch.avail_actions[:, start:])
+            unrolled = agent.unroll(*seen)
+            with torch.no_grad():  # no mixer's gradient reaches the values of the best actions
+                q_values = agent.q_values(unrolled)
+                greedy = greedy_actions(q_values, batch.avail_actions[:, start:])
+                max_agent_qs = _values_of(q_values, greedy)[:, :-1].float()
             # One frame more than there are decisions: any action will do there, it is cut off.
-            padded = torch.cat([actions, greedy[:, -1:]], dim=1)
-            chosen_qs = agent.q_values_of(unrolled, torch.stack([padded, greedy]))
+            padded = torch.cat([actions, greedy[:, -1:]], dim=1).unsqueeze(0)
+            agent_qs = agent.q_values_of(unrolled, padded)[0, :, :-1].float()
             entropies = agent.entropies(unrolled)[:, :, :-1]
-        agent_qs, max_agent_qs = chosen_qs.float()[:, :, :-1]
         mixed = self.model.mix(agent_qs, max_agent_qs, batch.state[:, start:-1], actions)
         return _Online(mixed, agent_qs, greedy, entropies.float())
 
     @torch.no_grad()
-    def _targets(
-        self, trained: SequenceBatch, features: Features, hidden_state: Tensor, greedy: Tensor
-    ) -> _Targets:
+    def _targets(self, trained: SequenceBatch, seen: _Seen, greedy: Tensor) -> _Targets:
         """Return TD(lambda) targets by the target model.
 
         Double Q-learning (van Hasselt et al. 2016): the online network's ``greedy`` actions
@@ -222,13 +238,11 @@ class Learner:
         """
         agent = self.target_model.agent
         with self._autocast():
-            q_values = agent.q_values(agent.unroll(features, hidden_state)).float()
+            q_values = agent.q_values(agent.unroll(*seen)).float()
         target_greedy = greedy_actions(q_values, trained.avail_actions)
         chosen = greedy if self._config.double_q else target_greedy
-        agent_qs, max_agent_qs = (
-            q_values.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
-            for actions in (chosen, target_greedy)
-        )
+        agent_qs = _values_of(q_values, chosen)
+        max_agent_qs = _values_of(q_values, target_greedy)
         values = self.target_model.mix(agent_qs, max_agent_qs, trained.state, chosen).q_tot
         return _Targets(
             team=self._returns(trained, trained.reward, values),
@@ -331,6 +345,11 @@ class Learner:
         self.n_updates = state["n_updates"]
         if self._average is not None:  # without one in the file, it begins now
             self._average.load_state_dict(state.get("average", self.model.agent.state_dict()))
+
+
+def _values_of(q_values: Tensor, actions: Tensor) -> Tensor:
+    """Return the values [B, L, C] of ``actions`` [B, L, C] among ``q_values`` [B, L, C, U]."""
+    return q_values.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
 
 
 def _without_burn_in(batch: SequenceBatch, burn_in: int) -> SequenceBatch:

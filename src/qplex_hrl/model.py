@@ -1,6 +1,5 @@
 """The whole model from its configuration: cameras' network, state encoder and mixer."""
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -9,7 +8,7 @@ from typing_extensions import assert_never
 
 from qplex_hrl.algorithm.returns import mask_unavailable
 from qplex_hrl.config import HRLConfig, MixingNetworkConfig, NetworkConfig, QNetworkConfig
-from qplex_hrl.networks.cores import FeedForwardCore, RecurrentCore
+from qplex_hrl.networks.cores import FeedForwardCore, RecurrentCore, Restarts, over_time
 from qplex_hrl.networks.encoders import (
     Encoding,
     Features,
@@ -38,6 +37,31 @@ class Unrolled(NamedTuple):
     head: Terms
     probs: Tensor  # [2, T+1, L, n], fast and slow selection
     hidden_state: Tensor  # [n, R] after the last frame
+
+
+class _Memory(NamedTuple):
+    """What a camera carries from one frame to the next."""
+
+    fast: Tensor  # [n, H or 0], state of the core
+    slow: Tensor  # [n, H or 0], state of the slow selector
+    held: Selection | None = None  # the slow choice in force, L = 1; not needed at a slow tick
+
+
+class _Part(NamedTuple):
+    """Consecutive frames of a window."""
+
+    encoding: Encoding  # of L frames
+    start: int  # frames of the window before them
+    restarts: Restarts  # in frames of the window
+
+    def own_restarts(self, start: int, period: int = 1) -> Restarts:
+        """Return these frames' restarts, counted from frame ``start`` in units of ``period``."""
+        end = self.start + len(self.encoding.context)
+        return tuple(
+            ((frame - start) // period, rows)
+            for frame, rows in self.restarts
+            if self.start <= frame < end
+        )
 
 
 class CameraNetwork(nn.Module):
@@ -175,7 +199,8 @@ class CameraNetwork(nn.Module):
             slow_hidden = torch.where(ticks, new_slow_hidden, slow_hidden)
             held = torch.where(ticks, slow.pack(), held)
             slow = Selection.unpack(held, self.dims.n_targets)
-        unrolled = self._decide(features, encoding, slow, (fast_hidden, slow_hidden))
+        memory = _Memory(fast_hidden, slow_hidden, slow)
+        unrolled = self._decide(_Part(encoding, 0, ()), memory, slow, features.options)
         fast_probs, slow_probs = self.probs(unrolled).squeeze(2)
         fast_entropy, slow_entropy = self.entropies(unrolled).squeeze(2)
         hidden = torch.cat([unrolled.hidden_state, held], dim=-1)
@@ -192,25 +217,67 @@ class CameraNetwork(nn.Module):
         """Return the parts of observations [B, L, C, D]; see ``split_features``."""
         return split_features(obs, self._feature_dims, burn_in)
 
-    def unroll(self, features: Features, hidden_state: Tensor) -> Unrolled:
-        """Return what the Q-values of whole windows depend on, from the first frame with options.
+    def unroll(
+        self, features: Features, hidden_state: Tensor, begins: Tensor | None = None
+    ) -> Unrolled:
+        """Return what the Q-values of whole windows depend on, without the burn-in.
+
+        No gradient flows into the burn-in.
 
         Args:
-            features: of L frames by ``features``; frame 0 is a slow tick.
-            hidden_state: [B, C, R] before frame 0.
+            features: of windows by ``features``; their first frame is a slow tick.
+            hidden_state: [B, C, R] before the first frame of the burn-in.
+            begins: [B, b + L] bool, the first frame of an episode that begins within the burn-in
+                or at the slow tick that follows it, after padding: there the cameras' state is
+                zero. It must be a slow tick. None: no episode begins there.
         """
+        burn_in = len(features.burn_in_context)
+        restarts = self._restarts(begins, burn_in)
+        fast, slow = torch.split(hidden_state.flatten(0, 1), self._hidden_parts[:2], dim=-1)
+        memory = _Memory(fast, slow)
+        if burn_in:
+            with torch.no_grad():  # it warms the memory and teaches nothing
+                part = _Part(
+                    self.encoder(features.burn_in_context, features.burn_in_targets), 0, restarts
+                )
+                selected, slow_hidden = self._select_slow(part, memory)
+                memory = self._remember(part, memory._replace(slow=slow_hidden), selected)[-1]
         encoding = self.encoder(features.context, features.targets)
-        hidden = hidden_state.flatten(0, 1)
-        fast_hidden, slow_hidden = torch.split(hidden, self._hidden_parts[:2], dim=-1)
-        slow = None
-        if self.selector is not None:
-            every = slice(None, None, self.slow_interval)
-            ticks = Encoding(
-                encoding.context[every], encoding.targets[:, every], encoding.known[:, every]
-            )
-            slow, slow_hidden = self.selector.select_slow(ticks, slow_hidden)
-            slow = slow.hold(self.slow_interval, len(encoding.context))
-        return self._decide(features, encoding, slow, (fast_hidden, slow_hidden))
+        part = _Part(encoding, burn_in, restarts)
+        selected, slow_hidden = self._select_slow(part, memory)
+        return self._decide(part, memory._replace(slow=slow_hidden), selected, features.options)
+
+    def _restarts(self, begins: Tensor | None, burn_in: int) -> Restarts:
+        """Return where cameras [n] begin anew, for ``begins`` as in ``unroll``."""
+        if begins is None:
+            return ()
+        m, last = self.slow_interval, begins.shape[1] - 1
+        frames = range(m, min(burn_in + m - 1, last) + 1, m)
+        return tuple(
+            (frame, begins[:, frame].repeat_interleave(self.dims.n_agents).unsqueeze(-1))
+            for frame in frames
+        )
+
+    def _select_slow(self, part: _Part, memory: _Memory) -> tuple[Selection | None, Tensor]:
+        """Return the slow choice in force at every frame, and the slow state after them."""
+        if self.selector is None:
+            return None, memory.slow
+        context, targets, known = part.encoding
+        before = min(-part.start % self.slow_interval, len(context))  # frames up to a slow tick
+        held = None
+        if before:
+            assert memory.held is not None, "a window starts at a slow tick"
+            held = memory.held.hold(before, before)
+            if before == len(context):
+                return held, memory.slow
+        every = slice(before, None, self.slow_interval)
+        slow, hidden = self.selector.select_slow(
+            Encoding(context[every], targets[:, every], known[:, every]),
+            memory.slow,
+            part.own_restarts(part.start + before, self.slow_interval),
+        )
+        slow = slow.hold(self.slow_interval, len(context) - before)
+        return (slow if held is None else held.then(slow)), hidden
 
     def q_values(self, unrolled: Unrolled) -> Tensor:
         """Return the Q-values of all actions, [B, L, C, U]."""
@@ -234,40 +301,49 @@ class CameraNetwork(nn.Module):
         return probs[..., 0] if self.selector is None else selection_entropy(probs)  # zeros if so
 
     def _decide(
-        self,
-        features: Features,
-        encoding: Encoding,
-        slow: Selection | None,
-        hidden: tuple[Tensor, Tensor],
+        self, part: _Part, memory: _Memory, slow: Selection | None, options: Tensor
     ) -> Unrolled:
-        """Return fast selection and core output of all frames, for ``hidden`` = (fast, slow)."""
-        inputs = encoding.context
-        burn_in = len(inputs) - features.options.shape[1]
-        probs = inputs.new_zeros(2, self.dims.n_targets + 1, *inputs[burn_in:].shape[:2])
+        """Return selections and what the head makes of all frames.
+
+        Args:
+            part: frames [L].
+            memory: before them; its slow state is the one after them.
+            slow: the slow choice in force at every frame.
+            options: [U, L, n, Fo].
+        """
+        encoding = part.encoding
+        outputs, fast, memory = self._remember(part, memory, slow)
+        probs = outputs.new_zeros(2, self.dims.n_targets + 1, *outputs.shape[:2])
         priorities = None
-        if self.selector is not None and slow is not None:
-            fast = self.selector.select_fast(encoding, slow)
-            inputs = torch.cat([inputs, fast.summary, slow.summary], dim=-1)
-            probs = torch.stack([fast.probs, slow.probs])[:, :, burn_in:]
+        if slow is not None and fast is not None:
+            probs = torch.stack([fast.probs, slow.probs])
             priorities = probs[:, :-1].movedim(0, -1)
-        outputs, fast_hidden = self.core(inputs, hidden[0])
         head = HeadInputs(
-            memory=_after(burn_in, outputs),
-            context=_after(burn_in, encoding.context),
-            targets=encoding.targets[:, burn_in:],
+            memory=outputs,
+            context=encoding.context,
+            targets=encoding.targets,
             priorities=priorities,
-            options=features.options,
+            options=options,
         )
-        return Unrolled(self.head.terms(head), probs, torch.cat([fast_hidden, hidden[1]], dim=-1))
+        hidden = torch.cat([memory.fast, memory.slow], dim=-1)
+        return Unrolled(self.head.terms(head), probs, hidden)
+
+    def _remember(
+        self, part: _Part, memory: _Memory, slow: Selection | None
+    ) -> tuple[Tensor, Selection | None, _Memory]:
+        """Return the core's outputs [L, n, H], the fast choice, and the memory after all frames."""
+        inputs, fast = part.encoding.context, None
+        if self.selector is not None and slow is not None:
+            fast = self.selector.select_fast(part.encoding, slow)
+            inputs = torch.cat([inputs, fast.summary, slow.summary], dim=-1)
+        restarts = part.own_restarts(part.start)
+        outputs, hidden = over_time(self.core, inputs, memory.fast, restarts)
+        held = None if slow is None else slow.last()
+        return outputs, fast, memory._replace(fast=hidden, held=held)
 
     def _by_camera(self, values: Tensor) -> Tensor:
         """Return [.., L, n, X] as [.., B, L, C, X]."""
         return torch.unflatten(values, -2, (-1, self.dims.n_agents)).movedim(-4, -3)
-
-
-def _after(burn_in: int, values: Tensor) -> Tensor:
-    """Return [L, ..] without the burn-in; the gradient of a slice would copy even the whole."""
-    return values[burn_in:] if burn_in else values
 
 
 class QPLEXHRLModel(nn.Module):
@@ -335,4 +411,4 @@ def build_model(dims: ModelDims, selection_bits: Tensor, config: NetworkConfig) 
 
 def slow_interval(config: HRLConfig) -> int:
     """Return the number of decisions between two of the slow selector."""
-    return math.ceil(config.frame_skip / config.fast_interval)
+    return config.frame_skip // config.fast_interval  # the configuration sees to it: no remainder

@@ -49,9 +49,11 @@ class ModelDims:
 class SequenceBatch(NamedTuple):
     """Windows of consecutive decisions; decision t leads from frame t to frame t + 1.
 
-    Every window starts at a slow tick. An episode ends at most once in a window and padding
-    follows; there ``filled`` is false and only action 0 is available. Where ``filled`` is true and
-    ``terminated`` is false, frame t + 1 is a frame of the same episode, to bootstrap from.
+    Every window starts at a slow tick and holds decisions of one episode. Before its first decision
+    and after its end is padding; there ``filled`` is false and only action 0 is available. Where
+    ``filled`` is true and ``terminated`` is false, frame t + 1 is a frame of the same episode, to
+    bootstrap from. An episode's first decision after padding is at a slow tick, at the latest at
+    the first one from the burn-in's end on.
     """
 
     obs: Tensor  # [B, L+1, C, D] float32
@@ -63,7 +65,7 @@ class SequenceBatch(NamedTuple):
     terminated: Tensor  # [B, L] bool, nothing follows
     truncated: Tensor  # [B, L] bool, cut off: the value of frame t + 1 still counts
     filled: Tensor  # [B, L] bool
-    hidden_state: Tensor  # [B, C, R] float32, recurrent state before frame 0
+    hidden_state: Tensor  # [B, C, R] float32, recurrent state before frame 0; zero before padding
 
 
 class AgentOutput(NamedTuple):

@@ -80,6 +80,15 @@ def test_exploration_bonus_up_rewards_finding_what_nobody_saw() -> None:
     assert 0.0 < (gain > 0.01).mean() < 0.5  # where a target is found, not everywhere
 
 
+@pytest.mark.parametrize("knob", ["coverage_reward_weight", "exploration_bonus"])
+def test_both_terms_count_as_much_in_every_cameras_credit(knob: str) -> None:
+    without, twice = (collected(**{knob: weight}) for weight in (0.0, 1.0))
+    gained = twice.reward - without.reward
+    assert np.abs(gained).max() > 0.01
+    own = twice.credit - without.credit
+    np.testing.assert_allclose(own, np.repeat(gained[..., None], own.shape[-1], -1), atol=1e-6)
+
+
 def test_the_exploration_bonus_is_none_in_evaluation() -> None:
     def rewards(weight: float) -> NDArray[np.float64]:
         config = real(exploration_bonus=weight)

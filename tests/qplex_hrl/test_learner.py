@@ -77,6 +77,37 @@ def test_it_fits_a_batch(mixer: str, algorithm: dict[str, object]) -> None:
     assert losses[-1] < 0.5 * losses[0]
 
 
+@pytest.mark.parametrize("mixer", MIXERS)
+@pytest.mark.parametrize("q_type", ["mlp", "flat_rnn", "attention_rnn"])
+def test_values_of_greedy_actions_without_a_graph_change_no_gradient(
+    q_type: str, mixer: str
+) -> None:
+    """Q_tot does not depend on V_i: its gradient is that of sum Q_i' + (lambda_i - 1) sg(A_i')."""
+    one = learner(q_type, mixer, entropy_weight=0.0)
+    data = windows(one)
+    given: list[torch.Tensor] = []
+    one.model.mixer.register_forward_hook(lambda *call: given.append(call[1][1]))
+    seen = one._seen(data)
+    online = one._evaluate(data, seen)
+    assert not given[0].requires_grad
+    weight = torch.randn_like(online.mixed.q_tot)
+    parameters = list(one.model.parameters())
+    found = torch.autograd.grad(
+        (online.mixed.q_tot * weight).sum(), parameters, materialize_grads=True
+    )
+
+    agent, actions = one.model.agent, data.actions[:, BURN_IN:]
+    taken = torch.stack([actions, online.greedy[:, :-1]])
+    padded = torch.cat([taken, taken[:, :, -1:]], dim=2)
+    agent_qs, max_agent_qs = agent.q_values_of(agent.unroll(*seen), padded)[:, :, :-1]
+    assert max_agent_qs.requires_grad
+    torch.testing.assert_close(given[0], max_agent_qs)
+    q_tot = one.model.mix(agent_qs, max_agent_qs, data.state[:, BURN_IN:-1], actions).q_tot
+    expected = torch.autograd.grad((q_tot * weight).sum(), parameters, materialize_grads=True)
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+
+
 def test_metrics_are_numbers_of_this_batch() -> None:
     one = learner()
     metrics = one.update(windows(one), RATE)
@@ -117,6 +148,68 @@ def test_a_batch_of_padding_teaches_nothing() -> None:
     assert one.update(padding, RATE)["loss"] == 0
     for a, b in zip(before, weights(one), strict=True):
         assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("burn_in", [2, 3, 4])
+@pytest.mark.parametrize("q_type", NETWORKS)
+def test_what_is_seen_in_the_burn_in_gets_no_gradient(q_type: str, burn_in: int) -> None:
+    one = learner(q_type, burn_in=burn_in)
+    data = windows(one)
+    data.obs.requires_grad_()
+    data.hidden_state.requires_grad_()
+    loss, _ = one.loss(data)
+    loss.backward()
+    assert data.obs.grad is not None
+    assert (data.obs.grad[:, :burn_in] == 0).all()
+    assert (data.obs.grad[:, burn_in:-1] != 0).any()
+    assert data.hidden_state.grad is None
+
+
+def begun_late(full: SequenceBatch, padding: int) -> SequenceBatch:
+    """Return the batch with ``padding`` frames before its first decision, cut off at the end."""
+    moved = SequenceBatch(*(field.clone() for field in full))
+    for name, field in list(moved._asdict().items())[:-1]:
+        source = getattr(full, name)
+        field[:, padding:] = source[:, : field.shape[1] - padding]
+        field[:, :padding] = 0
+    moved.avail_actions[:, :padding, :, 0] = True
+    moved.hidden_state.zero_()
+    return moved
+
+
+@pytest.mark.parametrize("burn_in", [2, 3, 4])
+@pytest.mark.parametrize("q_type", NETWORKS)
+def test_padding_before_an_episode_changes_nothing(q_type: str, burn_in: int) -> None:
+    """The slow selector decides every 3 decisions; the padding ends where it does."""
+    one, other = (learner(q_type, burn_in=b) for b in (burn_in, 0))
+    padding = -(-burn_in // SLOW_INTERVAL) * SLOW_INTERVAL
+    data = windows(one, length=9)
+    data.hidden_state.zero_()
+    padded = begun_late(data, padding)
+    # Without a burn-in there are no decisions of which the network has only memory.
+    short = {name: field[:, : field.shape[1] - padding] for name, field in data._asdict().items()}
+    alone = SequenceBatch(**short | {"hidden_state": data.hidden_state})
+    expected, found = other.update(alone, RATE), one.update(padded, RATE)
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, atol=1e-6, rtol=1e-4)
+    for a, b in zip(weights(one), weights(other), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize("q_type", NETWORKS)
+@torch.no_grad()
+def test_an_episode_that_begins_in_the_burn_in_begins_with_the_zero_state(q_type: str) -> None:
+    one = learner(q_type, burn_in=4)
+    data = windows(one, length=9)
+    padded = begun_late(data, SLOW_INTERVAL)
+    mixed = SequenceBatch(*(torch.cat(pair) for pair in zip(data, padded, strict=True)))
+    online = one._evaluate(mixed, one._seen(mixed))
+    own = one.model.agent(data.obs, torch.zeros_like(data.hidden_state), burn_in=1).q_values
+    expected = own[:, :-3][:, :5].gather(-1, padded.actions[:, 4:].unsqueeze(-1)).squeeze(-1)
+    torch.testing.assert_close(online.agent_qs[3:], expected)
+    carried = one.model.agent(data.obs, data.hidden_state, burn_in=4).q_values[:, :-1]
+    expected = carried.gather(-1, data.actions[:, 4:].unsqueeze(-1)).squeeze(-1)
+    torch.testing.assert_close(online.agent_qs[:3], expected)
 
 
 def test_rewards_and_actions_of_the_burn_in_do_not_count() -> None:
@@ -163,15 +256,40 @@ def test_credit_teaches_every_cameras_own_value() -> None:
     for c in range(data.credit.shape[-1]):  # without a mixer every camera learns its own value
         independent = learner(mixer="none", **knobs)
         own = data._replace(reward=data.credit[..., c])
-        online = independent._evaluate(own, independent.model.agent.features(own.obs, BURN_IN))
+        seen = independent._seen(own)
+        online = independent._evaluate(own, seen)
         targets = independent._targets(
             own._replace(**{name: getattr(own, name)[:, BURN_IN:] for name in own._fields[:-1]}),
-            independent.model.agent.features(own.obs, BURN_IN),
-            own.hidden_state,
+            seen,
             online.greedy,
         )
         alone.append((online.mixed.q_tot - targets.team)[..., c].square().mean())
-    torch.testing.assert_close(loss, torch.stack(alone).mean())
+    torch.testing.assert_close(loss, torch.stack(alone).sum())
+
+
+def test_credit_teaches_a_camera_as_strongly_in_a_team_of_any_size() -> None:
+    def gradient(n_agents: int) -> torch.Tensor:
+        """Return that of the first camera's bias, among cameras with the same experience."""
+        sizes = world(n_agents=n_agents)
+        config = AlgorithmConfig(credit_weight=1.0, learning_rate=RATE)
+        built = model("mlp", "none", sizes=sizes)
+        one = Learner(built, config, HRLConfig(frame_skip=1, fast_interval=1), 0)
+        data = batch(world(n_agents=1)[0], 0, 3, 4, seed=0)
+        repeated = SequenceBatch(
+            *(
+                field.repeat_interleave(n_agents, dim=2)
+                if name in {"obs", "avail_actions", "actions", "credit"}
+                else field
+                for name, field in data._asdict().items()
+            )
+        )._replace(hidden_state=torch.zeros(3, n_agents, 0))
+        _, metrics = one.loss(repeated)
+        metrics["credit_loss"].backward()
+        bias = one.model.agent.head.value_layer.bias.grad
+        assert bias is not None
+        return bias / n_agents  # the cameras share it
+
+    torch.testing.assert_close(gradient(6), gradient(2))
 
 
 def test_credit_of_no_weight_changes_nothing() -> None:
@@ -316,6 +434,11 @@ def test_mixed_precision_is_for_the_cameras_networks_alone(
     data = windows(one)
     exact, mixed = one.update(data, RATE), other.update(data, RATE)
     assert seen == {"head": torch.bfloat16, "mixer": torch.float32}
+    for (name, theirs), ours in zip(
+        other.model.named_parameters(), one.model.parameters(), strict=True
+    ):
+        assert theirs.grad is not None, name  # passes without gradient leave no weights behind
+        torch.testing.assert_close(theirs.grad, ours.grad, rtol=0.3, atol=0.05, msg=name)
     for name, value in mixed.items():
         assert value.dtype == torch.float32, name
     torch.testing.assert_close(mixed["loss"], exact["loss"], rtol=0.05, atol=0.05)

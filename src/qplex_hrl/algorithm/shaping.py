@@ -4,6 +4,7 @@ Also each camera's credit. Arrays are NumPy, float64; evaluation never sees any 
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,15 +33,28 @@ def coverage_shaping(
     return discount * np.where(terminated, 0.0, after) - before
 
 
+class TrainingReward(NamedTuple):
+    """What one decision earns in training."""
+
+    team: NDArray[np.float64]  # [N]
+    own: NDArray[np.float64]  # [N, C], every camera's credit
+
+
 @dataclass(frozen=True)
 class Shaping:
-    """``scale * (reward + coverage_weight * coverage shaping + bonus_weight * bonus)``."""
+    """Team: ``scale * (reward + shaping)``; camera i: ``scale * (coverage_rate * D_i + shaping)``.
+
+    ``shaping = coverage_weight * coverage shaping + bonus_weight * bonus`` is the team's in both.
+    D_i is the coverage that would be lost without camera i. A potential of the state alone, shared
+    by all cameras, changes neither the team's best policies nor any camera's best response (Devlin
+    and Kudenko 2011), and the bonus ranks a camera's actions as it does in the team's reward.
+    """
 
     discount: float  # of one whole decision
     coverage_weight: float
     bonus_weight: float
     scale: float
-    credit_scale: float  # of a camera's credit
+    coverage_rate: float  # the reward's coefficient of coverage
 
     @classmethod
     def from_config(cls, algorithm: AlgorithmConfig, hrl: HRLConfig) -> Self:
@@ -50,34 +64,29 @@ class Shaping:
             coverage_weight=hrl.coverage_reward_weight,
             bonus_weight=hrl.exploration_bonus,
             scale=algorithm.reward_scale,
-            credit_scale=algorithm.reward_scale * hrl.reward_coefficients.coverage_rate,
+            coverage_rate=hrl.reward_coefficients.coverage_rate,
         )
 
     def __call__(
         self,
         reward: NDArray[np.float64],
-        coverage_before: NDArray[np.float64],
-        coverage_after: NDArray[np.float64],
+        credit: NDArray[np.float64],
+        coverage: tuple[NDArray[np.float64], NDArray[np.float64]],
         bonus: NDArray[np.float64],
         terminated: NDArray[np.bool_],
-    ) -> NDArray[np.float64]:
-        """Return the training reward [N] of one decision per environment.
+    ) -> TrainingReward:
+        """Return the training rewards of one decision per environment.
 
         Args:
             reward: [N] configured reward of the environment, discounted within the decision.
-            coverage_before: [N] coverage of the frame the decision was taken in.
-            coverage_after: [N] coverage of the decision's last frame.
+            credit: [N, C] share of targets that only this camera has in view, discounted likewise.
+            coverage: [N] each, of the frame the decision was taken in and of its last frame.
             bonus: [N] unweighted exploration bonus.
             terminated: [N] bool, nothing follows.
         """
-        shaping = coverage_shaping(coverage_before, coverage_after, terminated, self.discount)
-        return self.scale * (reward + self.coverage_weight * shaping + self.bonus_weight * bonus)
-
-    def credit(self, credit: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the training credit [N, C] of one decision: its coverage, scaled as in the reward.
-
-        Args:
-            credit: [N, C] share of targets that only this camera has in view, discounted within
-                the decision.
-        """
-        return self.credit_scale * credit
+        potential = coverage_shaping(*coverage, terminated, self.discount)
+        shaping = self.coverage_weight * potential + self.bonus_weight * bonus
+        return TrainingReward(
+            team=self.scale * (reward + shaping),
+            own=self.scale * (self.coverage_rate * credit + shaping[:, None]),
+        )

@@ -118,7 +118,7 @@ class HRLConfig(_Section):
     )
     fast_interval: Count = Field(
         default=5,
-        description="frames between two decisions of the fast selector; at most frame_skip",
+        description="frames between two decisions of the fast selector; divides frame_skip",
     )
     belief: Literal["none", "last_seen", "particles"] = Field(
         default="last_seen", description="what a camera keeps of targets out of its view"
@@ -172,11 +172,11 @@ class HRLConfig(_Section):
     reward_coefficients: RewardCoefficients = RewardCoefficients()
 
     @model_validator(mode="after")
-    def _fast_is_not_slower(self) -> Self:
-        if self.fast_interval > self.frame_skip:
+    def _slow_decides_with_the_fast(self) -> Self:
+        if self.frame_skip % self.fast_interval:
             raise ValueError(
                 f"fast_interval = {self.fast_interval}; "
-                f"expected at most frame_skip = {self.frame_skip}"
+                f"expected a divisor of frame_skip = {self.frame_skip}"
             )
         return self
 
@@ -319,8 +319,9 @@ class AlgorithmConfig(_Section):
     loss: Literal["huber", "mse"] = Field(default="huber", description="loss of a TD error")
     credit_weight: Weight = Field(
         default=0.0,
-        description="weight of the loss of every camera's own value against its own credit, the "
-        "targets that only this camera has in view; 0: the team's reward alone teaches",
+        description="weight, per camera, of the loss of its own value against its own credit: the "
+        "targets that only this camera has in view, times coverage_rate, with the team's shaping "
+        "and bonus; 0: the team's reward alone teaches",
     )
     epsilon_start: float = Field(
         default=0.5, ge=0, le=1, description="share of random actions at first"
@@ -464,5 +465,16 @@ class RunConfig(_Section):
             raise ValueError(
                 f"training.buffer_size = {training.buffer_size}; expected at least {needed} = "
                 "(training.burn_in + training.sequence_length + 1) * env.num_envs"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _credit_is_worth_something(self) -> Self:
+        weight = self.algorithm.credit_weight
+        if weight > 0 and self.network.hrl.reward_coefficients.coverage_rate == 0:
+            raise ValueError(
+                f"algorithm.credit_weight = {weight} with "
+                "network.hrl.reward_coefficients.coverage_rate = 0, by which credit is multiplied; "
+                "expected credit_weight = 0, or another coverage_rate"
             )
         return self

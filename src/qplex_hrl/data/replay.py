@@ -78,6 +78,11 @@ class ReplayBuffer:
     ``filled`` false, only action 0 available. The environments reset by themselves, so the frame
     after a truncated episode is not stored; its last transition is therefore not filled and only
     lends its observation as bootstrap frame to the one before.
+
+    A window may also start before its episode, so that the first ``burn_in`` decisions are trained
+    on like all others: by multiples of ``slow_period`` frames, the last of which is at least
+    ``burn_in``. The frames before the episode are padding as well, whatever their rows hold, and
+    the recurrent state of such a window is zero.
     """
 
     def __init__(
@@ -117,7 +122,9 @@ class ReplayBuffer:
             )
             raise ValueError(msg)
         self._ring = allocate_chunk(self._rows, sizes)
-        self._startable = np.zeros((self._rows, sizes.n_envs), np.bool_)
+        periods = min(-(-burn_in // slow_period), (self.window - 1) // slow_period)
+        self._paddings = range(0, periods * slow_period + 1, slow_period)  # frames before a start
+        self._startable = np.zeros((len(self._paddings), self._rows, sizes.n_envs), np.bool_)
         self._starts = np.zeros(0, np.int64)
         self._written = 0
 
@@ -164,17 +171,18 @@ class ReplayBuffer:
         return self._windows(starts, device)
 
     def _windows(self, starts: NDArray[np.int64], device: torch.device) -> SequenceBatch:
-        """Return the windows that begin at the flat positions ``starts`` [B] (row * N + env)."""
-        n_envs, window = self._sizes.n_envs, self.window
-        row, env = np.divmod(starts, n_envs)
-        rows = (row[:, None] + np.arange(window + 1)) % self._rows
-        flat = rows * n_envs + env[:, None]  # [B, W+1]
+        """Return the windows ``starts`` [B], flat positions in ``_startable``."""
+        which, row, env = np.unravel_index(starts, self._startable.shape)
+        padding = which[:, None] * self._slow_period  # [B, 1]
+        frames = np.arange(self.window + 1)
+        rows = (row[:, None] - padding + frames) % self._rows
+        flat = rows * self._sizes.n_envs + env[:, None]  # [B, W+1]
         decisions = flat[:, :-1]
 
-        terminated = _take(self._ring.terminated, decisions)
-        truncated = _take(self._ring.truncated, decisions) & ~terminated
-        inside = np.ones(flat.shape, np.bool_)  # frame belongs to the window's episode
-        inside[:, 1:] = ~np.logical_or.accumulate(terminated | truncated, axis=1)
+        inside = frames >= padding  # frame belongs to the window's episode
+        terminated = _take(self._ring.terminated, decisions) & inside[:, :-1]
+        truncated = _take(self._ring.truncated, decisions) & inside[:, :-1] & ~terminated
+        inside[:, 1:] &= ~np.logical_or.accumulate(terminated | truncated, axis=1)
         outside = ~inside
 
         obs = _take(self._ring.obs, flat)
@@ -190,6 +198,7 @@ class ReplayBuffer:
         credit = _take(self._ring.credit, decisions)
         credit[outside[:, :-1]] = 0
         recurrent_state = _take(self._ring.recurrent_state, flat[:, 0])
+        recurrent_state[outside[:, 0]] = 0
 
         def tensor(array: NDArray[np.generic]) -> torch.Tensor:
             return torch.from_numpy(array).to(device)
@@ -209,24 +218,31 @@ class ReplayBuffer:
 
     def _update_starts(self, before: int) -> None:
         """Decide which rows begin a window, after the row count rose from ``before``."""
-        head, window = self._written, self.window
-        # Rows whose window has just become complete.
-        first = max(0, before - window, head - self._rows)
-        complete = np.arange(first, max(first, head - window))
-        if complete.size:
-            self._startable[complete % self._rows] = self._is_start(complete)
-        # The newest rows have no complete window; here their windows would run over the head.
-        open_rows = np.arange(max(0, head - window), head)
-        self._startable[open_rows % self._rows] = False
+        head = self._written
+        for padding, startable in zip(self._paddings, self._startable, strict=True):
+            needed = self.window - padding  # rows of the window that are read
+            # Rows whose window has just become complete.
+            first = max(0, before - needed, head - self._rows)
+            complete = np.arange(first, max(first, head - needed))
+            if complete.size:
+                startable[complete % self._rows] = self._is_start(complete, padding)
+            # The newest rows have no complete window; here their windows would run over the head.
+            open_rows = np.arange(max(0, head - needed), head)
+            startable[open_rows % self._rows] = False
         self._starts = np.flatnonzero(self._startable)
 
-    def _is_start(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return [n, N]: a slow tick from which at least one transition can be trained on."""
+    def _is_start(self, rows: NDArray[np.int64], padding: int) -> NDArray[np.bool_]:
+        """Return [n, N]: the first row after ``padding``, with a transition to be trained on.
+
+        Without padding it is any slow tick, with padding an episode's first decision.
+        """
         ring = self._ring
-        first_trained = (rows + self._burn_in) % self._rows
-        good: NDArray[np.bool_] = ring.decision_index[rows % self._rows] % self._slow_period == 0
+        index = ring.decision_index[rows % self._rows]
+        good: NDArray[np.bool_] = index % self._slow_period == 0 if padding == 0 else index == 0
+        warm = max(self._burn_in - padding, 0)
+        first_trained = (rows + warm) % self._rows
         good &= ring.terminated[first_trained] | ~ring.truncated[first_trained]
-        for offset in range(self._burn_in):
+        for offset in range(warm):
             row = (rows + offset) % self._rows
             good &= ~(ring.terminated[row] | ring.truncated[row])
         return good

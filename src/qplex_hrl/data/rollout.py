@@ -98,10 +98,13 @@ class Rollout:
         chunk.actions[row] = actions
         coverage_before = now.coverage.copy()
         output = self._env.step(actions)
-        chunk.reward[row] = self._shaping(
-            output.reward, coverage_before, output.coverage, output.bonus, output.terminated
+        chunk.reward[row], chunk.credit[row] = self._shaping(
+            output.reward,
+            output.difference_reward,
+            (coverage_before, output.coverage),
+            output.bonus,
+            output.terminated,
         )
-        chunk.credit[row] = self._shaping.credit(output.difference_reward)
         chunk.terminated[row] = output.terminated
         chunk.truncated[row] = output.truncated
         return output

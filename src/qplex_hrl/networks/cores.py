@@ -5,6 +5,9 @@ from torch import Tensor, nn
 
 from qplex_hrl.networks.gru import GRUWeights, gru
 
+Restarts = tuple[tuple[int, Tensor], ...]
+"""Frames in rising order, and which rows [n, 1] bool forget everything just before them."""
+
 
 class FeedForwardCore(nn.Module):
     """A layer without memory, with the interface of ``RecurrentCore``."""
@@ -43,3 +46,31 @@ class RecurrentCore(nn.Module):
         weights = GRUWeights(*self.gru.parameters())  # in the order of their registration
         outputs = gru(inputs, hidden_state, weights)
         return outputs, outputs[-1]
+
+
+def over_time(
+    core: FeedForwardCore | RecurrentCore,
+    inputs: Tensor,
+    hidden_state: Tensor,
+    restarts: Restarts = (),
+) -> tuple[Tensor, Tensor]:
+    """Return a core's outputs [L, n, H] and last state [n, R].
+
+    Args:
+        core: has a state of length R.
+        inputs: [L, n, X].
+        hidden_state: [n, R] before the first frame.
+        restarts: where rows begin anew with the zero state.
+    """
+    if core.recurrent_size == 0 or not restarts:
+        last: tuple[Tensor, Tensor] = core(inputs, hidden_state)
+        return last
+    outputs = []
+    begins = [0, *(frame for frame, _ in restarts if frame > 0)]
+    rows = dict(restarts)
+    for begin, end in zip(begins, [*begins[1:], len(inputs)], strict=True):
+        if begin in rows:
+            hidden_state = torch.where(rows[begin], 0.0, hidden_state)
+        output, hidden_state = core(inputs[begin:end], hidden_state)
+        outputs.append(output)
+    return torch.cat(outputs) if len(outputs) > 1 else outputs[0], hidden_state

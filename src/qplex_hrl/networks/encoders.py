@@ -21,7 +21,9 @@ class Features(NamedTuple):
 
     context: Tensor  # [L, n, Fc]
     targets: Tensor  # [T, L, n, Ft]
-    options: Tensor  # [U, L', n, Fo], L' frames without the burn-in
+    options: Tensor  # [U, L, n, Fo]
+    burn_in_context: Tensor  # [b, n, Fc] of the b frames before them, which only warm the memory
+    burn_in_targets: Tensor  # [T, b, n, Ft]
 
 
 class Encoding(NamedTuple):
@@ -38,7 +40,7 @@ def split_features(obs: Tensor, dims: ModelDims, burn_in: int = 0) -> Features:
     Args:
         obs: [B, L, C, D] float32.
         dims: sizes of the world; C and D must be its ``n_agents`` and ``obs_size``.
-        burn_in: first frames whose options are left out, because no Q-values are wanted there.
+        burn_in: first frames, kept apart and without options: no Q-values are wanted there.
 
     Raises:
         ValueError: there are more or fewer cameras, or the observations have another length.
@@ -62,10 +64,13 @@ def split_features(obs: Tensor, dims: ModelDims, burn_in: int = 0) -> Features:
         entities = torch.unflatten(part, -1, (count, size)).permute(3, 0, 1, 2, 4)
         return entities.reshape(count, len(part), n, size).contiguous()
 
+    context = context.reshape(length, n, dims.context_size)
     return Features(
-        context=context.reshape(length, n, dims.context_size),
-        targets=entities_first(targets, dims.n_targets, dims.target_size),
+        context=context[burn_in:],
+        targets=entities_first(targets[burn_in:], dims.n_targets, dims.target_size),
         options=entities_first(options[burn_in:], dims.n_actions, dims.action_size),
+        burn_in_context=context[:burn_in],
+        burn_in_targets=entities_first(targets[:burn_in], dims.n_targets, dims.target_size),
     )
 
 

@@ -64,7 +64,8 @@ class Mixer(nn.Module):
 
         Args:
             agent_qs: [B, L, C] value of each camera's action.
-            max_agent_qs: [B, L, C] value of its best available action.
+            max_agent_qs: [B, L, C] value of its best available action; Q_tot has no gradient to
+                it, so it needs no graph.
             state_embedding: [B, L, E].
             actions: [B, L, C] int64, the actions of ``agent_qs``.
 

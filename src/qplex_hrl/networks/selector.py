@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from qplex_hrl.networks.cores import RecurrentCore
+from qplex_hrl.networks.cores import RecurrentCore, Restarts, over_time
 from qplex_hrl.networks.encoders import Encoding
 
 
@@ -23,6 +23,17 @@ class Selection(NamedTuple):
         return Selection(
             self.probs.repeat_interleave(interval, dim=1)[:, :length],
             self.summary.repeat_interleave(interval, dim=0)[:length],
+        )
+
+    def last(self) -> "Selection":
+        """Return the choices of the last frame, L = 1."""
+        return Selection(self.probs[:, -1:], self.summary[-1:])
+
+    def then(self, later: "Selection") -> "Selection":
+        """Return these choices and those of the frames after them."""
+        return Selection(
+            torch.cat([self.probs, later.probs], dim=1),
+            torch.cat([self.summary, later.summary]),
         )
 
     def pack(self) -> Tensor:
@@ -119,16 +130,19 @@ class HierarchicalSelector(nn.Module):
         """Length of the slow recurrent state, 0 without memory."""
         return 0 if self.slow_core is None else self.slow_core.recurrent_size
 
-    def select_slow(self, encoding: Encoding, hidden_state: Tensor) -> tuple[Selection, Tensor]:
+    def select_slow(
+        self, encoding: Encoding, hidden_state: Tensor, restarts: Restarts = ()
+    ) -> tuple[Selection, Tensor]:
         """Return the slow choice and the new slow state.
 
         Args:
             encoding: of slow ticks only, [L, n, ...].
             hidden_state: [n, recurrent_size] before the first of them.
+            restarts: ticks before which rows begin anew.
         """
         query = encoding.context
         if self.slow_core is not None:
-            query, hidden_state = self.slow_core(query, hidden_state)
+            query, hidden_state = over_time(self.slow_core, query, hidden_state, restarts)
         return self.slow_attention(query, encoding.targets, encoding.known), hidden_state
 
     def select_fast(self, encoding: Encoding, slow: Selection) -> Selection:

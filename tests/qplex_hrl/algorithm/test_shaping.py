@@ -22,43 +22,41 @@ def test_the_shaping_of_an_episode_telescopes(terminates: bool) -> None:
     np.testing.assert_allclose(total, DISCOUNT**LENGTH * last - coverage[0])
 
 
-def test_reward_of_a_decision() -> None:
+def test_rewards_of_a_decision() -> None:
     shaping = Shaping(
-        discount=0.5, coverage_weight=2.0, bonus_weight=3.0, scale=0.1, credit_scale=0.0
+        discount=0.5, coverage_weight=2.0, bonus_weight=3.0, scale=0.1, coverage_rate=0.4
     )
-    reward = shaping(
+    team, own = shaping(
         np.array([1.0, 1.0]),
-        np.array([0.25, 0.25]),
-        np.array([0.75, 0.75]),
+        np.array([[0.5, 0.0], [0.0, 1.0]]),
+        (np.array([0.25, 0.25]), np.array([0.75, 0.75])),
         np.array([0.2, 0.0]),
         np.array([False, True]),
     )
     # 0.1 * (1 + 2 * (0.5 * 0.75 - 0.25) + 3 * 0.2) = 0.1 * (1 + 0.25 + 0.6) = 0.185
     # After a termination 0.1 * (1 + 2 * (0 - 0.25) + 0) = 0.05
-    np.testing.assert_allclose(reward, [0.185, 0.05])
+    np.testing.assert_allclose(team, [0.185, 0.05])
+    # 0.1 * (0.4 * 0.5 + 0.85) = 0.105, 0.1 * 0.85; 0.1 * (0 - 0.5), 0.1 * (0.4 - 0.5)
+    np.testing.assert_allclose(own, [[0.105, 0.085], [-0.05, -0.01]])
 
 
-def test_the_configuration_moves_each_term() -> None:
+@pytest.mark.parametrize("which", ["team", "own"])
+def test_the_configuration_moves_each_term(which: str) -> None:
     def shaped(**changes: float) -> float:
         algorithm = AlgorithmConfig(gamma=0.9, reward_scale=changes.pop("reward_scale", 1.0))
         hrl = HRLConfig(
+            frame_skip=2,
             fast_interval=2,
             coverage_reward_weight=changes.pop("coverage_reward_weight", 0.0),
             exploration_bonus=changes.pop("exploration_bonus", 0.0),
+            reward_coefficients=RewardCoefficients(**changes),
         )
-        one = np.ones(1)
-        gained = Shaping.from_config(algorithm, hrl)(
-            one, 0.5 * one, one, one, np.zeros(1, np.bool_)
-        )
-        return float(gained[0])
+        one, no = np.ones(1), np.zeros(1, np.bool_)
+        gained = Shaping.from_config(algorithm, hrl)(one, one[:, None], (0.5 * one, one), one, no)
+        return float(getattr(gained, which).item())
 
     assert shaped() == 1.0
     assert shaped(reward_scale=3.0) == 3.0
     assert shaped(exploration_bonus=0.5) == 1.5
     assert shaped(coverage_reward_weight=2.0) == pytest.approx(1 + 2 * (0.81 - 0.5))
-
-
-def test_credit_has_the_scale_of_coverage_in_the_reward() -> None:
-    hrl = HRLConfig(reward_coefficients=RewardCoefficients(coverage_rate=0.5, raw_reward=1.0))
-    shaping = Shaping.from_config(AlgorithmConfig(reward_scale=0.2), hrl)
-    np.testing.assert_allclose(shaping.credit(np.array([[0.25, 1.0]])), [[0.025, 0.1]])
+    assert shaped(coverage_rate=0.5) == (0.5 if which == "own" else 1.0)

@@ -96,7 +96,7 @@ def test_overrides_are_typed_and_the_last_one_wins() -> None:
 
 
 def test_a_dump_loads_to_an_equal_configuration(tmp_path: Path) -> None:
-    config = load("network.hrl.frame_skip=7", "network.hrl.exploration_bonus=1e-7")
+    config = load("network.hrl.frame_skip=6", "network.hrl.exploration_bonus=1e-7")
     (tmp_path / "dump.yaml").write_text(dump_config(config))
     assert load(path=tmp_path / "dump.yaml") == config
     assert config_from_mapping(config.model_dump(mode="json"), "checkpoint") == config
@@ -138,6 +138,7 @@ def test_a_configuration_cannot_be_changed() -> None:
             ],
         ),
         ("network.hrl.fast_interval=9", ["network.hrl", "fast_interval = 9", "frame_skip = 4"]),
+        ("network.hrl.frame_skip=5", ["fast_interval = 2; expected a divisor of frame_skip = 5"]),
         (
             "network.hrl.lookahead_by_target=true",
             ["network.hrl", "lookahead_by_target = true; expected lookahead = true"],
@@ -176,6 +177,16 @@ def test_invalid_settings_are_told_in_one_line(setting: str, words: list[str]) -
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+def test_credit_that_is_always_zero_is_refused_in_one_line() -> None:
+    nothing = "network.hrl.reward_coefficients.coverage_rate=0"
+    load(nothing)
+    with pytest.raises(
+        ConfigError, match=r"credit_weight = 2\.0 with .*coverage_rate = 0"
+    ) as caught:
+        load(nothing, "algorithm.credit_weight=2.0")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_message_names_the_origin(tmp_path: Path) -> None:

@@ -19,7 +19,12 @@ def config(**hrl: object) -> RunConfig:
 
 def test_options_are_those_of_the_configuration() -> None:
     wanted = config(
-        fast_interval=2, belief="none", n_particles=7, executor="upstream", multi_selection=False
+        frame_skip=4,
+        fast_interval=2,
+        belief="none",
+        n_particles=7,
+        executor="upstream",
+        multi_selection=False,
     )
     env = build_env(wanted, 3)
     assert (env.n_envs, env.n_agents, env.n_targets) == (3, 4, 2)

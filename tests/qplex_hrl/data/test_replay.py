@@ -72,15 +72,22 @@ class Stream:
         return chunk
 
 
-def check_window(batch: SequenceBatch, b: int, stream: Stream, oldest: int) -> tuple[int, int]:
-    """Compare a window with the stream, the slow and obvious way; return its start (time, env)."""
-    start, env = int(batch.obs[b, 0, 0, 0]), int(batch.obs[b, 0, 0, 1])
+Window = tuple[int, int, int]  # time of its first frame in the stream, frames before it, env
+
+
+def check_window(batch: SequenceBatch, b: int, stream: Stream, oldest: int) -> Window:
+    """Compare a window with the stream, the slow and obvious way; return which it is."""
     length = batch.reward.shape[1]
-    assert oldest <= start
+    padding = int(batch.obs[b, :, 1, 2].argmax())  # a frame of the stream has a one there
+    start = int(batch.obs[b, padding, 0, 0]) - padding
+    env = int(batch.obs[b, padding, 0, 1])
+    assert oldest <= start + padding
     assert start + length < len(stream.terminated), "the window runs over the write head"
-    assert (batch.hidden_state[b] == start).all()
-    inside = True
+    assert (batch.hidden_state[b] == (0 if padding else start)).all()
+    assert not padding or stream.decision_index[start + padding][env] == 0
+    inside = over = False
     for j in range(length + 1):
+        inside = j >= padding and not over
         if inside:
             assert (batch.obs[b, j, :, 0] == start + j).all()
             assert (batch.obs[b, j, :, 1] == env).all()
@@ -93,8 +100,8 @@ def check_window(batch: SequenceBatch, b: int, stream: Stream, oldest: int) -> t
             assert batch.avail_actions[b, j].tolist() == [[True, False, False]] * 2
         if j == length:
             break
-        terminated = bool(stream.terminated[start + j][env])
-        truncated = bool(stream.truncated[start + j][env])
+        terminated = inside and bool(stream.terminated[start + j][env])
+        truncated = inside and bool(stream.truncated[start + j][env])
         assert batch.filled[b, j] == (inside and not truncated)
         assert batch.terminated[b, j] == (inside and terminated)
         assert batch.truncated[b, j] == (inside and truncated)
@@ -102,23 +109,32 @@ def check_window(batch: SequenceBatch, b: int, stream: Stream, oldest: int) -> t
         credit = [start + j + 0.25, start + j + 0.75] if inside else [0.0, 0.0]
         assert batch.credit[b, j].tolist() == credit
         assert (batch.actions[b, j] == (1 + (start + j) % 2 if inside else 0)).all()
-        inside = inside and not (terminated or truncated)
-    return start, env
+        over = over or terminated or truncated
+    return start + padding, padding, env
 
 
 def expected_starts(
     stream: Stream, replay: ReplayBuffer, rows: int, burn_in: int, m: int
-) -> set[tuple[int, int]]:
-    n = len(stream.terminated)
-    ended = np.array(stream.terminated) | np.array(stream.truncated)
-    return {
-        (t, e)
-        for t in range(max(0, n - rows), n - replay.window)
-        for e in range(stream.n_envs)
-        if stream.decision_index[t][e] % m == 0
-        and not ended[t : t + burn_in, e].any()
-        and not stream.truncated[t + burn_in][e]
-    }
+) -> set[Window]:
+    """Return all windows, by looking at every time."""
+    n, window = len(stream.terminated), replay.window
+    starts = set()
+    for e in range(stream.n_envs):
+        index = [int(row[e]) for row in stream.decision_index]
+        ended = (np.array(stream.terminated) | np.array(stream.truncated))[:, e]
+        for first in range(max(0, n - rows), n):  # the first frame of the stream in a window
+            paddings = [0] if index[first] % m == 0 else []
+            if index[first] == 0:
+                paddings += [p for p in range(m, window, m) if p - m < burn_in]
+            for padding in paddings:
+                trained = first + max(burn_in - padding, 0)
+                if (
+                    first - padding + window < n
+                    and not ended[first:trained].any()
+                    and not stream.truncated[trained][e]
+                ):
+                    starts.add((first, padding, e))
+    return starts
 
 
 @settings(max_examples=60, deadline=None)
@@ -147,14 +163,53 @@ def test_windows_equal_the_stream_and_never_cross_an_end_or_the_head(
         oldest = max(0, len(stream.terminated) - rows)
         for b in range(8):
             assert check_window(batch, b, stream, oldest) in starts
-            assert batch.filled[b, burn_in]
+            assert batch.filled[b, burn_in:].any()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**20),
+    n_envs=st.integers(1, 2),
+    burn_in=st.integers(0, 5),
+    slow_period=st.integers(1, 4),
+    more_than_a_period=st.integers(0, 2),
+    n_decisions=st.integers(1, 40),
+)
+def test_every_decision_with_a_frame_after_it_can_be_trained_on(
+    seed: int,
+    n_envs: int,
+    burn_in: int,
+    slow_period: int,
+    more_than_a_period: int,
+    n_decisions: int,
+) -> None:
+    """Of episodes that begin in the ring, up to where windows would run over the head."""
+    length, rows = slow_period + more_than_a_period, 24
+    replay = buffer(n_envs, rows, length, burn_in, slow_period, seed)
+    stream = Stream(n_envs, seed)
+    for start in range(0, n_decisions, 8):
+        replay.add(stream.chunk(min(8, n_decisions - start)))
+    trained = set()
+    batch = replay._windows(replay._starts, CPU) if replay.n_windows else None
+    for b in range(replay.n_windows):
+        for j in batch.filled[b, burn_in:].nonzero().flatten().tolist():
+            seen = batch.obs[b, burn_in + j, 0]
+            trained.add((int(seen[0]), int(seen[1])))
+    expected = set()
+    for e in range(n_envs):
+        first = None
+        for t in range(max(0, n_decisions - rows), n_decisions - length - slow_period + 1):
+            first = t if stream.decision_index[t][e] == 0 else first
+            if first is not None and not stream.truncated[t][e]:
+                expected.add((t, e))
+    assert expected <= trained
 
 
 def test_every_window_is_drawn_equally_often() -> None:
     replay, stream = buffer(slow_period=2), Stream(2, seed=3)
     replay.add(stream.chunk(20))
     batch = replay.sample(20_000, CPU)
-    _, counts = torch.unique(batch.obs[:, 0, 0, :2], dim=0, return_counts=True)
+    _, counts = torch.unique(batch.obs[:, 0, 0, :2], dim=0, return_counts=True)  # no burn-in
     assert len(counts) == replay.n_windows
     mean = 20_000 / replay.n_windows
     assert (counts - mean).abs().max() < 5 * mean**0.5

@@ -50,9 +50,14 @@ def test_a_chunk_is_what_agent_and_environment_did() -> None:
         assert np.array_equal(chunk.actions[row], actions)
         before = output.initial_coverage
         output = env.step(actions)
-        reward = shaping(output.reward, before, output.coverage, output.bonus, output.terminated)
+        reward, credit = shaping(
+            output.reward,
+            output.difference_reward,
+            (before, output.coverage),
+            output.bonus,
+            output.terminated,
+        )
         assert np.array_equal(chunk.reward[row], reward.astype(np.float32))
-        credit = shaping.credit(output.difference_reward)
         assert np.array_equal(chunk.credit[row], credit.astype(np.float32))
         assert np.array_equal(chunk.terminated[row], output.terminated)
         assert np.array_equal(chunk.truncated[row], output.truncated)

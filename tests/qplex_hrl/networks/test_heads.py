@@ -12,6 +12,7 @@ from qplex_hrl.networks.encoders import (
     StateEncoder,
     TargetEncoder,
     flat_dims,
+    over_time,
     split_features,
 )
 from qplex_hrl.networks.heads import HeadInputs, LinearHead, OptionHead
@@ -27,15 +28,18 @@ def test_features_are_split_by_position() -> None:
     for b in range(2):
         for c in range(dims.n_agents):
             row = b * dims.n_agents + c
-            for t in range(L):
-                values = obs[b, t, c]
-                assert torch.equal(features.context[t, row], values[: dims.context_size])
-                assert torch.equal(
-                    features.targets[:, t, row].flatten(), values[dims.context_size : first_option]
+            before = obs[b, 0, c]
+            context, targets = features.burn_in_context[0, row], features.burn_in_targets[:, 0, row]
+            assert torch.equal(context, before[: dims.context_size])
+            assert torch.equal(targets.flatten(), before[dims.context_size : first_option])
+            for t in range(L - 1):
+                values = obs[b, t + 1, c]
+                parts = (
+                    features.context[t, row],
+                    features.targets[:, t, row].flatten(),
+                    features.options[:, t, row].flatten(),
                 )
-                if t >= 1:
-                    options = features.options[:, t - 1, row]
-                    assert torch.equal(options.flatten(), values[first_option:])
+                assert torch.equal(torch.cat(parts), values)
 
 
 @torch.no_grad()
@@ -144,9 +148,10 @@ def test_flat_encoder_and_linear_head_are_one_layer_each() -> None:
     features = split_features(obs, flat_dims(dims), burn_in=1)
     encoder, head = FlatEncoder(flat_dims(dims), H), LinearHead(H, 5)
     encoding = encoder(features.context, features.targets)
-    hidden = torch.relu(encoder.context_layer(obs)).transpose(0, 1).flatten(1, 2)  # [L, B * C, H]
+    hidden = torch.relu(encoder.context_layer(obs[:, 1:]))
+    hidden = hidden.transpose(0, 1).flatten(1, 2)  # [L - 1, B * C, H]
     torch.testing.assert_close(encoding.context, hidden)
-    assert encoding.targets.shape[:3] == encoding.known.shape == (0, L, ROWS)
+    assert encoding.targets.shape[:3] == encoding.known.shape == (0, L - 1, ROWS)
     assert features.options.shape[:3] == (0, L - 1, ROWS)
     inputs = HeadInputs(hidden, hidden, encoding.targets, None, features.options)
     torch.testing.assert_close(head(inputs), head.layer(hidden).movedim(-1, 0))
@@ -161,6 +166,24 @@ def test_recurrent_core_can_be_cut_anywhere() -> None:
     tail, end = core(inputs[2:], between)
     torch.testing.assert_close(torch.cat([head, tail]), whole)
     torch.testing.assert_close(end, last)
+
+
+@torch.no_grad()
+def test_rows_that_restart_have_the_zero_state_there_and_no_others() -> None:
+    core = RecurrentCore(5, H)
+    inputs, hidden = torch.randn(6, ROWS, 5), torch.randn(ROWS, H)
+    first = torch.tensor([True, False, True, False]).unsqueeze(-1)
+    third = torch.tensor([False, False, True, True]).unsqueeze(-1)
+    outputs, last = over_time(core, inputs, hidden, ((0, first), (3, third)))
+    assert torch.equal(last, outputs[-1])
+    for row, begin in enumerate([0, None, 3, 3]):
+        state = hidden[row : row + 1]
+        expected, _ = core(inputs[:, row : row + 1], state * 0 if begin == 0 else state)
+        if begin:
+            expected, _ = core(inputs[begin:, row : row + 1], state * 0)
+            torch.testing.assert_close(outputs[begin:, row : row + 1], expected)
+        else:
+            torch.testing.assert_close(outputs[:, row : row + 1], expected)
 
 
 @torch.no_grad()

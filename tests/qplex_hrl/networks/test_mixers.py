@@ -173,6 +173,17 @@ def test_qplex_equals_the_reference_formula(
             assert gradient[index].item() == pytest.approx(slope, abs=1e-6)
 
 
+@pytest.mark.parametrize("mixer", ["none", "vdn", "qmix", "qplex", "adaptive"])
+def test_no_gradient_flows_into_the_values_of_the_best_actions(mixer: str) -> None:
+    built = random_mixer(mixer, 2, 5)
+    max_qs, state = torch.randn(3, 2, 2, requires_grad=True), torch.randn(3, 2, E)
+    qs, actions = (max_qs - torch.rand(3, 2, 2)).detach().requires_grad_(), torch.zeros(3, 2, 2)
+    q_tot = built(qs, max_qs, state, actions.long()).q_tot
+    of_taken, of_best = torch.autograd.grad(q_tot.sum(), [qs, max_qs], allow_unused=True)
+    assert (of_taken > 0).all()
+    assert of_best is None or (of_best == 0).all()
+
+
 def test_qplex_starts_close_to_vdn() -> None:
     torch.manual_seed(0)
     mixer = build_mixer(4, 6, E, MixingNetworkConfig(type="qplex"))
