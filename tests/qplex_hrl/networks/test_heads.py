@@ -6,13 +6,12 @@ import pytest
 import torch
 from small_model import observations, world
 
-from qplex_hrl.networks.cores import FeedForwardCore, RecurrentCore
+from qplex_hrl.networks.cores import FeedForwardCore, RecurrentCore, over_time
 from qplex_hrl.networks.encoders import (
     FlatEncoder,
     StateEncoder,
     TargetEncoder,
     flat_dims,
-    over_time,
     split_features,
 )
 from qplex_hrl.networks.heads import HeadInputs, LinearHead, OptionHead
