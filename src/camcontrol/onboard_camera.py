@@ -139,7 +139,7 @@ class CameraMind:
             n_actions,
             clouds=clouds,
             lookahead=options.lookahead,
-            by_target=options.lookahead_by_target,
+            by_target=options.coverage_per_target,
         )
         self._conduct = Conduct(
             executor=executor_of(options),
@@ -148,7 +148,7 @@ class CameraMind:
         )
         pose, belief, looks = allocate_belief(1, n_cameras, n_targets)
         particles, origins, stream = allocate_clouds(
-            1, n_cameras, n_targets, n_particles_of(options), options.wandering
+            1, n_cameras, n_targets, n_particles_of(options), options.random_walk_share
         )
         layout = self.feature_layout
         self._lookahead = None

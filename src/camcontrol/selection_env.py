@@ -41,8 +41,10 @@ class SelectionOptions(ControlOptions):
     opponent_view: str = "own"  # what targets observe: own, shared or enhanced
     message_loss: float = 0.0  # chance per frame that a shared view lacks a teammate's
     max_episode_steps: int | None = None  # None: the scenario's
-    gamma: float = 1.0  # discount per frame inside a decision
-    reward_coefficients: dict[str, float] = field(default_factory=lambda: {"coverage_rate": 1.0})
+    gamma: float = 0.9835  # discount per frame inside a decision
+    reward_coefficients: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys(kernels.REWARD_TERMS, 0.0) | {"coverage_rate": 1.0}
+    )
 
 
 class EnvOutput(NamedTuple):
@@ -137,7 +139,7 @@ class SelectionEnv:
             self.n_actions,
             clouds=options.belief == "particles",
             lookahead=options.lookahead,
-            by_target=options.lookahead_by_target,
+            by_target=options.coverage_per_target,
         )
         self.obs_size = self.feature_layout.size
         sizes = (self.n_agents, self.n_targets, scenario.n_obstacles)
@@ -168,7 +170,7 @@ class SelectionEnv:
             scores = nothing
         self.minds = kernels.Minds(
             *allocate_belief(n, c, t),
-            *allocate_clouds(n, c, t, n_particles_of(self.options), self.options.wandering),
+            *allocate_clouds(n, c, t, n_particles_of(self.options), self.options.random_walk_share),
             gaps=np.zeros((n, t)),
             episode=np.zeros((n, len(EPISODE_COLUMNS))),
         )

@@ -22,11 +22,11 @@ __all__ = [
 ]
 
 _MODULES = {
-    "RunConfig": "qplex_hrl.config.schema",
+    "RunConfig": "qplex_hrl.config",
     "World": "qplex_hrl.evaluation.evaluate",
     "evaluate_checkpoint": "qplex_hrl.evaluation.evaluate",
     "evaluate_scripted": "qplex_hrl.evaluation.evaluate",
-    "load_config": "qplex_hrl.config.schema",
+    "load_config": "qplex_hrl.config",
     "train": "qplex_hrl.training.trainer",
 }
 

@@ -56,10 +56,10 @@ class Learner:
     """Double Q-learning with TD(lambda) targets on mixed values, and selection entropy.
 
     ``loss = mean((q_tot - G)^2 or Huber) - selection_entropy_weight * mean(entropy)
-    + credit_weight * mean((Q_i - G_i)^2 or Huber)`` over filled decisions after the burn-in. G_i
-    is a return of camera i's credit, the coverage that would be lost without it (difference
-    reward, Wolpert and Tumer 2001): where a camera's actions do not change what others do, it
-    ranks them as the team's reward does, with less noise. Two copies of the model are kept:
+    + difference_reward_weight * mean((Q_i - G_i)^2 or Huber)`` over filled decisions after the
+    burn-in. G_i is a return of camera i's credit, the coverage that would be lost without it
+    (difference reward, Wolpert and Tumer 2001): where a camera's actions do not change what others
+    do, it ranks them as the team's reward does, with less noise. Two copies of the model are kept:
     ``model`` learns; ``target_model`` gives the values in G and follows softly (tau > 0, every
     update) or by copying (tau = 0, every ``target_update_interval`` updates).
     """
@@ -84,7 +84,7 @@ class Learner:
         self.model = model
         self.target_model = copy.deepcopy(model).requires_grad_(False)
         self._average = (
-            copy.deepcopy(model.agent).requires_grad_(False) if algorithm.weight_average else None
+            copy.deepcopy(model.agent).requires_grad_(False) if algorithm.ema_decay else None
         )
         self.n_updates = 0
         self._config = algorithm
@@ -102,7 +102,7 @@ class Learner:
     def evaluated_agent(self) -> CameraNetwork:
         """The cameras to be judged: their averaged weights (Polyak and Juditsky 1992), or the last.
 
-        ``algorithm.weight_average`` is the share that the average keeps at every update; the first
+        ``algorithm.ema_decay`` is the share that the average keeps at every update; the first
         updates count more, so that the initial weights are soon forgotten.
         """
         return self.model.agent if self._average is None else self._average
@@ -187,7 +187,9 @@ class Learner:
         if targets.own is not None:
             errors = self._td_loss(online.agent_qs, targets.own)
             metrics["credit_loss"] = (weight * errors).sum() / n_agents
-            metrics["loss"] = loss = loss + self._config.credit_weight * metrics["credit_loss"]
+            metrics["loss"] = loss = (
+                loss + self._config.difference_reward_weight * metrics["credit_loss"]
+            )
         for name in ("gate", "complexity"):
             values = getattr(online.mixed, name)
             if values is not None:
@@ -233,7 +235,7 @@ class Learner:
         return _Targets(
             team=self._returns(trained, trained.reward, values),
             own=self._returns(trained, trained.credit, agent_qs)
-            if self._config.credit_weight
+            if self._config.difference_reward_weight
             else None,
         )
 
@@ -301,7 +303,7 @@ class Learner:
         if self._average is not None:
             followed = list(self._average.parameters())
             leading = list(self.model.agent.parameters())
-            kept = min(self._config.weight_average, self.n_updates / (self.n_updates + 9))
+            kept = min(self._config.ema_decay, self.n_updates / (self.n_updates + 9))
             torch._foreach_lerp_(followed, leading, 1.0 - kept)
 
     def begin_with(self, cameras: Mapping[str, Tensor]) -> None:

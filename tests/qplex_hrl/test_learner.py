@@ -28,7 +28,8 @@ def learner(
     hrl = HRLConfig(
         frame_skip=SLOW_INTERVAL, fast_interval=1, selection_entropy_weight=entropy_weight
     )
-    config = AlgorithmConfig.model_validate({"learning_rate": RATE} | algorithm)
+    plain = {"learning_rate": RATE, "ema_decay": 0.0, "difference_reward_weight": 0.0}
+    config = AlgorithmConfig.model_validate(plain | algorithm)
     return Learner(model(q_type, mixer, seed=seed), config, hrl, burn_in, execution)
 
 
@@ -153,7 +154,7 @@ def test_windows_do_not_influence_each_others_targets(mixer: str) -> None:
 def test_credit_teaches_every_cameras_own_value() -> None:
     """The loss of the credit alone is that of independent cameras with their own rewards."""
     knobs = {"loss": "mse", "entropy_weight": 0.0}
-    with_credit = learner(credit_weight=2.0, **knobs)
+    with_credit = learner(difference_reward_weight=2.0, **knobs)
     data = windows(with_credit)
     total = with_credit.update(data, RATE)
     loss = total["credit_loss"]
@@ -179,12 +180,12 @@ def test_credit_of_no_weight_changes_nothing() -> None:
     data = windows(one)
     changed = data._replace(credit=data.credit + 5.0)
     torch.testing.assert_close(one.update(data, RATE), other.update(changed, RATE))
-    heavy, light = learner(credit_weight=1.0), learner(credit_weight=1.0)
+    heavy, light = learner(difference_reward_weight=1.0), learner(difference_reward_weight=1.0)
     assert heavy.update(data, RATE)["loss"] != light.update(changed, RATE)["loss"]
 
 
 def test_credit_of_the_burn_in_and_of_padding_does_not_count() -> None:
-    one, other = learner(credit_weight=1.0), learner(credit_weight=1.0)
+    one, other = learner(difference_reward_weight=1.0), learner(difference_reward_weight=1.0)
     data = end(windows(one), 0, 4)
     changed = data._replace(credit=data.credit.clone())
     changed.credit[:, :BURN_IN] = 99.0
@@ -214,7 +215,7 @@ def test_target_networks_are_copied_at_intervals() -> None:
 
 
 def test_the_average_of_the_weights_is_that_of_the_definition() -> None:
-    one = learner(weight_average=0.3)
+    one = learner(ema_decay=0.3)
     average = [parameter.clone() for parameter in one.evaluated_agent.parameters()]
     for update in range(1, 5):
         one.update(windows(one, seed=update), RATE)
@@ -263,14 +264,14 @@ def test_a_loss_that_is_not_finite_leaves_everything_untouched(poison: str) -> N
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
 def test_saving_and_loading_continues_bit_for_bit(optimizer: str) -> None:
     settings = {"optimizer": optimizer, "tau": 0.0, "target_update_interval": 3}
-    one = learner(**settings, weight_average=0.99)
+    one = learner(**settings, ema_decay=0.99)
     batches = [windows(one, seed=seed) for seed in range(6)]
     for data in batches[:2]:
         one.update(data, RATE)
     file = io.BytesIO()
     torch.save(one.state_dict(), file)
     file.seek(0)
-    other = learner(**settings, weight_average=0.99, seed=7)
+    other = learner(**settings, ema_decay=0.99, seed=7)
     other.load_state_dict(torch.load(file, weights_only=True))
     for data in batches[2:]:
         ours, theirs = one.update(data, RATE), other.update(data, RATE)

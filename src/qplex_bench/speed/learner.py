@@ -208,7 +208,7 @@ class OurUpdates:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             model = build_model(case.dims, case.selection_bits, case.network)
-        algorithm = AlgorithmConfig(double_q=True)
+        algorithm = AlgorithmConfig(ema_decay=0.0, difference_reward_weight=0.0)
         self._learner = Learner(model, algorithm, case.network.hrl, case.burn_in)
         self._batch = random_batch(case, model.agent.recurrent_size)
         for _ in range(WARM_UP):

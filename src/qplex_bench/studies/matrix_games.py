@@ -118,6 +118,8 @@ def settings(mixer: str) -> tuple[NetworkConfig, AlgorithmConfig]:
         tau=0.0,
         target_update_interval=50,
         n_step=1,
+        ema_decay=0.0,
+        difference_reward_weight=0.0,
     )
     return NetworkConfig.model_validate(network), algorithm
 

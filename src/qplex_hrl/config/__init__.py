@@ -4,13 +4,16 @@ from qplex_hrl.config.loading import (
     ConfigError,
     Override,
     config_from_mapping,
+    config_from_stored,
     config_hash,
     dump_config,
     load_config,
+    load_stored_config,
     parse_override,
 )
 from qplex_hrl.config.schema import (
     AlgorithmConfig,
+    ControlConfig,
     EnvConfig,
     EvaluationConfig,
     HRLConfig,
@@ -29,6 +32,7 @@ from qplex_hrl.config.schema import (
 __all__ = [
     "AlgorithmConfig",
     "ConfigError",
+    "ControlConfig",
     "EnvConfig",
     "EvaluationConfig",
     "HRLConfig",
@@ -44,8 +48,10 @@ __all__ = [
     "TrainingConfig",
     "WandbConfig",
     "config_from_mapping",
+    "config_from_stored",
     "config_hash",
     "dump_config",
     "load_config",
+    "load_stored_config",
     "parse_override",
 ]

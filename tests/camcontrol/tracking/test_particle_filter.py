@@ -59,7 +59,7 @@ view_mass = from_python(cloud_features.view_mass)
 context_cloud = from_python(cloud_features.context_cloud)
 target_cloud = from_python(cloud_features.target_cloud)
 
-OURS = SelectionOptions(belief="particles", max_episode_steps=60)
+OURS = SelectionOptions(lookahead=False, coverage_per_target=False, max_episode_steps=60)
 MEMORY = 30
 WHERE = (0, 0)
 
@@ -395,7 +395,7 @@ def test_leaning_keeps_the_chosen_target_well_inside() -> None:
     belief[0, 0, 0, [B_KNOWN, B_X]] = 1.0, 400.0
     update_pose(observation(phi_deg=0.0), 0, pose, 0, 0)
     pose[0, 0, [P_X, P_Y]] = 0.0
-    catalogue = action_set.make_catalogue(2, multi_selection=True, max_selected=1, look_options=1)
+    catalogue = action_set.make_catalogue(2, multi_selection=True, max_selected=1, search_actions=1)
     clouds[0, 0, 1, Q_X], clouds[0, 0, 1, Q_Y] = 0.0, 400.0
     where = (0, 0)
     aims = [
