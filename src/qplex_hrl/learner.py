@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from qplex_hrl.algorithm.returns import greedy_actions, lambda_returns
-from qplex_hrl.config import AlgorithmConfig, HRLConfig
+from qplex_hrl.config import ADAM, AlgorithmConfig, HRLConfig, OptimizerConfig
 from qplex_hrl.model import CameraNetwork, QPLEXHRLModel
 from qplex_hrl.networks.encoders import Features
 from qplex_hrl.types import MixerOutput, SequenceBatch
@@ -71,6 +71,7 @@ class Learner:
         hrl: HRLConfig,
         burn_in: int,
         execution: Execution = EAGER,
+        recipe: OptimizerConfig = ADAM,
     ) -> None:
         """Create target model and optimiser.
 
@@ -80,6 +81,7 @@ class Learner:
             hrl: gives the frames per decision and the weight of the entropy.
             burn_in: first decisions of a window that only warm the recurrent state.
             execution: compiled or not, and in which precision.
+            recipe: loss and gradient method.
         """
         self.model = model
         self.target_model = copy.deepcopy(model).requires_grad_(False)
@@ -88,10 +90,11 @@ class Learner:
         )
         self.n_updates = 0
         self._config = algorithm
+        self._recipe = recipe
         self._gamma = algorithm.gamma**hrl.fast_interval
         self._entropy_weight = hrl.selection_entropy_weight
         self._burn_in = burn_in
-        self._optimizer = _build_optimizer(model, algorithm)
+        self._optimizer = _build_optimizer(model, algorithm.learning_rate, recipe)
         self._compiled = torch.compile(self._loss, dynamic=False) if execution.compile else None
         device = next(model.parameters()).device.type
         self._mixed_precision = execution.mixed_precision and device in MIXED_PRECISION_DEVICES
@@ -115,8 +118,8 @@ class Learner:
         Args:
             batch: windows of burn_in + L decisions.
             learning_rate: of this update.
-            mixer_learning_rate: the mixer's, if the configuration treats it apart; None:
-                `learning_rate` times ``algorithm.mixer_learning_rate_scale``.
+            mixer_learning_rate: the mixer's, if the recipe treats it apart; None: `learning_rate`
+                times its ``mixer_learning_rate_scale``.
 
         Raises:
             TrainingDiverged: loss or gradient is not finite; no weight has changed.
@@ -254,7 +257,7 @@ class Learner:
 
     def _td_loss(self, q_tot: Tensor, td_target: Tensor) -> Tensor:
         """Return the loss of every value, [B, L, G]."""
-        if self._config.loss == "huber":
+        if self._recipe.loss == "huber":
             return nn.functional.huber_loss(q_tot, td_target, reduction="none")
         return nn.functional.mse_loss(q_tot, td_target, reduction="none")
 
@@ -341,15 +344,17 @@ def _without_burn_in(batch: SequenceBatch, burn_in: int) -> SequenceBatch:
     return batch._replace(**in_time)
 
 
-def _build_optimizer(model: QPLEXHRLModel, config: AlgorithmConfig) -> torch.optim.Optimizer:
-    """Return the configured optimiser; the mixer is a group of its own if it is treated apart."""
+def _build_optimizer(
+    model: QPLEXHRLModel, learning_rate: float, config: OptimizerConfig
+) -> torch.optim.Optimizer:
+    """Return the optimiser of a recipe; the mixer is a group of its own if it is treated apart."""
     scale, decay = config.mixer_learning_rate_scale, config.mixer_weight_decay
     mixer = list(model.mixer.parameters())
     groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
     if mixer and (scale != 1.0 or decay > 0.0):
         others = [*model.agent.parameters(), *model.state_encoder.parameters()]
         groups = [{"params": others}, {"params": mixer, "scale": scale, "decay": decay}]
-    lr, eps = config.learning_rate, config.optimizer_eps
+    lr, eps = learning_rate, config.optimizer_eps
     if config.optimizer == "adam":
         return torch.optim.Adam(groups, lr=lr, eps=eps, fused=True)
     return torch.optim.RMSprop(groups, lr=lr, alpha=config.rmsprop_alpha, eps=eps, foreach=True)

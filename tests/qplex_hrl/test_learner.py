@@ -8,7 +8,7 @@ import torch
 from small_model import MIXERS, NETWORKS, SLOW_INTERVAL, batch, model, observations, world
 
 from qplex_hrl import learner as learner_module
-from qplex_hrl.config import AlgorithmConfig, HRLConfig
+from qplex_hrl.config import AlgorithmConfig, HRLConfig, OptimizerConfig
 from qplex_hrl.learner import EAGER, CompilationFailed, Execution, Learner, TrainingDiverged
 from qplex_hrl.types import SequenceBatch
 
@@ -29,8 +29,10 @@ def learner(
         frame_skip=SLOW_INTERVAL, fast_interval=1, selection_entropy_weight=entropy_weight
     )
     plain = {"learning_rate": RATE, "ema_decay": 0.0, "difference_reward_weight": 0.0}
+    chosen = {key: algorithm.pop(key) for key in OptimizerConfig.model_fields if key in algorithm}
+    recipe = OptimizerConfig.model_validate(chosen)
     config = AlgorithmConfig.model_validate(plain | algorithm)
-    return Learner(model(q_type, mixer, seed=seed), config, hrl, burn_in, execution)
+    return Learner(model(q_type, mixer, seed=seed), config, hrl, burn_in, execution, recipe)
 
 
 def windows(one: Learner, n_windows: int = 3, length: int = 7, seed: int = 0) -> SequenceBatch:

@@ -11,6 +11,7 @@ from qplex_hrl.config.loading import (
     load_stored_config,
     parse_override,
 )
+from qplex_hrl.config.optimizer import ADAM, OptimizerConfig
 from qplex_hrl.config.schema import (
     AlgorithmConfig,
     ControlConfig,
@@ -30,6 +31,7 @@ from qplex_hrl.config.schema import (
 )
 
 __all__ = [
+    "ADAM",
     "AlgorithmConfig",
     "ConfigError",
     "ControlConfig",
@@ -39,6 +41,7 @@ __all__ = [
     "LoggingConfig",
     "MixingNetworkConfig",
     "NetworkConfig",
+    "OptimizerConfig",
     "Override",
     "QNetworkConfig",
     "RayConfig",

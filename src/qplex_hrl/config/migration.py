@@ -21,7 +21,16 @@ MOVED = {
 }
 """Old key to new key; the values mean the same."""
 
-REMOVED: dict[str, str] = {}
+_FIXED = "it is always {}; only the didactic games had another"
+
+REMOVED = {
+    "algorithm.optimizer": _FIXED.format("adam"),
+    "algorithm.optimizer_eps": _FIXED.format("1e-5"),
+    "algorithm.rmsprop_alpha": "the optimiser is always adam, which has none",
+    "algorithm.mixer_weight_decay": _FIXED.format("0"),
+    "algorithm.mixer_learning_rate_scale": _FIXED.format("1"),
+    "algorithm.loss": _FIXED.format("huber"),
+}
 """Keys without a successor, and what holds instead."""
 
 _OLD_DEFAULTS: dict[str, object] = {

@@ -189,21 +189,6 @@ class AlgorithmConfig(Section):
         "which evaluation plays; 0: the last weights play",
     )
     grad_clip: float = Field(default=10.0, gt=0, description="largest gradient norm")
-    optimizer: Literal["adam", "rmsprop"] = Field(default="adam", description="gradient method")
-    optimizer_eps: float = Field(
-        default=1e-5, gt=0, description="least root mean square that a gradient is divided by"
-    )
-    rmsprop_alpha: float = Field(
-        default=0.99, ge=0, lt=1, description="memory of RMSprop's mean square of gradients"
-    )
-    mixer_weight_decay: Weight = Field(
-        default=0.0,
-        description="rate at which the mixer's weights shrink, times its step size",
-    )
-    mixer_learning_rate_scale: float = Field(
-        default=1.0, gt=0, description="the mixer's step size over that of all other parts"
-    )
-    loss: Literal["huber", "mse"] = Field(default="huber", description="loss of a TD error")
     difference_reward_weight: Weight = Field(
         default=8.0,
         description="weight of the loss of every camera's own value against its difference reward, "
