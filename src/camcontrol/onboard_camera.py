@@ -149,7 +149,7 @@ class OnboardCamera:
             n_actions,
             particles=options.belief == "particles",
             lookahead=options.lookahead,
-            by_target=options.lookahead_by_target,
+            by_target=options.coverage_per_target,
         )
         self._config = OnboardConfig(
             executor=executor_of(options),
@@ -158,7 +158,7 @@ class OnboardCamera:
         )
         pose, belief, sector_ages = allocate_belief(1, n_cameras, n_targets)
         particles, origins, stream = allocate_particles(
-            1, n_cameras, n_targets, n_particles_of(options), options.wandering
+            1, n_cameras, n_targets, n_particles_of(options), options.random_walk_share
         )
         layout = self.feature_layout
         self._lookahead = None

@@ -1,6 +1,7 @@
 """What cameras choose from, how they remember and aim."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from camcontrol.control.action_set import (
     EXECUTORS,
@@ -10,27 +11,31 @@ from camcontrol.control.action_set import (
     make_moves,
 )
 
-BELIEFS = ("none", "last_seen", "particles")
-ACTION_MODES = ("selection", "discrete")
+Belief = Literal["none", "last_seen", "particles"]
+ActionMode = Literal["selection", "discrete"]
+Executor = Literal["upstream", "lead"]
 
 
 @dataclass(frozen=True)
 class ControlOptions:
-    """What a camera chooses from, how it remembers and aims, and what it observes."""
+    """What a camera chooses from, how it remembers and aims, and what it observes.
 
-    action_mode: str = "selection"  # targets, or discrete: MATE's grid of turns and zooms
+    The defaults are those of the shipped system; the configuration of a run takes them from here.
+    """
+
+    action_mode: ActionMode = "selection"  # targets, or discrete: MATE's grid of turns and zooms
     action_levels: int = 5  # turns and zooms of the grid, each: odd, at least 3
     fast_interval: int = 5  # frames under one action
-    belief: str = "last_seen"  # none: targets in view only, as in MATE; or particles
-    n_particles: int = 24  # guesses of where an unseen target is, of the particle belief
-    wandering: float = 0.0  # share of them that walk to no warehouse and may be anywhere
+    belief: Belief = "particles"  # none: targets in view only, as in MATE; or last_seen
+    n_particles: int = 24  # of each unseen target, of the particle belief
+    random_walk_share: float = 0.0  # share of them that walk at random, to no warehouse
     memory_frames: int = 40  # how long an unseen target stays known, so that it may be selected
     multi_selection: bool = True  # this and the next three: of target selection only
     max_selected: int = 2  # targets in one selection
-    look_options: int = 16  # actions that search instead
-    executor: str = "lead"  # upstream: MATE's rule
-    lookahead: bool = False  # actions tell what they are worth (camcontrol.planning.planner)
-    lookahead_by_target: bool = False  # also how much of every target, if they look ahead
+    search_actions: int = 16  # actions that search instead
+    executor: Executor = "lead"  # upstream: MATE's rule
+    lookahead: bool = True  # actions tell what they are worth (camcontrol.planning.planner)
+    coverage_per_target: bool = True  # also how much of every target, if they look ahead
     observation_mode: str = "own"  # own, shared or enhanced (camsim.layout.OBSERVATION_MODES)
 
 
@@ -41,9 +46,9 @@ def check_control(options: ControlOptions) -> None:
         ValueError: one is out of range.
     """
     for key, value, known in (
-        ("action_mode", options.action_mode, ACTION_MODES),
-        ("belief", options.belief, BELIEFS),
-        ("executor", options.executor, tuple(EXECUTORS)),
+        ("action_mode", options.action_mode, get_args(ActionMode)),
+        ("belief", options.belief, get_args(Belief)),
+        ("executor", options.executor, get_args(Executor)),
     ):
         if value not in known:
             raise ValueError(f"{key} = {value!r}; expected one of {', '.join(known)}")
@@ -55,8 +60,9 @@ def check_control(options: ControlOptions) -> None:
     ):
         if count < 1:
             raise ValueError(f"{key} = {count}; expected at least 1")
-    if not 0.0 <= options.wandering <= 0.5:
-        raise ValueError(f"wandering = {options.wandering}; expected a share from 0 to 0.5")
+    share = options.random_walk_share
+    if not 0.0 <= share <= 0.5:
+        raise ValueError(f"random_walk_share = {share}; expected a share from 0 to 0.5")
 
 
 def check_lookahead(options: ControlOptions) -> None:
@@ -72,8 +78,8 @@ def check_lookahead(options: ControlOptions) -> None:
     ):
         if value != needed:
             raise ValueError(f"{key} = {value!r}; looking ahead needs {needed!r}")
-    if options.look_options < 1:
-        raise ValueError("look_options = 0; looking ahead needs at least 1")
+    if options.search_actions < 1:
+        raise ValueError("search_actions = 0; looking ahead needs at least 1")
 
 
 def catalogue_of(options: ControlOptions, n_targets: int) -> Catalogue:
@@ -88,12 +94,12 @@ def catalogue_of(options: ControlOptions, n_targets: int) -> Catalogue:
         n_targets,
         multi_selection=options.multi_selection,
         max_selected=options.max_selected,
-        look_options=options.look_options,
+        search_actions=options.search_actions,
     )
 
 
 def n_particles_of(options: ControlOptions) -> int:
-    """Return the number of guesses about each target; none without a particle belief."""
+    """Return the number of particles of each target; none without a particle belief."""
     return options.n_particles if options.belief == "particles" else 0
 
 

@@ -88,6 +88,8 @@ def planning_env(
     options = SelectionOptions(
         fast_interval=DECISION_FRAMES,
         belief="particles",
+        lookahead=False,  # the planner looks ahead itself
+        coverage_per_target=False,
         observation_mode=VIEWS[view],
         opponent=opponent,
         max_episode_steps=max_episode_steps,

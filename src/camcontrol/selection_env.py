@@ -41,8 +41,10 @@ class SelectionOptions(ControlOptions):
     opponent_view: str = "own"  # what targets observe: own, shared or enhanced
     message_loss: float = 0.0  # chance per frame that a shared view lacks a teammate's
     max_episode_steps: int | None = None  # None: the scenario's
-    gamma: float = 1.0  # discount per frame inside a decision
-    reward_coefficients: dict[str, float] = field(default_factory=lambda: {"coverage_rate": 1.0})
+    gamma: float = 0.9835  # discount per frame inside a decision
+    reward_coefficients: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys(kernels.REWARD_TERMS, 0.0) | {"coverage_rate": 1.0}
+    )
 
 
 class EnvOutput(NamedTuple):
@@ -154,7 +156,7 @@ class SelectionEnv:
             self.n_actions,
             particles=options.belief == "particles",
             lookahead=options.lookahead,
-            by_target=options.lookahead_by_target,
+            by_target=options.coverage_per_target,
         )
         self.obs_size = self.feature_layout.size
         sizes = (self.n_agents, self.n_targets, scenario.n_obstacles)
@@ -185,7 +187,9 @@ class SelectionEnv:
             scores = nothing
         self.agent_state = kernels.AgentState(
             *allocate_belief(n, c, t),
-            *allocate_particles(n, c, t, n_particles_of(self.options), self.options.wandering),
+            *allocate_particles(
+                n, c, t, n_particles_of(self.options), self.options.random_walk_share
+            ),
             revisit_time=np.zeros((n, t)),
             episode=np.zeros((n, len(EPISODE_COLUMNS))),
         )

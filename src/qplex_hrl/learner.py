@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from qplex_hrl.algorithm.returns import greedy_actions, lambda_returns
-from qplex_hrl.config import AlgorithmConfig, HRLConfig
+from qplex_hrl.config import ADAM, AlgorithmConfig, HRLConfig, OptimizerConfig
 from qplex_hrl.model import CameraNetwork, QPLEXHRLModel
 from qplex_hrl.networks.encoders import Features
 from qplex_hrl.types import MixerOutput, SequenceBatch
@@ -64,7 +64,7 @@ class Learner:
     """Double Q-learning with TD(lambda) targets on mixed values, and selection entropy.
 
     ``loss = mean((q_tot - G)^2 or Huber) - selection_entropy_weight * mean(entropy)
-    + credit_weight * sum_i mean((Q_i - G_i)^2 or Huber)`` over filled decisions after the burn-in.
+    + difference_reward_weight * sum_i mean((Q_i - G_i)^2 or Huber)`` over filled decisions after the burn-in.
     The sum pulls at each camera's value as strongly in a team of any size. G_i is a return of
     camera i's credit, the coverage that would be lost without it (difference
     reward, Wolpert and Tumer 2001): where a camera's actions do not change what others do, it
@@ -80,6 +80,7 @@ class Learner:
         hrl: HRLConfig,
         burn_in: int,
         execution: Execution = EAGER,
+        recipe: OptimizerConfig = ADAM,
     ) -> None:
         """Create target model and optimiser.
 
@@ -89,18 +90,20 @@ class Learner:
             hrl: gives the frames per decision and the weight of the entropy.
             burn_in: first decisions of a window that only warm the recurrent state.
             execution: compiled or not, and in which precision.
+            recipe: loss and gradient method.
         """
         self.model = model
         self.target_model = copy.deepcopy(model).requires_grad_(False)
         self._average = (
-            copy.deepcopy(model.agent).requires_grad_(False) if algorithm.weight_average else None
+            copy.deepcopy(model.agent).requires_grad_(False) if algorithm.ema_decay else None
         )
         self.n_updates = 0
         self._config = algorithm
+        self._recipe = recipe
         self._gamma = algorithm.gamma**hrl.fast_interval
         self._entropy_weight = hrl.selection_entropy_weight
         self._burn_in = burn_in
-        self._optimizer = _build_optimizer(model, algorithm)
+        self._optimizer = _build_optimizer(model, algorithm.learning_rate, recipe)
         self._compiled = torch.compile(self._loss, dynamic=False) if execution.compile else None
         device = next(model.parameters()).device.type
         self._mixed_precision = execution.mixed_precision and device in MIXED_PRECISION_DEVICES
@@ -111,7 +114,7 @@ class Learner:
     def evaluated_agent(self) -> CameraNetwork:
         """The cameras to be judged: their averaged weights (Polyak and Juditsky 1992), or the last.
 
-        ``algorithm.weight_average`` is the share that the average keeps at every update; the first
+        ``algorithm.ema_decay`` is the share that the average keeps at every update; the first
         updates count more, so that the initial weights are soon forgotten.
         """
         return self.model.agent if self._average is None else self._average
@@ -124,8 +127,8 @@ class Learner:
         Args:
             batch: windows of burn_in + L decisions.
             learning_rate: of this update.
-            mixer_learning_rate: the mixer's, if the configuration treats it apart; None:
-                `learning_rate` times ``algorithm.mixer_learning_rate_scale``.
+            mixer_learning_rate: the mixer's, if the recipe treats it apart; None: `learning_rate`
+                times its ``mixer_learning_rate_scale``.
 
         Raises:
             TrainingDiverged: loss or gradient is not finite; no weight has changed.
@@ -196,7 +199,9 @@ class Learner:
         if targets.own is not None:
             errors = self._td_loss(online.agent_qs, targets.own)
             metrics["credit_loss"] = (weight * errors).sum()
-            metrics["loss"] = loss = loss + self._config.credit_weight * metrics["credit_loss"]
+            metrics["loss"] = loss = (
+                loss + self._config.difference_reward_weight * metrics["credit_loss"]
+            )
         for name in ("gate", "complexity"):
             values = getattr(online.mixed, name)
             if values is not None:
@@ -247,7 +252,7 @@ class Learner:
         return _Targets(
             team=self._returns(trained, trained.reward, values),
             own=self._returns(trained, trained.credit, agent_qs)
-            if self._config.credit_weight
+            if self._config.difference_reward_weight
             else None,
         )
 
@@ -266,7 +271,7 @@ class Learner:
 
     def _td_loss(self, q_tot: Tensor, td_target: Tensor) -> Tensor:
         """Return the loss of every value, [B, L, G]."""
-        if self._config.loss == "huber":
+        if self._recipe.loss == "huber":
             return nn.functional.huber_loss(q_tot, td_target, reduction="none")
         return nn.functional.mse_loss(q_tot, td_target, reduction="none")
 
@@ -315,7 +320,7 @@ class Learner:
         if self._average is not None:
             followed = list(self._average.parameters())
             leading = list(self.model.agent.parameters())
-            kept = min(self._config.weight_average, self.n_updates / (self.n_updates + 9))
+            kept = min(self._config.ema_decay, self.n_updates / (self.n_updates + 9))
             torch._foreach_lerp_(followed, leading, 1.0 - kept)
 
     def begin_with(self, cameras: Mapping[str, Tensor]) -> None:
@@ -358,15 +363,17 @@ def _without_burn_in(batch: SequenceBatch, burn_in: int) -> SequenceBatch:
     return batch._replace(**in_time)
 
 
-def _build_optimizer(model: QPLEXHRLModel, config: AlgorithmConfig) -> torch.optim.Optimizer:
-    """Return the configured optimiser; the mixer is a group of its own if it is treated apart."""
+def _build_optimizer(
+    model: QPLEXHRLModel, learning_rate: float, config: OptimizerConfig
+) -> torch.optim.Optimizer:
+    """Return the optimiser of a recipe; the mixer is a group of its own if it is treated apart."""
     scale, decay = config.mixer_learning_rate_scale, config.mixer_weight_decay
     mixer = list(model.mixer.parameters())
     groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
     if mixer and (scale != 1.0 or decay > 0.0):
         others = [*model.agent.parameters(), *model.state_encoder.parameters()]
         groups = [{"params": others}, {"params": mixer, "scale": scale, "decay": decay}]
-    lr, eps = config.learning_rate, config.optimizer_eps
+    lr, eps = learning_rate, config.optimizer_eps
     if config.optimizer == "adam":
         return torch.optim.Adam(groups, lr=lr, eps=eps, fused=True)
     return torch.optim.RMSprop(groups, lr=lr, alpha=config.rmsprop_alpha, eps=eps, foreach=True)

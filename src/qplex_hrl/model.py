@@ -138,8 +138,8 @@ class CameraNetwork(nn.Module):
                     prioritised=prioritised,
                     tells_shares=dims.n_target_coverages > 0,
                 )
-                if config.plan_weight and dims.plan_advantage >= 0:
-                    self.head.start_from_plans(dims.plan_advantage, config.plan_weight)
+                if config.plan_prior and dims.plan_advantage >= 0:
+                    self.head.start_from_plans(dims.plan_advantage, config.plan_prior)
             case "flat":
                 self.head = LinearHead(width, dims.n_actions)
         slow_size = self.selector.recurrent_size if self.selector else 0

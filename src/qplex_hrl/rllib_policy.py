@@ -26,7 +26,13 @@ from ray.tune import PlacementGroupFactory
 
 from camcontrol.selection_env import SelectionEnv
 from camsim.files import atomic_write_text
-from qplex_hrl.config import ConfigError, RunConfig, config_from_mapping, dump_config
+from qplex_hrl.config import (
+    ConfigError,
+    RunConfig,
+    config_from_mapping,
+    config_from_stored,
+    dump_config,
+)
 from qplex_hrl.data.make_env import model_dims
 from qplex_hrl.model import QPLEXHRLModel
 from qplex_hrl.rllib.cluster import RLLIB_LOG_LEVEL
@@ -319,7 +325,7 @@ class QPLEXHRL(Algorithm):
             CheckpointError: there is none.
         """
         file = find_checkpoint(Path(path))
-        run = config_from_mapping(load_checkpoint(file)["config"], str(file))
+        run = config_from_stored(load_checkpoint(file)["config"], str(file))
         algorithm: QPLEXHRL = QPLEXHRLConfig().training(run=run).build_algo()
         algorithm.load_checkpoint(str(file))
         return algorithm

@@ -13,7 +13,14 @@ from camsim.layout import CameraObsLayout
 from camsim.scenario.schema import load_scenario
 
 LIMIT = 40  # frames of an episode; one more is played
-OWN = SelectionOptions(fast_interval=1, memory_frames=20, max_episode_steps=LIMIT)
+OWN = SelectionOptions(
+    fast_interval=1,
+    belief="last_seen",
+    memory_frames=20,
+    lookahead=False,
+    coverage_per_target=False,
+    max_episode_steps=LIMIT,
+)
 REGIMES = {
     "own": OWN,
     "shared": replace(OWN, observation_mode="shared"),
@@ -21,7 +28,7 @@ REGIMES = {
     "shared particles": replace(OWN, belief="particles", observation_mode="shared"),
     "own, looking ahead": replace(OWN, belief="particles", lookahead=True),
     "own, some random walks": replace(
-        OWN, belief="particles", lookahead=True, wandering=0.4, look_options=24
+        OWN, belief="particles", lookahead=True, random_walk_share=0.4, search_actions=24
     ),
     # Lossy in name only: then cameras of the environment, too, plan each by what it knows itself.
     "shared, looking ahead": replace(
@@ -32,7 +39,7 @@ REGIMES = {
         lookahead=True,
         max_episode_steps=8,
     ),
-    "MATE's": replace(OWN, belief="none", executor="upstream", max_selected=9, look_options=0),
+    "MATE's": replace(OWN, belief="none", executor="upstream", max_selected=9, search_actions=0),
 }
 
 

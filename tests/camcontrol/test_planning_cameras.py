@@ -108,7 +108,7 @@ def test_planning_together_covers_more() -> None:
         ({"belief": "last_seen"}, {}, "belief = 'last_seen'; looking ahead needs 'particles'"),
         ({"executor": "upstream"}, {}, "executor = 'upstream'; looking ahead needs 'lead'"),
         ({"action_mode": "discrete"}, {}, "action_mode = 'discrete'; looking ahead needs"),
-        ({"look_options": 0}, {}, "look_options = 0; looking ahead needs at least 1"),
+        ({"search_actions": 0}, {}, "search_actions = 0; looking ahead needs at least 1"),
         ({}, {"n_trajectories": 0}, "n_trajectories = 0; expected at least 1"),
         ({}, {"first_stage": 30}, "first_stage = 30; expected less than the horizon, 30 frames"),
     ],
@@ -116,7 +116,7 @@ def test_planning_together_covers_more() -> None:
 def test_what_cannot_be_planned_is_refused(
     env: dict[str, object], options: dict[str, int], words: str
 ) -> None:
-    chosen = replace(SelectionOptions(belief="particles"), **env)  # type: ignore[arg-type]
+    chosen = replace(SelectionOptions(lookahead=False), **env)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=words):
         Planner(SelectionEnv(SCENARIO, chosen, 1), PlannerOptions(**options))
 

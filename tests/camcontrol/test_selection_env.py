@@ -25,10 +25,14 @@ UPSTREAM = SelectionOptions(
     fast_interval=1,
     belief="none",
     max_selected=9,
-    look_options=0,
+    search_actions=0,
     executor="upstream",
+    lookahead=False,
+    gamma=1.0,
 )
-OURS = SelectionOptions(memory_frames=20, gamma=0.98)
+OURS = SelectionOptions(
+    belief="last_seen", memory_frames=20, lookahead=False, coverage_per_target=False, gamma=0.98
+)
 REGIMES = {
     "upstream": replace(UPSTREAM, fast_interval=5),
     "own": OURS,
@@ -576,8 +580,8 @@ def test_own_observation_tells_nothing_about_what_is_out_of_sight() -> None:
         ({"fast_interval": 0}, "fast_interval = 0; expected at least 1"),
         ({"reward_coefficients": {"fame": 1.0}}, "reward coefficient 'fame'; expected one of"),
         ({"observation_mode": "all"}, "observation_mode = 'all'"),
-        ({"look_options": 99}, "look_options = 99"),
-        ({"wandering": 0.6}, "wandering = 0.6; expected a share from 0 to 0.5"),
+        ({"search_actions": 99}, "search_actions = 99"),
+        ({"random_walk_share": 0.6}, "random_walk_share = 0.6; expected a share from 0 to 0.5"),
     ],
 )
 def test_bad_options(changes: dict[str, object], message: str) -> None:

@@ -34,7 +34,7 @@ def config(scenario: Path, folder: Path, **changes: object) -> RunConfig:
         "env.scenario": str(scenario),
         "env.num_envs": 2,
         "env.max_episode_steps": 20,
-        "network.hrl.max_selected": 1,
+        "control.max_selected": 1,
         "training.total_timesteps": 64,
         "training.learning_starts": 30,
         "training.batch_size": 2,

@@ -95,7 +95,7 @@ def test_team_sizes_differ_in_amounts_only(size: str) -> None:
 
 def test_cameras_for_all_kinds_of_targets_differ_in_what_those_need_only() -> None:
     wanted = {"env.opponent", "env.max_episode_steps"}
-    wanted |= {"network.hrl.wandering", "network.hrl.look_options"}
+    wanted |= {"control.random_walk_share", "control.search_actions"}
     assert differing(of("qplex_hrl"), of("qplex_hrl", "4v4_9_mixture")) == wanted
 
 
@@ -104,9 +104,11 @@ def test_all_systems_look_ahead_alike_and_learn_from_as_many_decisions() -> None
     for system in SYSTEMS:
         config = of(system)
         algorithm = differences(config.algorithm.model_dump(), reference.algorithm.model_dump())
-        own = {"credit_weight"} if system != "qplex_hrl" else set()  # one of QPLEX HRL's parts
+        own = (
+            {"difference_reward_weight"} if system != "qplex_hrl" else set()
+        )  # one of QPLEX HRL's parts
         assert algorithm <= {"n_step", "td_lambda"} | own, system
-        assert (config.algorithm.credit_weight > 0) == (system == "qplex_hrl"), system
+        assert (config.algorithm.difference_reward_weight > 0) == (system == "qplex_hrl"), system
         rewards = (c.network.hrl.reward_coefficients for c in (config, reference))
         assert next(rewards) == next(rewards), system
         assert config.training.train_freq == reference.training.train_freq, system
@@ -162,7 +164,7 @@ def test_every_configuration_learns(path: Path) -> None:
 @pytest.mark.parametrize("size", ["4v2", "4v4", "4v8", "8v8"])
 def test_untrained_cameras_with_a_shared_view_follow_the_joint_plan(size: str) -> None:
     run = load_config(CONFIGS / f"qplex_hrl_{size}_9_shared.yaml")
-    assert run.network.q_network.plan_weight > 0
+    assert run.network.q_network.plan_prior > 0
     env = build_env(run, 2)
     model = build_model(model_dims(env), torch.from_numpy(env.selection_bits), run.network)
     cameras = model.agent

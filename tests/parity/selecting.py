@@ -17,7 +17,7 @@ MEMORY_FRAMES = 0  # only targets in view are known, as in upstream
 def upstream_catalogue(n_targets: int, *, multi_selection: bool) -> Catalogue:
     """The actions of upstream's selection wrapper: all subsets, or one target or none."""
     return make_catalogue(
-        n_targets, multi_selection=multi_selection, max_selected=n_targets, look_options=0
+        n_targets, multi_selection=multi_selection, max_selected=n_targets, search_actions=0
     )
 
 

@@ -8,7 +8,7 @@ import torch
 from small_model import MIXERS, NETWORKS, SLOW_INTERVAL, batch, model, observations, world
 
 from qplex_hrl import learner as learner_module
-from qplex_hrl.config import AlgorithmConfig, HRLConfig
+from qplex_hrl.config import AlgorithmConfig, HRLConfig, OptimizerConfig
 from qplex_hrl.learner import EAGER, CompilationFailed, Execution, Learner, TrainingDiverged
 from qplex_hrl.types import SequenceBatch
 
@@ -28,8 +28,11 @@ def learner(
     hrl = HRLConfig(
         frame_skip=SLOW_INTERVAL, fast_interval=1, selection_entropy_weight=entropy_weight
     )
-    config = AlgorithmConfig.model_validate({"learning_rate": RATE} | algorithm)
-    return Learner(model(q_type, mixer, seed=seed), config, hrl, burn_in, execution)
+    plain = {"learning_rate": RATE, "ema_decay": 0.0, "difference_reward_weight": 0.0}
+    chosen = {key: algorithm.pop(key) for key in OptimizerConfig.model_fields if key in algorithm}
+    recipe = OptimizerConfig.model_validate(chosen)
+    config = AlgorithmConfig.model_validate(plain | algorithm)
+    return Learner(model(q_type, mixer, seed=seed), config, hrl, burn_in, execution, recipe)
 
 
 def windows(one: Learner, n_windows: int = 3, length: int = 7, seed: int = 0) -> SequenceBatch:
@@ -246,7 +249,7 @@ def test_windows_do_not_influence_each_others_targets(mixer: str) -> None:
 def test_credit_teaches_every_cameras_own_value() -> None:
     """The loss of the credit alone is that of independent cameras with their own rewards."""
     knobs = {"loss": "mse", "entropy_weight": 0.0}
-    with_credit = learner(credit_weight=2.0, **knobs)
+    with_credit = learner(difference_reward_weight=2.0, **knobs)
     data = windows(with_credit)
     total = with_credit.update(data, RATE)
     loss = total["credit_loss"]
@@ -271,7 +274,7 @@ def test_credit_teaches_a_camera_as_strongly_in_a_team_of_any_size() -> None:
     def gradient(n_agents: int) -> torch.Tensor:
         """Return that of the first camera's bias, among cameras with the same experience."""
         sizes = world(n_agents=n_agents)
-        config = AlgorithmConfig(credit_weight=1.0, learning_rate=RATE)
+        config = AlgorithmConfig(difference_reward_weight=1.0, learning_rate=RATE)
         built = model("mlp", "none", sizes=sizes)
         one = Learner(built, config, HRLConfig(frame_skip=1, fast_interval=1), 0)
         data = batch(world(n_agents=1)[0], 0, 3, 4, seed=0)
@@ -297,12 +300,12 @@ def test_credit_of_no_weight_changes_nothing() -> None:
     data = windows(one)
     changed = data._replace(credit=data.credit + 5.0)
     torch.testing.assert_close(one.update(data, RATE), other.update(changed, RATE))
-    heavy, light = learner(credit_weight=1.0), learner(credit_weight=1.0)
+    heavy, light = learner(difference_reward_weight=1.0), learner(difference_reward_weight=1.0)
     assert heavy.update(data, RATE)["loss"] != light.update(changed, RATE)["loss"]
 
 
 def test_credit_of_the_burn_in_and_of_padding_does_not_count() -> None:
-    one, other = learner(credit_weight=1.0), learner(credit_weight=1.0)
+    one, other = learner(difference_reward_weight=1.0), learner(difference_reward_weight=1.0)
     data = end(windows(one), 0, 4)
     changed = data._replace(credit=data.credit.clone())
     changed.credit[:, :BURN_IN] = 99.0
@@ -332,7 +335,7 @@ def test_target_networks_are_copied_at_intervals() -> None:
 
 
 def test_the_average_of_the_weights_is_that_of_the_definition() -> None:
-    one = learner(weight_average=0.3)
+    one = learner(ema_decay=0.3)
     average = [parameter.clone() for parameter in one.evaluated_agent.parameters()]
     for update in range(1, 5):
         one.update(windows(one, seed=update), RATE)
@@ -381,14 +384,14 @@ def test_a_loss_that_is_not_finite_leaves_everything_untouched(poison: str) -> N
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
 def test_saving_and_loading_continues_bit_for_bit(optimizer: str) -> None:
     settings = {"optimizer": optimizer, "tau": 0.0, "target_update_interval": 3}
-    one = learner(**settings, weight_average=0.99)
+    one = learner(**settings, ema_decay=0.99)
     batches = [windows(one, seed=seed) for seed in range(6)]
     for data in batches[:2]:
         one.update(data, RATE)
     file = io.BytesIO()
     torch.save(one.state_dict(), file)
     file.seek(0)
-    other = learner(**settings, weight_average=0.99, seed=7)
+    other = learner(**settings, ema_decay=0.99, seed=7)
     other.load_state_dict(torch.load(file, weights_only=True))
     for data in batches[2:]:
         ours, theirs = one.update(data, RATE), other.update(data, RATE)

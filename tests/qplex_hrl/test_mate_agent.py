@@ -38,10 +38,15 @@ LIMIT = 63  # frames of an episode, so that it ends within a decision
 
 
 def make_config(
-    folder: Path, shared: bool = False, mode: str = "selection", **hrl: object
+    folder: Path,
+    shared: bool = False,
+    mode: str = "selection",
+    control: dict[str, object] | None = None,
+    **hrl: object,
 ) -> RunConfig:
     env = {"shared_field_of_view": shared, "max_episode_steps": LIMIT, "action_mode": mode}
     config = tiny_config(folder, env=env).model_dump()
+    config["control"] |= control or {}
     config["network"]["hrl"] |= hrl
     return RunConfig.model_validate(config)
 
@@ -175,7 +180,7 @@ def test_weights_bound_to_the_index_play_in_their_team_only(tmp_path: Path) -> N
 
 
 def test_a_team_too_large_for_the_selection_is_refused(tmp_path: Path) -> None:
-    path = make_checkpoint(tmp_path, make_config(tmp_path, max_selected=17))
+    path = make_checkpoint(tmp_path, make_config(tmp_path, control={"max_selected": 17}))
     obs = np.zeros(CameraObsLayout(1, 17, 0).size)
     obs[:2] = 1, 17
     with pytest.raises(ValueError, match=r"qplex_hrl_0\.pth: cannot play against 17 targets: max_"):

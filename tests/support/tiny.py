@@ -74,8 +74,13 @@ def tiny_config(folder: Path, **sections: dict[str, object]) -> RunConfig:
     """Return a run of a second: 4 environments of 5 frames a decision, updates from 400 on."""
     content: dict[str, dict[str, object]] = {
         "env": {"num_envs": 4},
+        "control": {"belief": "last_seen", "lookahead": False, "coverage_per_target": False},
         "network": NETWORK.model_dump(),
-        "algorithm": {"epsilon_decay": 1e-3},
+        "algorithm": {
+            "epsilon_decay": 1e-3,
+            "ema_decay": 0.0,
+            "difference_reward_weight": 0.0,
+        },
         "training": {
             "total_timesteps": 3000,
             "learning_starts": 400,

@@ -35,7 +35,7 @@ class Catalogue(NamedTuple):
 
 
 def make_catalogue(
-    n_targets: int, *, multi_selection: bool, max_selected: int, look_options: int
+    n_targets: int, *, multi_selection: bool, max_selected: int, search_actions: int
 ) -> Catalogue:
     """Return the actions of a camera among `n_targets`.
 
@@ -48,8 +48,8 @@ def make_catalogue(
         ValueError: more than 65,536 actions, or more search actions than there are search poses.
     """
     n_search_poses = SEARCH_BEARINGS * len(SEARCH_VIEWS_DEG)
-    if not 0 <= look_options <= n_search_poses:
-        raise ValueError(f"look_options = {look_options}; expected 0 to {n_search_poses}")
+    if not 0 <= search_actions <= n_search_poses:
+        raise ValueError(f"search_actions = {search_actions}; expected 0 to {n_search_poses}")
     if not multi_selection:
         sets: list[tuple[int, ...]] = [(t,) for t in range(n_targets)] + [()]
     elif max_selected >= n_targets:
@@ -65,16 +65,16 @@ def make_catalogue(
     else:
         sizes = range(1, max_selected + 1)
         sets = [chosen for size in sizes for chosen in combinations(range(n_targets), size)]
-        if look_options == 0:
+        if search_actions == 0:
             sets.append(())
-    n_actions = len(sets) + look_options
+    n_actions = len(sets) + search_actions
     if n_actions > MAX_ACTIONS:
         raise ValueError(f"{n_actions} selectable actions; expected at most {MAX_ACTIONS}")
     members = np.full((n_actions, max(1, *(len(chosen) for chosen in sets))), -1, np.int64)
     for u, chosen in enumerate(sets):
         members[u, : len(chosen)] = chosen
     search = np.full(n_actions, -1, np.int64)
-    search[len(sets) :] = np.arange(look_options)
+    search[len(sets) :] = np.arange(search_actions)
     return Catalogue(members, search, np.zeros((n_actions, 2)), 0)
 
 

@@ -255,17 +255,17 @@ def update_particles(
 
 
 def allocate_particles(
-    n_envs: int, n_cameras: int, n_targets: int, n_particles: int, wandering: float = 0.0
+    n_envs: int, n_cameras: int, n_targets: int, n_particles: int, random_walk_share: float = 0.0
 ) -> ParticleSets:
     """Return zeroed particle sets of `n_particles` P each; empty arrays with one axis if that is 0.
 
-    `wandering`: share of particles, at most a half, with the random-walk motion model; these are
+    `random_walk_share`: share of particles, at most a half, with the random-walk motion model; these are
     the first ones.
     """
     if n_particles == 0:  # another number of axes: the kernel is compiled without particles
         return np.zeros(0), np.zeros(0), np.zeros(0, np.uint64)
     particles = np.zeros((n_envs, n_cameras, n_targets, PARTICLE_ROWS, n_particles))
-    particles[..., Q_RANDOM_WALK, : round(wandering * n_particles)] = 1.0
+    particles[..., Q_RANDOM_WALK, : round(random_walk_share * n_particles)] = 1.0
     return (
         particles,
         np.zeros((n_envs, n_cameras, n_targets, 2)),

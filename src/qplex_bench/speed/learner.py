@@ -16,7 +16,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from qplex_hrl.config import AlgorithmConfig, NetworkConfig
+from qplex_hrl.config import AlgorithmConfig, NetworkConfig, QNetworkConfig
 from qplex_hrl.learner import Learner
 from qplex_hrl.model import build_model
 from qplex_hrl.runtime.devices import torch_threads
@@ -124,7 +124,7 @@ def shapes_case(
 
 
 def default_case(n_agents: int = 4) -> Case:
-    """Return the network of `NetworkConfig` by default and 24 windows, no particle features."""
+    """Return a network of two clocks and 24 windows, no particle features."""
     bits = selection_bits(n_agents, 16, pairs=True)
     dims = ModelDims(
         n_agents=n_agents,
@@ -136,7 +136,8 @@ def default_case(n_agents: int = 4) -> Case:
         state_size=56 + 25 * n_agents,
     )
     name = "hierarchical_rnn, adaptive, 24 x (4 + 12)"
-    return Case(name, NetworkConfig(), dims, bits, 24, 16, 4)
+    network = NetworkConfig(q_network=QNetworkConfig(type="hierarchical_rnn"))
+    return Case(name, network, dims, bits, 24, 16, 4)
 
 
 def selection_bits(n_targets: int, n_looks: int, *, pairs: bool) -> torch.Tensor:
@@ -209,7 +210,7 @@ class OurUpdates:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             model = build_model(case.dims, case.selection_bits, case.network)
-        algorithm = AlgorithmConfig(double_q=True)
+        algorithm = AlgorithmConfig(ema_decay=0.0, difference_reward_weight=0.0)
         self._learner = Learner(model, algorithm, case.network.hrl, case.burn_in)
         self._batch = random_batch(case, model.agent.recurrent_size)
         for _ in range(WARM_UP):

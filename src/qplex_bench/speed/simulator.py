@@ -61,7 +61,10 @@ def _simulator_cases() -> dict[str, tuple[Callable[[], object], int]]:
     scripted.reset(seeds)
     camera_obs = ObsBuffers(scripted.sim.flat_obs.camera_obs, np.zeros(0), np.zeros(0))
     n_frames, n_held = 1000, 100
-    selection = SelectionEnv(scenario, SelectionOptions(fast_interval=n_held), N_ENVS)
+    options = SelectionOptions(
+        fast_interval=n_held, belief="last_seen", lookahead=False, coverage_per_target=False
+    )
+    selection = SelectionEnv(scenario, options, N_ENVS)
     output = selection.reset(seeds)
     draws = np.random.default_rng(0).random(output.avail_actions.shape)
     actions = np.where(output.avail_actions, draws, -1.0).argmax(axis=-1)

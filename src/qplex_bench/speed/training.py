@@ -15,10 +15,11 @@ TRAINING_FLOORS = {1: 4_000, 5: 8_000}
 """Least training frames per second on two cores, updates included, by `fast_interval`."""
 
 TRAINING_WORK = (
-    "network.hrl.lookahead=false",
-    "network.hrl.belief=last_seen",
+    "control.lookahead=false",
+    "control.coverage_per_target=false",
+    "control.belief=last_seen",
     "network.q_network.type=hierarchical_rnn",
-    "algorithm.weight_average=0",
+    "algorithm.ema_decay=0",
     "training.batch_size=24",
     "training.train_freq=1.0",
 )

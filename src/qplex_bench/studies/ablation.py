@@ -18,7 +18,7 @@ _EVERY_FRAME = (
     "training.batch_size=16",
 )
 
-_NO_LOOKAHEAD = ("network.hrl.lookahead=false", "network.hrl.lookahead_by_target=false")
+_NO_LOOKAHEAD = ("control.lookahead=false", "control.coverage_per_target=false")
 
 PARTS: dict[str, tuple[str, ...]] = {
     "no_hierarchy_in_time": ("network.hrl.frame_skip=1", *_EVERY_FRAME),
@@ -35,21 +35,21 @@ PARTS: dict[str, tuple[str, ...]] = {
     "no_exploration_bonus": ("network.hrl.exploration_bonus=0.0",),
     "no_lookahead": _NO_LOOKAHEAD,
     # Looking ahead needs particles and the executor that leads: compare these with `no_lookahead`.
-    "belief_last_seen": (*_NO_LOOKAHEAD, "network.hrl.belief=last_seen"),
-    "belief_none": (*_NO_LOOKAHEAD, "network.hrl.belief=none"),
+    "belief_last_seen": (*_NO_LOOKAHEAD, "control.belief=last_seen"),
+    "belief_none": (*_NO_LOOKAHEAD, "control.belief=none"),
     "no_pairs": ("network.hrl.multi_selection=false",),
-    "upstream_executor": (*_NO_LOOKAHEAD, "network.hrl.executor=upstream"),
+    "upstream_executor": (*_NO_LOOKAHEAD, "control.executor=upstream"),
     "one_step_returns": ("algorithm.n_step=1",),
-    "no_weight_average": ("algorithm.weight_average=0.0",),
+    "no_ema": ("algorithm.ema_decay=0.0",),
 }
 """What each variant changes, as `section.key=value`."""
 
 REGIME_PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     "own": {
-        "no_target_shares": ("network.hrl.lookahead_by_target=false",),
-        "no_credit": ("algorithm.credit_weight=0.0",),
+        "no_coverage_per_target": ("control.coverage_per_target=false",),
+        "no_difference_reward": ("algorithm.difference_reward_weight=0.0",),
     },
-    "shared": {"no_plan_weight": ("network.q_network.plan_weight=0.0",)},
+    "shared": {"no_plan_prior": ("network.q_network.plan_prior=0.0",)},
 }
 """The same, of parts that only the configurations for one regime have."""
 

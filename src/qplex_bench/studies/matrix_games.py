@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from qplex_hrl.config import AlgorithmConfig, HRLConfig, NetworkConfig
-from qplex_hrl.learner import Learner
+from qplex_hrl.config import AlgorithmConfig, HRLConfig, NetworkConfig, OptimizerConfig
+from qplex_hrl.learner import EAGER, Learner
 from qplex_hrl.model import QPLEXHRLModel, build_model
 from qplex_hrl.types import ModelDims, SequenceBatch
 
@@ -87,8 +87,8 @@ Unlike there, episodes have no limit of 100 steps, so that the values do not dep
 """
 
 
-def settings(mixer: str) -> tuple[NetworkConfig, AlgorithmConfig]:
-    """Return network and learning rule, the same for all games.
+def settings(mixer: str) -> tuple[NetworkConfig, AlgorithmConfig, OptimizerConfig]:
+    """Return network, learning rule and gradient method, the same for all games.
 
     QPLEX's part is the authors': 10 heads, three layers of 64, RMSprop. Where a camera changes its
     best action, its advantages pass through zero and lambda must grow like their inverse: so the
@@ -107,19 +107,23 @@ def settings(mixer: str) -> tuple[NetworkConfig, AlgorithmConfig]:
     }
     algorithm = AlgorithmConfig(
         learning_rate=RATE,
+        grad_clip=1.0,
+        gamma=0.9,
+        tau=0.0,
+        target_update_interval=50,
+        n_step=1,
+        ema_decay=0.0,
+        difference_reward_weight=0.0,
+    )
+    recipe = OptimizerConfig(
         optimizer="rmsprop",
         rmsprop_alpha=0.9,
         optimizer_eps=1e-8,
         mixer_learning_rate_scale=MIXER_SCALE,
         mixer_weight_decay=0.1,
-        grad_clip=1.0,
         loss="mse",
-        gamma=0.9,
-        tau=0.0,
-        target_update_interval=50,
-        n_step=1,
     )
-    return NetworkConfig.model_validate(network), algorithm
+    return NetworkConfig.model_validate(network), algorithm, recipe
 
 
 def every_decision(game: Game) -> SequenceBatch:
@@ -157,7 +161,7 @@ def learn(game: Game, mixer: str, seed: int, n_updates: int = N_UPDATES) -> Game
     """Return what a fresh model learns from uniformly drawn decisions, by the real learner."""
     started = time.perf_counter()
     torch.manual_seed(seed)
-    network, algorithm = settings(mixer)
+    network, algorithm, recipe = settings(mixer)
     dims = ModelDims(
         n_agents=2,
         n_targets=1,
@@ -168,9 +172,8 @@ def learn(game: Game, mixer: str, seed: int, n_updates: int = N_UPDATES) -> Game
         state_size=game.n_states,
     )
     selection_bits = torch.zeros(game.n_actions, 1, dtype=torch.bool)
-    learner = Learner(
-        build_model(dims, selection_bits, network), algorithm, HRLConfig(fast_interval=1), 0
-    )
+    model = build_model(dims, selection_bits, network)
+    learner = Learner(model, algorithm, HRLConfig(fast_interval=1), 0, EAGER, recipe)
     decisions = every_decision(game)
     for update in range(n_updates):
         drawn = torch.randint(len(decisions.reward), (BATCH_SIZE,))

@@ -16,6 +16,7 @@ from qplex_hrl.config import (
     config_hash,
     dump_config,
     load_config,
+    load_stored_config,
     parse_override,
 )
 from qplex_hrl.runtime.checkpoint import CheckpointError, newest_intact
@@ -262,7 +263,7 @@ def drop_replays(run: Run) -> None:
 def _same_settings(run: Run) -> bool:
     """Return whether what stands in the run's folder was begun with its settings."""
     try:
-        begun = load_config(run.settings)
+        begun = load_stored_config(run.settings)
     except ConfigError:
         return False
     return config_hash(begun) == config_hash(run.config)

@@ -4,13 +4,17 @@ from qplex_hrl.config.loading import (
     ConfigError,
     Override,
     config_from_mapping,
+    config_from_stored,
     config_hash,
     dump_config,
     load_config,
+    load_stored_config,
     parse_override,
 )
+from qplex_hrl.config.optimizer import ADAM, OptimizerConfig
 from qplex_hrl.config.schema import (
     AlgorithmConfig,
+    ControlConfig,
     EnvConfig,
     EvaluationConfig,
     HRLConfig,
@@ -27,14 +31,17 @@ from qplex_hrl.config.schema import (
 )
 
 __all__ = [
+    "ADAM",
     "AlgorithmConfig",
     "ConfigError",
+    "ControlConfig",
     "EnvConfig",
     "EvaluationConfig",
     "HRLConfig",
     "LoggingConfig",
     "MixingNetworkConfig",
     "NetworkConfig",
+    "OptimizerConfig",
     "Override",
     "QNetworkConfig",
     "RayConfig",
@@ -44,8 +51,10 @@ __all__ = [
     "TrainingConfig",
     "WandbConfig",
     "config_from_mapping",
+    "config_from_stored",
     "config_hash",
     "dump_config",
     "load_config",
+    "load_stored_config",
     "parse_override",
 ]

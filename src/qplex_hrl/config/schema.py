@@ -1,14 +1,16 @@
 """The configuration of a run: typed, validated as a whole before anything starts, then frozen."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from typing_extensions import Self
 
-from camsim.scripted.spec import TARGET_POLICIES, policy_weights
+from qplex_hrl.config.section import Count, Section, Seed, Weight
+from qplex_hrl.config.world import CAMERA, ControlConfig, EnvConfig
 
 __all__ = [
     "AlgorithmConfig",
+    "ControlConfig",
     "EnvConfig",
     "EvaluationConfig",
     "HRLConfig",
@@ -24,75 +26,8 @@ __all__ = [
     "WandbConfig",
 ]
 
-MAX_SEED = 2**63 - 1
 
-Count = Annotated[int, Field(ge=1)]
-Weight = Annotated[float, Field(ge=0)]
-Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-def _target_policy(value: str) -> str:
-    policy_weights(value, TARGET_POLICIES)  # raises what is expected instead
-    return value
-
-
-def _odd(value: int) -> int:
-    if value % 2 == 0:
-        raise ValueError("expected an odd number")
-    return value
-
-
-class EnvConfig(_Section):
-    """The world and how many of it run in parallel."""
-
-    scenario: str = Field(default="MATE-4v4-9", description="preset, or path of a MATE-format file")
-    opponent: Annotated[str, AfterValidator(_target_policy)] = Field(
-        default="greedy",
-        description="policy of the targets: random, naive, greedy, heuristic, evader, or a mixture "
-        "such as greedy=0.5,random=0.5",
-    )
-    num_envs: Count = Field(default=64, description="parallel environments, N")
-    max_episode_steps: Count | None = Field(
-        default=None,
-        description="time limit; the frame after it ends the episode; null: the scenario's",
-    )
-    shared_field_of_view: bool = Field(
-        default=False, description="every camera knows what any camera sees"
-    )
-    message_loss: float = Field(
-        default=0.0,
-        ge=0,
-        le=1,
-        description="chance that a camera gets nothing of a teammate's view in a frame; needs "
-        "shared_field_of_view",
-    )
-    enhanced_observation: Literal["none", "camera", "both", "target"] = Field(
-        default="none", description="team that observes everything, seen or not"
-    )
-    action_mode: Literal["selection", "discrete"] = Field(
-        default="selection",
-        description="what an action is: the targets to track, or a turn and a zoom of MATE's grid",
-    )
-    action_levels: Annotated[int, AfterValidator(_odd)] = Field(
-        default=5, ge=3, le=255, description="turns and zooms of the grid (discrete), each; odd"
-    )
-
-    @model_validator(mode="after")
-    def _lost_messages_are_of_a_shared_view(self) -> Self:
-        told = self.shared_field_of_view and self.enhanced_observation in ("none", "target")
-        if self.message_loss > 0 and not told:
-            raise ValueError(
-                f"message_loss = {self.message_loss}; expected 0 unless shared_field_of_view is "
-                "true and the cameras do not observe everything"
-            )
-        return self
-
-
-class RewardCoefficients(_Section):
+class RewardCoefficients(Section):
     """Weights of MATE's auxiliary reward terms; the sum is averaged over cameras."""
 
     raw_reward: float = Field(default=0.0, description="the cameras' reward of MATE itself")
@@ -110,53 +45,19 @@ class RewardCoefficients(_Section):
     baseline: float = Field(default=0.0, description="constant per frame")
 
 
-class HRLConfig(_Section):
-    """Hierarchical target selection: clocks, memory, choices and reward terms."""
+class HRLConfig(Section):
+    """Hierarchical target selection: clocks, sets of targets and reward terms."""
 
     frame_skip: Count = Field(
-        default=5, description="frames between two decisions of the slow selector"
+        default=CAMERA.fast_interval,
+        description="frames between two decisions of the slow selector",
     )
     fast_interval: Count = Field(
-        default=5,
+        default=CAMERA.fast_interval,
         description="frames between two decisions of the fast selector; divides frame_skip",
     )
-    belief: Literal["none", "last_seen", "particles"] = Field(
-        default="last_seen", description="what a camera keeps of targets out of its view"
-    )
-    n_particles: Count = Field(
-        default=24, description="guesses of where an unseen target is (belief: particles)"
-    )
-    wandering: float = Field(
-        default=0.0,
-        ge=0,
-        le=0.5,
-        description="share of those guesses that walk to no warehouse and may be anywhere, for "
-        "targets that are not greedy",
-    )
-    memory_frames: int = Field(
-        default=40, ge=0, description="frames after which an unseen target is lost"
-    )
     multi_selection: bool = Field(
-        default=True, description="a camera may select several targets at once"
-    )
-    max_selected: Count = Field(
-        default=2, description="most targets selected at once (multi_selection)"
-    )
-    look_options: int = Field(
-        default=16, ge=0, description="directions to search in, offered as actions"
-    )
-    lookahead: bool = Field(
-        default=False,
-        description="actions tell how many targets their best plan would cover (belief: particles)",
-    )
-    lookahead_by_target: bool = Field(
-        default=False,
-        description="actions also tell how much of every target that plan would cover; the network "
-        "learns what each target is worth (lookahead: true, encoding: entities)",
-    )
-    executor: Literal["upstream", "lead"] = Field(
-        default="lead",
-        description="how a camera aims: MATE's rule, or ahead of its targets' movement",
+        default=CAMERA.multi_selection, description="a camera may select several targets at once"
     )
     coverage_reward_weight: Weight = Field(
         default=0.5, description="weight of the coverage improvement, gamma * coverage' - coverage"
@@ -180,26 +81,12 @@ class HRLConfig(_Section):
             )
         return self
 
-    @model_validator(mode="after")
-    def _looking_ahead_has_what_it_needs(self) -> Self:
-        if self.lookahead_by_target and not self.lookahead:
-            raise ValueError("lookahead_by_target = true; expected lookahead = true with it")
-        if self.lookahead and not (
-            self.belief == "particles" and self.executor == "lead" and self.look_options > 0
-        ):
-            raise ValueError(
-                f"lookahead = true with belief = '{self.belief}', executor = '{self.executor}', "
-                f"look_options = {self.look_options}; "
-                "expected belief 'particles', executor 'lead' and at least one look option"
-            )
-        return self
 
-
-class QNetworkConfig(_Section):
+class QNetworkConfig(Section):
     """The cameras' Q-network; one set of weights serves all cameras."""
 
     type: Literal["mlp", "rnn", "attention_rnn", "hierarchical_rnn"] = Field(
-        default="hierarchical_rnn", description="what it remembers and whether it has selectors"
+        default="attention_rnn", description="what it remembers and whether it has selectors"
     )
     hidden_size: Count = Field(default=64, description="width of every layer, H")
     encoding: Literal["entities", "flat"] = Field(
@@ -210,10 +97,10 @@ class QNetworkConfig(_Section):
     n_heads: Count = Field(
         default=1, description="attention heads of the selectors; divides hidden_size"
     )
-    plan_weight: Weight = Field(
+    plan_prior: Weight = Field(
         default=0.0,
-        description="of what an action's plan gains in its value at first, learned from there; "
-        "0: no such term (lookahead: true, encoding: entities)",
+        description="weight of an action's plan advantage in its value at first, learned from "
+        "there; 0: no such term (control.lookahead: true, encoding: entities)",
     )
     camera_identity: Literal["pose", "index"] = Field(
         default="pose",
@@ -238,14 +125,14 @@ class QNetworkConfig(_Section):
         return self
 
 
-class StateEncoderConfig(_Section):
+class StateEncoderConfig(Section):
     """The encoder that turns the global state into the mixer's input."""
 
     hidden_size: Count = Field(default=64, description="width of the hidden layer")
     embed_size: Count = Field(default=64, description="length of the encoded state")
 
 
-class MixingNetworkConfig(_Section):
+class MixingNetworkConfig(Section):
     """The mixer of the cameras' values into the team's."""
 
     type: Literal["none", "vdn", "qmix", "qplex", "adaptive"] = Field(
@@ -265,7 +152,7 @@ class MixingNetworkConfig(_Section):
     )
 
 
-class NetworkConfig(_Section):
+class NetworkConfig(Section):
     """Everything that the model is built from."""
 
     hrl: HRLConfig = HRLConfig()
@@ -274,7 +161,7 @@ class NetworkConfig(_Section):
     mixing_network: MixingNetworkConfig = MixingNetworkConfig()
 
 
-class AlgorithmConfig(_Section):
+class AlgorithmConfig(Section):
     """The learning rule and the exploration schedule."""
 
     learning_rate: float = Field(default=7e-4, gt=0, description="step size at the start")
@@ -294,33 +181,18 @@ class AlgorithmConfig(_Section):
     tau: float = Field(
         default=0.01, ge=0, le=1, description="share copied to the target networks at every update"
     )
-    weight_average: float = Field(
-        default=0.0,
+    ema_decay: float = Field(
+        default=0.998,
         ge=0,
         lt=1,
         description="share kept at every update by the running average of the cameras' weights, "
         "which evaluation plays; 0: the last weights play",
     )
     grad_clip: float = Field(default=10.0, gt=0, description="largest gradient norm")
-    optimizer: Literal["adam", "rmsprop"] = Field(default="adam", description="gradient method")
-    optimizer_eps: float = Field(
-        default=1e-5, gt=0, description="least root mean square that a gradient is divided by"
-    )
-    rmsprop_alpha: float = Field(
-        default=0.99, ge=0, lt=1, description="memory of RMSprop's mean square of gradients"
-    )
-    mixer_weight_decay: Weight = Field(
-        default=0.0,
-        description="rate at which the mixer's weights shrink, times its step size",
-    )
-    mixer_learning_rate_scale: float = Field(
-        default=1.0, gt=0, description="the mixer's step size over that of all other parts"
-    )
-    loss: Literal["huber", "mse"] = Field(default="huber", description="loss of a TD error")
-    credit_weight: Weight = Field(
-        default=0.0,
-        description="weight, per camera, of the loss of its own value against its own credit: the "
-        "targets that only this camera has in view, times coverage_rate, with the team's shaping "
+    difference_reward_weight: Weight = Field(
+        default=2.0,
+        description="weight, per camera, of the loss of its own value against its difference reward: "
+        "the targets that only this camera has in view, times coverage_rate, with the team's shaping "
         "and bonus; 0: the team's reward alone teaches",
     )
     epsilon_start: float = Field(
@@ -346,7 +218,7 @@ class AlgorithmConfig(_Section):
         return self
 
 
-class TrainingConfig(_Section):
+class TrainingConfig(Section):
     """Amounts of experience and updates."""
 
     total_timesteps: Count = Field(
@@ -355,7 +227,7 @@ class TrainingConfig(_Section):
     learning_starts: int = Field(
         default=20_000, ge=0, description="timesteps before the first update"
     )
-    batch_size: Count = Field(default=24, description="windows of a batch, B")
+    batch_size: Count = Field(default=48, description="windows of a batch, B")
     buffer_size: Count = Field(
         default=50_000, description="decisions kept, all environments together"
     )
@@ -393,7 +265,7 @@ class TrainingConfig(_Section):
     )
 
 
-class WandbConfig(_Section):
+class WandbConfig(Section):
     """Weights & Biases, on request."""
 
     enabled: bool = Field(default=False, description="also log there")
@@ -402,7 +274,7 @@ class WandbConfig(_Section):
     mode: Literal["online", "offline"] = Field(default="online", description="offline: files only")
 
 
-class LoggingConfig(_Section):
+class LoggingConfig(Section):
     """Where and how often a run writes; intervals in timesteps."""
 
     log_dir: str = Field(
@@ -411,8 +283,8 @@ class LoggingConfig(_Section):
     model_dir: str = Field(
         default="models/qplex_hrl", min_length=1, description="folder of checkpoints"
     )
-    log_interval: Count = Field(default=10_000, description="between two rows of metrics")
-    checkpoint_interval: Count = Field(default=100_000, description="between two checkpoints")
+    log_interval: Count = Field(default=25_000, description="between two rows of metrics")
+    checkpoint_interval: Count = Field(default=250_000, description="between two checkpoints")
     keep_checkpoints: Count = Field(
         default=3, description="newest checkpoints kept beside best and final"
     )
@@ -420,7 +292,7 @@ class LoggingConfig(_Section):
     wandb: WandbConfig = WandbConfig()
 
 
-class EvaluationConfig(_Section):
+class EvaluationConfig(Section):
     """Evaluation on episodes that training never sees."""
 
     eval_interval: Count = Field(default=100_000, description="timesteps between two evaluations")
@@ -430,7 +302,7 @@ class EvaluationConfig(_Section):
     seed: Seed = Field(default=10_000, description="seed of the evaluation episodes")
 
 
-class RayConfig(_Section):
+class RayConfig(Section):
     """Training on many processes or machines with Ray; `train` alone reads nothing here."""
 
     num_workers: Count = Field(default=4, description="rollout workers, each a process")
@@ -446,10 +318,11 @@ class RayConfig(_Section):
     )
 
 
-class RunConfig(_Section):
-    """A whole run."""
+class RunConfig(Section):
+    """A whole run; the defaults are the shipped system on MATE-4v4-9 with views of their own."""
 
     env: EnvConfig = EnvConfig()
+    control: ControlConfig = ControlConfig()
     network: NetworkConfig = NetworkConfig()
     algorithm: AlgorithmConfig = AlgorithmConfig()
     training: TrainingConfig = TrainingConfig()
@@ -469,12 +342,21 @@ class RunConfig(_Section):
         return self
 
     @model_validator(mode="after")
-    def _credit_is_worth_something(self) -> Self:
-        weight = self.algorithm.credit_weight
+    def _difference_reward_is_worth_something(self) -> Self:
+        weight = self.algorithm.difference_reward_weight
         if weight > 0 and self.network.hrl.reward_coefficients.coverage_rate == 0:
             raise ValueError(
-                f"algorithm.credit_weight = {weight} with "
-                "network.hrl.reward_coefficients.coverage_rate = 0, by which credit is multiplied; "
-                "expected credit_weight = 0, or another coverage_rate"
+                f"algorithm.difference_reward_weight = {weight} with "
+                "network.hrl.reward_coefficients.coverage_rate = 0, by which it is multiplied; "
+                "expected difference_reward_weight = 0, or another coverage_rate"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _looking_ahead_is_of_selections(self) -> Self:
+        if self.control.lookahead and self.env.action_mode != "selection":
+            raise ValueError(
+                f"control.lookahead = true with env.action_mode = '{self.env.action_mode}'; "
+                "expected control.lookahead and control.coverage_per_target = false with it"
             )
         return self

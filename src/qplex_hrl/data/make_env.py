@@ -17,21 +17,21 @@ def build_env(config: RunConfig, num_envs: int) -> SelectionEnv:
 
 def selection_options(config: RunConfig) -> SelectionOptions:
     """Return what cameras choose from, how they remember and aim, and what the team earns."""
-    hrl = config.network.hrl
+    hrl, control = config.network.hrl, config.control
     return SelectionOptions(
         action_mode=config.env.action_mode,
         action_levels=config.env.action_levels,
         fast_interval=hrl.fast_interval,
-        belief=hrl.belief,
-        n_particles=hrl.n_particles,
-        wandering=hrl.wandering,
-        memory_frames=hrl.memory_frames,
+        belief=control.belief,
+        n_particles=control.n_particles,
+        random_walk_share=control.random_walk_share,
+        memory_frames=control.memory_frames,
         multi_selection=hrl.multi_selection,
-        max_selected=hrl.max_selected,
-        look_options=hrl.look_options,
-        executor=hrl.executor,
-        lookahead=hrl.lookahead,
-        lookahead_by_target=hrl.lookahead_by_target,
+        max_selected=control.max_selected,
+        search_actions=control.search_actions,
+        executor=control.executor,
+        lookahead=control.lookahead,
+        coverage_per_target=control.coverage_per_target,
         observation_mode=observation_mode(config.env),
         opponent=config.env.opponent,
         opponent_view=opponent_view(config.env),

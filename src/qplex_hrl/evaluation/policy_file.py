@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from qplex_hrl.config import RunConfig, config_from_mapping
+from qplex_hrl.config import RunConfig, config_from_stored
 from qplex_hrl.runtime.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from qplex_hrl.types import ModelDims
 
@@ -95,7 +95,7 @@ def load_policy(path: Path) -> TrainedPolicy:
     """
     content = load_checkpoint(path)
     try:
-        config = config_from_mapping(content["config"], str(path))
+        config = config_from_stored(content["config"], str(path))
         timestep, learner = content["timestep"], content["training"]["learner"]
         if "average" in learner:
             return TrainedPolicy(config, timestep, learner["average"])

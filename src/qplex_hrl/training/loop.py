@@ -413,7 +413,7 @@ def _check_memory(sizes: ReplaySizes, buffer_size: int) -> None:
             f"training.buffer_size = {buffer_size} takes {buffer_size * each / 1e9:.1f} GB "
             f"({each / 1e3:.0f} kB for {sizes.n_agents} cameras with {sizes.n_actions} actions), "
             f"but {available / 1e9:.1f} GB of memory are free; expected at most "
-            f"{available // each}, or fewer actions (network.hrl.max_selected)"
+            f"{available // each}, or fewer actions (control.max_selected)"
         )
         raise ValueError(msg)
 

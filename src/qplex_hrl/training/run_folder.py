@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from camsim.files import atomic_write_bytes, atomic_write_text
-from qplex_hrl.config import load_config
+from qplex_hrl.config import load_stored_config
 from qplex_hrl.runtime.checkpoint import newest_intact
 
 _LOG_OUTPUTS = (
@@ -165,7 +165,7 @@ def find_checkpoint(path: Path) -> Path:
         return path
     resolved = path / "config.yaml"
     if not any(path.glob("*.pth")) and resolved.exists():
-        return newest_intact(load_config(resolved).logging.model_dir)
+        return newest_intact(load_stored_config(resolved).logging.model_dir)
     return newest_intact(path)
 
 

@@ -21,7 +21,7 @@ search_pose = from_python(controller.search_pose)
 def members(n_targets: int, *, multi: bool, at_most: int, n_search: int) -> list[tuple[int, ...]]:
     """The selected targets of every action; search actions have none."""
     catalogue = make_catalogue(
-        n_targets, multi_selection=multi, max_selected=at_most, look_options=n_search
+        n_targets, multi_selection=multi, max_selected=at_most, search_actions=n_search
     )
     assert (catalogue.search >= 0).sum() == n_search
     return [tuple(t for t in row if t >= 0) for row in catalogue.members.tolist()]
@@ -65,20 +65,20 @@ def test_search_actions_go_around_at_one_viewing_angle_after_another(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"look_options": 25}, "look_options = 25; expected 0 to 24"),
-        ({"look_options": -1}, "look_options = -1"),
+        ({"search_actions": 25}, "search_actions = 25; expected 0 to 24"),
+        ({"search_actions": -1}, "search_actions = -1"),
         ({"n_targets": 20, "max_selected": 20}, "smaller max_selected"),
         ({"n_targets": 400, "max_selected": 2}, "at most 65536"),
     ],
 )
 def test_impossible_catalogues(arguments: dict[str, int], message: str) -> None:
-    options = {"n_targets": 4, "max_selected": 2, "look_options": 0} | arguments
+    options = {"n_targets": 4, "max_selected": 2, "search_actions": 0} | arguments
     with pytest.raises(ValueError, match=message):
         make_catalogue(
             options["n_targets"],
             multi_selection=True,
             max_selected=options["max_selected"],
-            look_options=options["look_options"],
+            search_actions=options["search_actions"],
         )
 
 
@@ -89,7 +89,7 @@ def test_executor_and_masks_equal_the_oracle_in_random_states(name: str) -> None
     sim = random_simulator(scenario_with(name), n_envs, seed=81)
     sim.see()
     n_cameras, n_targets = sim.tables.camera_target.shape[1:]
-    catalogue = make_catalogue(n_targets, multi_selection=True, max_selected=2, look_options=0)
+    catalogue = make_catalogue(n_targets, multi_selection=True, max_selected=2, search_actions=0)
     rng = np.random.default_rng(82)
     selected = rng.integers(0, len(catalogue.search), (n_envs, n_cameras))
     action, allowed = see_and_act(sim.observe().camera_obs, catalogue, selected)

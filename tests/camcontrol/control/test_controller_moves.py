@@ -23,6 +23,8 @@ def make(n_envs: int = 3, levels: int = 5, fast_interval: int = 1) -> SelectionE
         action_mode="discrete",
         action_levels=levels,
         fast_interval=fast_interval,
+        belief="last_seen",
+        lookahead=False,
         max_episode_steps=30,
     )
     return SelectionEnv(load_scenario("MATE-4v4-9"), options, n_envs)
@@ -170,7 +172,7 @@ def test_a_single_camera_moves_alike() -> None:
     ],
 )
 def test_bad_options(changes: dict[str, object], message: str) -> None:
-    options = SelectionOptions(**{"action_mode": "discrete"} | changes)  # type: ignore[arg-type]
+    options = SelectionOptions(**{"action_mode": "discrete", "lookahead": False} | changes)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=message):
         SelectionEnv(load_scenario("MATE-4v4-9"), options, 1)
 

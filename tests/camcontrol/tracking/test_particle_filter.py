@@ -56,7 +56,7 @@ view_mass = from_python(belief_features.view_mass)
 write_context_belief = from_python(belief_features.write_context_belief)
 write_target_belief = from_python(belief_features.write_target_belief)
 
-OURS = SelectionOptions(belief="particles", max_episode_steps=60)
+OURS = SelectionOptions(lookahead=False, coverage_per_target=False, max_episode_steps=60)
 MEMORY = 30
 WHERE = (0, 0)
 
@@ -92,9 +92,9 @@ def observation(
 class Tracker:
     """One camera's particle filter of one target."""
 
-    def __init__(self, wandering: float = 0.0) -> None:
+    def __init__(self, random_walk_share: float = 0.0) -> None:
         self.pose, self.belief, self.sector_ages = track.allocate_belief(1, 1, 1)
-        sets = particle_filter.allocate_particles(1, 1, 1, N_PARTICLES, wandering)
+        sets = particle_filter.allocate_particles(1, 1, 1, N_PARTICLES, random_walk_share)
         self.particles, self.origins, self.stream = sets
         clear_belief(self.belief, self.sector_ages, 0, 0)
         clear_particles(self.particles, self.stream, 0, 0)
@@ -167,7 +167,7 @@ def test_lost_target_walks_on_to_the_warehouse_it_headed_for(speed: float, step:
 
 def test_random_walk_particles_do_not_count_in_the_estimate() -> None:
     """Seen walking from the centre to the upper right; the camera then turns away."""
-    tracker = Tracker(wandering=1 / 3)
+    tracker = Tracker(random_walk_share=1 / 3)
     tracker.walk_by((0.0, 0.0), (12.7, 12.7), 10)
     for _ in range(30):
         particle_set = tracker.take(observation())
@@ -185,7 +185,7 @@ def test_random_walk_particles_do_not_count_in_the_estimate() -> None:
 @given(st.floats(-180.0, 180.0), st.sampled_from([30.0, 60.0, 110.0]))
 def test_random_walk_particles_of_weight_0_start_outside_the_view(phi: float, theta: float) -> None:
     """And the estimate stays that of the others."""
-    tracker = Tracker(wandering=0.5)
+    tracker = Tracker(random_walk_share=0.5)
     obs = observation(phi_deg=phi, theta_deg=theta)
     for _ in range(40):
         particle_set = tracker.take(obs)
@@ -201,7 +201,7 @@ def test_random_walk_particles_of_weight_0_start_outside_the_view(phi: float, th
 
 def test_goal_directed_particles_have_goal_directed_parents() -> None:
     """Half of the start square is in view; random-walk particles leave it at once for anywhere."""
-    tracker = Tracker(wandering=0.5)
+    tracker = Tracker(random_walk_share=0.5)
     for _ in range(4):
         particle_set = tracker.take(observation(phi_deg=30.0))
     assert (np.abs(particle_set[[Q_X, Q_Y], 12:]) <= 200.0 + 4 * (20.0 + 10.0)).all()
@@ -209,7 +209,7 @@ def test_goal_directed_particles_have_goal_directed_parents() -> None:
 
 
 def test_a_target_is_forgotten_although_random_walk_particles_are_left() -> None:
-    tracker = Tracker(wandering=0.5)
+    tracker = Tracker(random_walk_share=0.5)
     tracker.walk_by((0.0, 0.0), (0.0, 0.0), 4)
     tracker.take(observation(phi_deg=0.0))
     assert tracker.belief[0, 0, 0, B_KNOWN] == 0.0
@@ -408,7 +408,7 @@ def test_pointing_offset_keeps_the_chosen_target_well_inside() -> None:
     belief[0, 0, 0, [B_KNOWN, B_X]] = 1.0, 400.0
     update_pose(observation(phi_deg=0.0), 0, pose, 0, 0)
     pose[0, 0, [P_X, P_Y]] = 0.0
-    catalogue = action_set.make_catalogue(2, multi_selection=True, max_selected=1, look_options=1)
+    catalogue = action_set.make_catalogue(2, multi_selection=True, max_selected=1, search_actions=1)
     sets[0, 0, 1, Q_X], sets[0, 0, 1, Q_Y] = 0.0, 400.0
     where = (0, 0)
     aims = [

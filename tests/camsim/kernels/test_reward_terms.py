@@ -143,6 +143,8 @@ def test_columns_tell_the_team() -> None:
 def make_selecting(n_envs: int) -> SelectionEnv:
     options = SelectionOptions(
         fast_interval=1,
+        belief="last_seen",
+        lookahead=False,
         max_episode_steps=6,
         reward_coefficients={"soft_coverage_score": 2.0, "baseline": 1.0},
     )

@@ -56,7 +56,7 @@ def test_every_part_changes_what_it_names_and_nothing_else(
 
 @pytest.mark.parametrize(
     ("regime", "own_parts"),
-    [("own", ("no_target_shares", "no_credit")), ("shared", ("no_plan_weight",))],
+    [("own", ("no_coverage_per_target", "no_difference_reward")), ("shared", ("no_plan_prior",))],
 )
 def test_every_regime_has_parts_of_its_own(
     tmp_path: Path, regime: str, own_parts: tuple[str, ...]

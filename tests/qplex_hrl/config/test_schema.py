@@ -1,20 +1,22 @@
+"""The typed models: their defaults, and every setting that they refuse."""
+
 import ast
+import dataclasses
 from pathlib import Path
 
 import pytest
-import yaml
 from paths import CONFIGS
 from pydantic import BaseModel
+from shipped_values import SHIPPED, flat
 
 import qplex_hrl
 from camcontrol.decision_kernel import REWARD_TERMS
+from camcontrol.options import ControlOptions
 from qplex_hrl.config import (
     ConfigError,
+    ControlConfig,
     HRLConfig,
     RunConfig,
-    config_from_mapping,
-    config_hash,
-    dump_config,
     load_config,
     parse_override,
 )
@@ -34,25 +36,18 @@ def sections(model: type[BaseModel]) -> list[type[BaseModel]]:
     ]
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_shipped_configuration_is_valid(path: Path) -> None:
-    load(path=path)
+def test_the_defaults_are_the_shipped_system() -> None:
+    assert dict(flat(RunConfig().model_dump())) == SHIPPED
 
 
-def test_the_shared_configuration_differs_in_the_regime_in_what_plans_tell_and_in_credit_only() -> (
-    None
-):
-    own = load(path=CONFIGS / "qplex_hrl_4v4_9.yaml").model_dump(exclude={"logging"})
-    shared = load(path=CONFIGS / "qplex_hrl_4v4_9_shared.yaml").model_dump(exclude={"logging"})
-    assert shared["env"].pop("shared_field_of_view")
-    assert not own["env"].pop("shared_field_of_view")
-    assert shared["network"]["q_network"].pop("plan_weight") > 0
-    assert own["network"]["q_network"].pop("plan_weight") == 0
-    assert own["network"]["hrl"].pop("lookahead_by_target")
-    assert not shared["network"]["hrl"].pop("lookahead_by_target")
-    assert own["algorithm"].pop("credit_weight") > 0
-    assert shared["algorithm"].pop("credit_weight") == 0
-    assert own == shared
+def test_a_cameras_side_has_one_source_of_defaults() -> None:
+    """Every field of ControlOptions but what a camera observes is a key with the same default."""
+    config = RunConfig()
+    keys = config.env.model_dump() | config.network.hrl.model_dump() | config.control.model_dump()
+    wanted = dataclasses.asdict(ControlOptions())
+    assert wanted.pop("observation_mode") == "own"
+    assert set(ControlConfig.model_fields) < set(wanted)
+    assert {name: keys[name] for name in wanted} == wanted
 
 
 def test_every_key_says_what_it_means() -> None:
@@ -76,38 +71,6 @@ def test_every_key_is_read_by_some_module() -> None:
     read |= set(REWARD_TERMS)
     keys = {name for section in sections(RunConfig) for name in section.model_fields}
     assert not keys - read
-
-
-def test_overrides_are_typed_and_the_last_one_wins() -> None:
-    config = load(
-        "training.seed=1",
-        "training.seed=7",
-        "algorithm.learning_rate=1e-3",
-        "algorithm.learning_rate_end=0",
-        "env.shared_field_of_view=true",
-        "env.max_episode_steps=null",
-        "logging.wandb.group=a b",
-    )
-    assert config.training.seed == 7
-    assert config.algorithm.learning_rate == 1e-3
-    assert config.env.shared_field_of_view is True
-    assert config.env.max_episode_steps is None
-    assert config.logging.wandb.group == "a b"
-
-
-def test_a_dump_loads_to_an_equal_configuration(tmp_path: Path) -> None:
-    config = load("network.hrl.frame_skip=6", "network.hrl.exploration_bonus=1e-7")
-    (tmp_path / "dump.yaml").write_text(dump_config(config))
-    assert load(path=tmp_path / "dump.yaml") == config
-    assert config_from_mapping(config.model_dump(mode="json"), "checkpoint") == config
-
-
-def test_the_hash_depends_on_what_can_change_results() -> None:
-    plain = config_hash(load())
-    assert plain == config_hash(load())
-    assert plain == config_hash(load("logging.log_dir=elsewhere"))
-    assert plain != config_hash(load("training.seed=1"))
-    assert len(plain) == 16
 
 
 def test_a_configuration_cannot_be_changed() -> None:
@@ -140,9 +103,14 @@ def test_a_configuration_cannot_be_changed() -> None:
         ("network.hrl.fast_interval=9", ["network.hrl", "fast_interval = 9", "frame_skip = 4"]),
         ("network.hrl.frame_skip=5", ["fast_interval = 2; expected a divisor of frame_skip = 5"]),
         (
-            "network.hrl.lookahead_by_target=true",
-            ["network.hrl", "lookahead_by_target = true; expected lookahead = true"],
+            "control.coverage_per_target=true",
+            ["control", "coverage_per_target = true; expected lookahead = true"],
         ),
+        (
+            "control.lookahead=true",
+            ["control: lookahead = true", "belief = 'last_seen'", "expected belief 'particles'"],
+        ),
+        ("control.random_walk_share=0.6", ["random_walk_share = 0.6; expected less than or equal"]),
         ("env.action_mode=grid", ["env.action_mode = 'grid'; expected 'selection' or 'discrete'"]),
         ("env.message_loss=0.1", ["env", "message_loss = 0.1; expected 0 unless shared_field"]),
         ("env.message_loss=1.1", ["env.message_loss = 1.1; expected less than or equal to 1"]),
@@ -183,22 +151,16 @@ def test_credit_that_is_always_zero_is_refused_in_one_line() -> None:
     nothing = "network.hrl.reward_coefficients.coverage_rate=0"
     load(nothing)
     with pytest.raises(
-        ConfigError, match=r"credit_weight = 2\.0 with .*coverage_rate = 0"
+        ConfigError, match=r"difference_reward_weight = 2\.0 with .*coverage_rate = 0"
     ) as caught:
-        load(nothing, "algorithm.credit_weight=2.0")
+        load(nothing, "algorithm.difference_reward_weight=2.0")
     assert "\n" not in str(caught.value)
 
 
-def test_a_message_names_the_origin(tmp_path: Path) -> None:
-    path = tmp_path / "run.yaml"
-    path.write_text(yaml.safe_dump({"training": {"seed": -1, "sed": 1}}))
-    with pytest.raises(ConfigError, match=r"run\.yaml: unknown key training\.sed .*and 1 more"):
-        load(path=path)
-    path.write_text("{}")
-    with pytest.raises(ConfigError, match=r"^--set training\.seed=-1: training\.seed = -1"):
-        load("training.seed=-1", path=path)
-    with pytest.raises(ConfigError, match=r"none\.yaml: no such file"):
-        load(path=tmp_path / "none.yaml")
+def test_moves_of_a_grid_cannot_look_ahead() -> None:
+    settings = [parse_override("env.action_mode=discrete")]
+    with pytest.raises(ConfigError, match=r"yaml: control\.lookahead = true with env\.action_mode"):
+        load_config(CONFIGS / "qplex_hrl_4v4_9.yaml", settings)
 
 
 def test_cross_checks_accept_their_limits() -> None:

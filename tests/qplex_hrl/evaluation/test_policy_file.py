@@ -20,7 +20,7 @@ def trained(folder: Path, **algorithm: object) -> Path:
 
 @pytest.mark.parametrize("average", [0.0, 0.9])
 def test_averaged_weights_play_if_there_are_any(tmp_path: Path, average: float) -> None:
-    path = trained(tmp_path, weight_average=average)
+    path = trained(tmp_path, ema_decay=average)
     learner = load_checkpoint(path)["training"]["learner"]
     last = {k.removeprefix("agent."): v for k, v in learner["model"].items() if "agent." in k[:6]}
     played = load_policy(path).weights
@@ -31,7 +31,7 @@ def test_averaged_weights_play_if_there_are_any(tmp_path: Path, average: float) 
 
 
 def test_an_exported_file_plays_but_cannot_be_trained_on(tmp_path: Path) -> None:
-    path, output = trained(tmp_path, weight_average=0.9), tmp_path / "cameras.pth"
+    path, output = trained(tmp_path, ema_decay=0.9), tmp_path / "cameras.pth"
     export_policy(path, output)
     ours, theirs = load_policy(output), load_policy(path)
     assert ours.timestep == theirs.timestep

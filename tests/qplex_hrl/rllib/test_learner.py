@@ -23,7 +23,7 @@ from qplex_hrl.types import SequenceBatch
 
 pytestmark = pytest.mark.ray
 
-CONFIG = ray_config(1, 4, algorithm={"weight_average": 0.9, "mixer_learning_rate_scale": 2.0})
+CONFIG = ray_config(1, 4, algorithm={"ema_decay": 0.9})
 
 
 class Result:

@@ -31,7 +31,7 @@ SETTINGS = {
     "logging.log_interval": 250,
     "logging.keep_checkpoints": 100,
     "evaluation.eval_interval": 2000,
-    "network.hrl.belief": "particles",  # whose arrays hold what is not used, too
+    "control.belief": "particles",  # whose arrays hold what is not used, too
 }
 
 
@@ -263,7 +263,7 @@ def test_a_worker_that_cannot_start_is_one_line(tmp_path: Path) -> None:
     """The scenario's file is gone when the workers look for it."""
     code = (
         "import sys; from pathlib import Path\n"
-        "from qplex_hrl.config.schema import Override, load_config\n"
+        "from qplex_hrl.config import Override, load_config\n"
         "from qplex_hrl.rllib.train import train_ray\n"
         "folder = sys.argv[2]\n"
         "o = [Override(f'logging.{k}_dir', f'{folder}/{k}', '') for k in ('log', 'model')]\n"
