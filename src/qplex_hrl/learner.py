@@ -64,11 +64,11 @@ class Learner:
     """Double Q-learning with TD(lambda) targets on mixed values, and selection entropy.
 
     ``loss = mean((q_tot - G)^2 or Huber) - selection_entropy_weight * mean(entropy)
-    + difference_reward_weight * sum_i mean((Q_i - G_i)^2 or Huber)`` over filled decisions after the burn-in.
-    The sum pulls at each camera's value as strongly in a team of any size. G_i is a return of
-    camera i's credit, the coverage that would be lost without it (difference
-    reward, Wolpert and Tumer 2001): where a camera's actions do not change what others do, it
-    ranks them as the team's reward does, with less noise. Two copies of the model are kept:
+    + difference_reward_weight * sum_i mean((Q_i - G_i)^2 or Huber)`` over filled decisions after
+    the burn-in. The sum pulls at each camera's value as strongly in a team of any size. G_i is a
+    return of camera i's difference reward, the coverage that would be lost without it (Wolpert and
+    Tumer 2001): where a camera's actions do not change what others do, it ranks them as the team's
+    reward does, with less noise. Two copies of the model are kept:
     ``model`` learns; ``target_model`` gives the values in G and follows softly (tau > 0, every
     update) or by copying (tau = 0, every ``target_update_interval`` updates).
     """

@@ -59,7 +59,7 @@ SHIPPED: dict[str, object] = {
     "algorithm.tau": 0.01,
     "algorithm.ema_decay": 0.998,
     "algorithm.grad_clip": 10.0,
-    "algorithm.difference_reward_weight": 8.0,
+    "algorithm.difference_reward_weight": 2.0,
     "algorithm.epsilon_start": 0.5,
     "algorithm.epsilon_end": 0.04,
     "algorithm.epsilon_decay": 1e-05,
@@ -181,7 +181,7 @@ DIFFERENCES: dict[str, dict[str, object]] = {
     "qplex_hrl_4v2_9_shared": _SHARED | {"env.scenario": "MATE-4v2-9"},
     "qplex_hrl_4v8_9": _FOUR_TO_EIGHT,
     "qplex_hrl_4v8_9_shared": _SHARED | _FOUR_TO_EIGHT,
-    "qplex_hrl_8v8_9": _EIGHT_TO_EIGHT,
+    "qplex_hrl_8v8_9": _EIGHT_TO_EIGHT | {"algorithm.difference_reward_weight": 1.0},
     "qplex_hrl_8v8_9_shared": _SHARED | _EIGHT_TO_EIGHT,
     "smoke": {
         "env.scenario": "MATE-4v2-9",

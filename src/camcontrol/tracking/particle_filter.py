@@ -259,8 +259,8 @@ def allocate_particles(
 ) -> ParticleSets:
     """Return zeroed particle sets of `n_particles` P each; empty arrays with one axis if that is 0.
 
-    `random_walk_share`: share of particles, at most a half, with the random-walk motion model; these are
-    the first ones.
+    `random_walk_share`: share of particles, at most a half, with the random-walk motion model;
+    these are the first ones.
     """
     if n_particles == 0:  # another number of axes: the kernel is compiled without particles
         return np.zeros(0), np.zeros(0), np.zeros(0, np.uint64)

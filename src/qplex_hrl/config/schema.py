@@ -191,9 +191,9 @@ class AlgorithmConfig(Section):
     grad_clip: float = Field(default=10.0, gt=0, description="largest gradient norm")
     difference_reward_weight: Weight = Field(
         default=2.0,
-        description="weight, per camera, of the loss of its own value against its difference reward: "
-        "the targets that only this camera has in view, times coverage_rate, with the team's shaping "
-        "and bonus; 0: the team's reward alone teaches",
+        description="weight, per camera, of the loss of its own value against its difference "
+        "reward: the targets that only this camera has in view, times coverage_rate, with the "
+        "team's shaping and bonus; 0: the team's reward alone teaches",
     )
     epsilon_start: float = Field(
         default=0.5, ge=0, le=1, description="share of random actions at first"

@@ -23,7 +23,8 @@ __all__ = [
 ]
 
 FORMAT = "qplex-hrl checkpoint"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: arrays and keys of version 0.2; of files of version 1 only the cameras can be used."""
 
 _ARRAY = "__ndarray__"  # key of a NumPy array's bytes
 _NUMBERED = re.compile(r"qplex_hrl_(\d+)\.pth")
@@ -56,8 +57,12 @@ def save_checkpoint(path: str | Path, content: Mapping[str, Any]) -> None:
 
 
 # Any: a checkpoint is a tree of many types; each part validates what it restores.
-def load_checkpoint(path: str | Path) -> dict[str, Any]:
+def load_checkpoint(path: str | Path, *, oldest: int = 1) -> dict[str, Any]:
     """Return what `save_checkpoint` wrote, tensors on the CPU.
+
+    Args:
+        path: the file.
+        oldest: format version from which on the content is understood.
 
     Raises:
         CheckpointError: the file is missing, damaged, not a checkpoint of this project, of another
@@ -73,7 +78,7 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
                     raise CheckpointError(f"{path}: damaged, a check sum does not match")
             file.seek(0)
             document = torch.load(file, map_location="cpu", weights_only=True)
-            _check_header(path, document)
+            _check_header(path, document, oldest)
             return {key: _decode(value) for key, value in document["content"].items()}
     except OSError as error:
         raise CheckpointError(f"{path}: {_reason(error)}") from error
@@ -143,11 +148,16 @@ def load_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
         raise CheckpointError(f"{path}: damaged, or not stored arrays") from error
 
 
-def _check_header(path: Path, document: object) -> None:
+def _check_header(path: Path, document: object, oldest: int) -> None:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise CheckpointError(f"{path}: not a checkpoint of this project")
     version = document.get("format_version")
-    if version != FORMAT_VERSION:
+    if version == 1 < oldest:
+        raise CheckpointError(
+            f"{path}: saved by version 0.1, whose trainings cannot go on in this version; "
+            f"begin a new one with its cameras: --set training.initial_weights={path}"
+        )
+    if version not in range(oldest, FORMAT_VERSION + 1):
         raise CheckpointError(
             f"{path}: checkpoint of format version {version!r}; expected {FORMAT_VERSION}"
         )

@@ -20,6 +20,7 @@ from qplex_hrl.evaluation.metrics import best_coverage, episode_metrics
 from qplex_hrl.evaluation.players import AgentPlayer, greedy_agent
 from qplex_hrl.learner import TrainingDiverged
 from qplex_hrl.runtime.checkpoint import (
+    FORMAT_VERSION,
     CheckpointError,
     load_arrays,
     load_checkpoint,
@@ -197,7 +198,7 @@ class TrainingRun:
             CheckpointError: it is damaged, foreign, or not of a training run.
             ValueError: it was written with another network.
         """
-        content = load_checkpoint(path)
+        content = load_checkpoint(path, oldest=FORMAT_VERSION)
         try:
             state, history, has_replay = (
                 content[key] for key in ("training", "history", "replay_saved")

@@ -76,7 +76,7 @@ def test_overrides_are_typed_and_the_last_one_wins() -> None:
 
 
 def test_a_dump_loads_to_an_equal_configuration(tmp_path: Path) -> None:
-    config = load("network.hrl.frame_skip=7", "network.hrl.exploration_bonus=1e-7")
+    config = load("network.hrl.frame_skip=10", "network.hrl.exploration_bonus=1e-7")
     (tmp_path / "dump.yaml").write_text(dump_config(config))
     assert load(path=tmp_path / "dump.yaml") == config
     assert config_from_mapping(config.model_dump(mode="json"), "checkpoint") == config
@@ -106,11 +106,11 @@ def test_a_file_says_only_what_differs_from_its_base(tmp_path: Path) -> None:
     coefficients = {"reward_coefficients": {"raw_reward": 2.0}}
     path = write(
         tmp_path,
-        first={"env": {"num_envs": 8}, "network": {"hrl": coefficients | {"frame_skip": 9}}},
+        first={"env": {"num_envs": 8}, "network": {"hrl": coefficients | {"frame_skip": 15}}},
         second={"base": "first.yaml", "env": {"opponent": "random"}},
         third={
             "base": "second.yaml",
-            "network": {"hrl": {"frame_skip": 7}},
+            "network": {"hrl": {"frame_skip": 10}},
             "env": {"num_envs": 2},
         },
     )
@@ -119,7 +119,7 @@ def test_a_file_says_only_what_differs_from_its_base(tmp_path: Path) -> None:
     assert values == {
         "env.num_envs": 2,
         "env.opponent": "random",
-        "network.hrl.frame_skip": 7,
+        "network.hrl.frame_skip": 10,
         "network.hrl.reward_coefficients.raw_reward": 2.0,
         "training.seed": 3,
     }

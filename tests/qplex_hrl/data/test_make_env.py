@@ -31,7 +31,7 @@ def test_the_defaults_are_one_system_everywhere() -> None:
 
 
 def test_options_are_those_of_the_configuration() -> None:
-    hrl: dict[str, object] = {"fast_interval": 2, "multi_selection": False}
+    hrl: dict[str, object] = {"frame_skip": 4, "fast_interval": 2, "multi_selection": False}
     wanted = config(hrl, belief="none", n_particles=7, executor="upstream", random_walk_share=0.2)
     env = build_env(wanted, 3)
     assert (env.n_envs, env.n_agents, env.n_targets) == (3, 4, 2)

@@ -144,7 +144,7 @@ def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
     [
         ({"weights": torch.ones(1)}, "not a checkpoint of this project"),
         ([1], "not a checkpoint of this project"),
-        ({"format": checkpoint.FORMAT, "format_version": 99}, "version 99; expected 1"),
+        ({"format": checkpoint.FORMAT, "format_version": 99}, "version 99; expected 2"),
         ({"format": checkpoint.FORMAT, "format_version": 1}, "damaged"),
         (
             {
@@ -160,6 +160,14 @@ def test_foreign_files(tmp_path: Path, document: object, words: str) -> None:
     torch.save(document, tmp_path / "a.pth")
     with pytest.raises(CheckpointError, match=words):
         load_checkpoint(tmp_path / "a.pth")
+
+
+def test_files_of_version_1_are_read_unless_newer_ones_are_needed(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    torch.save({"format": checkpoint.FORMAT, "format_version": 1, "content": {"a": 3}}, path)
+    assert load_checkpoint(path) == {"a": 3}
+    with pytest.raises(CheckpointError, match=r"a\.pth: saved by version 0\.1.*initial_weights"):
+        load_checkpoint(path, oldest=2)
 
 
 def test_missing_files(tmp_path: Path) -> None:
