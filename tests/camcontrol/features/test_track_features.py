@@ -93,9 +93,7 @@ def target_values() -> dict[int, dict[int, float]]:
     corners = [(925, -925), (925, 925), (-925, 925), (-925, -925)]
 
     def headings(x: float, y: float, ux: float, uy: float) -> list[float]:
-        return [
-            ((cx - x) * ux + (cy - y) * uy) / math.hypot(cx - x, cy - y) for cx, cy in corners
-        ]
+        return [((cx - x) * ux + (cy - y) * uy) / math.hypot(cx - x, cy - y) for cx, cy in corners]
 
     def beyond(x: float, y: float, centre: float) -> float:
         """Degrees that (x, y), seen from a teammate, is outside of its view of 60 degrees."""
