@@ -31,7 +31,9 @@ class MarkedEnv(FakeEnv):
     def _output(self, *parts: NDArray[np.generic]) -> FakeOutput:
         output = super()._output(*parts)  # type: ignore[arg-type]
         layout, lead = self.feature_layout, (self.n_envs, self.n_agents)
-        bit = (self._rng[:, None] >> np.arange(5, 5 + self.n_agents, dtype=np.uint64)) & np.uint64(1)
+        bit = (self._rng[:, None] >> np.arange(5, 5 + self.n_agents, dtype=np.uint64)) & np.uint64(
+            1
+        )
         marked = np.stack([self._paying, (self._paying + 2) % self.n_actions], axis=-1)
         marked = np.where(bit[..., None] == 1, marked, marked[..., ::-1])  # [N, C, 2]
         rows = marked[:, :, None] == np.arange(self.n_actions)[:, None]  # [N, C, U, 2]
