@@ -40,8 +40,8 @@ REGIMES = {
 
 PLAY = """
 import hashlib, numpy as np
-from camsim.envs.selection import SelectionEnv, SelectionOptions
-from camsim.scenario import load_scenario
+from camcontrol.selection_env import SelectionEnv, SelectionOptions
+from camsim.scenario.schema import load_scenario
 
 env = SelectionEnv(load_scenario("MATE-4v4-9"), SelectionOptions(max_episode_steps=33), 4)
 env.reset(np.arange(4, dtype=np.uint64))

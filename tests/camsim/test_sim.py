@@ -17,7 +17,7 @@ from camsim.sim import BatchSim
 
 PLAY = """
 import hashlib, numpy as np
-from camsim.scenario import load_scenario
+from camsim.scenario.schema import load_scenario
 from camsim.sim import BatchSim
 
 sim = BatchSim(load_scenario("MATE-4v4-9"), 5, target_obs=True)

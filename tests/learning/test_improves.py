@@ -77,7 +77,7 @@ def rewards(
             "learning_rate_end": learning_rate,
             "epsilon_end": 0.5,
         },
-        training={"total_timesteps": 4000, "train_freq": 60.0, "batch_size": 8},
+        training={"total_timesteps": 3000, "train_freq": 60.0, "batch_size": 8},
     )
     loop = TrainingLoop(config, cast(SelectionEnv, world(config.env.num_envs)), CPU)
     before = mean_reward(loop.learner.model.agent)
@@ -87,7 +87,7 @@ def rewards(
     return before, mean_reward(loop.learner.model.agent)
 
 
-@pytest.mark.parametrize("mixer", ["none", "vdn", "qmix", "qplex", "adaptive"])
+@pytest.mark.parametrize("mixer", ["none", "qmix", "adaptive"])
 def test_training_improves_the_greedy_policy(mixer: str) -> None:
     before, after = rewards(mixer)
     assert before < CHANCE
