@@ -3,15 +3,21 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CONFIG ?= configs/qplex_hrl_4v4_9.yaml
+WORKERS ?= 2
 BIN := .venv/bin
 
-.PHONY: train test check bench clean
+.PHONY: train test coverage check bench clean
 
 train: .venv/.installed
 	$(BIN)/python runners/train_qplex_hrl.py --config $(CONFIG)
 
 test: .venv/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+# Coverage sees no compiled code: the fast tests once more, without compiling.
+coverage: .venv/.installed-dev
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "not slow" \
+		--cov --cov-report=term
 
 check: .venv/.installed-dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pre-commit run --all-files

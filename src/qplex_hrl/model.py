@@ -1,5 +1,6 @@
 """The whole model from its configuration: cameras' network, state encoder and mixer."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -8,7 +9,7 @@ from typing_extensions import assert_never
 
 from qplex_hrl.algorithm.returns import mask_unavailable
 from qplex_hrl.config import HRLConfig, MixingNetworkConfig, NetworkConfig, QNetworkConfig
-from qplex_hrl.networks.cores import FeedForwardCore, RecurrentCore, Restarts, over_time
+from qplex_hrl.networks.cores import Core, FeedForwardCore, RecurrentCore, Restarts, over_time
 from qplex_hrl.networks.encoders import (
     Encoding,
     Features,
@@ -29,6 +30,13 @@ from qplex_hrl.networks.mixers import (
 )
 from qplex_hrl.networks.selector import HierarchicalSelector, Selection, selection_entropy
 from qplex_hrl.types import AgentOutput, MixerOutput, ModelDims
+
+MakeCore = Callable[[int, int], Core]
+"""Makes a core from its input size and the width of its outputs."""
+
+MakeMixer = Callable[[int, int, int, MixingNetworkConfig], Mixer]
+"""Makes a mixer from the numbers of cameras and actions, the length of a state's embedding, and
+the section ``network.mixing_network``."""
 
 
 class Unrolled(NamedTuple):
@@ -81,6 +89,7 @@ class CameraNetwork(nn.Module):
         selection_bits: Tensor,
         config: QNetworkConfig,
         slow_interval: int,
+        make_core: MakeCore | None = None,
     ) -> None:
         """Create the network.
 
@@ -89,6 +98,7 @@ class CameraNetwork(nn.Module):
             selection_bits: [U, T] bool, the targets that each option selects.
             config: type and sizes.
             slow_interval: decisions between two of the slow selector.
+            make_core: makes the temporal core; None: that of ``config.type``.
 
         Raises:
             ValueError: ``selection_bits`` has another shape than [U, T].
@@ -115,16 +125,16 @@ class CameraNetwork(nn.Module):
             case _:
                 assert_never(config.encoding)
         self.selector: HierarchicalSelector | None = None
-        self.core: FeedForwardCore | RecurrentCore
+        self.core: Core
         match config.type:
             case "mlp":
-                self.core = FeedForwardCore(width, width)
+                self.core = (make_core or FeedForwardCore)(width, width)
             case "rnn":
-                self.core = RecurrentCore(width, width)
+                self.core = (make_core or RecurrentCore)(width, width)
             case "attention_rnn" | "hierarchical_rnn":
                 recurrent = config.type == "hierarchical_rnn"
                 self.selector = HierarchicalSelector(width, config.n_heads, recurrent=recurrent)
-                self.core = RecurrentCore(3 * width, width)
+                self.core = (make_core or RecurrentCore)(3 * width, width)
             case _:
                 assert_never(config.type)
         self.head: OptionHead | LinearHead
@@ -391,19 +401,28 @@ def build_mixer(
             assert_never(config.type)
 
 
-def build_model(dims: ModelDims, selection_bits: Tensor, config: NetworkConfig) -> QPLEXHRLModel:
+def build_model(
+    dims: ModelDims,
+    selection_bits: Tensor,
+    config: NetworkConfig,
+    *,
+    make_mixer: MakeMixer | None = None,
+    make_core: MakeCore | None = None,
+) -> QPLEXHRLModel:
     """Return a freshly initialised model (by torch's global generator).
 
     Args:
         dims: sizes of the world.
         selection_bits: [U, T] bool, the targets that each option selects.
         config: the configuration's section ``network``.
+        make_mixer: makes the mixer; None: that of ``config.mixing_network.type``.
+        make_core: makes the cameras' temporal core; None: that of ``config.q_network.type``.
     """
     encoder_config = config.state_encoder
     return QPLEXHRLModel(
-        CameraNetwork(dims, selection_bits, config.q_network, slow_interval(config.hrl)),
+        CameraNetwork(dims, selection_bits, config.q_network, slow_interval(config.hrl), make_core),
         StateEncoder(dims.state_size, encoder_config.hidden_size, encoder_config.embed_size),
-        build_mixer(
+        (make_mixer or build_mixer)(
             dims.n_agents, dims.n_actions, encoder_config.embed_size, config.mixing_network
         ),
     )

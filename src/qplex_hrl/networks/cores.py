@@ -9,14 +9,30 @@ Restarts = tuple[tuple[int, Tensor], ...]
 """Frames in rising order, and which rows [n, 1] bool forget everything just before them."""
 
 
-class FeedForwardCore(nn.Module):
-    """A layer without memory, with the interface of ``RecurrentCore``."""
+class Core(nn.Module):
+    """What every temporal core offers: a subclass writes ``forward``."""
 
-    recurrent_size = 0
+    def __init__(self, recurrent_size: int) -> None:
+        """Take the length R of a camera's recurrent state; 0: no memory."""
+        super().__init__()
+        self.recurrent_size = recurrent_size
+
+    def forward(self, inputs: Tensor, hidden_state: Tensor) -> tuple[Tensor, Tensor]:
+        """Return outputs [L, n, H] and the last state [n, R].
+
+        Args:
+            inputs: [L, n, X], time before rows.
+            hidden_state: [n, R] before the first frame, zero at the start of an episode.
+        """
+        raise NotImplementedError
+
+
+class FeedForwardCore(Core):
+    """A layer without memory."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         """Create the layer."""
-        super().__init__()
+        super().__init__(recurrent_size=0)
         self.layer = nn.Linear(input_size, hidden_size)
 
     def forward(self, inputs: Tensor, hidden_state: Tensor) -> tuple[Tensor, Tensor]:
@@ -24,13 +40,12 @@ class FeedForwardCore(nn.Module):
         return torch.relu(self.layer(inputs)), hidden_state
 
 
-class RecurrentCore(nn.Module):
+class RecurrentCore(Core):
     """A GRU over time."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         """Create the GRU; its state has ``hidden_size`` entries."""
-        super().__init__()
-        self.recurrent_size = hidden_size
+        super().__init__(recurrent_size=hidden_size)
         self.gru = nn.GRU(input_size, hidden_size)
 
     def forward(self, inputs: Tensor, hidden_state: Tensor) -> tuple[Tensor, Tensor]:
@@ -49,7 +64,7 @@ class RecurrentCore(nn.Module):
 
 
 def over_time(
-    core: FeedForwardCore | RecurrentCore,
+    core: Core,
     inputs: Tensor,
     hidden_state: Tensor,
     restarts: Restarts = (),

@@ -15,7 +15,7 @@ from camcontrol.selection_env import SelectionEnv
 from qplex_hrl.agent import Agent
 from qplex_hrl.algorithm import schedules
 from qplex_hrl.algorithm.shaping import Shaping
-from qplex_hrl.config import RunConfig
+from qplex_hrl.config import NetworkConfig, RunConfig
 from qplex_hrl.data.make_env import model_dims
 from qplex_hrl.data.replay import ReplayBuffer, ReplaySizes, decision_bytes
 from qplex_hrl.data.rollout import Experience, Rollout
@@ -29,6 +29,11 @@ from qplex_hrl.types import ModelDims, SequenceBatch
 
 _UPDATES_PER_CHUNK = 2  # enough to hide the thread's overhead, few enough for fresh weights
 _LONGEST_CHUNK = 16  # decisions, when updates are rare
+
+
+MakeModel = Callable[[ModelDims, Tensor, NetworkConfig], QPLEXHRLModel]
+"""Makes a model from the sizes of the world, the targets that each action selects [U, T] and the
+section ``network``, as ``build_model`` does."""
 
 
 @dataclass
@@ -121,6 +126,7 @@ class TrainingLoop:
         env: SelectionEnv,
         device: torch.device,
         make_parts: "MakeParts | None" = None,
+        make_model: MakeModel = build_model,
     ) -> None:
         """Build all parts and begin the first episodes.
 
@@ -130,6 +136,7 @@ class TrainingLoop:
                 number, they only tell sizes.
             device: of the networks.
             make_parts: makes learner and environments that run elsewhere.
+            make_model: makes the model that training begins with.
 
         Raises:
             ValueError: the replay would not fit into memory.
@@ -139,7 +146,7 @@ class TrainingLoop:
         self._generators = make_generators(config.training.seed)
         self.counters = Counters()
         training = config.training
-        model = initial_model(config, env, self._generators.init)
+        model = initial_model(config, env, self._generators.init, make_model)
         sizes = replay_sizes(env, model.agent, config.env.num_envs)
         _check_memory(sizes, training.buffer_size)
         self.replay = ReplayBuffer(
@@ -330,19 +337,27 @@ def chunk_length(config: RunConfig) -> int:
 
 
 def initial_model(
-    config: RunConfig, env: SelectionEnv, generator: np.random.Generator
+    config: RunConfig,
+    env: SelectionEnv,
+    generator: np.random.Generator,
+    make_model: MakeModel = build_model,
 ) -> QPLEXHRLModel:
     """Return the model that training begins with: the run's generator ``init`` decides alone."""
-    return drawn_model(config, model_dims(env), torch.from_numpy(env.selection_bits), generator)
+    bits = torch.from_numpy(env.selection_bits)
+    return drawn_model(config, model_dims(env), bits, generator, make_model)
 
 
 def drawn_model(
-    config: RunConfig, dims: ModelDims, selection_bits: Tensor, generator: np.random.Generator
+    config: RunConfig,
+    dims: ModelDims,
+    selection_bits: Tensor,
+    generator: np.random.Generator,
+    make_model: MakeModel = build_model,
 ) -> QPLEXHRLModel:
     """Return a model of these sizes with weights drawn by ``generator``."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(generator.integers(2**63)))
-        return build_model(dims, selection_bits.clone(), config.network)
+        return make_model(dims, selection_bits.clone(), config.network)
 
 
 def build_learner(config: RunConfig, model: QPLEXHRLModel) -> Learner:

@@ -14,6 +14,7 @@ from camsim.files import atomic_write_text
 from qplex_hrl.config import RunConfig, dump_config
 from qplex_hrl.data.collector import Collector
 from qplex_hrl.data.make_env import build_env
+from qplex_hrl.model import build_model
 from qplex_hrl.runtime.devices import limit_threads, resolve_device
 from qplex_hrl.runtime.logger import (
     ConsoleSink,
@@ -27,7 +28,7 @@ from qplex_hrl.runtime.logger import (
     log_messages,
 )
 from qplex_hrl.runtime.signals import Interrupt
-from qplex_hrl.training.loop import Iteration, TrainingLoop
+from qplex_hrl.training.loop import Iteration, MakeModel, TrainingLoop
 from qplex_hrl.training.run import DIVERGED, DONE, INTERRUPTED, TrainingRun, evaluation_envs
 from qplex_hrl.training.run_folder import RunFolder, find_checkpoint
 
@@ -41,6 +42,7 @@ def train(
     resume: Path | None = None,
     log_level: str = "INFO",
     make_env: Callable[[RunConfig, int], SelectionEnv] = build_env,
+    make_model: MakeModel = build_model,
 ) -> int:
     """Train, evaluate and save as configured; return the process's exit code.
 
@@ -52,6 +54,7 @@ def train(
         resume: checkpoint to go on from, or a run's folder: its newest intact checkpoint.
         log_level: of messages.
         make_env: makes that many environments of the configured world.
+        make_model: makes the model, for parts of your own; see docs/extending.md.
 
     Returns:
         0 done, 1 training diverged, 130 interrupted (and saved).
@@ -65,7 +68,8 @@ def train(
     check_trackers(config)
     checkpoint = None if resume is None else find_checkpoint(resume)
     device = resolve_device(config.training.device)
-    loop = TrainingLoop(config, make_env(config, config.env.num_envs), device)
+    env = make_env(config, config.env.num_envs)
+    loop = TrainingLoop(config, env, device, make_model=make_model)
     folder = RunFolder(Path(config.logging.log_dir), Path(config.logging.model_dir))
     run = TrainingRun(config, loop, make_env(config, evaluation_envs(config)), folder)
     prepare = partial(limit_threads, config.training.num_threads)

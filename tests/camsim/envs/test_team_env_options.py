@@ -45,6 +45,7 @@ ALL_OPTIONS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.jit
 @settings(max_examples=30, deadline=None)
 @given(ALL_OPTIONS, st.integers(0, 1000))
 def test_any_combination_of_options(options: dict[str, Any], seed: int) -> None:

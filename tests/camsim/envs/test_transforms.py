@@ -178,6 +178,7 @@ def assert_within(array: NDArray[np.floating], bounds: tuple[Floats, Floats]) ->
     assert ((array >= low) & (array <= high)).all()
 
 
+@pytest.mark.jit
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(SCENARIOS), OPTIONS, st.integers(0, 1000))
 def test_any_combination_of_options(name: str, options: dict[str, object], seed: int) -> None:

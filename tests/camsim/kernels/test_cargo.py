@@ -73,6 +73,7 @@ def waiting_at_one_warehouse(row: Floats, n_envs: int) -> BatchSim:
     return sim
 
 
+@pytest.mark.jit
 def test_destination_is_uniform_over_those_open() -> None:
     """Uniform over destinations with anything waiting, whatever the amount."""
     sim = waiting_at_one_warehouse(np.array([0.0, 90.0, 0.0, 10.0]), 4000)

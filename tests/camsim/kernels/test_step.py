@@ -172,6 +172,7 @@ def play(scenario: Scenario, seed: int) -> float:
     return float(entered[~crowded].mean()) if not crowded.all() else 0.0
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("group", range(8))
 def test_a_million_frames(group: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("camsim.scenario.generator._POLISH_STEPS", 5)

@@ -83,10 +83,17 @@ def test_options_of_the_default_network() -> None:
 @pytest.mark.parametrize(
     "case", [shapes_case(shapes=SMALL), shapes_case(2, "entities", "adaptive", SMALL)]
 )
-def test_our_update_takes_time(case: bench.Case) -> None:
-    times = OurUpdates(case).times()
-    assert times.wall > 0.0
-    assert times.processor > 0.0
+def test_times_are_those_of_one_update(case: bench.Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    updates = OurUpdates(case)
+    learner = updates._learner
+    before = [parameter.detach().clone() for parameter in learner.model.parameters()]
+    # A clock that goes on by a second for every update, and one of the processor by half of it.
+    monkeypatch.setattr(bench.time, "perf_counter", lambda: 1.0 * learner.n_updates)
+    monkeypatch.setattr(bench.time, "process_time", lambda: 0.5 * learner.n_updates)
+    assert updates.times() == (1000.0, 500.0)
+    after = learner.model.parameters()
+    moved = [not torch.equal(new, old) for new, old in zip(after, before, strict=True)]
+    assert sum(moved) > len(moved) / 2
 
 
 def test_operations_of_products() -> None:

@@ -58,11 +58,18 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_rates_are_asked_for_one_by_one(folder: Path) -> None:
+def test_rates_are_asked_for_one_by_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in whose frames take 10 ms and 20 ms from the sixth on."""
+    slow = "        time.sleep(0.01 if self.frame < 5 else 0.02)\n        self.frame += 1\n"
+    text = "import time\n" + STAND_IN.replace("        self.frame += 1\n", slow)
+    text = text.replace("self.frame % 4 == 0", "False")
+    (folder / "mate" / "__init__.py").write_text(text)
+    monkeypatch.setattr(benchmark_upstream, "UPSTREAM_FRAMES", 5)
     upstream = Upstream(folder, Path(sys.executable))
-    assert upstream.frames_per_second() > 0.0
-    assert upstream.frames_per_second() > 0.0
+    first, second = upstream.frames_per_second(), upstream.frames_per_second()
     upstream.close()
+    assert 1.0 < first <= 100.0
+    assert 1.0 < second <= 50.0
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from fake_table import CONFIGS, Fakes, spec, table_in
@@ -75,12 +76,20 @@ def test_every_regime_has_parts_of_its_own(
         assert not after[key]
 
 
-def test_every_variant_can_be_built(tmp_path: Path) -> None:
+def test_every_variant_decides_in_its_world(tmp_path: Path) -> None:
     for run in plan_runs(ablation(tmp_path, n_seeds=1)):
         env = build_env(run.config, 2)
         bits = torch.from_numpy(env.selection_bits.copy())
-        model = build_model(model_dims(env), bits, run.config.network)
-        assert sum(weights.numel() for weights in model.parameters()) > 0, run.system
+        cameras = build_model(model_dims(env), bits, run.config.network).agent
+        output = env.reset(np.arange(2, dtype=np.uint64))
+        values = cameras.step(
+            torch.from_numpy(output.obs),
+            torch.from_numpy(output.avail_actions),
+            torch.zeros(2, env.n_agents, cameras.hidden_size),
+            torch.ones(2, dtype=torch.bool),
+        ).q_values
+        finite = values.isfinite().numpy()
+        np.testing.assert_array_equal(finite, output.avail_actions, run.system)
 
 
 def test_variants_have_their_own_folders_and_win_over_common_settings(tmp_path: Path) -> None:

@@ -46,19 +46,44 @@ def test_qplex_and_adaptive_learn_payoffs_that_are_no_sum(mixer: str) -> None:
 
 
 def test_vdn_cannot_learn_them() -> None:
-    assert learn(COOPERATION, "vdn", seed=0, n_updates=300).table_error > 1
+    assert learn(COOPERATION, "vdn", seed=0, n_updates=800).table_error > 1
+
+
+SHORT = {"matrix 1": 800, "matrix 2": 2000, "two states": 1000}
+"""Updates that suffice to tell apart who can learn a game and who cannot, whoever learns. With 600
+and 1500 the first two are not yet learned; `qplex-hrl benchmark didactic` takes half an hour."""
+
+TABLE_SHORT, LOSS_SHORT = 1.0, 0.03
+"""Bars after so few updates. Those who cannot are beyond 7 in the tables, and 0.1 in TD loss."""
+
+
+@pytest.mark.parametrize(
+    ("game", "mixer"),
+    [
+        ("matrix 1", "qplex"),
+        ("matrix 1", "adaptive"),
+        ("matrix 2", "adaptive"),
+        ("two states", "adaptive"),
+    ],
+)
+def test_complete_mixers_learn_the_games(game: str, mixer: str) -> None:
+    outcome = learn(GAMES[game], mixer, seed=0, n_updates=SHORT[game])
+    assert outcome.optimal
+    if game == "two states":
+        assert outcome.td_loss < LOSS_SHORT
+    else:
+        assert outcome.table_error < TABLE_SHORT
 
 
 @pytest.mark.parametrize("mixer", ["vdn", "qmix"])
-def test_vdn_and_qmix_miss_the_optimum_of_the_first_game(mixer: str) -> None:
-    assert not learn(GAMES["matrix 1"], mixer, seed=0, n_updates=300).optimal
-
-
-def test_qplex_finds_the_optimum_of_the_first_game() -> None:
-    """All games and seeds take half an hour: `qplex-hrl benchmark didactic`."""
-    outcome = learn(GAMES["matrix 1"], "qplex", seed=0, n_updates=1500)
-    assert outcome.optimal
-    assert outcome.table_error < 0.5
+@pytest.mark.parametrize("game", SHORT)
+def test_vdn_and_qmix_do_not_with_as_many_updates(game: str, mixer: str) -> None:
+    outcome = learn(GAMES[game], mixer, seed=0, n_updates=SHORT[game])
+    if game == "two states":
+        assert outcome.td_loss > 3 * LOSS_SHORT
+    else:
+        assert not outcome.optimal
+        assert outcome.table_error > 7 * TABLE_SHORT
 
 
 def test_runs_side_by_side_equal_a_single_one() -> None:

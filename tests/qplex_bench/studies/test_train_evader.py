@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tiny import CPU
 
 from camsim.scripted.evader_weights import learned_evasion
 from camsim.scripted.targets.evader import EVASION_WEIGHTS
+from qplex_bench.studies import train_evader as study
 from qplex_bench.studies.train_evader import Training, cross_entropy, load_opponents, train_evader
 from qplex_hrl.cli import main as cli
 from qplex_hrl.runtime.seeding import episode_seeds
@@ -54,12 +56,37 @@ def test_weights_reach_the_targets_of_trained_cameras() -> None:
 
 
 def test_a_training_prints_its_weights_and_what_they_do(capsys: pytest.CaptureFixture[str]) -> None:
-    assert train_evader(TINY._replace(population=12), CPU) in (0, 1)
+    code = train_evader(TINY._replace(population=12), CPU)
     told = capsys.readouterr().out
+    figures = re.findall(r"^greedy cameras, (\w+).*: coverage (.*), transport (.*)$", told, re.M)
+    worth = {name: float(transport) - float(coverage) for name, coverage, transport in figures}
+    assert list(worth) == ["greedy", "shipped", "trained"]
+    assert len(set(worth.values())) == 3, "weights without effect"
+    assert code == (0 if worth["trained"] > worth["greedy"] else 1)
     rows = re.findall(r"^_(SIDEWAYS|AWAY|HOLD) = \((.*)\)$", told, re.MULTILINE)
     assert [name for name, _ in rows] == ["SIDEWAYS", "AWAY", "HOLD"]
     assert all(len(numbers.split(", ")) == EVASION_WEIGHTS // 3 for _, numbers in rows)
-    assert told.count("greedy cameras, ") == 3
+
+
+@pytest.mark.parametrize(("transport", "code"), [((0.31, 0.25), 0), ((0.31, 0.15), 1)])
+def test_the_code_tells_whether_something_was_gained_against_all(
+    transport: tuple[float, float], code: int
+) -> None:
+    """Greedy targets transport 0.2 at coverage 0.5; trained ones 0.31 against both at 0.6, or less.
+
+    0.31 - 0.6 = -0.29 is more than 0.2 - 0.5 = -0.3; 0.25 - 0.5 is more, 0.15 - 0.5 is less.
+    """
+
+    class Fixed(NamedTuple):
+        name: str
+        trained: tuple[float, float]
+
+        def measure(self, weights: NDArray[np.float64], seeds: object) -> tuple[float, float]:
+            return self.trained if weights.any() else (0.5, 0.2)
+
+    opponents: Any = [Fixed("first", (0.6, transport[0])), Fixed("second", (0.5, transport[1]))]
+    weights = np.ones(EVASION_WEIGHTS)
+    assert study._report(opponents, weights, 4, Console(quiet=True)) == code
 
 
 @pytest.mark.parametrize(

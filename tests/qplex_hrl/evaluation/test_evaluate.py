@@ -111,7 +111,7 @@ def test_scripted_cameras_may_share_their_view() -> None:
     shared = own._replace(shared_field_of_view=True)
     results = [evaluate_scripted("greedy", world, SEEDS, num_envs=6) for world in (own, shared)]
     assert [result["provenance"]["regime"] for result in results] == ["own", "shared"]
-    assert results[0]["episodes"] != results[1]["episodes"]
+    assert results[0]["mean_coverage_rate"] + 0.02 < results[1]["mean_coverage_rate"]
 
 
 @pytest.mark.slow

@@ -151,6 +151,7 @@ def test_sightings_are_not_shared_beyond_range_when_the_filter_is_off() -> None:
     assert (env.teams[2].traffic[:, memory.MESSAGES_EPISODE] == 12).all()
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("dropout", [0.4, 1.0])
 @pytest.mark.parametrize("policy", ["greedy", "heuristic"])
 def test_messages_of_cameras_are_lost_one_by_one(policy: str, dropout: float) -> None:

@@ -173,6 +173,7 @@ def test_an_evader_without_weights_is_a_greedy_target() -> None:
     assert np.array_equal(greedy.sim.tables.targets, evader.sim.tables.targets)
 
 
+@pytest.mark.jit
 def test_the_shipped_evaders_are_seen_less_than_greedy_targets() -> None:
     assert learned_evasion().shape == (EVASION_WEIGHTS,)
     coverage = []
@@ -202,6 +203,7 @@ def test_messages_of_targets_are_lost_one_by_one(dropout: float) -> None:
     assert abs(arrived.mean() / 16 - (1 - dropout)) <= 4 * error
 
 
+@pytest.mark.jit
 def test_greedy_target_takes_an_open_warehouse_at_random() -> None:
     """Unloaded, without goal: uniform over the warehouses believed open."""
     n_envs = 2000

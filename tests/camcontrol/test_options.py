@@ -1,0 +1,50 @@
+"""What a camera may be told to choose from: checked in one line, turned into a catalogue."""
+
+from dataclasses import replace
+
+import pytest
+
+from camcontrol.control.action_set import EXECUTORS, GRID
+from camcontrol.options import (
+    ControlOptions,
+    catalogue_of,
+    check_control,
+    executor_of,
+    n_particles_of,
+)
+
+PLAIN = ControlOptions()
+AHEAD = replace(PLAIN, belief="particles", lookahead=True)
+
+
+@pytest.mark.parametrize("options", [PLAIN, AHEAD, replace(PLAIN, action_mode="discrete")])
+def test_good_options(options: ControlOptions) -> None:
+    check_control(options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (replace(PLAIN, belief="all"), "belief = 'all'; expected one of none, last_seen, part"),
+        (replace(PLAIN, executor="x"), "executor = 'x'; expected one of upstream, "),
+        (replace(PLAIN, fast_interval=0), "fast_interval = 0; expected at least 1"),
+        (replace(PLAIN, n_particles=0), "n_particles = 0; expected at least 1"),
+        (replace(AHEAD, belief="last_seen"), "belief = 'last_seen'; looking ahead needs 'part"),
+        (replace(AHEAD, executor="upstream"), "executor = 'upstream'; looking ahead needs '"),
+    ],
+)
+def test_bad_options_are_one_line(options: ControlOptions, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_control(options)
+
+
+def test_the_catalogue_is_of_sets_or_of_moves() -> None:
+    assert len(catalogue_of(PLAIN, 4).look) == 4 + 6 + 16
+    moves = catalogue_of(replace(PLAIN, action_mode="discrete", action_levels=3), 4)
+    assert (len(moves.look), moves.move_frames) == (9, PLAIN.fast_interval)
+
+
+def test_numbers_for_the_kernels() -> None:
+    assert executor_of(replace(PLAIN, executor="upstream")) == EXECUTORS["upstream"]
+    assert executor_of(replace(PLAIN, action_mode="discrete")) == GRID
+    assert (n_particles_of(PLAIN), n_particles_of(AHEAD)) == (0, PLAIN.n_particles)
