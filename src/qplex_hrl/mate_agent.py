@@ -44,8 +44,8 @@ class TrainedCamera:
         self._policy = load_policy(self._path)
         self._config = self._policy.config
         self._options = selection_options(self._config)
-        self._mind: OnboardCamera | None = None
-        self._chooser: Agent | None = None
+        self._camera: OnboardCamera | None = None
+        self._agent: Agent | None = None
         self._perceived = False
         self.selection = 0
         """The selected action under which the camera moves."""
@@ -69,14 +69,14 @@ class TrainedCamera:
                 f" {n_cameras} cameras, {n_targets} targets and {n_obstacles} obstacles"
             )
         self._policy.check_team(self._path, n_cameras)
-        mind, chooser = self._mind, self._chooser
-        if mind is None or chooser is None or mind.sizes != sizes or mind.index != index:
-            mind = self._make_mind(sizes)
-            mind.begin(index)
-            chooser = self._make_chooser(mind)
-            self._mind, self._chooser = mind, chooser
-        mind.begin(index)
-        chooser.reset_rows(np.ones(1, np.bool_))
+        camera, agent = self._camera, self._agent
+        if camera is None or agent is None or camera.sizes != sizes or camera.index != index:
+            camera = self._make_camera(sizes)
+            camera.begin(index)
+            agent = self._make_agent(camera)
+            self._camera, self._agent = camera, agent
+        camera.begin(index)
+        agent.reset_rows(np.ones(1, np.bool_))
         self._perceived = False
 
     def observe(self, observation: ArrayLike) -> None:
@@ -86,9 +86,9 @@ class TrainedCamera:
             ValueError: the observation has another length than at the reset.
             RuntimeError: there was no reset.
         """
-        mind, _ = self._started()
-        mind.perceive(np.asarray(observation, np.float64))
-        if mind.clock == 0 and self._expects_whole_team() and not mind.knows_whole_team:
+        camera, _ = self._started()
+        camera.perceive(np.asarray(observation, np.float64))
+        if camera.clock == 0 and self._expects_whole_team() and not camera.knows_whole_team:
             _warn_hidden_team(self._path, observation_mode(self._config.env))
         self._perceived = True
 
@@ -101,33 +101,33 @@ class TrainedCamera:
             ValueError: the observation has another length than at the reset.
             RuntimeError: there was no reset.
         """
-        mind, chooser = self._started()
+        camera, agent = self._started()
         if not self._perceived:
             self.observe(observation)
         self._perceived = False
-        if mind.clock % self._options.fast_interval == 0:
-            features, available = mind.features()
-            self.selection = int(chooser.act(features[None, None], available[None, None])[0, 0])
-        return mind.move(self.selection)
+        if camera.clock % self._options.fast_interval == 0:
+            features, available = camera.features()
+            self.selection = int(agent.act(features[None, None], available[None, None])[0, 0])
+        return camera.move(self.selection)
 
     def _started(self) -> tuple[OnboardCamera, Agent]:
-        if self._mind is None or self._chooser is None:
+        if self._camera is None or self._agent is None:
             raise RuntimeError("the camera was not reset; call reset with the first observation")
-        return self._mind, self._chooser
+        return self._camera, self._agent
 
     def _expects_whole_team(self) -> bool:
         return observation_mode(self._config.env) != "own"
 
-    def _make_mind(self, sizes: CameraObsLayout) -> OnboardCamera:
+    def _make_camera(self, sizes: CameraObsLayout) -> OnboardCamera:
         try:
             return OnboardCamera(self._options, sizes)
         except ValueError as error:
             msg = f"{self._path}: cannot play against {sizes.n_targets} targets: {error}"
             raise ValueError(msg) from error
 
-    def _make_chooser(self, mind: OnboardCamera) -> Agent:
+    def _make_agent(self, camera: OnboardCamera) -> Agent:
         """Return the network with fresh memory, for one camera in one environment."""
-        layout = mind.feature_layout
+        layout = camera.feature_layout
         dims = ModelDims(
             n_agents=1,  # this camera
             n_targets=layout.n_targets,
@@ -144,12 +144,12 @@ class TrainedCamera:
         network = self._config.network
         cameras = CameraNetwork(
             dims,
-            torch.from_numpy(mind.selection_bits.copy()),
+            torch.from_numpy(camera.selection_bits.copy()),
             network.q_network,
             slow_interval(network.hrl),
         )
         try:
-            cameras.load_state_dict(self._policy.weights_of(mind.index))
+            cameras.load_state_dict(self._policy.weights_of(camera.index))
         except RuntimeError as error:
             msg = f"{self._path}: the weights do not fit the configuration stored with them"
             raise CheckpointError(msg) from error

@@ -19,7 +19,7 @@ from qplex_hrl.networks.encoders import (
     flat_dims,
     split_features,
 )
-from qplex_hrl.networks.heads import HeadInputs, LinearHead, OptionHead, Terms
+from qplex_hrl.networks.heads import ActionHead, HeadInputs, LinearHead, Terms
 from qplex_hrl.networks.mixers import (
     AdaptiveMixer,
     IndependentMixer,
@@ -95,7 +95,7 @@ class CameraNetwork(nn.Module):
 
         Args:
             dims: sizes of the world.
-            selection_bits: [U, T] bool, the targets that each option selects.
+            selection_bits: [U, T] bool, the targets that each action selects.
             config: type and sizes.
             slow_interval: decisions between two of the slow selector.
             make_core: makes the temporal core; None: that of ``config.type``.
@@ -137,16 +137,16 @@ class CameraNetwork(nn.Module):
                 self.core = (make_core or RecurrentCore)(3 * width, width)
             case _:
                 assert_never(config.type)
-        self.head: OptionHead | LinearHead
+        self.head: ActionHead | LinearHead
         match config.encoding:
             case "entities":
                 prioritised = self.selector is not None
-                self.head = OptionHead(
+                self.head = ActionHead(
                     width,
                     dims.action_size,
                     selection_bits,
                     prioritised=prioritised,
-                    tells_shares=dims.n_target_coverages > 0,
+                    tells_coverages=dims.n_target_coverages > 0,
                 )
                 if config.plan_prior and dims.plan_advantage >= 0:
                     self.head.start_from_plans(dims.plan_advantage, config.plan_prior)
@@ -210,7 +210,7 @@ class CameraNetwork(nn.Module):
             held = torch.where(ticks, slow.pack(), held)
             slow = Selection.unpack(held, self.dims.n_targets)
         memory = _Memory(fast_hidden, slow_hidden, slow)
-        unrolled = self._decide(_Part(encoding, 0, ()), memory, slow, features.options)
+        unrolled = self._decide(_Part(encoding, 0, ()), memory, slow, features.action_features)
         fast_probs, slow_probs = self.probs(unrolled).squeeze(2)
         fast_entropy, slow_entropy = self.entropies(unrolled).squeeze(2)
         hidden = torch.cat([unrolled.hidden_state, held], dim=-1)
@@ -255,7 +255,9 @@ class CameraNetwork(nn.Module):
         encoding = self.encoder(features.context, features.targets)
         part = _Part(encoding, burn_in, restarts)
         selected, slow_hidden = self._select_slow(part, memory)
-        return self._decide(part, memory._replace(slow=slow_hidden), selected, features.options)
+        return self._decide(
+            part, memory._replace(slow=slow_hidden), selected, features.action_features
+        )
 
     def _restarts(self, begins: Tensor | None, burn_in: int) -> Restarts:
         """Return where cameras [n] begin anew, for ``begins`` as in ``unroll``."""
@@ -311,7 +313,7 @@ class CameraNetwork(nn.Module):
         return probs[..., 0] if self.selector is None else selection_entropy(probs)  # zeros if so
 
     def _decide(
-        self, part: _Part, memory: _Memory, slow: Selection | None, options: Tensor
+        self, part: _Part, memory: _Memory, slow: Selection | None, action_features: Tensor
     ) -> Unrolled:
         """Return selections and what the head makes of all frames.
 
@@ -319,7 +321,7 @@ class CameraNetwork(nn.Module):
             part: frames [L].
             memory: before them; its slow state is the one after them.
             slow: the slow choice in force at every frame.
-            options: [U, L, n, Fo].
+            action_features: [U, L, n, Fo].
         """
         encoding = part.encoding
         outputs, fast, memory = self._remember(part, memory, slow)
@@ -333,7 +335,7 @@ class CameraNetwork(nn.Module):
             context=encoding.context,
             targets=encoding.targets,
             priorities=priorities,
-            options=options,
+            action_features=action_features,
         )
         hidden = torch.cat([memory.fast, memory.slow], dim=-1)
         return Unrolled(self.head.terms(head), probs, hidden)
@@ -413,7 +415,7 @@ def build_model(
 
     Args:
         dims: sizes of the world.
-        selection_bits: [U, T] bool, the targets that each option selects.
+        selection_bits: [U, T] bool, the targets that each action selects.
         config: the configuration's section ``network``.
         make_mixer: makes the mixer; None: that of ``config.mixing_network.type``.
         make_core: makes the cameras' temporal core; None: that of ``config.q_network.type``.

@@ -168,7 +168,7 @@ def test_sizes_named_in_the_pages() -> None:
     assert f"| context | {features.BELIEF_CONTEXT_FEATURES} |" in algorithm
     assert f"| target | {features.BELIEF_TARGET_FEATURES} each |" in algorithm
     assert f"| action | {features.BELIEF_ACTION_FEATURES} each |" in algorithm
-    assert f"a cloud of {SelectionOptions().n_particles} guesses" in algorithm
+    assert f"It has {SelectionOptions().n_particles} particles" in algorithm
     assert f"[N, C, {tables.CAMERA_COLUMNS}]" in simulator
     assert f"[N, T, {tables.TARGET_COLUMNS}]" in simulator
     assert f"[N, O, {tables.OBSTACLE_COLUMNS}]" in simulator

@@ -16,6 +16,8 @@ _OF_THE_MACHINE: Mapping[str, bool | set[str]] = {
     "training": {"initial_weights"},
 }
 """Settings that name files and folders, which mean nothing elsewhere."""
+_RENAMED = {"head.option_layer.": "head.action_layer.", "head.worth.": "head.target_value."}
+"""Layers that have other names now than in files of version 0.1."""
 _IDENTITY = "encoder.identity"  # [C, H], if the weights know cameras by their index
 
 
@@ -98,7 +100,7 @@ def load_policy(path: Path) -> TrainedPolicy:
         config = config_from_stored(content["config"], str(path))
         timestep, learner = content["timestep"], content["training"]["learner"]
         if "average" in learner:
-            return TrainedPolicy(config, timestep, learner["average"])
+            return TrainedPolicy(config, timestep, _renamed(learner["average"]))
         weights = learner["model"]
     except (KeyError, TypeError) as error:
         msg = f"{path}: not a checkpoint of a training run ({error} is missing)"
@@ -106,4 +108,15 @@ def load_policy(path: Path) -> TrainedPolicy:
     cameras = {
         name[len(_PREFIX) :]: value for name, value in weights.items() if name.startswith(_PREFIX)
     }
-    return TrainedPolicy(config, timestep, cameras)
+    return TrainedPolicy(config, timestep, _renamed(cameras))
+
+
+def _renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights under the names of today's layers."""
+    result = {}
+    for name, value in weights.items():
+        for old, new in _RENAMED.items():
+            if name.startswith(old):
+                name = new + name.removeprefix(old)
+        result[name] = value
+    return result

@@ -4,7 +4,7 @@ Inside the networks entities come first and time before rows: [T, L, n, H] and [
 n = B * C cameras. So pooling over targets is a reduction over the outermost axis, the selection
 matrix applies to all rows as one product, and nothing needs a batched product of tiny matrices.
 Parameters do not depend on T, U or C, but for those of ``FlatEncoder`` and ``LinearHead``. To those
-two an observation is all context: they get features of no targets and no options.
+two an observation is all context: they get features of no targets and no actions.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ class Features(NamedTuple):
 
     context: Tensor  # [L, n, Fc]
     targets: Tensor  # [T, L, n, Ft]
-    options: Tensor  # [U, L, n, Fo]
+    action_features: Tensor  # [U, L, n, Fo]
     burn_in_context: Tensor  # [b, n, Fc] of the b frames before them, which only warm the memory
     burn_in_targets: Tensor  # [T, b, n, Ft]
 
@@ -40,7 +40,7 @@ def split_features(obs: Tensor, dims: ModelDims, burn_in: int = 0) -> Features:
     Args:
         obs: [B, L, C, D] float32.
         dims: sizes of the world; C and D must be its ``n_agents`` and ``obs_size``.
-        burn_in: first frames, kept apart and without options: no Q-values are wanted there.
+        burn_in: first frames, kept apart and without actions: no Q-values are wanted there.
 
     Raises:
         ValueError: there are more or fewer cameras, or the observations have another length.
@@ -54,7 +54,7 @@ def split_features(obs: Tensor, dims: ModelDims, burn_in: int = 0) -> Features:
         raise ValueError(msg)
     n = batch * n_agents
     n_target_values = dims.n_targets * dims.target_size
-    context, targets, options = torch.split(
+    context, targets, actions = torch.split(
         obs.transpose(0, 1).contiguous(),  # one copy of long rows makes those of short ones cheap
         [dims.context_size, n_target_values, dims.n_actions * dims.action_size],
         dim=-1,
@@ -68,7 +68,7 @@ def split_features(obs: Tensor, dims: ModelDims, burn_in: int = 0) -> Features:
     return Features(
         context=context[burn_in:],
         targets=entities_first(targets[burn_in:], dims.n_targets, dims.target_size),
-        options=entities_first(options[burn_in:], dims.n_actions, dims.action_size),
+        action_features=entities_first(actions[burn_in:], dims.n_actions, dims.action_size),
         burn_in_context=context[:burn_in],
         burn_in_targets=entities_first(targets[:burn_in], dims.n_targets, dims.target_size),
     )

@@ -16,21 +16,21 @@ class HeadInputs(NamedTuple):
     context: Tensor  # [L, n, H] of the camera, output of its encoder
     targets: Tensor  # [T, L, n, H] embeddings
     priorities: Tensor | None  # [T, L, n, 2], fast and slow probabilities, if prioritised
-    options: Tensor  # [U, L, n, Fo]
+    action_features: Tensor  # [U, L, n, Fo]
 
 
-class OptionTerms(NamedTuple):
-    """What the options' values are made of, shared by all options."""
+class ActionTerms(NamedTuple):
+    """What the actions' values are made of, shared by all actions."""
 
     targets: Tensor  # [T, L, n, W] what each target adds to the hidden layer, W its width
     state: Tensor  # [L, n, W] what the camera's state adds
     value: Tensor  # [L, n] the camera's own value
-    options: Tensor  # [U, L, n, Fo]
-    worths: Tensor  # [L, n, T] what a target is worth to the camera, or [L, n, 0]
+    action_features: Tensor  # [U, L, n, Fo]
+    target_values: Tensor  # [L, n, T] value per target for the camera, or [L, n, 0]
 
 
-class TargetWorth(nn.Module):
-    """What covering each target is worth to a camera."""
+class TargetValue(nn.Module):
+    """Value per target: what covering it is worth to a camera."""
 
     def __init__(self, hidden_size: int, width: int) -> None:
         """Create the layers for embeddings and memory of length ``hidden_size``."""
@@ -42,21 +42,21 @@ class TargetWorth(nn.Module):
     def forward(self, targets: Tensor, state: Tensor) -> Tensor:
         """Return [L, n, T] from embeddings [T, L, n, H] and states [L, n, 2 H]."""
         hidden = torch.relu(self.target_layer(targets) + self.state_layer(state))
-        worths: Tensor = self.output(hidden).squeeze(-1)
-        return worths.movedim(0, -1)
+        target_values: Tensor = self.output(hidden).squeeze(-1)
+        return target_values.movedim(0, -1)
 
 
-class OptionHead(nn.Module):
-    """Q-value of every option from the targets it selects, its own features and the camera's state.
+class ActionHead(nn.Module):
+    """Q-value of every action from the targets it selects, its own features and the camera's state.
 
     ``x_u = relu(sum_{t in u} (W_e e_t + W_p p_t) + W_o o_u + W_h h)``, ``Q_u = w . x_u + v(h)``.
 
     The camera's state h is its memory and its context. ``start_from_plans`` adds ``s . o_u``.
-    Where an option tells the share g_ut of each target that its plan covers, ``sum_t g_ut y_t`` is
-    added, with ``y_t = w_y . relu(W_y e_t + W_z h)``, what the target is worth to this camera.
+    Where an action has the coverage g_ut per target of its best plan, ``sum_t g_ut y_t`` is
+    added, with ``y_t = w_y . relu(W_y e_t + W_z h)``, the value per target for this camera.
 
-    The hidden layers of all options are by far the largest tensors of the model, but a loss needs
-    gradients of two options per camera only: ``values`` gives all values, ``values_of`` the values
+    The hidden layers of all actions are by far the largest tensors of the model, but a loss needs
+    gradients of two actions per camera only: ``values`` gives all values, ``values_of`` the values
     of given actions; both from the same ``terms``.
     """
 
@@ -65,100 +65,104 @@ class OptionHead(nn.Module):
     def __init__(
         self,
         hidden_size: int,
-        option_size: int,
+        action_size: int,
         selection_bits: Tensor,
         *,
         prioritised: bool,
-        tells_shares: bool = False,
+        tells_coverages: bool = False,
     ) -> None:
         """Create the layers.
 
         Args:
-            hidden_size: length H of memory, context and a target embedding; an option's hidden
+            hidden_size: length H of memory, context and a target embedding; an action's hidden
                 layer has half of it.
-            option_size: length Fo of an option's features, the T shares included.
-            selection_bits: [U, T] bool, the targets that each option selects.
+            action_size: length Fo of an action's features, the T coverages included.
+            selection_bits: [U, T] bool, the targets that each action selects.
             prioritised: the selectors' probabilities p are an input.
-            tells_shares: an option's last T features are what its plan covers of each target.
+            tells_coverages: an action's last T features are what its plan covers of each target.
         """
         super().__init__()
         width, state_size = max(hidden_size // 2, 1), 2 * hidden_size
-        self._n_shares = selection_bits.shape[1] if tells_shares else 0
+        self._n_coverages = selection_bits.shape[1] if tells_coverages else 0
         self.target_layer = nn.Linear(hidden_size, width, bias=False)
         self.priority_layer = nn.Linear(2, width, bias=False) if prioritised else None
-        self.option_layer = nn.Linear(option_size - self._n_shares, width, bias=False)
+        self.action_layer = nn.Linear(action_size - self._n_coverages, width, bias=False)
         self.state_layer = nn.Linear(state_size, width)
         self.value_layer = nn.Linear(state_size, 1)
         self.output = nn.Linear(width, 1, bias=False)
         selection = selection_bits.to(torch.get_default_dtype())
         self.register_buffer("selection", selection, persistent=False)
         self.plan_layer: nn.Linear | None = None
-        self.worth: TargetWorth | None = TargetWorth(hidden_size, width) if tells_shares else None
+        self.target_value: TargetValue | None = None
+        if tells_coverages:
+            self.target_value = TargetValue(hidden_size, width)
 
     def start_from_plans(self, feature: int, weight: float) -> None:
-        """Add a term linear in an option's own features, at first `weight` times one of them.
+        """Add a term linear in an action's own features, at first `weight` times one of them.
 
-        All other differences between options are 0 at first.
+        All other differences between actions are 0 at first.
         """
-        self.plan_layer = nn.Linear(self.option_layer.in_features, 1, bias=False)
+        self.plan_layer = nn.Linear(self.action_layer.in_features, 1, bias=False)
         with torch.no_grad():
             self.plan_layer.weight.zero_()[0, feature] = weight
             self.output.weight.zero_()
 
-    def _of_options(self, layer: nn.Linear, options: Tensor) -> Tensor:
-        """Return what a layer makes of the options' features but for the shares."""
-        # Rows as they are: cutting off the shares would copy them all.
-        weight = nn.functional.pad(layer.weight, (0, self._n_shares))
-        return nn.functional.linear(options, weight)
+    def _of_actions(self, layer: nn.Linear, features: Tensor) -> Tensor:
+        """Return what a layer makes of the actions' features but for the coverages."""
+        # Rows as they are: cutting off the coverages would copy them all.
+        weight = nn.functional.pad(layer.weight, (0, self._n_coverages))
+        return nn.functional.linear(features, weight)
 
-    def _values(self, hidden: Tensor, options: Tensor, terms: OptionTerms) -> Tensor:
+    def _values(self, hidden: Tensor, features: Tensor, terms: ActionTerms) -> Tensor:
         """Return the Q-values [.., L, n] from hidden layers [.., L, n, W] and features."""
         values: Tensor = self.output(hidden).squeeze(-1) + terms.value
         if self.plan_layer is not None:
-            values = values + self._of_options(self.plan_layer, options).squeeze(-1)
-        if self.worth is not None:
-            values = values + (options[..., -self._n_shares :] * terms.worths).sum(-1)
+            values = values + self._of_actions(self.plan_layer, features).squeeze(-1)
+        if self.target_value is not None:
+            values = values + (features[..., -self._n_coverages :] * terms.target_values).sum(-1)
         return values
 
     def forward(self, inputs: HeadInputs) -> Tensor:
-        """Return the Q-values of all options, [U, L, n]."""
+        """Return the Q-values of all actions, [U, L, n]."""
         return self.values(self.terms(inputs))
 
     def terms(self, inputs: HeadInputs) -> Terms:
-        """Return what all options share, ``OptionTerms``."""
+        """Return what all actions share, ``ActionTerms``."""
         state = torch.cat([inputs.memory, inputs.context], dim=-1)
         targets = self.target_layer(inputs.targets)
         if self.priority_layer is not None and inputs.priorities is not None:
             targets = targets + self.priority_layer(inputs.priorities)
         value = self.value_layer(state).squeeze(-1)
-        worths = state[..., :0]
-        if self.worth is not None:
-            worths = self.worth(inputs.targets, state)
-        return OptionTerms(targets, self.state_layer(state), value, inputs.options, worths)
+        target_values = state[..., :0]
+        if self.target_value is not None:
+            target_values = self.target_value(inputs.targets, state)
+        return ActionTerms(
+            targets, self.state_layer(state), value, inputs.action_features, target_values
+        )
 
     def values(self, shared: Terms) -> Tensor:
-        """Return the Q-values of all options, [U, L, n]."""
-        terms = OptionTerms(*shared)
-        hidden = self._of_options(self.option_layer, terms.options)
+        """Return the Q-values of all actions, [U, L, n]."""
+        terms = ActionTerms(*shared)
+        hidden = self._of_actions(self.action_layer, terms.action_features)
         targets = terms.targets.flatten(1).to(hidden.dtype)
         hidden.flatten(1).addmm_(self.selection.to(hidden.dtype), targets)
         hidden = hidden.add_(terms.state).relu_()
-        return self._values(hidden, terms.options, terms)
+        return self._values(hidden, terms.action_features, terms)
 
     def values_of(self, shared: Terms, actions: Tensor) -> Tensor:
         """Return the Q-values [K, L, n] of K actions per camera, [K, L, n] int64."""
-        terms = OptionTerms(*shared)
+        terms = ActionTerms(*shared)
         # Whole rows in memory: a product of strided tensors would be several times slower.
         selected = self.selection.T.contiguous()[:, actions].unsqueeze(-1)  # [T, K, L, n, 1]
         hidden = (selected * terms.targets.unsqueeze(1)).sum(dim=0) + terms.state
-        index = actions.unsqueeze(-1).expand(*actions.shape, terms.options.shape[-1])
-        options = terms.options.gather(0, index)
-        hidden = hidden + self._of_options(self.option_layer, options)
-        return self._values(hidden.relu_(), options, terms)
+        index = actions.unsqueeze(-1).expand(*actions.shape, terms.action_features.shape[-1])
+        features = terms.action_features.gather(0, index)
+        hidden = hidden + self._of_actions(self.action_layer, features)
+        return self._values(hidden.relu_(), features, terms)
 
 
 class LinearHead(nn.Module):
-    """Q-values of all actions as one layer of the memory, with the interface of ``OptionHead``."""
+    """Q-values of all actions as one layer of the memory, with the interface of ``ActionHead``."""
 
     def __init__(self, hidden_size: int, n_actions: int) -> None:
         """Create the layer for a memory of length ``hidden_size``."""

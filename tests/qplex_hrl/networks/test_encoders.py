@@ -22,12 +22,12 @@ def test_every_number_arrives_in_its_part() -> None:
     parts = split_features(obs, dims, burn_in=1)
     assert parts.context.shape == (3, 4, 3)
     assert parts.targets.shape == (3, 3, 4, 4)
-    assert parts.options.shape == (dims.n_actions, 2, 4, 2)
+    assert parts.action_features.shape == (dims.n_actions, 2, 4, 2)
     batch, frame, camera, row = 1, 2, 1, 2 * 1 + 1  # rows: cameras vary fastest
     whole = obs[batch, frame, camera]
     assert torch.equal(parts.context[frame, row], whole[:3])
     assert torch.equal(parts.targets[2, frame, row], whole[3 + 2 * 4 : 3 + 3 * 4])
-    assert torch.equal(parts.options[5, frame - 1, row], whole[15 + 5 * 2 : 15 + 6 * 2])
+    assert torch.equal(parts.action_features[5, frame - 1, row], whole[15 + 5 * 2 : 15 + 6 * 2])
 
 
 def test_flat_sizes_take_everything_for_context() -> None:
@@ -35,7 +35,7 @@ def test_flat_sizes_take_everything_for_context() -> None:
     obs = observations(dims, 2, 3)
     parts = split_features(obs, flat_dims(dims))
     assert parts.context.shape == (3, 2 * dims.n_agents, dims.obs_size)
-    assert (parts.targets.numel(), parts.options.numel()) == (0, 0)
+    assert (parts.targets.numel(), parts.action_features.numel()) == (0, 0)
 
 
 def test_other_observations_are_refused() -> None:

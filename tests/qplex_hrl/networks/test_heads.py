@@ -14,7 +14,7 @@ from qplex_hrl.networks.encoders import (
     flat_dims,
     split_features,
 )
-from qplex_hrl.networks.heads import HeadInputs, LinearHead, OptionHead
+from qplex_hrl.networks.heads import ActionHead, HeadInputs, LinearHead
 
 L, ROWS, H = 3, 4, 8
 
@@ -36,7 +36,7 @@ def test_features_are_split_by_position() -> None:
                 parts = (
                     features.context[t, row],
                     features.targets[:, t, row].flatten(),
-                    features.options[:, t, row].flatten(),
+                    features.action_features[:, t, row].flatten(),
                 )
                 assert torch.equal(torch.cat(parts), values)
 
@@ -90,52 +90,55 @@ def test_encoder_without_any_known_target_is_finite() -> None:
 @torch.no_grad()
 def test_option_head_equals_its_formula(prioritised: bool, shares: bool) -> None:
     dims, bits = world(shares=shares)
-    head = OptionHead(H, dims.action_size, bits, prioritised=prioritised, tells_shares=shares)
+    head = ActionHead(H, dims.action_size, bits, prioritised=prioritised, tells_coverages=shares)
     inputs = HeadInputs(
         memory=torch.randn(L, ROWS, H),
         context=torch.randn(L, ROWS, H),
         targets=torch.randn(3, L, ROWS, H),
         priorities=torch.rand(3, L, ROWS, 2) if prioritised else None,
-        options=torch.randn(len(bits), L, ROWS, dims.action_size),
+        action_features=torch.randn(len(bits), L, ROWS, dims.action_size),
     )
     q_values = head(inputs)
     state = torch.cat([inputs.memory, inputs.context], dim=-1)
     for option, selected in enumerate(bits):
-        own, covered = inputs.options[option].split([2, dims.n_target_coverages], dim=-1)
-        hidden = head.option_layer(own) + head.state_layer(state)
+        own, covered = inputs.action_features[option].split([2, dims.n_target_coverages], dim=-1)
+        hidden = head.action_layer(own) + head.state_layer(state)
         for t in torch.nonzero(selected).flatten():
             hidden += head.target_layer(inputs.targets[t])
             if inputs.priorities is not None:
                 hidden += head.priority_layer(inputs.priorities[t])
         expected = head.output(torch.relu(hidden)) + head.value_layer(state)
         for t in range(dims.n_target_coverages):
-            worth = head.worth.target_layer(inputs.targets[t]) + head.worth.state_layer(state)
-            expected += covered[..., t : t + 1] * head.worth.output(torch.relu(worth))
+            layers = head.target_value
+            worth = layers.target_layer(inputs.targets[t]) + layers.state_layer(state)
+                inputs.targets[t]
+            ) + head.target_value.state_layer(state)
+            expected += covered[..., t : t + 1] * layers.output(torch.relu(worth))
         torch.testing.assert_close(q_values[option], expected.squeeze(-1))
 
 
 @torch.no_grad()
 def test_an_option_head_that_starts_from_plans_ranks_options_by_them() -> None:
     _, bits = world()
-    head = OptionHead(H, 2, bits, prioritised=False)
+    head = ActionHead(H, 2, bits, prioritised=False)
     head.start_from_plans(1, 0.7)
     inputs = HeadInputs(
         memory=torch.randn(L, ROWS, H),
         context=torch.randn(L, ROWS, H),
         targets=torch.randn(3, L, ROWS, H),
         priorities=None,
-        options=torch.randn(len(bits), L, ROWS, 2),
+        action_features=torch.randn(len(bits), L, ROWS, 2),
     )
     terms = head.terms(inputs)
     q_values = head.values(terms)
-    gains = 0.7 * inputs.options[..., 1]
+    gains = 0.7 * inputs.action_features[..., 1]
     torch.testing.assert_close(q_values - q_values[0], gains - gains[0])
     torch.nn.init.normal_(head.output.weight)
     torch.nn.init.normal_(head.plan_layer.weight)
     actions = torch.randint(len(bits), (2, L, ROWS))
     torch.testing.assert_close(head.values_of(terms, actions), head(inputs).gather(0, actions))
     whole = head(inputs)
-    plans = head.plan_layer(inputs.options).squeeze(-1)
+    plans = head.plan_layer(inputs.action_features).squeeze(-1)
     head.plan_layer.weight.zero_()
     torch.testing.assert_close(whole, head(inputs) + plans)
 
@@ -151,8 +154,8 @@ def test_flat_encoder_and_linear_head_are_one_layer_each() -> None:
     hidden = hidden.transpose(0, 1).flatten(1, 2)  # [L - 1, B * C, H]
     torch.testing.assert_close(encoding.context, hidden)
     assert encoding.targets.shape[:3] == encoding.known.shape == (0, L - 1, ROWS)
-    assert features.options.shape[:3] == (0, L - 1, ROWS)
-    inputs = HeadInputs(hidden, hidden, encoding.targets, None, features.options)
+    assert features.action_features.shape[:3] == (0, L - 1, ROWS)
+    inputs = HeadInputs(hidden, hidden, encoding.targets, None, features.action_features)
     torch.testing.assert_close(head(inputs), head.layer(hidden).movedim(-1, 0))
 
 
