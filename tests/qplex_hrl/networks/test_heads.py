@@ -111,8 +111,6 @@ def test_option_head_equals_its_formula(prioritised: bool, shares: bool) -> None
         for t in range(dims.n_target_coverages):
             layers = head.target_value
             worth = layers.target_layer(inputs.targets[t]) + layers.state_layer(state)
-                inputs.targets[t]
-            ) + head.target_value.state_layer(state)
             expected += covered[..., t : t + 1] * layers.output(torch.relu(worth))
         torch.testing.assert_close(q_values[option], expected.squeeze(-1))
 
