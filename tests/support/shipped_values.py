@@ -181,7 +181,7 @@ DIFFERENCES: dict[str, dict[str, object]] = {
     "qplex_hrl_4v2_9_shared": _SHARED | {"env.scenario": "MATE-4v2-9"},
     "qplex_hrl_4v8_9": _FOUR_TO_EIGHT,
     "qplex_hrl_4v8_9_shared": _SHARED | _FOUR_TO_EIGHT,
-    "qplex_hrl_8v8_9": _EIGHT_TO_EIGHT | {"algorithm.difference_reward_weight": 1.0},
+    "qplex_hrl_8v8_9": _EIGHT_TO_EIGHT,
     "qplex_hrl_8v8_9_shared": _SHARED | _EIGHT_TO_EIGHT,
     "smoke": {
         "env.scenario": "MATE-4v2-9",

@@ -20,14 +20,18 @@ def test_every_number_arrives_in_its_part() -> None:
     dims, _ = world()
     obs = torch.arange(2.0 * 3 * 2 * dims.obs_size).view(2, 3, 2, dims.obs_size)
     parts = split_features(obs, dims, burn_in=1)
-    assert parts.context.shape == (3, 4, 3)
-    assert parts.targets.shape == (3, 3, 4, 4)
+    assert parts.context.shape == (2, 4, 3)
+    assert parts.targets.shape == (3, 2, 4, 4)
     assert parts.action_features.shape == (dims.n_actions, 2, 4, 2)
     batch, frame, camera, row = 1, 2, 1, 2 * 1 + 1  # rows: cameras vary fastest
     whole = obs[batch, frame, camera]
-    assert torch.equal(parts.context[frame, row], whole[:3])
-    assert torch.equal(parts.targets[2, frame, row], whole[3 + 2 * 4 : 3 + 3 * 4])
+    assert torch.equal(parts.context[frame - 1, row], whole[:3])
+    assert torch.equal(parts.targets[2, frame - 1, row], whole[3 + 2 * 4 : 3 + 3 * 4])
     assert torch.equal(parts.action_features[5, frame - 1, row], whole[15 + 5 * 2 : 15 + 6 * 2])
+    assert torch.equal(parts.burn_in_context[0, row], obs[batch, 0, camera, :3])
+    assert torch.equal(
+        parts.burn_in_targets[2, 0, row], obs[batch, 0, camera, 3 + 2 * 4 : 3 + 3 * 4]
+    )
 
 
 def test_flat_sizes_take_everything_for_context() -> None:
