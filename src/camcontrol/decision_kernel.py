@@ -90,7 +90,7 @@ class Scratch(NamedTuple):
 
 
 REWARD_TERMS = CAMERA_TERMS
-"""MATE's auxiliary camera reward terms (spec 9.8), reduced by mean over cameras."""
+"""MATE's auxiliary camera reward terms (world 9.8), reduced by mean over cameras."""
 
 # Columns of `Outputs.scalars`.
 X_REWARD, X_COVERAGE, X_INITIAL_COVERAGE, X_BONUS = 0, 1, 2, 3

@@ -220,7 +220,7 @@ class OnboardCamera:
         self._run(FORGET)
 
     def perceive(self, observation: NDArray[np.float64]) -> None:
-        """Take in the camera's raw observation [D] (spec 7.2) of one more frame.
+        """Take in the camera's raw observation [D] (world 7.2) of one more frame.
 
         Raises:
             ValueError: the length is not that of this team's observations.

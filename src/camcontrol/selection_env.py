@@ -94,7 +94,7 @@ def _check(options: SelectionOptions) -> None:
 def state_scaling(params: SimParams, sizes: tuple[int, int, int]) -> tuple[Floats, Floats]:
     """Return factors [S] and shifts [S] that bring the global state to about [-1, 1].
 
-    The rule of spec 9.4 with the bounds of 7.6; unbounded entries are divided by what they reach:
+    The rule of world 9.4 with the bounds of 7.6; unbounded entries are divided by what they reach:
     freights and bounties by their start, waiting cargo by the units per target.
     """
     layout = StateLayout(*sizes)

@@ -1,4 +1,4 @@
-"""Where each number stands in observations, state, features and tables: the only indices."""
+"""Where each number stands in observations and the global state: the only indices."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ RAW, SHARED, ENHANCED = 0, 1, 2
 OBSERVATION_MODES = {"own": RAW, "shared": SHARED, "enhanced": ENHANCED}
 """What a team's observations hold: each member's own view, the team's union, or everything.
 
-Spec 7, 9.2, 9.1.
+World 7, 9.2, 9.1.
 """
 
 TERRAIN = 1000.0
@@ -28,7 +28,7 @@ WAREHOUSES: NDArray[np.float64] = np.array(
 
 
 class CameraObsLayout(NamedTuple):
-    """Offsets in one camera's observation, length D = 22 + 5T + 4O + 7C (spec 7.2)."""
+    """Offsets in one camera's observation, length D = 22 + 5T + 4O + 7C (world 7.2)."""
 
     n_cameras: int
     n_targets: int
@@ -61,7 +61,7 @@ class CameraObsLayout(NamedTuple):
 
 
 class TargetObsLayout(NamedTuple):
-    """Offsets in one target's observation, length 27 + 7C + 4O + 5T (spec 7.3)."""
+    """Offsets in one target's observation, length 27 + 7C + 4O + 5T (world 7.3)."""
 
     n_cameras: int
     n_targets: int
@@ -94,7 +94,7 @@ class TargetObsLayout(NamedTuple):
 
 
 class StateLayout(NamedTuple):
-    """Offsets in the global state, length S = 13 + 9C + 16T + 3O + 16 (spec 7.4)."""
+    """Offsets in the global state, length S = 13 + 9C + 16T + 3O + 16 (world 7.4)."""
 
     n_cameras: int
     n_targets: int

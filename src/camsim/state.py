@@ -16,7 +16,7 @@ from camsim.scenario.schema import Scenario
 
 
 class SimParams(NamedTuple):
-    """Constants of a scenario, shared by all environments (spec sections 1, 2, 6.1, 8.1)."""
+    """Constants of a scenario, shared by all environments (world sections 1, 2, 6.1, 8.1)."""
 
     theta_min_deg: float  # smallest viewing angle of a camera
     max_range: float  # sight range at the smallest viewing angle
@@ -83,7 +83,7 @@ class SimParams(NamedTuple):
 
 
 class StartBoxes(NamedTuple):
-    """Where entities start: rows are x_low, x_high, y_low, y_high (spec 8.1)."""
+    """Where entities start: rows are x_low, x_high, y_low, y_high (world 8.1)."""
 
     cameras: Floats  # [C, 4]
     targets: Floats  # [T, 4]
@@ -102,7 +102,7 @@ class Tables(NamedTuple):
     targets: Floats  # [N, T, TARGET_COLUMNS]
     obstacles: Floats  # [N, O, OBSTACLE_COLUMNS]
     world: Floats  # [N, WORLD_COLUMNS]
-    camera_target: Bools  # [N, C, T] who sees whom (spec 5)
+    camera_target: Bools  # [N, C, T] who sees whom (world 5)
     camera_camera: Bools  # [N, C, C]
     camera_obstacle: Bools  # [N, C, O] fixed during an episode
     camera_clear: Bools  # [N, C, C] no obstacle stands between: fixed during an episode
@@ -113,7 +113,7 @@ class Tables(NamedTuple):
 
 
 class ObsBuffers(NamedTuple):
-    """Vectors written by `observe` (spec 7); an array of length 0 means: not wanted."""
+    """Vectors written by `observe` (world 7); an array of length 0 means: not wanted."""
 
     camera_obs: Floats  # [N, C, D]
     target_obs: Floats  # [N, T, D']
@@ -158,7 +158,7 @@ def allocate_obs(
 
 
 class CameraView(NamedTuple):
-    """The camera team by name (spec 2.1): writable views of the table."""
+    """The camera team by name (world 2.1): writable views of the table."""
 
     xy: Floats  # [N, C, 2]
     radius: Floats  # [N, C]
@@ -168,7 +168,7 @@ class CameraView(NamedTuple):
 
 
 class TargetView(NamedTuple):
-    """The target team by name (spec 2.2, 6.8); integers and flags are stored as float64."""
+    """The target team by name (world 2.2, 6.8); integers and flags are stored as float64."""
 
     xy: Floats  # [N, T, 2]
     step_size: Floats  # [N, T] v0 / capacity
@@ -187,7 +187,7 @@ class TargetView(NamedTuple):
 
 
 class WorldView(NamedTuple):
-    """Accounts, rates and clock by name (spec 3.4, 6)."""
+    """Accounts, rates and clock by name (world 3.4, 6)."""
 
     remaining: Floats  # [N, 4, 4] units waiting, from -> to
     awaiting: Floats  # [N, 4] units not yet delivered, by destination

@@ -27,9 +27,9 @@ _CPU = torch.device("cpu")
 
 
 class TrainedCamera:
-    """One camera that plays a checkpoint greedily from its raw observations (spec 7.2).
+    """One camera that plays a checkpoint greedily from its raw observations (world 7.2).
 
-    The order of calls is that of upstream's agents (spec 10): `reset` with an episode's first
+    The order of calls is that of upstream's agents (world 10): `reset` with an episode's first
     observation; then per frame `observe` and `act`, both with that frame's observation. A frame is
     perceived once, in `observe`, or in `act` if there was no `observe`.
     """

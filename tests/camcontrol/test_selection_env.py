@@ -98,7 +98,7 @@ def assert_equal_states(a: SelectionEnv, b: SelectionEnv, rows: slice = slice(No
 
 @pytest.mark.parametrize("mode", ["own", "enhanced"])
 def test_upstream_regime_equals_the_oracle(mode: str) -> None:
-    """Memory 0 and MATE's executor: poses, masks and coverage of every frame (spec 12)."""
+    """Memory 0 and MATE's executor: poses, masks and coverage of every frame (world 12)."""
     n_envs = 6
     env = make(replace(UPSTREAM, observation_mode=mode), n_envs)
     rng = np.random.default_rng(91)
@@ -285,7 +285,7 @@ def test_stored_state_continues_exactly(regime: str) -> None:
 
 
 def test_time_limit_truncates_and_the_next_episode_starts_at_once() -> None:
-    """A limit of 11 lasts 12 frames: two decisions of 5 and one of 2 (spec 6.5)."""
+    """A limit of 11 lasts 12 frames: two decisions of 5 and one of 2 (world 6.5)."""
     env = make(replace(OURS, max_episode_steps=11), 3)
     fresh = SelectionEnv(load_scenario("MATE-4v4-9"), OURS, 3)
     rng = np.random.default_rng(95)

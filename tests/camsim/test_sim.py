@@ -243,7 +243,7 @@ def test_trip_pays_the_same_dense_and_delayed() -> None:
 
 
 def test_time_limit_and_override() -> None:
-    """A limit of 3 lasts 4 frames (spec 6.5)."""
+    """A limit of 3 lasts 4 frames (world 6.5)."""
     sim = BatchSim(load_scenario("MATE-4v4-9"), 2, max_episode_steps=3)
     sim.reset(seeds(2))
     still = np.zeros((2, 4, 2))

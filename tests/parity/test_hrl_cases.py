@@ -23,7 +23,7 @@ def index_of(bits: Array) -> Array:
 
 
 def observations(cases: dict[str, Array], visible: Array) -> Array:
-    """The camera's observation in each case [K, 1, D], without obstacles (spec 7.2)."""
+    """The camera's observation in each case [K, 1, D], without obstacles (world 7.2)."""
     n_cases = len(visible)
     obs = np.zeros((n_cases, 22 + 5 * N_TARGETS + 7))
     phi = np.radians(cases["camera_orientation"])

@@ -1,4 +1,4 @@
-"""Oracle: MATE's tables of free range, soft coverage and auxiliary terms, plainly (spec 5.6, 9.8).
+"""Oracle: MATE's tables of free range, soft coverage and auxiliary terms, plainly (world 5.6, 9.8).
 
 Lists of rays instead of arrays, every boundary point instead of the nearest ones, no shortcuts.
 """

@@ -1,7 +1,6 @@
-"""What a camera can do, when it may, and how an action becomes pan and zoom (spec 12 and 9.6).
+"""What a camera may choose: sets of targets and search actions, or grid moves (world 12, 9.6).
 
-A catalogue lists the U actions of a camera: sets of targets and search actions, or a grid of moves.
-The executor turns an action into a wanted pose (aim) and into one frame's turn and zoom (execute).
+A catalogue lists the U actions of a camera. `controller` turns a chosen one into pan and zoom.
 """
 
 import math
@@ -39,8 +38,8 @@ def make_catalogue(
 ) -> Catalogue:
     """Return the actions of a camera among `n_targets`.
 
-    Single selection: every target, then "nothing" (MATE's order, spec 12.1). Multi with
-    `max_selected` >= T: all 2^T subsets in MATE's flattening (spec 12.5). Otherwise all sets of 1
+    Single selection: every target, then "nothing" (MATE's order, world 12.1). Multi with
+    `max_selected` >= T: all 2^T subsets in MATE's flattening (world 12.5). Otherwise all sets of 1
     to `max_selected` targets, so that the number grows as a power and not exponentially, then
     "nothing" if there is no search action to fall back on. Search actions come last.
 
@@ -79,7 +78,7 @@ def make_catalogue(
 
 
 def make_moves(levels: int, move_frames: int) -> Catalogue:
-    """Return the levels**2 moves of MATE's discrete camera (spec 9.6), held for `move_frames`.
+    """Return the levels**2 moves of MATE's discrete camera (world 9.6), held for `move_frames`.
 
     Raises:
         ValueError: levels is even, below 3, or gives more than 65,536 moves.

@@ -1,6 +1,6 @@
 """From a chosen action to pan and zoom: the wanted pose (aim), one frame's motion (execute).
 
-Also which actions may be chosen, since that depends on what one view can hold (spec 12 and 9.6).
+Also which actions may be chosen, since that depends on what one view can hold (world 12 and 9.6).
 """
 
 import math
@@ -112,7 +112,7 @@ def search_pose(forward: float, search: int) -> tuple[float, float]:
 def _pose_after(
     catalogue: Catalogue, pose: Floats, where: tuple[int, int], u: int
 ) -> tuple[float, float]:
-    """Return orientation and viewing angle (degrees) after move u has been held (spec 4.1)."""
+    """Return orientation and viewing angle (degrees) after move u has been held (world 4.1)."""
     i, c = where
     turn = catalogue.moves[u, 0] * pose[i, c, P_TURN] * catalogue.move_frames
     zoom = catalogue.moves[u, 1] * pose[i, c, P_ZOOM] * catalogue.move_frames
@@ -184,7 +184,7 @@ def execute(
     u: int,
     action: Floats,
 ) -> None:
-    """Write camera c's action [N, C, 2] (degrees) for one frame of action u (spec 12.2, 9.6).
+    """Write camera c's action [N, C, 2] (degrees) for one frame of action u (world 12.2, 9.6).
 
     With nothing to aim at the camera scans clockwise and zooms in.
     """
@@ -214,7 +214,7 @@ def available(
 ) -> bool:
     """Tell whether action u may be selected: all its targets known, and together in one view.
 
-    MATE's executor has no second condition (spec 12.1). "Nothing", search
+    MATE's executor has no second condition (world 12.1). "Nothing", search
     actions and moves always may.
     """
     i, c = where

@@ -1,4 +1,4 @@
-"""Planning on beliefs: the best joint plan of a team's cameras, and the value of every action.
+"""Planning for whole teams: sampled trajectories, each camera's plans, the best joint plan.
 
 A plan has two stages: one action for a few frames, then the same or another one up to the horizon.
 Trajectories of all targets are sampled from beliefs. The value of a joint plan is the number of

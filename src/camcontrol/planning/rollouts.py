@@ -1,4 +1,4 @@
-"""Which targets a camera would cover, frame by frame, under each of its plans of two stages."""
+"""Which plans a camera compares, and which targets it would cover under each, frame by frame."""
 
 from typing import NamedTuple
 

@@ -2,7 +2,7 @@
 
 A particle set holds one camera's P particles of one target. A particle is a position, a warehouse
 as its goal, a longest step and a persistent noise. Two motion models move it. A goal-directed
-particle walks to its warehouse as greedy targets do (spec 11.3). A random-walk particle moves by
+particle walks to its warehouse as greedy targets do (world 11.3). A random-walk particle moves by
 its noise alone and may be anywhere; it stands for targets of other kinds.
 """
 
@@ -92,7 +92,7 @@ def noise_towards(
 ) -> tuple[float, float, float]:
     """Return the noise with which a target at (x, y) with goal w moves by (vx, vy), and a misfit.
 
-    Noise is in units per frame, at most half a step on each axis (spec 11.3). The misfit is what
+    Noise is in units per frame, at most half a step on each axis (world 11.3). The misfit is what
     the noise lacks to give (vx, vy), in steps. A velocity of a full step may have been a longer
     one, cut to that length.
     """

@@ -2,7 +2,7 @@
 
 A track is a position, a smoothed velocity and the age of the last detection. Without a detection it
 coasts: its position moves on with its velocity. With memory 0 exactly the targets in view are
-known, as in MATE's own selection example (spec 12).
+known, as in MATE's own selection example (world 12).
 """
 
 import math
@@ -39,7 +39,7 @@ _VELOCITY_DECAY = 0.98
 
 @device_fn
 def read_pose(obs: Floats, k: int, pose: Floats, i: int, c: int) -> None:
-    """Fill pose[i, c] from the camera's own part of its observation at offset k (spec 2.1)."""
+    """Fill pose[i, c] from the camera's own part of its observation at offset k (world 2.1)."""
     x, y = obs[k + 13], obs[k + 14]
     pose[i, c, P_X], pose[i, c, P_Y] = x, y
     pose[i, c, P_PHI] = bearing_deg(obs[k + 16], obs[k + 17])

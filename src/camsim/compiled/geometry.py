@@ -1,4 +1,4 @@
-"""Angles and rays: pure scalar formulas used by several phases (spec sections 1.1, 5.5, 11.5)."""
+"""Angles and rays: pure scalar formulas used by several phases (world sections 1.1, 5.5, 11.5)."""
 
 import math
 
@@ -37,7 +37,7 @@ def angle_between_deg(a_deg: float, b_deg: float) -> float:
 
 @device_fn
 def fused_norm(x: float, y: float) -> float:
-    """Return sqrt(fma(y, y, x*x)): the norm as upstream's BLAS rounds it (spec 1.1).
+    """Return sqrt(fma(y, y, x*x)): the norm as upstream's BLAS rounds it (world 1.1).
 
     The product y*y is formed exactly (Dekker), so that no hardware instruction is needed.
     """
@@ -55,7 +55,7 @@ def fused_norm(x: float, y: float) -> float:
 
 @device_fn
 def ray_blocked(ux: float, uy: float, length: float, qx: float, qy: float, radius: float) -> bool:
-    """Tell whether a disc hides the end of a ray (spec 5.5).
+    """Tell whether a disc hides the end of a ray (world 5.5).
 
     Args:
         ux: vector from the eye to the point, x.
@@ -79,7 +79,7 @@ def ray_blocked(ux: float, uy: float, length: float, qx: float, qy: float, radiu
 def zoom_for_distance_deg(
     distance: float, theta_min_deg: float, max_range: float, area: float
 ) -> float:
-    """Return the viewing angle that puts a point at the sector's incentre (spec 11.5), degrees.
+    """Return the viewing angle that puts a point at the sector's incentre (world 11.5), degrees.
 
     Args:
         distance: to the aim point.

@@ -1,4 +1,4 @@
-"""Discrete actions as grids of continuous ones, and back (spec 9.6)."""
+"""Discrete actions as grids of continuous ones, and back (world 9.6)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What MATE's info dicts hold, batched (spec 6.7 and 9.3): for training, logging and debugging.
+"""What MATE's info dicts hold, batched (world 6.7 and 9.3): for training, logging and debugging.
 
 Keys with `camera.` or `target.` in front hold one row per member of that team; all others belong to
 the whole environment.
@@ -26,7 +26,7 @@ def warehouse_distances(target_xy: Floats) -> Floats:
 
 
 def camera_states(sim: BatchSim) -> Floats:
-    """Return the cameras' private states [N, C, 9] (spec 2.1)."""
+    """Return the cameras' private states [N, C, 9] (world 2.1)."""
     cameras, params = sim.view.cameras, sim.params
     own = (params.max_range, params.rotation_step_deg, params.zooming_step_deg)
     columns = [
@@ -42,7 +42,7 @@ def camera_states(sim: BatchSim) -> Floats:
 
 
 def target_states(sim: BatchSim) -> Floats:
-    """Return the targets' private states [N, T, 14] (spec 2.2)."""
+    """Return the targets' private states [N, T, 14] (world 2.2)."""
     targets = sim.view.targets
     weights = targets.load[..., None] * (targets.goal[..., None] == np.arange(N_WAREHOUSES))
     columns = [
@@ -63,7 +63,7 @@ def obstacle_states(sim: BatchSim) -> Floats:
 
 
 def global_state(sim: BatchSim) -> Floats:
-    """Return the global state [N, S] (spec 7.4), whether or not it is written in each step."""
+    """Return the global state [N, S] (world 7.4), whether or not it is written in each step."""
     n, view = sim.num_envs, sim.view
     counts = [len(box) for box in sim.boxes]
     preserved = np.concatenate([counts, [0], WAREHOUSES.reshape(-1), [WAREHOUSE_HALF_WIDTH]])
@@ -108,7 +108,7 @@ def world_information(sim: BatchSim) -> Information:
 
 
 def _raw_rewards(sim: BatchSim) -> tuple[Floats, float]:
-    """Return the target team's reward [N] and the largest one of an episode (spec 6.1)."""
+    """Return the target team's reward [N] and the largest one of an episode (world 6.1)."""
     world, params = sim.view.world, sim.params
     reward = world.reward_delayed if params.sparse_reward else world.reward_dense
     units = params.cargoes_per_target * len(sim.boxes.targets)

@@ -1,4 +1,4 @@
-"""Messages between agents that Python code drives: one board per environment (spec 10, 9.10)."""
+"""Messages between agents that Python code drives: one board per environment (world 10, 9.10)."""
 
 import copy
 import heapq

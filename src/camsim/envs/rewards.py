@@ -1,4 +1,4 @@
-"""Rewards of TeamEnv: the team's raw reward, or a weighted sum of auxiliary terms (spec 9.8)."""
+"""Rewards of TeamEnv: the team's raw reward, or a weighted sum of auxiliary terms (world 9.8)."""
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence

@@ -398,7 +398,7 @@ class TeamEnv:
         return info
 
     def normalized_state(self) -> Floats:
-        """Return the global state [N, S] rescaled by its bounds (spec 9.4)."""
+        """Return the global state [N, S] rescaled by its bounds (world 9.4)."""
         return observations.normalized_state(global_state(self.sim), self.sizes)
 
     def state_dict(self) -> dict[str, np.ndarray]:

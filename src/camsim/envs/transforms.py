@@ -48,7 +48,7 @@ def _columns(limits: Limits) -> Bounds:
 
 
 def camera_obs_bounds(sizes: Sizes) -> Bounds:
-    """Return the bounds [D] of one camera's raw observation (spec 7.6)."""
+    """Return the bounds [D] of one camera's raw observation (world 7.6)."""
     n_cameras, n_targets, n_obstacles = sizes
     return _columns(
         _PRESERVED
@@ -60,7 +60,7 @@ def camera_obs_bounds(sizes: Sizes) -> Bounds:
 
 
 def target_obs_bounds(sizes: Sizes) -> Bounds:
-    """Return the bounds [D'] of one target's raw observation (spec 7.6)."""
+    """Return the bounds [D'] of one target's raw observation (world 7.6)."""
     n_cameras, n_targets, n_obstacles = sizes
     return _columns(
         _PRESERVED
@@ -72,7 +72,7 @@ def target_obs_bounds(sizes: Sizes) -> Bounds:
 
 
 def state_bounds(sizes: Sizes) -> Bounds:
-    """Return the bounds [S] of the global state (spec 7.6)."""
+    """Return the bounds [S] of the global state (world 7.6)."""
     n_cameras, n_targets, n_obstacles = sizes
     return _columns(
         _PRESERVED
@@ -84,7 +84,7 @@ def state_bounds(sizes: Sizes) -> Bounds:
 
 
 def rescaling(bounds: Bounds) -> Bounds:
-    """Return factors and shifts that map bounded entries to [-1, 1] (spec 9.4).
+    """Return factors and shifts that map bounded entries to [-1, 1] (world 9.4).
 
     An entry with a lower bound only is counted from it; any other stays as it is.
     """
@@ -140,7 +140,7 @@ def _transform(bounds: Bounds, places: Ints, relative: bool, rescaled: bool) -> 
 
 
 def camera_transform(sizes: Sizes, *, relative: bool, rescaled: bool) -> Transform:
-    """Return what the options do to cameras' observations (spec 9.4, 9.5)."""
+    """Return what the options do to cameras' observations (world 9.4, 9.5)."""
     at = CameraObsLayout(*sizes)
     places = _places(
         (
@@ -153,7 +153,7 @@ def camera_transform(sizes: Sizes, *, relative: bool, rescaled: bool) -> Transfo
 
 
 def target_transform(sizes: Sizes, *, relative: bool, rescaled: bool) -> Transform:
-    """Return what the options do to targets' observations (spec 9.4, 9.5)."""
+    """Return what the options do to targets' observations (world 9.4, 9.5)."""
     at = TargetObsLayout(*sizes)
     places = _places(
         (

@@ -1,4 +1,4 @@
-"""How far a camera could see in every direction: MATE's two tables of free range (spec 5.6).
+"""How far a camera could see in every direction: MATE's two tables of free range (world 5.6).
 
 Only the soft coverage score reads them; who sees whom is decided without them (`vision`). A table
 is a polyline around the camera: knots sorted by angle, from -180 to 180 degrees. The inner one ends

@@ -1,4 +1,4 @@
-"""Goals, freights, bounties, rewards, rates and the end of an episode (spec section 6)."""
+"""Goals, freights, bounties, rewards, rates and the end of an episode (world section 6)."""
 
 from camsim.arrays import Floats, Ints, UInt64s
 from camsim.compiled.jit import device_fn
@@ -35,7 +35,7 @@ from camsim.tables import (
 
 @device_fn
 def warehouse_at(x: float, y: float) -> int:
-    """Return the index of the warehouse whose square holds (x, y), or -1 (spec 6.3)."""
+    """Return the index of the warehouse whose square holds (x, y), or -1 (world 6.3)."""
     for w in range(4):
         if (
             abs(x - WAREHOUSES[w, 0]) <= WAREHOUSE_HALF_WIDTH
@@ -78,7 +78,7 @@ def load_cargo(
 
 @device_fn
 def _deliver(i: int, t: int, params: SimParams, targets: Floats, world: Floats) -> None:
-    """Pay target t for the cargo it carries (spec 6.3 item 2)."""
+    """Pay target t for the cargo it carries (world 6.3 item 2)."""
     weight, bounty = targets[i, t, T_LOAD], targets[i, t, T_BOUNTY]
     pay = targets[i, t, T_FREIGHT] + bounty
     world[i, W_REWARD_DENSE] += pay
@@ -105,7 +105,7 @@ def assign_goals(
     rng: UInt64s,
     forced_goal: Ints,
 ) -> None:
-    """Let each target in a warehouse deliver and pick up, in index order (spec 6.3).
+    """Let each target in a warehouse deliver and pick up, in index order (world 6.3).
 
     `forced_goal` [N, T] replaces the draw of a destination where it is not negative (replays);
     an array of no environments draws all.
@@ -139,7 +139,7 @@ def assign_goals(
 def settle(
     i: int, params: SimParams, targets: Floats, world: Floats, rng: UInt64s, forced_goal: Ints
 ) -> None:
-    """Run one frame's accounts: penalties, deliveries, trip counters (spec 6.2, 6.3, 6.8)."""
+    """Run one frame's accounts: penalties, deliveries, trip counters (world 6.2, 6.3, 6.8)."""
     world[i, W_REWARD_DENSE] = 0.0
     world[i, W_REWARD_DELAYED] = 0.0
     for t in range(targets.shape[1]):
@@ -157,7 +157,7 @@ def settle(
 
 @device_fn
 def refresh_rates(i: int, params: SimParams, targets: Floats, world: Floats) -> None:
-    """Recompute coverage and transport rates (spec 6.6)."""
+    """Recompute coverage and transport rates (world 6.6)."""
     n_targets = targets.shape[1]
     n_tracked, n_real, n_bounty = 0, 0, 0
     for t in range(n_targets):
@@ -177,7 +177,7 @@ def refresh_rates(i: int, params: SimParams, targets: Floats, world: Floats) -> 
 
 @device_fn
 def advance_clock(i: int, params: SimParams, world: Floats) -> None:
-    """Count the frame and decide whether the episode is over (spec 6.5)."""
+    """Count the frame and decide whether the episode is over (world 6.5)."""
     world[i, W_STEP] += 1
     waiting = False
     for w in range(4):

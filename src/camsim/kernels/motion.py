@@ -1,4 +1,4 @@
-"""How cameras pan and zoom and how targets walk, slide and bounce (spec section 4)."""
+"""How cameras pan and zoom and how targets walk, slide and bounce (world section 4)."""
 
 import math
 
@@ -61,7 +61,7 @@ def move_cameras(i: int, params: SimParams, cameras: Floats, action: Floats) -> 
 
 @device_fn
 def obstruct(vx: float, vy: float, qx: float, qy: float, radius: float) -> tuple[float, float]:
-    """Return the step (vx, vy) after one disc has had its say (spec 4.3).
+    """Return the step (vx, vy) after one disc has had its say (world 4.3).
 
     Args:
         vx: intended step, x.
@@ -115,7 +115,7 @@ def _slide(
 def move_targets(
     i: int, cameras: Floats, targets: Floats, obstacles: Floats, action: Floats
 ) -> None:
-    """Move each target of environment i by its action [N, T, 2] (spec 4.2): limit, slide, clip."""
+    """Move each target of environment i by its action [N, T, 2] (world 4.2): limit, slide, clip."""
     for t in range(targets.shape[1]):
         x, y = targets[i, t, T_X], targets[i, t, T_Y]
         vx, vy = action[i, t, 0], action[i, t, 1]

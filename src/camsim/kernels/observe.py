@@ -1,4 +1,4 @@
-"""Observation and state vectors in MATE's exact layout (spec section 7), raw, shared or enhanced.
+"""Observation and state vectors in MATE's exact layout (world section 7), raw, shared or enhanced.
 
 Writers put numbers into a flat buffer from offset `k` on: no views are made inside a kernel.
 """
@@ -36,7 +36,7 @@ from camsim.tables import (
 
 @device_fn
 def _preserved(out: Floats, k: int, index: int, s: Tables) -> None:
-    """Write the 13 preserved numbers (spec 7.1)."""
+    """Write the 13 preserved numbers (world 7.1)."""
     out[k] = s.cameras.shape[1]
     out[k + 1] = s.targets.shape[1]
     out[k + 2] = s.obstacles.shape[1]
@@ -49,7 +49,7 @@ def _preserved(out: Floats, k: int, index: int, s: Tables) -> None:
 
 @device_fn
 def _camera_public(out: Floats, k: int, cameras: Floats, i: int, c: int) -> None:
-    """Write camera c's six public numbers (spec 2.1)."""
+    """Write camera c's six public numbers (world 2.1)."""
     sight_range = cameras[i, c, C_RANGE]
     out[k] = cameras[i, c, C_X]
     out[k + 1] = cameras[i, c, C_Y]
@@ -74,7 +74,7 @@ def _camera_private(
 def _target_public(
     out: Floats, k: int, targets: Floats, i: int, t: int, sight_range: float
 ) -> None:
-    """Write target t's four public numbers (spec 2.2)."""
+    """Write target t's four public numbers (world 2.2)."""
     out[k] = targets[i, t, T_X]
     out[k + 1] = targets[i, t, T_Y]
     out[k + 2] = sight_range
@@ -236,7 +236,7 @@ def _target_knows_camera(i: int, t: int, c: int, s: Tables, mode: int) -> bool:
 
 @device_fn
 def _target_empty_bits(i: int, k: int, s: Tables, out: Floats, mode: int) -> None:
-    """Overwrite the empty bits by the true or the team's ones (spec 9.1, 9.2)."""
+    """Overwrite the empty bits by the true or the team's ones (world 9.1, 9.2)."""
     for w in range(4):
         if mode == ENHANCED:
             bit = row_is_empty(i, w, s.world)
@@ -291,7 +291,7 @@ def write_target_obs(i: int, params: SimParams, s: Tables, out: Floats, mode: in
 
 @device_fn
 def write_state(i: int, params: SimParams, s: Tables, out: Floats) -> None:
-    """Write the global state of environment i into the flat buffer of [N, S] (spec 7.4)."""
+    """Write the global state of environment i into the flat buffer of [N, S] (world 7.4)."""
     n_cameras, n_targets = s.cameras.shape[1], s.targets.shape[1]
     n_obstacles = s.obstacles.shape[1]
     k = i * (29 + 9 * n_cameras + 16 * n_targets + 3 * n_obstacles)

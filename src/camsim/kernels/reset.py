@@ -1,4 +1,4 @@
-"""How an episode starts: order, capacities, placement, cargo (spec section 3)."""
+"""How an episode starts: order, capacities, placement, cargo (world section 3)."""
 
 import math
 
@@ -58,7 +58,7 @@ _KEEP_OUT = 0.75 * WAREHOUSE_HALF_WIDTH  # radius of the discs around warehouses
 
 @device_fn
 def _draw_xy(i: int, box: int, boxes: Floats, radius: float, rng: UInt64s) -> tuple[float, float]:
-    """Return a position uniform in a box, then clipped by 1.2 radii (spec 3.1)."""
+    """Return a position uniform in a box, then clipped by 1.2 radii (world 3.1)."""
     limit = TERRAIN - 1.2 * radius
     x = uniform_between(rng, i, boxes[box, 0], boxes[box, 1])
     y = uniform_between(rng, i, boxes[box, 2], boxes[box, 3])
@@ -155,7 +155,7 @@ def _place_obstacles(i: int, params: SimParams, s: Tables, boxes: Floats, order:
             free = not _overlaps(i, x, y, reach, s, (s.cameras.shape[1], o))
             if free:
                 break
-        if not free:  # the last draw stays where it is, with no body (spec 3.2)
+        if not free:  # the last draw stays where it is, with no body (world 3.2)
             obstacles[i, o, O_RADIUS] = 0.0
 
 
@@ -176,7 +176,7 @@ def _place_targets(i: int, params: SimParams, s: Tables, boxes: Floats, order: I
 
 @outlined_fn
 def _start_targets(i: int, params: SimParams, targets: Floats, order: Ints, rng: UInt64s) -> None:
-    """Draw capacities (spec 3 item 2) and clear everything else but positions."""
+    """Draw capacities (world 3 item 2) and clear everything else but positions."""
     n_targets = targets.shape[1]
     for t in range(n_targets):
         order[i, t] = t
@@ -199,7 +199,7 @@ def _start_targets(i: int, params: SimParams, targets: Floats, order: Ints, rng:
 def _fill_warehouses(
     i: int, params: SimParams, n_targets: int, world: Floats, rng: UInt64s
 ) -> None:
-    """Fill the table of waiting cargo (spec 3.4): batches until no warehouse is empty."""
+    """Fill the table of waiting cargo (world 3.4): batches until no warehouse is empty."""
     for k in range(16):
         world[i, W_REMAINING + k] = 0.0
     empty = True
@@ -219,7 +219,7 @@ def _fill_warehouses(
 
 @outlined_fn
 def _start_cargo(i: int, params: SimParams, s: Tables, order: Ints) -> None:
-    """Load every target that has no goal yet, wherever it stands (spec 3.5)."""
+    """Load every target that has no goal yet, wherever it stands (world 3.5)."""
     for t in range(s.targets.shape[1]):
         if s.targets[i, t, T_GOAL] >= 0:
             continue
@@ -235,7 +235,7 @@ def _start_cargo(i: int, params: SimParams, s: Tables, order: Ints) -> None:
 
 @device_fn
 def _start_orientations(i: int, targets: Floats, rng: UInt64s) -> None:
-    """Point each target at its goal, or anywhere without one (spec 6.8; drawing only)."""
+    """Point each target at its goal, or anywhere without one (world 6.8; drawing only)."""
     for t in range(targets.shape[1]):
         goal = int(targets[i, t, T_GOAL])
         if goal >= 0:

@@ -1,4 +1,4 @@
-"""MATE's auxiliary reward terms of both teams, unweighted, one column each (spec 9.8).
+"""MATE's auxiliary reward terms of both teams, unweighted, one column each (world 9.8).
 
 The soft coverage score is a column of zeros unless the pairs were scored before.
 """

@@ -1,4 +1,4 @@
-"""How deep targets stand in fields of view, or how far outside: the soft coverage score (spec 9.8).
+"""How deep targets stand in fields of view, or how far outside: soft coverage (world 9.8).
 
 The score of a pair is the target's distance to the nearest point of the camera's boundary, over the
 radius of the largest disc in its sector; negative if the camera does not see the target. The
@@ -146,7 +146,7 @@ def _score_camera(i: int, c: int, s: Tables, boundaries: BoundaryTables, scores:
 
 @outlined_fn
 def score_pairs(i: int, s: Tables, boundaries: BoundaryTables, scores: Floats) -> None:
-    """Write the soft coverage of every camera-target pair of environment i (spec 9.8).
+    """Write the soft coverage of every camera-target pair of environment i (world 9.8).
 
     Needs the poses, `camera_target` and the traced boundaries. An array of no environments is left
     alone.

@@ -21,14 +21,14 @@ from camsim.state import ObsBuffers, SimParams, StartBoxes, Tables
 def move_one(
     i: int, params: SimParams, s: Tables, camera_action: Floats, target_action: Floats
 ) -> None:
-    """Phase 1: all cameras move, then all targets (spec 4)."""
+    """Phase 1: all cameras move, then all targets (world 4)."""
     move_cameras(i, params, s.cameras, camera_action)
     move_targets(i, s.cameras, s.targets, s.obstacles, target_action)
 
 
 @device_fn
 def see_one(i: int, params: SimParams, s: Tables) -> None:
-    """Every mask: of phase 2, and those that only observations need (spec 5)."""
+    """Every mask: of phase 2, and those that only observations need (world 5)."""
     see_targets(i, params, s)
     see_cameras(i, s)
     see_from_targets(i, params, s)
@@ -36,7 +36,7 @@ def see_one(i: int, params: SimParams, s: Tables) -> None:
 
 @device_fn
 def settle_one(i: int, params: SimParams, s: Tables, forced_goal: Ints) -> None:
-    """Phase 3: cargo, rewards, rates, clock (spec 6)."""
+    """Phase 3: cargo, rewards, rates, clock (world 6)."""
     settle(i, params, s.targets, s.world, s.rng, forced_goal)
     refresh_rates(i, params, s.targets, s.world)
     advance_clock(i, params, s.world)
@@ -46,7 +46,7 @@ def settle_one(i: int, params: SimParams, s: Tables, forced_goal: Ints) -> None:
 def observe_one(
     i: int, params: SimParams, s: Tables, out: ObsBuffers, mode: int, first: bool
 ) -> None:
-    """Phase 4: the mask that only observations need, then the wanted vectors (spec 7)."""
+    """Phase 4: the mask that only observations need, then the wanted vectors (world 7)."""
     if len(out.camera_obs) > 0:
         see_cameras(i, s)
     write_obs(i, params, s, out, mode, first)
@@ -71,7 +71,7 @@ def step_one(
 ) -> None:
     """Advance environment i by one frame, without observations.
 
-    Phase 2 is who tracks whom (spec 5.2): all that rewards depend on.
+    Phase 2 is who tracks whom (world 5.2): all that rewards depend on.
     """
     move_one(i, params, s, camera_action, target_action)
     see_targets(i, params, s)
@@ -119,7 +119,7 @@ def settle_batch(params: SimParams, s: Tables, forced_goal: Ints) -> None:
 
 @device_fn
 def write_one(i: int, params: SimParams, s: Tables, out: ObsBuffers, mode: int) -> None:
-    """Write all wanted vectors from the masks as they stand (spec 7)."""
+    """Write all wanted vectors from the masks as they stand (world 7)."""
     write_obs(i, params, s, out, mode, first=True)
     if len(out.target_obs) > 0:
         write_target_obs(i, params, s, out.target_obs, RAW)

@@ -1,4 +1,4 @@
-"""Who sees whom: range, sector, occlusion, transmittance (spec section 5)."""
+"""Who sees whom: range, sector, occlusion, transmittance (world section 5)."""
 
 import math
 
@@ -30,7 +30,7 @@ _TIE = 1e-9  # relative: closer than this to the sector's edge, the exact angles
 
 @device_fn
 def in_sector(i: int, c: int, cameras: Floats, ux: float, uy: float) -> bool:
-    """Tell whether the vector (ux, uy) from camera c lies in its range and sector (spec 5.2)."""
+    """Tell whether the vector (ux, uy) from camera c lies in its range and sector (world 5.2)."""
     length = math.sqrt(ux * ux + uy * uy)
     if length > cameras[i, c, C_RANGE]:
         return False
@@ -46,7 +46,7 @@ def in_sector(i: int, c: int, cameras: Floats, ux: float, uy: float) -> bool:
 def occluded(
     i: int, c: int, cameras: Floats, obstacles: Floats, known: Bools, ux: float, uy: float
 ) -> bool:
-    """Tell whether an obstacle known to camera c hides the point at (ux, uy) (spec 5.5)."""
+    """Tell whether an obstacle known to camera c hides the point at (ux, uy) (world 5.5)."""
     length = math.sqrt(ux * ux + uy * uy)
     if length == 0.0:
         return False
@@ -82,7 +82,7 @@ def see_fixed(i: int, params: SimParams, s: Tables) -> None:
 
 @device_fn
 def see_targets(i: int, params: SimParams, s: Tables) -> None:
-    """Recompute which camera sees which target, and which targets are tracked (spec 5.2)."""
+    """Recompute which camera sees which target, and which targets are tracked (world 5.2)."""
     cameras, targets, obstacles = s.cameras, s.targets, s.obstacles
     for t in range(targets.shape[1]):
         tracked = False
@@ -101,7 +101,7 @@ def see_targets(i: int, params: SimParams, s: Tables) -> None:
 
 @device_fn
 def see_cameras(i: int, s: Tables) -> None:
-    """Recompute which camera sees which other camera (spec 5.3)."""
+    """Recompute which camera sees which other camera (world 5.3)."""
     cameras = s.cameras
     n_cameras = cameras.shape[1]
     for c in range(n_cameras):
@@ -120,7 +120,7 @@ def _within(ux: float, uy: float, reach: float) -> bool:
 
 @outlined_fn
 def see_from_targets(i: int, params: SimParams, s: Tables) -> None:
-    """Recompute what each target perceives: pure range tests (spec 5.4)."""
+    """Recompute what each target perceives: pure range tests (world 5.4)."""
     cameras, targets, obstacles = s.cameras, s.targets, s.obstacles
     n_targets = targets.shape[1]
     reach = params.target_range

@@ -128,7 +128,7 @@ def write(sim: BatchSim, trace: Trace, times: Array, names: tuple[str, ...]) -> 
 
 
 def scales_of(trace: Trace) -> tuple[int, int]:
-    """Return freight and bounty of one unit, from the base step size and `meta` (spec 6.1)."""
+    """Return freight and bounty of one unit, from the base step size and `meta` (world 6.1)."""
     step = float(trace.arrays["target_step_size"][0] * trace.arrays["target_capacity"][0])
     freight = math.ceil(2000.0 / step)
     if "bounty_factor" in trace.meta:

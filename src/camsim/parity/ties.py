@@ -11,7 +11,7 @@ Floats = NDArray[np.float64]
 
 TIE = 1e-9  # terrain units, or degrees
 TANGENT_DEG = 0.011
-"""How far from a disc's tangent upstream's table of free sight may be wrong (spec 5.7)."""
+"""How far from a disc's tangent upstream's table of free sight may be wrong (world 5.7)."""
 
 
 def near_reach(a_xy: Floats, b_xy: Floats, reach: Floats) -> NDArray[np.bool_]:

@@ -33,7 +33,7 @@ def field_of_view(
     obstacle_xy: Floats,
     obstacle_radius: Floats,
 ) -> Floats:
-    """Return the outline [K, 2] of the part of a sector that obstacles do not hide (spec 5.5).
+    """Return the outline [K, 2] of the part of a sector that obstacles do not hide (world 5.5).
 
     Rays stand at most 1.5 degrees apart, with one on each side of every tangent to an obstacle.
 

@@ -1,4 +1,4 @@
-"""Makes scenarios for teams of any size, with cameras spread over the terrain (spec 8.3).
+"""Makes scenarios for teams of any size, with cameras spread over the terrain (world 8.3).
 
 The places minimise the largest distance from any point of the terrain to its nearest camera, with
 small rewards for distance between cameras and from the border.

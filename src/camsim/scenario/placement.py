@@ -1,6 +1,6 @@
 """Layouts in which no draw of start places can succeed, told with the key that asks for it.
 
-MATE redraws an entity until it overlaps nothing placed before (spec 3.1 to 3.3), 500 times, and
+MATE redraws an entity until it overlaps nothing placed before (world 3.1 to 3.3), 500 times, and
 then keeps the overlap. Here a layout is refused only when every draw must fail; what is merely
 crowded loads, as in MATE.
 """

@@ -219,7 +219,7 @@ class Scenario(_Section):
         return self.obstacle.boxes if self.obstacle else np.zeros((0, 4))
 
     def impossible_placement(self) -> str | None:
-        """Return why no draw can place all entities (spec 3.1 to 3.3), or None if some may."""
+        """Return why no draw can place all entities (world 3.1 to 3.3), or None if some may."""
         step = self.target.step_size
         low, high = self.obstacle.radius_bounds if self.obstacle else (0.0, 0.0)
         radius = apart = 0.0

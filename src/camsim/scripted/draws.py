@@ -7,7 +7,7 @@ from camsim.compiled.rng import uniform
 
 @device_fn
 def draw_rule(i: int, cumulative: Floats, rng: UInt64s) -> int:
-    """Return the rule drawn by its weight (spec 11.8), -1 for a team driven from outside.
+    """Return the rule drawn by its weight (world 11.8), -1 for a team driven from outside.
 
     A pure rule draws nothing from the random stream.
     """

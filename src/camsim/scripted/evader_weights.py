@@ -1,4 +1,4 @@
-"""What evaders have learned: the shipped weights of `evading`."""
+"""What evading targets have learned: the weights of `targets.evader`."""
 
 import numpy as np
 

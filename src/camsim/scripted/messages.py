@@ -1,4 +1,4 @@
-"""Mail inside a team: what a link lets through, when it arrives, and how it is counted (spec 10).
+"""Mail inside a team: what a link lets through, when it arrives, and how it is counted (world 10).
 
 A message is posted in the slot of its frame and read `delay` frames later. There are delay + 1
 slots, so that the slot that is due is the one to be written next. A post [N, ., n, n] holds the
@@ -17,7 +17,7 @@ from camsim.scripted.memory import MESSAGES_EPISODE, MESSAGES_NOW
 def gets_through(
     i: int, dropout: float, reach: float, rng: UInt64s, offset: tuple[float, float]
 ) -> bool:
-    """Tell whether a link passes a message from one place to another (spec 9.10)."""
+    """Tell whether a link passes a message from one place to another (world 9.10)."""
     if dropout > 0.0 and uniform(rng, i) < dropout:
         return False
     return math.sqrt(offset[0] * offset[0] + offset[1] * offset[1]) <= reach

@@ -22,7 +22,7 @@ TARGET_POLICIES = {"random": 0, "naive": 1, "greedy": 2, "heuristic": 3, "evader
 
 @dataclass(frozen=True)
 class Link:
-    """Limits of a team's communication (spec 9.10)."""
+    """Limits of a team's communication (world 9.10)."""
 
     silent: bool = False  # no message arrives
     dropout: float = 0.0  # chance that a message is lost
@@ -31,7 +31,7 @@ class Link:
 
 
 class CameraRules(NamedTuple):
-    """A scripted camera team, as kernels see it (spec 11.1, 11.2, 11.6, 11.7)."""
+    """A scripted camera team, as kernels see it (world 11.1, 11.2, 11.6, 11.7)."""
 
     cumulative: Floats  # [K] running sum of the rules' weights; length 0: driven from outside
     observes: int  # what the team sees: kernels.observe.RAW, SHARED or ENHANCED
@@ -46,7 +46,7 @@ class CameraRules(NamedTuple):
 
 
 class TargetRules(NamedTuple):
-    """A scripted target team, as kernels see it (spec 11.1 to 11.4)."""
+    """A scripted target team, as kernels see it (world 11.1 to 11.4)."""
 
     cumulative: Floats  # [K] running sum of the rules' weights; length 0: driven from outside
     observes: int  # what the team sees: kernels.observe.RAW, SHARED or ENHANCED

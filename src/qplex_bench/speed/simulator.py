@@ -1,4 +1,4 @@
-"""Speed of the simulator and of whole training runs, against stated floors; compile time apart."""
+"""Steps per second of the simulator against stated floors, and growth with the teams."""
 
 import statistics
 import time

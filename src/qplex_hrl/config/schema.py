@@ -1,4 +1,4 @@
-"""The configuration of a run: typed, validated as a whole before anything starts, then frozen."""
+"""Every setting of a run: its default, its range and its meaning in one line."""
 
 from typing import Literal
 

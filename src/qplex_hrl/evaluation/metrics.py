@@ -1,4 +1,4 @@
-"""Each metric's one definition, from the statistics of finished episodes to what is reported."""
+"""Each metric's one definition, its mean and its interval, from statistics of finished episodes."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Building blocks of the Q-networks: encoders of observations and state, temporal cores, heads.
+"""Encoders of the Q-networks: what is told of a camera, its targets, its actions and the state.
 
 Inside the networks entities come first and time before rows: [T, L, n, H] and [U, L, n, H] with
 n = B * C cameras. So pooling over targets is a reduction over the outermost axis, the selection

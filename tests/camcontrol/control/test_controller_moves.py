@@ -1,4 +1,4 @@
-"""Cameras that choose turns and zooms of MATE's grid instead of targets (spec 9.6)."""
+"""Cameras that choose turns and zooms of MATE's grid instead of targets (world 9.6)."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_every_move_turns_and_zooms_by_its_share(levels: int) -> None:
 
 
 def test_the_corner_and_the_middle_of_the_grid() -> None:
-    """Spec 9.6: id = i + 5j; 0 turns clockwise and zooms in, 12 does nothing, 14 turns only."""
+    """World 9.6: id = i + 5j; 0 turns clockwise and zooms in, 12 does nothing, 14 turns only."""
     moves = make_moves(5, 1).moves
     assert moves[[0, NOTHING, 14, 21]].tolist() == [[-1, -1], [0, 0], [1, 0], [-0.5, 1]]
 

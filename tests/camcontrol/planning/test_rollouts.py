@@ -36,7 +36,7 @@ def wanted(stage: Stage, u: int, measured: np.ndarray) -> tuple[float, float]:
 
 
 def covered(stage: Stage, actions: list[int], k: int) -> np.ndarray:
-    """Targets in view [F, T] of trajectory k under one action per frame; spec 4.1 and 5.2."""
+    """Targets in view [F, T] of trajectory k under one action per frame; world 4.1 and 5.2."""
     pose = stage.env.agent_state.pose[0, 0]
     measurements = stage.planner.trajectories.measurements[0]
     phi, theta, rows = pose[P_PHI], pose[P_THETA], []

@@ -352,7 +352,7 @@ def test_masses_of_a_hand_made_particle_set() -> None:
 def test_noise_explains_how_a_target_moves(
     x: float, y: float, step: float, goal: int, nx: float, ny: float
 ) -> None:
-    """A frame of a greedy target that walks to the goal fits to it and is repeated (spec 11.3)."""
+    """A frame of a greedy target that walks to the goal fits to it and is repeated (world 11.3)."""
     gx, gy = WAREHOUSES[goal] - [x, y]
     way = math.hypot(gx, gy)
     ax = min(max(step * (gx / way + nx), -step), step)

@@ -173,7 +173,7 @@ def test_a_move_undone_by_a_collision_does_not_turn_a_target() -> None:
     ends, sim = pressing(np.arange(0.5, 360.0, 3.0), depth=0.0)
     left = np.abs(ends).max(-1)
     assert ((left > 0.0) & (left < 1e-13)).sum() > 20
-    still = left < 1.0  # some bounce, which is a move: spec 4.3, case 1
+    still = left < 1.0  # some bounce, which is a move: world 4.3, case 1
     assert still.sum() > 60
     np.testing.assert_array_equal(read(sim, "target_orientation")[still, 0], 123.0)
     assert (read(sim, "target_is_colliding")[still] > 0).all()

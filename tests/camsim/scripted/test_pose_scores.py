@@ -1,4 +1,4 @@
-"""The heuristic cameras' table: poses of a cell, by the rule of spec 11.7."""
+"""The heuristic cameras' table: poses of a cell, by the rule of world 11.7."""
 
 import math
 

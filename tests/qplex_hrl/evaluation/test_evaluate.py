@@ -96,7 +96,7 @@ def test_scripted_cameras_go_the_same_way() -> None:
     result = evaluate_scripted("naive", world, SEEDS[:3], num_envs=2)
     assert result["n_episodes"] == 3
     assert result["timestep"] is None
-    assert result["mean_episode_length"] == 31.0  # the limit is inclusive (spec 6.5)
+    assert result["mean_episode_length"] == 31.0  # the limit is inclusive (world 6.5)
     assert 0.0 <= result["mean_coverage_rate"] <= 1.0
     assert result["provenance"]["policy"] == "naive"
     assert result["provenance"]["regime"] == "own"

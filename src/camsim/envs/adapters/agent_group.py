@@ -128,7 +128,7 @@ def _widened(low: Floats, high: Floats, scenario: Scenario) -> tuple[Floats, Flo
 
 
 def _excess(scenario: Scenario) -> float:
-    """Return by which share of its range the scenario exceeds a bound of spec 7.6, at least 0."""
+    """Return by which share of its range the scenario exceeds a bound of world 7.6, at least 0."""
     target, camera, obstacle = scenario.target, scenario.camera, scenario.obstacle
     shares = [1.0, target.sight_range / 2000.0, target.step_size / 2000.0]
     if camera is not None:

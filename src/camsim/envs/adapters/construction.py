@@ -128,7 +128,7 @@ def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _frames(limit: object) -> int:
-    # The world's own limit strikes with the frame after it (spec 6.5), hence at least 2.
+    # The world's own limit strikes with the frame after it (world 6.5), hence at least 2.
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 2:
         raise ValueError(f"{_TIME_LIMIT} = {limit!r}; expected an integer of at least 2")
     return limit

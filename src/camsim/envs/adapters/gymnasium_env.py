@@ -52,7 +52,7 @@ class MateEnv(gymnasium.Env[Obs, NDArray[Any]]):
             team: camera or target; None: the cameras, or the targets where there are none.
             options: see `TeamOptions`; which team is driven follows from `team`.
             render_mode: None, rgb_array or human.
-            more_information: fill infos with the true state as well (spec 9.3).
+            more_information: fill infos with the true state as well (world 9.3).
             keywords: fields of `TeamOptions` and keys of the scenario to change. With
                 `max_episode_steps=k` step number k truncates the episode.
 

@@ -1,4 +1,4 @@
-"""Info dictionaries of the adapters: spec 6.7, on request spec 9.3, and auxiliary rewards."""
+"""Info dictionaries of the adapters: world 6.7, on request world 9.3, and auxiliary rewards."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ _TRUE_STATE = frozenset(
         "is_colliding",
     }
 )
-"""What spec 9.3 adds."""
+"""What world 9.3 adds."""
 
 _OF_SCRIPTED_TEAMS = frozenset({"out_communication_edges", "in_communication_edges"})
 """Keys of `TeamEnv.information` that say nothing about a team that the caller drives."""
@@ -44,7 +44,7 @@ def group_information(env: TeamEnv, group: str, more: bool) -> tuple[Information
     Args:
         env: the worlds.
         group: camera or target.
-        more: with what spec 9.3 adds.
+        more: with what world 9.3 adds.
 
     Returns:
         Values that belong to the world [N, ...], and values of each member [N, A, ...].

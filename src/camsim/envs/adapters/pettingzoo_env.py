@@ -57,7 +57,7 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):  # type: ignore[misc, u
             team: camera, target or both; a rule plays the other team.
             options: see `TeamOptions`; which team is driven follows from `team`.
             render_mode: None, rgb_array or human.
-            more_information: fill infos with the true state as well (spec 9.3).
+            more_information: fill infos with the true state as well (world 9.3).
             keywords: fields of `TeamOptions` and keys of the scenario to change. With
                 `max_episode_steps=k` step number k truncates the episode.
 
@@ -186,7 +186,7 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):  # type: ignore[misc, u
         return self.board.receive(*self._team_of(agent))
 
     def state(self) -> Obs:
-        """Return a copy of the global state [S] (spec 7.4)."""
+        """Return a copy of the global state [S] (world 7.4)."""
         state: Obs = self.team_env.output.state[0].copy()
         return state
 

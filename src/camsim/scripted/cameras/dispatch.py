@@ -1,4 +1,4 @@
-"""Scripted cameras inside the compiled step: every rule behind two functions (spec 11)."""
+"""Scripted cameras inside the compiled step: every rule behind two functions (world 11)."""
 
 from camsim.arrays import Floats, Ints, UInt64s
 from camsim.compiled.jit import device_fn, outlined_fn
@@ -57,7 +57,7 @@ def reset_cameras(i: int, rules: CameraRules, s: Tables, memory: CameraMemory) -
 def _act_blindly(
     i: int, naive: bool, turn: float, zoom: float, last_action: Floats, rng: UInt64s
 ) -> None:
-    """Draw the last action of every camera by the naive or the random rule (spec 11.1, 11.2)."""
+    """Draw the last action of every camera by the naive or the random rule (world 11.1, 11.2)."""
     for c in range(last_action.shape[1]):
         if naive:
             share = uniform_between(rng, i, 0.0, 0.4)

@@ -1,4 +1,4 @@
-"""Greedy cameras: follow the nearest remembered target, tell teammates of sightings (spec 11.6)."""
+"""Greedy cameras: follow the nearest remembered target, tell teammates of it (world 11.6)."""
 
 import math
 

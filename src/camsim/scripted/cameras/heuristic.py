@@ -1,4 +1,4 @@
-"""Heuristic cameras: camera 0 picks a pose for everyone by a table of scores (spec 11.7).
+"""Heuristic cameras: camera 0 picks a pose for everyone by a table of scores (world 11.7).
 
 Every frame the others send camera 0 what they see, it decides, and answers. A camera without an
 answer decides for itself alone. The decision itself: camsim.scripted.cameras.heuristic_choice.

@@ -1,4 +1,4 @@
-"""The heuristic cameras' decision: poses that see many known targets well (spec 11.7).
+"""The heuristic cameras' decision: poses that see many known targets well (world 11.7).
 
 Work arrays, passed as one tuple: agenda, sighted, options, sums (camsim.scripted.memory). An
 *option* of a camera is a pose from which it sees a known target.

@@ -1,4 +1,4 @@
-"""Scripted targets inside the compiled step: every rule behind two functions (spec 11)."""
+"""Scripted targets inside the compiled step: every rule behind two functions (world 11)."""
 
 from camsim.arrays import Floats, Ints, UInt64s
 from camsim.compiled.jit import device_fn, outlined_fn
@@ -83,7 +83,7 @@ def reset_targets(i: int, rules: TargetRules, s: Tables, team: TargetMemory) -> 
 
 @outlined_fn
 def _notice_empty(i: int, observes: int, targets: Floats, world: Floats, memory: Floats) -> bool:
-    """Close warehouses seen to be empty (spec 11.3 observe); tell whether anybody has news."""
+    """Close warehouses seen to be empty (world 11.3 observe); tell whether anybody has news."""
     anybody = False
     for t in range(targets.shape[1]):
         news = False
@@ -107,7 +107,7 @@ def _broadcast(
     post: Ints,
     rng: UInt64s,
 ) -> None:
-    """Send target t's open warehouses to everybody, itself included (spec 10)."""
+    """Send target t's open warehouses to everybody, itself included (world 10)."""
     message = _TOLD
     for w in range(4):
         if memory[i, t, M_OPEN + w] > 0:
@@ -123,7 +123,7 @@ def _broadcast(
 def _exchange_news(
     i: int, step: int, rules: TargetRules, targets: Floats, memory: Floats, post: Ints, rng: UInt64s
 ) -> int:
-    """Let targets tell each other and read what is due (spec 11.3); return the slot read."""
+    """Let targets tell each other and read what is due (world 11.3); return the slot read."""
     n_targets = targets.shape[1]
     now, due = step % (rules.delay + 1), (step + 1) % (rules.delay + 1)
     clear_post(i, now, now + 1, post)
@@ -142,7 +142,7 @@ def _exchange_news(
 
 @outlined_fn
 def _act_randomly(i: int, fresh: bool, targets: Floats, memory: Floats, rng: UInt64s) -> None:
-    """Draw actions from the action box if they are to be fresh (spec 11.1)."""
+    """Draw actions from the action box if they are to be fresh (world 11.1)."""
     if fresh:
         for t in range(targets.shape[1]):
             step = targets[i, t, T_STEP]

@@ -1,4 +1,4 @@
-"""How scripted targets walk: towards a warehouse, with noise, and away from cameras (spec 11)."""
+"""How scripted targets walk: towards a warehouse, with noise, and away from cameras (world 11)."""
 
 import math
 
@@ -101,7 +101,7 @@ def naive_goal(
 def noisy_walk(
     i: int, t: int, goal: int, scale: float, targets: Floats, memory: Floats, rng: UInt64s
 ) -> tuple[float, float]:
-    """Return the step towards warehouse `goal` with persistent noise (spec 11.3)."""
+    """Return the step towards warehouse `goal` with persistent noise (world 11.3)."""
     step, x, y = targets[i, t, T_STEP], targets[i, t, T_X], targets[i, t, T_Y]
     dx, dy = 0.0, 0.0
     if goal >= 0:
@@ -123,7 +123,7 @@ def noisy_walk(
 
 @device_fn
 def _in_reach(i: int, t: int, c: int, reach: float, cameras: Floats, targets: Floats) -> bool:
-    """Tell whether target t senses camera c itself (spec 5.4)."""
+    """Tell whether target t senses camera c itself (world 5.4)."""
     dx = cameras[i, c, C_X] - targets[i, t, T_X]
     dy = cameras[i, c, C_Y] - targets[i, t, T_Y]
     return math.sqrt(dx * dx + dy * dy) <= reach
