@@ -1,8 +1,9 @@
 """Mixers of the cameras' values into values of the team: none, VDN, QMIX, QPLEX and adaptive.
 
 All but ``none`` satisfy IGM (individual-global-max): the joint argmax of Q_tot is the tuple of
-individual argmaxes. Where a weight is ``|x(s)|``, its last layer starts with bias 1, so that each
-weighted mixer starts out close to VDN.
+individual argmaxes. The weighted sum and QPLEX start out close to VDN: the last layer of their
+weights ``|x(s)|`` has bias 1 at first. QMIX starts with small random weights, as its authors' code
+does.
 """
 
 import itertools
