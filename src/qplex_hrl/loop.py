@@ -351,7 +351,7 @@ def build_learner(config: RunConfig, model: QPLEXHRLModel) -> Learner:
         config.algorithm,
         config.network.hrl,
         training.burn_in,
-        Execution(training.compile, training.mixed_precision),
+        Execution(compile=training.compile, mixed_precision=training.mixed_precision),
     )
 
 

@@ -8,8 +8,9 @@ import torch
 from small_model import MIXERS, NETWORKS, SLOW_INTERVAL, batch, model, observations, world
 
 from qplex_hrl import learner as learner_module
+from qplex_hrl.compiled_loss import CompilationFailed
 from qplex_hrl.config import AlgorithmConfig, HRLConfig
-from qplex_hrl.learner import EAGER, CompilationFailed, Execution, Learner, TrainingDiverged
+from qplex_hrl.learner import EAGER, Execution, Learner, TrainingDiverged
 from qplex_hrl.types import SequenceBatch
 
 BURN_IN = 2
@@ -258,7 +259,7 @@ def test_credit_teaches_every_cameras_own_value() -> None:
         own = data._replace(reward=data.credit[..., c])
         seen = independent._seen(own)
         online = independent._evaluate(own, seen)
-        targets = independent._targets(
+        targets = independent._td_targets(
             own._replace(**{name: getattr(own, name)[:, BURN_IN:] for name in own._fields[:-1]}),
             seen,
             online.greedy,
