@@ -1,4 +1,4 @@
-"""One learning update: a batch of windows in, new weights and metrics out."""
+"""One learning update: windows in, new weights out; the target network and the EMA follow."""
 
 import copy
 import logging
@@ -8,11 +8,18 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from qplex_hrl.algorithm.compiled_loss import compiled_loss
+from qplex_hrl.algorithm.ema import WeightEMA, follow
+from qplex_hrl.algorithm.optimizer import build_optimizer, step_optimizer
 from qplex_hrl.algorithm.returns import greedy_actions, lambda_returns
 from qplex_hrl.config import ADAM, AlgorithmConfig, HRLConfig, OptimizerConfig
 from qplex_hrl.model import CameraNetwork, QPLEXHRLModel
 from qplex_hrl.networks.encoders import Features
 from qplex_hrl.types import MixerOutput, SequenceBatch
+
+MIXED_PRECISION_DEVICES = ("cuda",)
+
+_LOG = logging.getLogger(__name__)
 
 
 class TrainingDiverged(RuntimeError):
@@ -27,13 +34,6 @@ class Execution(NamedTuple):
 
 
 EAGER = Execution()
-MIXED_PRECISION_DEVICES = ("cuda",)
-
-_LOG = logging.getLogger(__name__)
-
-
-class CompilationFailed(ValueError):
-    """PyTorch cannot compile the update on this machine."""
 
 
 class _Seen(NamedTuple):
@@ -41,14 +41,7 @@ class _Seen(NamedTuple):
 
     features: Features
     hidden_state: Tensor  # [B, C, R] before the burn-in
-    begins: Tensor  # [B, b + L] bool, an episode's first decision
-
-
-class _Targets(NamedTuple):
-    """What the values of the actions taken are to be."""
-
-    team: Tensor  # [B, L, G] for q_tot
-    own: Tensor | None  # [B, L, C] for every camera's own value; None: it has no such target
+    begins: Tensor  # [B, burn_in + L] bool, an episode's first decision
 
 
 class _Online(NamedTuple):
@@ -60,17 +53,29 @@ class _Online(NamedTuple):
     entropy: Tensor  # [2, B, L, C] nats, fast and slow
 
 
-class Learner:
-    """Double Q-learning with TD(lambda) targets on mixed values, and selection entropy.
+class _TDTargets(NamedTuple):
+    """What the values of the actions taken are to be."""
 
-    ``loss = mean((q_tot - G)^2 or Huber) - selection_entropy_weight * mean(entropy)
-    + difference_reward_weight * sum_i mean((Q_i - G_i)^2 or Huber)`` over filled decisions after
-    the burn-in. The sum pulls at each camera's value as strongly in a team of any size. G_i is a
-    return of camera i's difference reward, the coverage that would be lost without it (Wolpert and
-    Tumer 2001): where a camera's actions do not change what others do, it ranks them as the team's
-    reward does, with less noise. Two copies of the model are kept:
-    ``model`` learns; ``target_model`` gives the values in G and follows softly (tau > 0, every
-    update) or by copying (tau = 0, every ``target_update_interval`` updates).
+    team: Tensor  # [B, L, G] for q_tot
+    own: Tensor | None  # [B, L, C] for every camera's own value; None: it has no such target
+
+
+class Learner:
+    """Double Q-learning with Q(lambda) targets on mixed values, and selection entropy.
+
+    ``loss = E[l(q_tot - y)] - selection_entropy_weight * E[H]
+    + difference_reward_weight * sum_i E[l(Q_i - y_i)]``
+
+    E is the mean over filled decisions after the burn-in, l the Huber or squared error, H the
+    entropy of the selections, y the Q(lambda) target of the team's reward, and y_i that of camera
+    i's difference reward: the coverage that would be lost without it (Wolpert and Tumer 2001), with
+    the team's shaping. Where a camera's actions do not change what others do, it ranks them as the
+    team's reward does, with less noise. The sum over cameras pulls at each one's value as strongly
+    in a team of any size.
+
+    Two copies of the model are kept: ``model`` learns; ``target_model`` gives the values in y and
+    follows softly (tau > 0, every update) or by copying (tau = 0, every
+    ``target_update_interval`` updates).
     """
 
     def __init__(
@@ -94,30 +99,30 @@ class Learner:
         """
         self.model = model
         self.target_model = copy.deepcopy(model).requires_grad_(False)
-        self._average = (
-            copy.deepcopy(model.agent).requires_grad_(False) if algorithm.ema_decay else None
-        )
         self.n_updates = 0
+        self.optimizer = build_optimizer(
+            list(model.parameters()),
+            list(model.mixer.parameters()),
+            algorithm.learning_rate,
+            recipe,
+        )
+        decay = algorithm.ema_decay
+        self._ema = WeightEMA(model.agent, decay) if decay else None
         self._config = algorithm
         self._recipe = recipe
         self._gamma = algorithm.gamma**hrl.fast_interval
         self._entropy_weight = hrl.selection_entropy_weight
         self._burn_in = burn_in
-        self._optimizer = _build_optimizer(model, algorithm.learning_rate, recipe)
-        self._compiled = torch.compile(self._loss, dynamic=False) if execution.compile else None
+        self._run_loss = compiled_loss(self._loss) if execution.compile else self._loss
         device = next(model.parameters()).device.type
         self._mixed_precision = execution.mixed_precision and device in MIXED_PRECISION_DEVICES
         if execution.mixed_precision and not self._mixed_precision:
             _LOG.warning("training.mixed_precision needs CUDA; on %s all is float32", device)
 
     @property
-    def evaluated_agent(self) -> CameraNetwork:
-        """The cameras to be judged: their averaged weights (Polyak and Juditsky 1992), or the last.
-
-        ``algorithm.ema_decay`` is the share that the average keeps at every update; the first
-        updates count more, so that the initial weights are soon forgotten.
-        """
-        return self.model.agent if self._average is None else self._average
+    def ema_agent(self) -> CameraNetwork:
+        """The cameras to be judged: those of averaged weights, if they are kept, or the last."""
+        return self.model.agent if self._ema is None else self._ema.network
 
     def update(
         self, batch: SequenceBatch, learning_rate: float, mixer_learning_rate: float | None = None
@@ -139,82 +144,68 @@ class Learner:
         self.step(learning_rate, mixer_learning_rate)
         return {name: value.detach() for name, value in metrics.items()}
 
-    @property
-    def optimizer(self) -> torch.optim.Optimizer:
-        """The gradient method with its state."""
-        return self._optimizer
-
     def loss(self, batch: SequenceBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss and all metrics but the gradient's norm; changes nothing.
+        """Return the loss and all metrics but the gradient's norm, each []; changes nothing.
 
         Raises:
             CompilationFailed: the update is to be compiled, and cannot be.
         """
-        return self._loss(batch) if self._compiled is None else self._run_compiled(batch)
-
-    def _run_compiled(self, batch: SequenceBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return what ``_loss`` returns; the first call compiles."""
-        from torch._dynamo.exc import TorchDynamoException  # slow to import, wanted by few
-
-        assert self._compiled is not None
-        try:
-            return self._compiled(batch)
-        except (TorchDynamoException, OSError) as error:
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise CompilationFailed(
-                f"training.compile = true, but PyTorch cannot compile here ({reason[0]}); "
-                "install a C++ compiler or set training.compile: false"
-            ) from error
-
-    def _autocast(self) -> torch.autocast:
-        """Return the region of the cameras' networks; mixers and targets are always float32."""
-        device = next(self.model.parameters()).device.type
-        return torch.autocast(device, dtype=torch.bfloat16, enabled=self._mixed_precision)
+        return self._run_loss(batch)
 
     def _loss(self, batch: SequenceBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss and all metrics but the gradient's norm; changes nothing."""
         seen = self._seen(batch)
         online = self._evaluate(batch, seen)
         trained = _without_burn_in(batch, self._burn_in)
-        targets = self._targets(trained, seen, online.greedy)
-        td_target = targets.team
-        q_tot = online.mixed.q_tot
-        weight = (trained.filled / trained.filled.sum().clamp_min(1)).unsqueeze(-1)  # sums to 1
+        td_targets = self._td_targets(trained, seen, online.greedy)
 
-        td_loss = (weight * self._td_loss(q_tot, td_target)).sum() / q_tot.shape[-1]
-        n_agents = online.entropy.shape[-1]
-        fast_entropy, slow_entropy = (weight * online.entropy).sum(dim=(1, 2, 3)) / n_agents
+        share = (trained.filled / trained.filled.sum().clamp_min(1)).unsqueeze(-1)  # [B, L, 1]
+
+        def mean(values: Tensor) -> Tensor:  # [.., B, L, X] over filled decisions and X
+            return (share * values).sum(dim=(-3, -2, -1)) / values.shape[-1]
+
+        q_tot, td_target = online.mixed.q_tot, td_targets.team
+        td_loss = mean(self._error_loss(q_tot, td_target))
+        fast_entropy, slow_entropy = mean(online.entropy)
         entropy = (fast_entropy + slow_entropy) / 2
         loss = td_loss - self._entropy_weight * entropy
         metrics = {
-            "loss": loss,
             "td_loss": td_loss,
-            "td_error": (weight * (q_tot - td_target).abs()).sum() / q_tot.shape[-1],
-            "q_tot": (weight * q_tot).sum() / q_tot.shape[-1],
-            "td_target": (weight * td_target).sum() / q_tot.shape[-1],
+            "td_error": mean((q_tot - td_target).abs()),
+            "q_tot": mean(q_tot),
+            "td_target": mean(td_target),
             "selection_entropy": entropy,
             "fast_entropy": fast_entropy,
             "slow_entropy": slow_entropy,
         }
-        if targets.own is not None:
-            errors = self._td_loss(online.agent_qs, targets.own)
-            metrics["credit_loss"] = (weight * errors).sum()
-            metrics["loss"] = loss = (
-                loss + self._config.difference_reward_weight * metrics["credit_loss"]
-            )
+        if td_targets.own is not None:
+            difference_reward_loss = (
+                share * self._error_loss(online.agent_qs, td_targets.own)
+            ).sum()
+            loss = loss + self._config.difference_reward_weight * difference_reward_loss
+            metrics["difference_reward_loss"] = difference_reward_loss
         for name in ("gate", "complexity"):
             values = getattr(online.mixed, name)
             if values is not None:
-                metrics[name] = (weight.squeeze(-1) * values).sum()
-        return loss, metrics
+                metrics[name] = mean(values.unsqueeze(-1))
+        return loss, {"loss": loss} | metrics
+
+    def _error_loss(self, values: Tensor, td_target: Tensor) -> Tensor:
+        """Return the loss of every value, [B, L, G]."""
+        if self._recipe.loss == "huber":
+            return nn.functional.huber_loss(values, td_target, reduction="none")
+        return nn.functional.mse_loss(values, td_target, reduction="none")
 
     def _seen(self, batch: SequenceBatch) -> _Seen:
         """Return what both networks unroll."""
         begins = batch.filled.clone()  # a filled decision after padding is its episode's first
         begins[:, 1:] &= ~batch.filled[:, :-1]
-        return _Seen(
-            self.model.agent.features(batch.obs, self._burn_in), batch.hidden_state, begins
-        )
+        features = self.model.agent.features(batch.obs, self._burn_in)
+        return _Seen(features, batch.hidden_state, begins)
+
+    def _autocast(self) -> torch.autocast:
+        """Return the region of the cameras' networks; mixers and targets are always float32."""
+        device = next(self.model.parameters()).device.type
+        return torch.autocast(device, dtype=torch.bfloat16, enabled=self._mixed_precision)
 
     def _evaluate(self, batch: SequenceBatch, seen: _Seen) -> _Online:
         """Return mixed values of the actions taken, greedy actions and entropies."""
@@ -235,8 +226,8 @@ class Learner:
         return _Online(mixed, agent_qs, greedy, entropies.float())
 
     @torch.no_grad()
-    def _targets(self, trained: SequenceBatch, seen: _Seen, greedy: Tensor) -> _Targets:
-        """Return TD(lambda) targets by the target model.
+    def _td_targets(self, trained: SequenceBatch, seen: _Seen, greedy: Tensor) -> _TDTargets:
+        """Return Q(lambda) targets by the target model.
 
         Double Q-learning (van Hasselt et al. 2016): the online network's ``greedy`` actions
         [B, L+1, C], valued by the target network.
@@ -249,15 +240,13 @@ class Learner:
         agent_qs = _values_of(q_values, chosen)
         max_agent_qs = _values_of(q_values, target_greedy)
         values = self.target_model.mix(agent_qs, max_agent_qs, trained.state, chosen).q_tot
-        return _Targets(
-            team=self._returns(trained, trained.reward, values),
-            own=self._returns(trained, trained.credit, agent_qs)
-            if self._config.difference_reward_weight
-            else None,
-        )
+        own = None
+        if self._config.difference_reward_weight:
+            own = self._returns(trained, trained.difference_reward, agent_qs)
+        return _TDTargets(self._returns(trained, trained.reward, values), own)
 
     def _returns(self, trained: SequenceBatch, reward: Tensor, values: Tensor) -> Tensor:
-        """Return the configured TD(lambda) returns; see ``lambda_returns``."""
+        """Return the configured Q(lambda) returns; see ``lambda_returns``."""
         return lambda_returns(
             reward,
             values,
@@ -269,19 +258,16 @@ class Learner:
             n_step=self._config.n_step,
         )
 
-    def _td_loss(self, q_tot: Tensor, td_target: Tensor) -> Tensor:
-        """Return the loss of every value, [B, L, G]."""
-        if self._recipe.loss == "huber":
-            return nn.functional.huber_loss(q_tot, td_target, reduction="none")
-        return nn.functional.mse_loss(q_tot, td_target, reduction="none")
-
     def backward(self, loss: Tensor) -> Tensor:
         """Give every parameter its clipped gradient; return the gradient's norm before clipping.
+
+        Args:
+            loss: [].
 
         Raises:
             TrainingDiverged: loss or gradient is not finite.
         """
-        self._optimizer.zero_grad()
+        self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self._config.grad_clip)
         if not torch.isfinite(loss + norm):
@@ -294,40 +280,21 @@ class Learner:
 
     def step(self, learning_rate: float, mixer_learning_rate: float | None = None) -> None:
         """Step optimiser and target model with the gradients of ``backward``; see ``update``."""
-        for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate * group.get("scale", 1.0)
-            if "scale" in group and mixer_learning_rate is not None:
-                group["lr"] = mixer_learning_rate
-        self._optimizer.step()
-        for group in self._optimizer.param_groups:
-            if group.get("decay", 0.0) > 0:  # apart from the gradient (Loshchilov and Hutter 2019)
-                torch._foreach_mul_(
-                    [parameter.data for parameter in group["params"]],
-                    1.0 - group["lr"] * group["decay"],
-                )
+        step_optimizer(self.optimizer, learning_rate, mixer_learning_rate)
         self.n_updates += 1
-        self._follow()
-
-    @torch.no_grad()
-    def _follow(self) -> None:
-        """Move the target model and the average towards the model."""
         if self._config.tau > 0:
-            followed: list[Tensor] = list(self.target_model.parameters())
-            leading: list[Tensor] = list(self.model.parameters())
-            torch._foreach_lerp_(followed, leading, self._config.tau)
+            follow(self.target_model, self.model, self._config.tau)
         elif self.n_updates % self._config.target_update_interval == 0:
             self.target_model.load_state_dict(self.model.state_dict())
-        if self._average is not None:
-            followed = list(self._average.parameters())
-            leading = list(self.model.agent.parameters())
-            kept = min(self._config.ema_decay, self.n_updates / (self.n_updates + 9))
-            torch._foreach_lerp_(followed, leading, 1.0 - kept)
+        if self._ema is not None:
+            self._ema.update(self.model.agent, self.n_updates)
 
     def begin_with(self, cameras: Mapping[str, Tensor]) -> None:
         """Take over weights of the cameras' network, before the first update."""
-        for agent in (self.model.agent, self.target_model.agent, self._average):
-            if agent is not None:
-                agent.load_state_dict(cameras)
+        self.model.agent.load_state_dict(cameras)
+        self.target_model.agent.load_state_dict(cameras)
+        if self._ema is not None:
+            self._ema.network.load_state_dict(cameras)
 
     # Any: the optimiser's state is torch's own mixture of tensors, numbers and lists.
     def state_dict(self) -> dict[str, Any]:
@@ -335,21 +302,22 @@ class Learner:
         state = {
             "model": self.model.state_dict(),
             "target_model": self.target_model.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
             "n_updates": self.n_updates,
         }
-        if self._average is not None:
-            state["average"] = self._average.state_dict()
+        if self._ema is not None:
+            state["ema"] = self._ema.network.state_dict()
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what ``state_dict`` gave."""
         self.model.load_state_dict(state["model"])
         self.target_model.load_state_dict(state["target_model"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(state["optimizer"])
         self.n_updates = state["n_updates"]
-        if self._average is not None:  # without one in the file, it begins now
-            self._average.load_state_dict(state.get("average", self.model.agent.state_dict()))
+        if self._ema is not None:  # without one in the file, it begins now
+            average = state.get("ema", self.model.agent.state_dict())
+            self._ema.network.load_state_dict(average)
 
 
 def _values_of(q_values: Tensor, actions: Tensor) -> Tensor:
@@ -361,19 +329,3 @@ def _without_burn_in(batch: SequenceBatch, burn_in: int) -> SequenceBatch:
     """Return the decisions that are trained on."""
     in_time = {name: getattr(batch, name)[:, burn_in:] for name in batch._fields[:-1]}
     return batch._replace(**in_time)
-
-
-def _build_optimizer(
-    model: QPLEXHRLModel, learning_rate: float, config: OptimizerConfig
-) -> torch.optim.Optimizer:
-    """Return the optimiser of a recipe; the mixer is a group of its own if it is treated apart."""
-    scale, decay = config.mixer_learning_rate_scale, config.mixer_weight_decay
-    mixer = list(model.mixer.parameters())
-    groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
-    if mixer and (scale != 1.0 or decay > 0.0):
-        others = [*model.agent.parameters(), *model.state_encoder.parameters()]
-        groups = [{"params": others}, {"params": mixer, "scale": scale, "decay": decay}]
-    lr, eps = learning_rate, config.optimizer_eps
-    if config.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=lr, eps=eps, fused=True)
-    return torch.optim.RMSprop(groups, lr=lr, alpha=config.rmsprop_alpha, eps=eps, foreach=True)

@@ -61,7 +61,7 @@ class SequenceBatch(NamedTuple):
     avail_actions: Tensor  # [B, L+1, C, U] bool, at least one true per camera
     actions: Tensor  # [B, L, C] int64
     reward: Tensor  # [B, L] float32, the team's
-    credit: Tensor  # [B, L, C] float32, each camera's own
+    difference_reward: Tensor  # [B, L, C] float32, each camera's own
     terminated: Tensor  # [B, L] bool, nothing follows
     truncated: Tensor  # [B, L] bool, cut off: the value of frame t + 1 still counts
     filled: Tensor  # [B, L] bool

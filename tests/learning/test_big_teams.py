@@ -79,7 +79,7 @@ def test_bytes_of_a_decision_are_those_of_the_ring() -> None:
     )
     ring = allocate_chunk(10, sizes)
     assert 30 * decision_bytes(sizes) == sum(array.nbytes for array in ring)
-    # obs, state, masks, actions, reward, credit, two flags, index, recurrent state
+    # obs, state, masks, actions, reward, difference reward, two flags, index, recurrent state
     assert decision_bytes(sizes) == (
         2 * 7 * 2 + 11 * 2 + 2 * 5 + 2 * 8 + 4 + 2 * 4 + 1 + 1 + 8 + 2 * 4 * 2
     )

@@ -48,7 +48,8 @@ class DeceivingEnv(MarkedEnv):
     def step(self, actions: NDArray[np.int64]) -> FakeOutput:
         output = super().step(actions)
         return output._replace(
-            reward=np.roll(output.reward, 1), credit=np.roll(output.credit, 1, axis=0)
+            reward=np.roll(output.reward, 1),
+            difference_reward=np.roll(output.difference_reward, 1, axis=0),
         )
 
 

@@ -85,7 +85,7 @@ def test_both_terms_count_as_much_in_every_cameras_credit(knob: str) -> None:
     without, twice = (collected(**{knob: weight}) for weight in (0.0, 1.0))
     gained = twice.reward - without.reward
     assert np.abs(gained).max() > 0.01
-    own = twice.credit - without.credit
+    own = twice.difference_reward - without.difference_reward
     np.testing.assert_allclose(own, np.repeat(gained[..., None], own.shape[-1], -1), atol=1e-6)
 
 

@@ -8,8 +8,9 @@ import torch
 from small_model import MIXERS, NETWORKS, SLOW_INTERVAL, batch, model, observations, world
 
 from qplex_hrl import learner as learner_module
+from qplex_hrl.algorithm.compiled_loss import CompilationFailed
 from qplex_hrl.config import AlgorithmConfig, HRLConfig, OptimizerConfig
-from qplex_hrl.learner import EAGER, CompilationFailed, Execution, Learner, TrainingDiverged
+from qplex_hrl.learner import EAGER, Execution, Learner, TrainingDiverged
 from qplex_hrl.types import SequenceBatch
 
 BURN_IN = 2
@@ -247,21 +248,23 @@ def test_windows_do_not_influence_each_others_targets(mixer: str) -> None:
 
 
 def test_credit_teaches_every_cameras_own_value() -> None:
-    """The loss of the credit alone is that of independent cameras with their own rewards."""
+    """The loss of the difference reward alone is that of independent cameras with their own rewards."""
     knobs = {"loss": "mse", "entropy_weight": 0.0}
     with_credit = learner(difference_reward_weight=2.0, **knobs)
     data = windows(with_credit)
     total = with_credit.update(data, RATE)
-    loss = total["credit_loss"]
+    loss = total["difference_reward_loss"]
     assert torch.isfinite(loss)
     torch.testing.assert_close(total["loss"], total["td_loss"] + 2.0 * loss)
     alone = []
-    for c in range(data.credit.shape[-1]):  # without a mixer every camera learns its own value
+    for c in range(
+        data.difference_reward.shape[-1]
+    ):  # without a mixer every camera learns its own value
         independent = learner(mixer="none", **knobs)
-        own = data._replace(reward=data.credit[..., c])
+        own = data._replace(reward=data.difference_reward[..., c])
         seen = independent._seen(own)
         online = independent._evaluate(own, seen)
-        targets = independent._targets(
+        targets = independent._td_targets(
             own._replace(**{name: getattr(own, name)[:, BURN_IN:] for name in own._fields[:-1]}),
             seen,
             online.greedy,
@@ -281,13 +284,13 @@ def test_credit_teaches_a_camera_as_strongly_in_a_team_of_any_size() -> None:
         repeated = SequenceBatch(
             *(
                 field.repeat_interleave(n_agents, dim=2)
-                if name in {"obs", "avail_actions", "actions", "credit"}
+                if name in {"obs", "avail_actions", "actions", "difference_reward"}
                 else field
                 for name, field in data._asdict().items()
             )
         )._replace(hidden_state=torch.zeros(3, n_agents, 0))
         _, metrics = one.loss(repeated)
-        metrics["credit_loss"].backward()
+        metrics["difference_reward_loss"].backward()
         bias = one.model.agent.head.value_layer.bias.grad
         assert bias is not None
         return bias / n_agents  # the cameras share it
@@ -298,7 +301,7 @@ def test_credit_teaches_a_camera_as_strongly_in_a_team_of_any_size() -> None:
 def test_credit_of_no_weight_changes_nothing() -> None:
     one, other = learner(), learner()
     data = windows(one)
-    changed = data._replace(credit=data.credit + 5.0)
+    changed = data._replace(difference_reward=data.difference_reward + 5.0)
     torch.testing.assert_close(one.update(data, RATE), other.update(changed, RATE))
     heavy, light = learner(difference_reward_weight=1.0), learner(difference_reward_weight=1.0)
     assert heavy.update(data, RATE)["loss"] != light.update(changed, RATE)["loss"]
@@ -307,9 +310,9 @@ def test_credit_of_no_weight_changes_nothing() -> None:
 def test_credit_of_the_burn_in_and_of_padding_does_not_count() -> None:
     one, other = learner(difference_reward_weight=1.0), learner(difference_reward_weight=1.0)
     data = end(windows(one), 0, 4)
-    changed = data._replace(credit=data.credit.clone())
-    changed.credit[:, :BURN_IN] = 99.0
-    changed.credit[0, 5:] = 99.0
+    changed = data._replace(difference_reward=data.difference_reward.clone())
+    changed.difference_reward[:, :BURN_IN] = 99.0
+    changed.difference_reward[0, 5:] = 99.0
     torch.testing.assert_close(one.update(data, RATE), other.update(changed, RATE))
 
 
@@ -336,16 +339,16 @@ def test_target_networks_are_copied_at_intervals() -> None:
 
 def test_the_average_of_the_weights_is_that_of_the_definition() -> None:
     one = learner(ema_decay=0.3)
-    average = [parameter.clone() for parameter in one.evaluated_agent.parameters()]
+    average = [parameter.clone() for parameter in one.ema_agent.parameters()]
     for update in range(1, 5):
         one.update(windows(one, seed=update), RATE)
         kept = min(0.3, update / (update + 9))
         leading = one.model.agent.parameters()
         average = [kept * old + (1 - kept) * new for old, new in zip(average, leading, strict=True)]
-    for ours, expected in zip(one.evaluated_agent.parameters(), average, strict=True):
+    for ours, expected in zip(one.ema_agent.parameters(), average, strict=True):
         torch.testing.assert_close(ours, expected)
     last = learner()
-    assert last.evaluated_agent is last.model.agent
+    assert last.ema_agent is last.model.agent
 
 
 def test_double_q_changes_targets_only_when_the_networks_disagree() -> None:
@@ -397,7 +400,7 @@ def test_saving_and_loading_continues_bit_for_bit(optimizer: str) -> None:
         ours, theirs = one.update(data, RATE), other.update(data, RATE)
         for name, value in ours.items():
             assert torch.equal(value, theirs[name]), name
-    averages = (each.evaluated_agent.parameters() for each in (one, other))
+    averages = (each.ema_agent.parameters() for each in (one, other))
     for a, b in [*zip(weights(one), weights(other), strict=True), *zip(*averages, strict=True)]:
         assert torch.equal(a, b)
 

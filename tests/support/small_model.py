@@ -109,7 +109,7 @@ def batch(
             n_windows, length, dims.n_agents
         ),
         reward=torch.randn(n_windows, length, generator=rng),
-        credit=torch.randn(n_windows, length, dims.n_agents, generator=rng),
+        difference_reward=torch.randn(n_windows, length, dims.n_agents, generator=rng),
         terminated=no,
         truncated=no.clone(),
         filled=~no,

@@ -165,7 +165,7 @@ def random_batch(case: Case, recurrent_size: int) -> SequenceBatch:
         avail_actions=torch.ones(*obs.shape[:-1], dims.n_actions, dtype=torch.bool),
         actions=torch.randint(dims.n_actions, (*frames, dims.n_agents), generator=rng),
         reward=torch.randn(*frames, generator=rng),
-        credit=torch.zeros(*frames, dims.n_agents),
+        difference_reward=torch.zeros(*frames, dims.n_agents),
         terminated=no,
         truncated=no.clone(),
         filled=~no,

@@ -149,7 +149,7 @@ def every_decision(game: Game) -> SequenceBatch:
         avail_actions=torch.ones(n, 2, 2, n_actions, dtype=torch.bool),
         actions=torch.stack([first, second], dim=-1).unsqueeze(1),
         reward=game.reward[state, first, second].unsqueeze(1),
-        credit=torch.zeros(n, 1, 2),
+        difference_reward=torch.zeros(n, 1, 2),
         terminated=ended,
         truncated=torch.zeros_like(ended),
         filled=torch.ones_like(ended),

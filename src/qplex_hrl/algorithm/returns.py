@@ -39,8 +39,8 @@ def lambda_returns(
     """Return TD(lambda) targets of at most ``n_step`` rewards, [B, L, G]; meaningless on padding.
 
     With one-step errors ``d_t = r_t + gamma v_{t+1} - v_t`` (no v_{t+1} after a termination) it is
-    ``G_t = v_t + sum_{j < n} (gamma lambda)^j d_{t+j}``, equal to the mixture
-    ``(1 - lambda) sum_{k < n} lambda^(k-1) G^(k) + lambda^(n-1) G^(n)`` of k-step returns (Sutton
+    ``y_t = v_t + sum_{j < n} (gamma lambda)^j d_{t+j}``, equal to the mixture
+    ``(1 - lambda) sum_{k < n} lambda^(k-1) y^(k) + lambda^(n-1) y^(n)`` of k-step returns (Sutton
     and Barto 2018, section 12.3). The sum stops at an episode's end, before padding and at the
     window's end, where the last value is the bootstrap. lambda = 0 or n = 1 gives one-step targets,
     lambda = 1 gives n-step targets.

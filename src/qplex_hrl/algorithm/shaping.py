@@ -1,6 +1,6 @@
 """The training reward from what the environment reports: shaping, exploration bonus, scale.
 
-Also each camera's credit. Arrays are NumPy, float64; evaluation never sees any of this.
+Also each camera's difference reward. Arrays are NumPy, float64; evaluation never sees any of this.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class TrainingReward(NamedTuple):
     """What one decision earns in training."""
 
     team: NDArray[np.float64]  # [N]
-    own: NDArray[np.float64]  # [N, C], every camera's credit
+    own: NDArray[np.float64]  # [N, C], every camera's difference reward
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Shaping:
     def __call__(
         self,
         reward: NDArray[np.float64],
-        credit: NDArray[np.float64],
+        difference_reward: NDArray[np.float64],
         coverage: tuple[NDArray[np.float64], NDArray[np.float64]],
         bonus: NDArray[np.float64],
         terminated: NDArray[np.bool_],
@@ -79,7 +79,8 @@ class Shaping:
 
         Args:
             reward: [N] configured reward of the environment, discounted within the decision.
-            credit: [N, C] share of targets that only this camera has in view, discounted likewise.
+            difference_reward: [N, C] share of targets that only this camera has in view,
+                discounted likewise.
             coverage: [N] each, of the frame the decision was taken in and of its last frame.
             bonus: [N] unweighted exploration bonus.
             terminated: [N] bool, nothing follows.
@@ -88,5 +89,5 @@ class Shaping:
         shaping = self.coverage_weight * potential + self.bonus_weight * bonus
         return TrainingReward(
             team=self.scale * (reward + shaping),
-            own=self.scale * (self.coverage_rate * credit + shaping[:, None]),
+            own=self.scale * (self.coverage_rate * difference_reward + shaping[:, None]),
         )

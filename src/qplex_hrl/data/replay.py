@@ -31,7 +31,7 @@ class DecisionChunk(NamedTuple):
     """Consecutive decisions of all environments, in the storage formats of the replay.
 
     ``obs``, ``state``, ``avail_actions`` and ``recurrent_state`` are what the cameras had *before*
-    the decision; ``reward``, ``credit`` and the flags are what came of it.
+    the decision; ``reward``, ``difference_reward`` and the flags are what came of it.
     """
 
     obs: NDArray[np.float16]  # [n, N, C, D]
@@ -39,7 +39,7 @@ class DecisionChunk(NamedTuple):
     avail_actions: NDArray[np.bool_]  # [n, N, C, U]
     actions: NDArray[np.int64]  # [n, N, C]
     reward: NDArray[np.float32]  # [n, N]
-    credit: NDArray[np.float32]  # [n, N, C]
+    difference_reward: NDArray[np.float32]  # [n, N, C]
     terminated: NDArray[np.bool_]  # [n, N]
     truncated: NDArray[np.bool_]  # [n, N]
     decision_index: NDArray[np.int64]  # [n, N], 0 at an episode's first decision
@@ -56,7 +56,7 @@ def allocate_chunk(n_decisions: int, sizes: ReplaySizes) -> DecisionChunk:
         avail_actions=np.zeros((*per_camera, sizes.n_actions), np.bool_),
         actions=np.zeros(per_camera, np.int64),
         reward=np.zeros(shape, np.float32),
-        credit=np.zeros(per_camera, np.float32),
+        difference_reward=np.zeros(per_camera, np.float32),
         terminated=np.zeros(shape, np.bool_),
         truncated=np.zeros(shape, np.bool_),
         decision_index=np.zeros(shape, np.int64),
@@ -195,8 +195,8 @@ class ReplayBuffer:
         actions = _take(self._ring.actions, decisions)
         actions[outside[:, :-1]] = 0
         reward = np.where(inside[:, :-1], _take(self._ring.reward, decisions), np.float32(0))
-        credit = _take(self._ring.credit, decisions)
-        credit[outside[:, :-1]] = 0
+        difference_reward = _take(self._ring.difference_reward, decisions)
+        difference_reward[outside[:, :-1]] = 0
         recurrent_state = _take(self._ring.recurrent_state, flat[:, 0])
         recurrent_state[outside[:, 0]] = 0
 
@@ -209,7 +209,7 @@ class ReplayBuffer:
             avail_actions=tensor(avail_actions),
             actions=tensor(actions),
             reward=tensor(reward),
-            credit=tensor(credit),
+            difference_reward=tensor(difference_reward),
             terminated=tensor(terminated & inside[:, :-1]),
             truncated=tensor(truncated & inside[:, :-1]),
             filled=tensor(inside[:, :-1] & ~truncated),

@@ -98,7 +98,7 @@ class Rollout:
         chunk.actions[row] = actions
         coverage_before = now.coverage.copy()
         output = self._env.step(actions)
-        chunk.reward[row], chunk.credit[row] = self._shaping(
+        chunk.reward[row], chunk.difference_reward[row] = self._shaping(
             output.reward,
             output.difference_reward,
             (coverage_before, output.coverage),

@@ -82,7 +82,7 @@ def export_policy(source: Path, output: Path) -> TrainedPolicy:
     content = {
         "timestep": policy.timestep,
         "config": policy.config.model_dump(mode="json", exclude=_OF_THE_MACHINE),
-        "training": {"learner": {"average": policy.weights}},
+        "training": {"learner": {"ema": policy.weights}},
     }
     save_checkpoint(output, content)
     return policy
@@ -99,8 +99,9 @@ def load_policy(path: Path) -> TrainedPolicy:
     try:
         config = config_from_stored(content["config"], str(path))
         timestep, learner = content["timestep"], content["training"]["learner"]
-        if "average" in learner:
-            return TrainedPolicy(config, timestep, _renamed(learner["average"]))
+        for name in ("ema", "average"):  # the second one in files of version 0.1
+            if name in learner:
+                return TrainedPolicy(config, timestep, _renamed(learner[name]))
         weights = learner["model"]
     except (KeyError, TypeError) as error:
         msg = f"{path}: not a checkpoint of a training run ({error} is missing)"

@@ -1,12 +1,12 @@
 """Mixers of the cameras' values into values of the team: none, VDN, QMIX, QPLEX and adaptive.
 
 All but ``none`` satisfy IGM (individual-global-max): the joint argmax of Q_tot is the tuple of
-individual argmaxes. Where a weight is ``|x(s)|``, its last layer starts with bias 1, so that each
-weighted mixer starts out close to VDN.
+individual argmaxes. The weighted sum and QPLEX start out close to VDN: the last layer of their
+weights ``|x(s)|`` has bias 1 at first. QMIX starts with small random weights, as its authors' code
+does.
 """
 
 import itertools
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -160,16 +160,6 @@ class WeightedSumMixer(Mixer):
         return MixerOutput(weighted.sum(dim=-1, keepdim=True) + self.bias(state_embedding))
 
 
-class _FirstLayers(NamedTuple):
-    """Hidden layers of QPLEX's networks, each [B, L, hidden]."""
-
-    weight: Tensor
-    bias: Tensor
-    key: Tensor
-    agent: Tensor
-    action: Tensor  # what the state adds to the action's, before the activation
-
-
 class QPLEXMixer(Mixer):
     """Duplex dueling mixing (QPLEX, Wang et al. 2021, section 3.2).
 
@@ -204,44 +194,36 @@ class QPLEXMixer(Mixer):
         # Both sigmoids start near 1/2: lambda starts near |key| n_heads / 4.
         nn.init.constant_(self.key[-1].bias, 4.0 / n_heads)  # type: ignore[arg-type]
 
-    def attention(self, state_embedding: Tensor, actions: Tensor) -> Tensor:
-        """Return lambda [B, L, C] > 0."""
-        return self._attention(self._first_layers(state_embedding), actions)
-
     def mix(
         self, agent_qs: Tensor, max_agent_qs: Tensor, state_embedding: Tensor, actions: Tensor
     ) -> MixerOutput:
         """Return q_tot [B, L, 1]."""
-        first = self._first_layers(state_embedding)
-        weight = positive(self.weight[2:](first.weight))
-        values = weight * max_agent_qs + self.bias[2:](first.bias)
-        advantages = weight * (agent_qs - max_agent_qs)
+        weight = positive(self.weight(state_embedding))  # w_i
+        values = weight * max_agent_qs + self.bias(state_embedding)  # V_i'
+        advantages = weight * (agent_qs - max_agent_qs)  # A_i' <= 0
+        lambdas = self.attention(state_embedding, actions)
         fixed = advantages.detach()
-        # The bracket is zero: it only carries the gradient of Q_i' = V_i' + A_i'.
-        weighted = self._attention(first, actions) * fixed + (advantages - fixed)
-        return MixerOutput((values.sum(-1) + weighted.sum(-1)).unsqueeze(-1))
+        # The last bracket is zero: it only carries the gradient of Q_i' = V_i' + A_i'.
+        q_tot = values + lambdas * fixed + (advantages - fixed)
+        return MixerOutput(q_tot.sum(dim=-1, keepdim=True))
 
-    def _first_layers(self, state_embedding: Tensor) -> "_FirstLayers":
-        """Return what the first layers of all five networks make of the state, as one product."""
-        first = (self.weight[0], self.bias[0], self.key[0], self.agent[0], self.action_state)
-        weight = torch.cat([layer.weight for layer in first])  # type: ignore[misc]
-        bias = torch.cat([layer.bias for layer in first])  # type: ignore[misc]
-        hidden = nn.functional.linear(state_embedding, weight, bias)
-        # As a whole, for its parts lie apart in memory; the last one is not activated yet.
-        weight_1, bias_1, key_1, agent_1, _ = torch.relu(hidden).chunk(len(first), dim=-1)
-        return _FirstLayers(weight_1, bias_1, key_1, agent_1, hidden.chunk(len(first), dim=-1)[-1])
+    def attention(self, state_embedding: Tensor, actions: Tensor) -> Tensor:
+        """Return lambda [B, L, C] > 0."""
+        by_head = (-1, self.n_agents)
+        keys = positive(self.key(state_embedding)).unsqueeze(-1)  # [B, L, heads, 1]
+        agents = torch.unflatten(self.agent(state_embedding), -1, by_head).sigmoid()
+        joint = torch.relu(self.action_state(state_embedding) + self._of_actions(actions))
+        action_logits = self.action_heads(self.action_hidden(joint))
+        by_actions = torch.unflatten(action_logits, -1, by_head).sigmoid()
+        return (keys * agents * by_actions).sum(dim=-2) + POSITIVE
 
-    def _attention(self, first: "_FirstLayers", actions: Tensor) -> Tensor:
-        heads = (-1, self.n_agents)
+    def _of_actions(self, actions: Tensor) -> Tensor:
+        """Return the sum of the cameras' rows of ``action_table``, [B, L, hidden]."""
         offsets = torch.arange(self.n_agents, device=actions.device) * self.n_actions
         # As a product: looking rows up and adding them costs three times as much with its gradient.
-        one_hot = first.action.new_zeros(*actions.shape[:-1], self.n_agents * self.n_actions)
-        chosen = one_hot.scatter_(-1, actions + offsets, 1.0) @ self.action_table.weight
-        action_hidden = self.action_hidden(torch.relu(first.action + chosen))
-        by_action = torch.unflatten(self.action_heads(action_hidden), -1, heads).sigmoid()
-        by_agent = torch.unflatten(self.agent[2:](first.agent), -1, heads).sigmoid()
-        keys = positive(self.key[2:](first.key)).unsqueeze(-1)
-        return (keys * by_agent * by_action).sum(dim=-2) + POSITIVE
+        table = self.action_table.weight
+        one_hot = table.new_zeros(*actions.shape[:-1], len(table))
+        return one_hot.scatter_(-1, actions + offsets, 1.0) @ table
 
 
 class AdaptiveMixer(Mixer):

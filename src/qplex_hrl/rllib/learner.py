@@ -151,9 +151,9 @@ class GroupLearner:
         return self.core.model
 
     @property
-    def evaluated_agent(self) -> CameraNetwork:
+    def ema_agent(self) -> CameraNetwork:
         """The cameras to be judged."""
-        return self.core.evaluated_agent
+        return self.core.ema_agent
 
     @property
     def n_updates(self) -> int:

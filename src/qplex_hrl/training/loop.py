@@ -62,7 +62,7 @@ class Updates(Protocol):
         """The model that learns."""
 
     @property
-    def evaluated_agent(self) -> CameraNetwork:
+    def ema_agent(self) -> CameraNetwork:
         """The cameras to be judged."""
 
     @property
@@ -368,7 +368,7 @@ def build_learner(config: RunConfig, model: QPLEXHRLModel) -> Learner:
         config.algorithm,
         config.network.hrl,
         training.burn_in,
-        Execution(training.compile, training.mixed_precision),
+        Execution(compile=training.compile, mixed_precision=training.mixed_precision),
     )
 
 

@@ -167,7 +167,7 @@ class TrainingRun:
         self.latest: dict[str, float] = {}
         """The newest value of every metric that was reported."""
         self._loop = loop
-        self._evaluator = greedy_agent(loop.learner.evaluated_agent, env, loop.device)
+        self._evaluator = greedy_agent(loop.learner.ema_agent, env, loop.device)
         self._player = AgentPlayer(env, self._evaluator)
         self._history = History()
         self._resumed_at = time.perf_counter()
@@ -326,7 +326,7 @@ class TrainingRun:
 
     def _play(self, seeds: NDArray[np.uint64], interrupt: Interrupt) -> dict[str, Any]:
         """Return the evaluation of the present weights."""
-        self._evaluator.load_weights(self._loop.learner.evaluated_agent)
+        self._evaluator.load_weights(self._loop.learner.ema_agent)
         provenance = provenance_of(self.config, f"qplex_hrl_{self.timestep}")
         with interrupt.at_once():
             return evaluate(self._player, seeds, timestep=self.timestep, provenance=provenance)

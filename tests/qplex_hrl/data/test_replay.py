@@ -64,7 +64,7 @@ class Stream:
             chunk.avail_actions[i, :, :, 1:] = True
             chunk.actions[i] = 1 + now % 2
             chunk.reward[i] = now + 0.5
-            chunk.credit[i] = now + np.array([0.25, 0.75])
+            chunk.difference_reward[i] = now + np.array([0.25, 0.75])
             chunk.terminated[i], chunk.truncated[i] = terminated, truncated
             chunk.decision_index[i] = self._index
             chunk.recurrent_state[i] = now
@@ -106,8 +106,8 @@ def check_window(batch: SequenceBatch, b: int, stream: Stream, oldest: int) -> W
         assert batch.terminated[b, j] == (inside and terminated)
         assert batch.truncated[b, j] == (inside and truncated)
         assert batch.reward[b, j] == (start + j + 0.5 if inside else 0.0)
-        credit = [start + j + 0.25, start + j + 0.75] if inside else [0.0, 0.0]
-        assert batch.credit[b, j].tolist() == credit
+        own = [start + j + 0.25, start + j + 0.75] if inside else [0.0, 0.0]
+        assert batch.difference_reward[b, j].tolist() == own
         assert (batch.actions[b, j] == (1 + (start + j) % 2 if inside else 0)).all()
         over = over or terminated or truncated
     return start + padding, padding, env

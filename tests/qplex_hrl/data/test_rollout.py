@@ -50,7 +50,7 @@ def test_a_chunk_is_what_agent_and_environment_did() -> None:
         assert np.array_equal(chunk.actions[row], actions)
         before = output.initial_coverage
         output = env.step(actions)
-        reward, credit = shaping(
+        reward, own = shaping(
             output.reward,
             output.difference_reward,
             (before, output.coverage),
@@ -58,7 +58,7 @@ def test_a_chunk_is_what_agent_and_environment_did() -> None:
             output.terminated,
         )
         assert np.array_equal(chunk.reward[row], reward.astype(np.float32))
-        assert np.array_equal(chunk.credit[row], credit.astype(np.float32))
+        assert np.array_equal(chunk.difference_reward[row], own.astype(np.float32))
         assert np.array_equal(chunk.terminated[row], output.terminated)
         assert np.array_equal(chunk.truncated[row], output.truncated)
         agent.reset_rows(output.terminated | output.truncated)

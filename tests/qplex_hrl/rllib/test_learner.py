@@ -100,7 +100,7 @@ def test_updates_are_ours_to_the_last_bit(batches: list[SequenceBatch]) -> None:
         assert equal(outer.update(batch, rate), inner.update(batch, rate))
     assert outer.n_updates == inner.n_updates == len(batches)
     assert equal(outer.state_dict(), inner.state_dict())
-    assert equal(outer.evaluated_agent.state_dict(), inner.evaluated_agent.state_dict())
+    assert equal(outer.ema_agent.state_dict(), inner.ema_agent.state_dict())
     again = in_rllib()
     again.load_state_dict(inner.state_dict())
     assert equal(again.state_dict(), inner.state_dict())
