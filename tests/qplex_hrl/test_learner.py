@@ -247,12 +247,12 @@ def test_windows_do_not_influence_each_others_targets(mixer: str) -> None:
     torch.testing.assert_close(loss, (parts[0] + parts[1]) / 2)
 
 
-def test_credit_teaches_every_cameras_own_value() -> None:
-    """The loss of the difference reward alone is that of independent cameras with their own rewards."""
+def test_difference_rewards_teach_every_cameras_own_value() -> None:
+    """The loss of the difference reward is that of independent cameras with their own rewards."""
     knobs = {"loss": "mse", "entropy_weight": 0.0}
-    with_credit = learner(difference_reward_weight=2.0, **knobs)
-    data = windows(with_credit)
-    total = with_credit.update(data, RATE)
+    with_own = learner(difference_reward_weight=2.0, **knobs)
+    data = windows(with_own)
+    total = with_own.update(data, RATE)
     loss = total["difference_reward_loss"]
     assert torch.isfinite(loss)
     torch.testing.assert_close(total["loss"], total["td_loss"] + 2.0 * loss)

@@ -27,7 +27,7 @@ def test_averaged_weights_play_if_there_are_any(tmp_path: Path, average: float) 
     assert played.keys() == last.keys()
     assert all(torch.equal(played[name], last[name]) for name in last) == (average == 0.0)
     if average:
-        assert all(torch.equal(played[name], learner["average"][name]) for name in last)
+        assert all(torch.equal(played[name], learner["ema"][name]) for name in last)
 
 
 def test_an_exported_file_plays_but_cannot_be_trained_on(tmp_path: Path) -> None:
