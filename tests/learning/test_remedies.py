@@ -81,7 +81,7 @@ def test_exploration_bonus_up_rewards_finding_what_nobody_saw() -> None:
 
 
 @pytest.mark.parametrize("knob", ["coverage_reward_weight", "exploration_bonus"])
-def test_both_terms_count_as_much_in_every_cameras_credit(knob: str) -> None:
+def test_both_terms_count_as_much_in_every_cameras_difference_reward(knob: str) -> None:
     without, twice = (collected(**{knob: weight}) for weight in (0.0, 1.0))
     gained = twice.reward - without.reward
     assert np.abs(gained).max() > 0.01

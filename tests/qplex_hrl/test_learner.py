@@ -127,7 +127,7 @@ def test_metrics_are_numbers_of_this_batch() -> None:
     torch.testing.assert_close(metrics["loss"], metrics["td_loss"] - 0.01 * entropy)
 
 
-def test_padding_changes_nothing() -> None:
+def test_padding_change_nothing() -> None:
     """A window cut by a termination, once with padding and once without, gives the same update."""
     one, other = learner(), learner()
     padded = end(windows(one, n_windows=1), row=0, decision=4)
@@ -183,7 +183,7 @@ def begun_late(full: SequenceBatch, padding: int) -> SequenceBatch:
 
 @pytest.mark.parametrize("burn_in", [2, 3, 4])
 @pytest.mark.parametrize("q_type", NETWORKS)
-def test_padding_before_an_episode_changes_nothing(q_type: str, burn_in: int) -> None:
+def test_padding_before_an_episode_change_nothing(q_type: str, burn_in: int) -> None:
     """The slow selector decides every 3 decisions; the padding ends where it does."""
     one, other = (learner(q_type, burn_in=b) for b in (burn_in, 0))
     padding = -(-burn_in // SLOW_INTERVAL) * SLOW_INTERVAL
@@ -273,7 +273,7 @@ def test_difference_rewards_teach_every_cameras_own_value() -> None:
     torch.testing.assert_close(loss, torch.stack(alone).sum())
 
 
-def test_credit_teaches_a_camera_as_strongly_in_a_team_of_any_size() -> None:
+def test_difference_rewards_teach_a_camera_as_strongly_in_a_team_of_any_size() -> None:
     def gradient(n_agents: int) -> torch.Tensor:
         """Return that of the first camera's bias, among cameras with the same experience."""
         sizes = world(n_agents=n_agents)
@@ -298,7 +298,7 @@ def test_credit_teaches_a_camera_as_strongly_in_a_team_of_any_size() -> None:
     torch.testing.assert_close(gradient(6), gradient(2))
 
 
-def test_credit_of_no_weight_changes_nothing() -> None:
+def test_difference_rewards_of_no_weight_change_nothing() -> None:
     one, other = learner(), learner()
     data = windows(one)
     changed = data._replace(difference_reward=data.difference_reward + 5.0)
@@ -307,7 +307,7 @@ def test_credit_of_no_weight_changes_nothing() -> None:
     assert heavy.update(data, RATE)["loss"] != light.update(changed, RATE)["loss"]
 
 
-def test_credit_of_the_burn_in_and_of_padding_does_not_count() -> None:
+def test_difference_rewards_of_the_burn_in_and_of_padding_do_not_count() -> None:
     one, other = learner(difference_reward_weight=1.0), learner(difference_reward_weight=1.0)
     data = end(windows(one), 0, 4)
     changed = data._replace(difference_reward=data.difference_reward.clone())
@@ -413,7 +413,7 @@ def test_the_learning_rate_is_that_of_the_call() -> None:
         assert torch.equal(a, b)
 
 
-def test_mixed_precision_changes_nothing_on_a_cpu_but_warns(
+def test_mixed_precision_change_nothing_on_a_cpu_but_warns(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     one, other = learner(), learner(execution=Execution(mixed_precision=True))

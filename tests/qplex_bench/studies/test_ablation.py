@@ -76,6 +76,7 @@ def test_every_regime_has_parts_of_its_own(
         assert not after[key]
 
 
+@pytest.mark.jit
 def test_every_variant_decides_in_its_world(tmp_path: Path) -> None:
     for run in plan_runs(ablation(tmp_path, n_seeds=1)):
         env = build_env(run.config, 2)

@@ -55,6 +55,7 @@ def test_weights_reach_the_targets_of_trained_cameras() -> None:
     assert trained.measure(learned_evasion(), seeds) != plain
 
 
+@pytest.mark.jit
 def test_a_training_prints_its_weights_and_what_they_do(capsys: pytest.CaptureFixture[str]) -> None:
     code = train_evader(TINY._replace(population=12), CPU)
     told = capsys.readouterr().out

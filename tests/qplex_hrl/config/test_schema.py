@@ -147,7 +147,7 @@ def test_invalid_settings_are_told_in_one_line(setting: str, words: list[str]) -
         assert word in message
 
 
-def test_credit_that_is_always_zero_is_refused_in_one_line() -> None:
+def test_a_difference_reward_that_is_always_zero_is_refused_in_one_line() -> None:
     nothing = "network.hrl.reward_coefficients.coverage_rate=0"
     load(nothing)
     with pytest.raises(
