@@ -48,6 +48,10 @@ ELSEWHERE = {
     "qplex_bench/studies/robustness_report": "qplex_bench/studies/test_robustness.py",
     "qplex_hrl/cli/main": "cli/test_cli.py",  # commands are tested as a user types them
     "qplex_hrl/cli/scenarios": "cli/test_scenarios.py",
+    "qplex_hrl/algorithm/compiled_loss": "qplex_hrl/test_learner.py",  # beside the eager loss
+    "qplex_hrl/config/optimizer": "qplex_hrl/algorithm/test_optimizer.py",
+    "qplex_hrl/config/section": "qplex_hrl/config/test_schema.py",  # this and the next: its parts
+    "qplex_hrl/config/world": "qplex_hrl/config/test_schema.py",
     "qplex_hrl/evaluation/players": "qplex_hrl/evaluation/test_evaluate.py",
     "qplex_hrl/networks/gru_kernels": "qplex_hrl/networks/test_gru.py",  # against PyTorch's GRU
     "qplex_hrl/rllib/cluster": "qplex_hrl/rllib/test_train.py",  # needs a cluster

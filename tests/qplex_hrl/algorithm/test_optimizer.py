@@ -5,18 +5,23 @@ import torch
 from small_model import model
 
 from qplex_hrl.algorithm.optimizer import build_optimizer, step_optimizer
-from qplex_hrl.config import AlgorithmConfig
+from qplex_hrl.config import OptimizerConfig
+from qplex_hrl.model import QPLEXHRLModel
 
 RATE = 0.01
 
 
+def build(built: QPLEXHRLModel, recipe: OptimizerConfig) -> torch.optim.Optimizer:
+    return build_optimizer(list(built.parameters()), list(built.mixer.parameters()), 1.0, recipe)
+
+
 def after_a_step(
-    mixer_rate: float | None = None, *, gradient: float = 0.0, **algorithm: object
+    mixer_rate: float | None = None, *, gradient: float = 0.0, **recipe: object
 ) -> tuple[float, float]:
     """Return how far the first weight of the cameras and of the mixer moved, from 1."""
     built = model(mixer="qplex")
-    config = AlgorithmConfig.model_validate({"optimizer": "rmsprop"} | algorithm)
-    optimizer = build_optimizer(built, config)
+    config = OptimizerConfig.model_validate({"optimizer": "rmsprop"} | recipe)
+    optimizer = build(built, config)
     for parameter in built.parameters():
         parameter.data.fill_(1.0)
         parameter.grad = torch.full_like(parameter, gradient)
@@ -30,10 +35,10 @@ def after_a_step(
 def test_every_parameter_is_in_one_group(optimizer: str) -> None:
     built = model()
     for scale in (1.0, 3.0):
-        config = AlgorithmConfig.model_validate(
+        config = OptimizerConfig.model_validate(
             {"optimizer": optimizer, "mixer_learning_rate_scale": scale}
         )
-        groups = build_optimizer(built, config).param_groups
+        groups = build(built, config).param_groups
         held = [id(parameter) for group in groups for parameter in group["params"]]
         assert len(groups) == (1 if scale == 1.0 else 2)
         assert sorted(held) == sorted(id(parameter) for parameter in built.parameters())
