@@ -51,8 +51,8 @@ def config(scenario: Path, folder: Path, **changes: object) -> RunConfig:
 
 def test_actions_grow_with_targets_and_not_exponentially(scenario: Path, tmp_path: Path) -> None:
     for changes, n_actions in (
-        ({"network__hrl__max_selected": 1}, 48 + 4),
-        ({"network__hrl__max_selected": 2}, 48 + 48 * 47 // 2 + 4),
+        ({"control__max_selected": 1}, 48 + 4),
+        ({"control__max_selected": 2}, 48 + 48 * 47 // 2 + 4),
         ({"network__hrl__multi_selection": False}, 48 + 1 + 4),
         ({"env__action_mode": "discrete"}, 25),
     ):

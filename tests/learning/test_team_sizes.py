@@ -120,7 +120,7 @@ def by_index() -> CameraNetwork:
     """A small network that knows its two cameras by their index."""
     dims, bits = world()
     torch.manual_seed(0)
-    config = QNetworkConfig(hidden_size=8, camera_identity="index")
+    config = QNetworkConfig(type="hierarchical_rnn", hidden_size=8, camera_identity="index")
     return CameraNetwork(dims, bits, config, slow_interval=3)
 
 
