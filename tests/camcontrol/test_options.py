@@ -39,9 +39,9 @@ def test_bad_options_are_one_line(options: ControlOptions, message: str) -> None
 
 
 def test_the_catalogue_is_of_sets_or_of_moves() -> None:
-    assert len(catalogue_of(PLAIN, 4).look) == 4 + 6 + 16
+    assert len(catalogue_of(PLAIN, 4).search) == 4 + 6 + 16
     moves = catalogue_of(replace(PLAIN, action_mode="discrete", action_levels=3), 4)
-    assert (len(moves.look), moves.move_frames) == (9, PLAIN.fast_interval)
+    assert (len(moves.search), moves.move_frames) == (9, PLAIN.fast_interval)
 
 
 def test_numbers_for_the_kernels() -> None:

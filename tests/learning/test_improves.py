@@ -38,7 +38,7 @@ class MarkedEnv(FakeEnv):
         marked = np.where(bit[..., None] == 1, marked, marked[..., ::-1])  # [N, C, 2]
         rows = marked[:, :, None] == np.arange(self.n_actions)[:, None]  # [N, C, U, 2]
         output.obs[..., 1] = 2.0 * bit - 1.0
-        output.obs[..., -self.n_actions * layout.option_size :] = rows.reshape(*lead, -1)
+        output.obs[..., -self.n_actions * layout.action_size :] = rows.reshape(*lead, -1)
         return output
 
 

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from camcontrol.onboard_camera import CameraMind
+from camcontrol.onboard_camera import OnboardCamera
 from camcontrol.selection_env import SelectionOptions
-from camcontrol.tracking.motion_models import Q_GOAL, Q_STEP, Q_WANDERS, Q_X, Q_Y
+from camcontrol.tracking.motion_models import Q_GOAL, Q_RANDOM_WALK, Q_STEP, Q_X, Q_Y
 from camcontrol.tracking.track import B_KNOWN, B_SEEN
 from camsim.layout import CameraObsLayout
 
@@ -53,7 +53,7 @@ class HandMadeCamera:
         settings = SelectionOptions(**({"memory_frames": 20, "n_particles": 4} | options))  # type: ignore[arg-type]
         self.n_targets = n_targets
         self._sizes = CameraObsLayout(n_cameras, n_targets, 1)
-        self._mind = CameraMind(settings, self._sizes)
+        self._mind = OnboardCamera(settings, self._sizes)
         self._mind.begin(0)
         self.layout = self._mind.feature_layout
         self.bits = self._mind.selection_bits
@@ -89,10 +89,10 @@ class HandMadeCamera:
         known: bool,
     ) -> None:
         """Replace what is believed of a target that is not in view."""
-        senses = self._mind._senses
+        senses = self._mind._state
         cloud = senses.particles[0, 0, target]
         cloud[[Q_X, Q_Y]] = np.transpose(places)
-        cloud[Q_GOAL], cloud[Q_STEP], cloud[Q_WANDERS] = goals, steps, 0.0
+        cloud[Q_GOAL], cloud[Q_STEP], cloud[Q_RANDOM_WALK] = goals, steps, 0.0
         senses.belief[0, 0, target, [B_KNOWN, B_SEEN]] = [float(known), 0.0]
 
     def action(self, *targets: int) -> int:
@@ -119,7 +119,7 @@ class HandMadeCamera:
 
     def actions(self) -> NDArray[np.float64]:
         """The rows of all actions [U, .]."""
-        rows = self._features()[-self.layout.n_actions * self.layout.option_size :]
+        rows = self._features()[-self.layout.n_actions * self.layout.action_size :]
         return rows.reshape(self.layout.n_actions, -1)
 
 

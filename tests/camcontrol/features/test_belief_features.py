@@ -22,11 +22,11 @@ import pytest
 from hand_made_camera import HandMadeCamera, Public, Seen, check_row
 
 from camcontrol.features.layout import (
-    CLOUD_CONTEXT_FEATURES,
-    CLOUD_OPTION_FEATURES,
-    CLOUD_TARGET_FEATURES,
+    ACTION_FEATURES,
+    BELIEF_ACTION_FEATURES,
+    BELIEF_CONTEXT_FEATURES,
+    BELIEF_TARGET_FEATURES,
     CONTEXT_FEATURES,
-    OPTION_FEATURES,
     TARGET_FEATURES,
 )
 
@@ -63,7 +63,7 @@ def test_context_tells_the_mass_in_the_views_of_all_searches(camera: HandMadeCam
     # The particle at 1100 is too far away; each view holds what is up to 55 degrees off its axis.
     wide = [1 + 4, 2 + 4, 1 + 4, 1, 0, 1, 1, 2]
     expected = {CONTEXT_FEATURES + n: mass / 12 for n, mass in enumerate(narrow + wide)}
-    end = CONTEXT_FEATURES + CLOUD_CONTEXT_FEATURES
+    end = CONTEXT_FEATURES + BELIEF_CONTEXT_FEATURES
     check_row(camera.context(), expected, CONTEXT_FEATURES, end)
 
 
@@ -92,7 +92,7 @@ def test_target_out_of_view(camera: HandMadeCamera) -> None:
         2 / 4,  # heavy
     ]
     expected = {TARGET_FEATURES + n: float(value) for n, value in enumerate(values)}
-    end = TARGET_FEATURES + CLOUD_TARGET_FEATURES
+    end = TARGET_FEATURES + BELIEF_TARGET_FEATURES
     check_row(camera.targets()[1], expected, TARGET_FEATURES, end)
 
 
@@ -128,7 +128,7 @@ def test_target_in_view(camera: HandMadeCamera) -> None:
         1 / 2,  # nothing is known of its speed
     ]
     expected = {TARGET_FEATURES + n: float(value) for n, value in enumerate(values)}
-    end = TARGET_FEATURES + CLOUD_TARGET_FEATURES
+    end = TARGET_FEATURES + BELIEF_TARGET_FEATURES
     check_row(camera.targets()[0], expected, TARGET_FEATURES, end)
 
 
@@ -144,4 +144,4 @@ def test_action(camera: HandMadeCamera) -> None:
         16: (2 + 3) / 12,  # heavy
     }
     row = camera.actions()[camera.first_search + 8 + 1]
-    check_row(row, expected, OPTION_FEATURES, OPTION_FEATURES + CLOUD_OPTION_FEATURES)
+    check_row(row, expected, ACTION_FEATURES, ACTION_FEATURES + BELIEF_ACTION_FEATURES)

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from hand_made_camera import HandMadeCamera, Public, Seen, check_row
 
-from camcontrol.features.layout import CONTEXT_FEATURES, OPTION_FEATURES, TARGET_FEATURES
+from camcontrol.features.layout import ACTION_FEATURES, CONTEXT_FEATURES, TARGET_FEATURES
 
 INWARD = math.degrees(math.atan2(0.8, -0.6))
 BEARINGS = [math.degrees(math.atan2(y, x)) for x, y in ((0.6, 0.8), (-0.8, 0.6), (0.28, 0.96))]
@@ -198,7 +198,7 @@ def test_action_of_one_target(camera: HandMadeCamera) -> None:
         # 56.4 degrees is inward - 70.5: the view holds directions 0 and 5, never seen, 6 and 7.
         11: 2 / 4,
     }
-    check_row(camera.actions()[camera.action(0)], expected, 0, OPTION_FEATURES)
+    check_row(camera.actions()[camera.action(0)], expected, 0, ACTION_FEATURES)
 
 
 def test_action_of_two_targets(camera: HandMadeCamera) -> None:
@@ -220,7 +220,7 @@ def test_action_of_two_targets(camera: HandMadeCamera) -> None:
         10: 1 / 4,  # target 0, which is in view
         11: 0,  # inward - 61.8: holds direction 7 alone, in view now
     }
-    check_row(camera.actions()[camera.action(0, 2)], expected, 0, OPTION_FEATURES)
+    check_row(camera.actions()[camera.action(0, 2)], expected, 0, ACTION_FEATURES)
 
 
 def test_action_that_searches(camera: HandMadeCamera) -> None:
@@ -240,7 +240,7 @@ def test_action_that_searches(camera: HandMadeCamera) -> None:
         10: 0,
         11: 2 / 60,  # direction 2, in view two frames ago
     }
-    check_row(camera.actions()[camera.first_search + 2], expected, 0, OPTION_FEATURES)
+    check_row(camera.actions()[camera.first_search + 2], expected, 0, ACTION_FEATURES)
 
 
 def test_action_with_nothing_to_aim_at_is_a_row_of_zeros(camera: HandMadeCamera) -> None:
@@ -266,7 +266,7 @@ def test_move() -> None:
         10: 0,
         11: 0,  # inward - 41.9: holds direction 7, in view now
     }
-    check_row(moves.actions()[4 + 5 * 1], expected, 0, OPTION_FEATURES)
+    check_row(moves.actions()[4 + 5 * 1], expected, 0, ACTION_FEATURES)
 
 
 def test_move_that_does_nothing_keeps_the_view() -> None:

@@ -5,8 +5,8 @@ import torch
 
 from qplex_bench.studies.matrix_games import (
     GAMES,
+    GameOutcome,
     GameRun,
-    Outcome,
     benchmark_didactic,
     every_decision,
     learn,
@@ -63,7 +63,7 @@ TRIES = 2
 differently in two processes."""
 
 
-def learned(game: str, outcome: Outcome) -> bool:
+def learned(game: str, outcome: GameOutcome) -> bool:
     """Whether a short run has come close to what it should learn."""
     if GAMES[game].n_states > 1:
         return outcome.optimal and outcome.td_loss < LOSS_SHORT
