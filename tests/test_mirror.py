@@ -65,6 +65,7 @@ NOTHING_TO_TEST = {
     "camsim/render/errors": "an exception without code",
     "camsim/render/theme": "colours",
     "camsim/tables": "column numbers",
+    "qplex_hrl/runtime/exit_codes": "numbers",
 }
 
 

@@ -18,6 +18,7 @@ from qplex_hrl.evaluation.episode_record import record_checkpoint
 from qplex_hrl.evaluation.evaluate import evaluate_checkpoint
 from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.model import CameraNetwork, build_model
+from qplex_hrl.runtime import exit_codes
 from qplex_hrl.runtime.checkpoint import save_checkpoint
 from qplex_hrl.runtime.seeding import episode_seeds
 
@@ -66,7 +67,7 @@ def test_the_command_evaluates_moves_elsewhere(
 ) -> None:
     path, output = make_checkpoint(tmp_path, "discrete"), tmp_path / "result.json"
     command = ["evaluate", "--checkpoint", str(path), "--scenario", "MATE-8v8-9"]
-    assert cli.main([*command, "--episodes", "2", "--output", str(output)]) == cli.DONE
+    assert cli.main([*command, "--episodes", "2", "--output", str(output)]) == exit_codes.DONE
     printed = capsys.readouterr().out
     assert "mean_coverage_rate" in printed
     assert "selection_efficiency" not in printed  # nothing was selected
@@ -90,7 +91,7 @@ def test_weights_bound_to_the_index_refuse_other_teams(
         path, EvaluationSetting(scenario="MATE-4v2-9"), SEEDS, num_envs=2, device=CPU
     )
     command = ["evaluate", "--checkpoint", str(path), "--scenario", "MATE-8v8-9"]
-    assert cli.main(command) == cli.BAD_INPUT
+    assert cli.main(command) == exit_codes.BAD_INPUT
     assert capsys.readouterr().err == (
         f"error: {path}: trained with network.q_network.camera_identity = 'index' and 4 cameras;"
         " cannot play with 8\n"
@@ -106,7 +107,7 @@ def test_flat_weights_refuse_other_observations(
         path, EvaluationSetting(scenario="MATE-4v4-9"), SEEDS, num_envs=2, device=CPU
     )
     command = ["evaluate", "--checkpoint", str(path), "--scenario", "MATE-4v2-9"]
-    assert cli.main(command) == cli.BAD_INPUT
+    assert cli.main(command) == exit_codes.BAD_INPUT
     sizes = "458 numbers and 26 actions; cannot play with 322 and 20"
     if mode == "discrete":
         sizes = "446 numbers and 25 actions; cannot play with 382 and 25"

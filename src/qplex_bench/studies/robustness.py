@@ -25,10 +25,9 @@ from qplex_bench.studies.robustness_report import (
 )
 from qplex_hrl.evaluation.evaluate import evaluate_checkpoint, evaluate_scripted
 from qplex_hrl.evaluation.policy_file import load_policy
+from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
 from qplex_hrl.runtime.seeding import episode_seeds
 from qplex_hrl.runtime.signals import Interrupt, Interrupted
-
-DONE, FAILED, INTERRUPTED = 0, 1, 130
 
 _EVALUATION_ENVS = 32
 

@@ -35,10 +35,10 @@ from qplex_bench.studies.report import (
 )
 from qplex_hrl.evaluation.evaluate import evaluate_scripted
 from qplex_hrl.evaluation.players import EvaluationSetting
+from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
 from qplex_hrl.runtime.seeding import episode_seeds
 from qplex_hrl.runtime.signals import Interrupt, Interrupted
 
-DONE, FAILED, INTERRUPTED = 0, 1, 130
 SCRIPTED = ("random", "naive", "heuristic", "greedy", "planner")
 """Cameras that do not learn and that a table can be completed with."""
 

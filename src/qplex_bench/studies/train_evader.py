@@ -21,9 +21,9 @@ from qplex_hrl.evaluation.players import (
     EvaluationSetting,
     load_cameras,
 )
+from qplex_hrl.runtime.exit_codes import DONE, FAILED
 from qplex_hrl.runtime.seeding import episode_seeds
 
-DONE, FAILED = 0, 1
 EVADER = "evader"
 TEST_SEED = 2_000_003
 """Seed of the episodes on which the result is measured; training uses those of other seeds."""

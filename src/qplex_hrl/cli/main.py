@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from qplex_hrl.cli.scenarios import add_scenarios
+from qplex_hrl.runtime.exit_codes import BAD_INPUT, DONE, FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
     from qplex_hrl.config import Override, RunConfig
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 EVALUATION_ENVS = 32  # episodes that run in parallel
 _POLICIES = "random, naive, greedy, heuristic, or a mixture such as greedy=0.5,random=0.5"
 _OPPONENTS = f"evader, {_POLICIES}"

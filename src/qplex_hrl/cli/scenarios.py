@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from qplex_hrl.runtime.exit_codes import BAD_INPUT, DONE, FAILED
+
 if TYPE_CHECKING:
     from camsim.parity.trace import Trace
     from camsim.parity.verify import Verification
@@ -15,7 +17,6 @@ __all__ = ["add_scenarios"]
 
 Parser = TypeVar("Parser", bound=argparse.ArgumentParser)
 
-DONE, FAILED, BAD_INPUT = 0, 1, 2
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 

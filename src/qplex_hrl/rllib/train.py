@@ -9,12 +9,12 @@ from typing import Any
 from qplex_hrl.config import RunConfig
 from qplex_hrl.rllib.cluster import check_ray, cluster
 from qplex_hrl.runtime.devices import resolve_device
+from qplex_hrl.runtime.exit_codes import FAILED
 from qplex_hrl.training.run_folder import find_checkpoint
 from qplex_hrl.training.trainer import check_trackers, execute
 
 __all__ = ["FAILED", "build_algorithm", "train_ray"]
 
-FAILED = 1
 BUILD_ENV = "qplex_hrl.data.make_env.build_env"
 
 _LOG = logging.getLogger(__name__)

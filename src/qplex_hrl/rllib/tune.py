@@ -17,6 +17,7 @@ from qplex_hrl.evaluation.metrics import finite_or_none
 from qplex_hrl.evaluation.policy_file import load_policy
 from qplex_hrl.rllib.cluster import check_ray, cluster
 from qplex_hrl.runtime.devices import resolve_device
+from qplex_hrl.runtime.exit_codes import DONE, FAILED
 from qplex_hrl.training.trainer import check_trackers
 
 __all__ = ["STOPPABLE", "SUMMARY", "tune_seeds"]
@@ -26,7 +27,6 @@ STOPPABLE = ("mean_coverage_rate", "best_coverage", "timestep", "n_updates", "ti
 
 SUMMARY = "tune_results.json"
 METRIC = "mean_coverage_rate"
-DONE, FAILED = 0, 1
 _MOST_FAILURES = 3  # of a trial, which goes on from its newest checkpoint
 
 _LOG = logging.getLogger(__name__)

@@ -27,6 +27,7 @@ from qplex_hrl.runtime.checkpoint import (
     save_arrays,
     save_checkpoint,
 )
+from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
 from qplex_hrl.runtime.logger import MetricSink
 from qplex_hrl.runtime.seeding import episode_seeds
 from qplex_hrl.runtime.signals import Interrupt, Interrupted
@@ -127,7 +128,6 @@ def _episode_row(statistics: NDArray[np.float64]) -> dict[str, float]:
     return means
 
 
-DONE, DIVERGED, INTERRUPTED = 0, 1, 130
 _N_REPLAYS = 2  # kept while training: the newest checkpoint may be damaged when the machine fails
 
 _LOG = logging.getLogger(__name__)
@@ -248,7 +248,7 @@ class TrainingRun:
         except TrainingDiverged as error:
             _LOG.error("%s; the last checkpoint is kept", error)
             self._write_stats("diverged")
-            return DIVERGED
+            return FAILED
         except Interrupted:
             self._save_numbered()
             self._write_stats("interrupted")

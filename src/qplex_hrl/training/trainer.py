@@ -29,10 +29,10 @@ from qplex_hrl.runtime.logger import (
 )
 from qplex_hrl.runtime.signals import Interrupt
 from qplex_hrl.training.loop import Iteration, MakeModel, TrainingLoop
-from qplex_hrl.training.run import DIVERGED, DONE, INTERRUPTED, TrainingRun, evaluation_envs
+from qplex_hrl.training.run import TrainingRun, evaluation_envs
 from qplex_hrl.training.run_folder import RunFolder, find_checkpoint
 
-__all__ = ["DIVERGED", "DONE", "INTERRUPTED", "check_trackers", "execute", "file_sinks", "train"]
+__all__ = ["check_trackers", "execute", "file_sinks", "train"]
 
 _LOG = logging.getLogger(__name__)
 

@@ -12,11 +12,12 @@ from fake_table import CONFIGS, Fakes, spec, table_in
 
 from qplex_bench.studies.ablation import PARTS, WHOLE, as_ablation, default_parts
 from qplex_bench.studies.plan import Run, RunStatus, TableSpec, plan_runs
-from qplex_bench.studies.scheduler import DONE, make_table
+from qplex_bench.studies.scheduler import make_table
 from qplex_hrl.cli import main as cli
 from qplex_hrl.config import RunConfig
 from qplex_hrl.data.make_env import build_env, model_dims
 from qplex_hrl.model import build_model
+from qplex_hrl.runtime.exit_codes import DONE
 
 
 def ablation(folder: Path, *parts: str, **changes: object) -> TableSpec:

@@ -20,9 +20,10 @@ from qplex_bench.studies.plan import (
     find_config,
     plan_runs,
 )
-from qplex_bench.studies.scheduler import DONE, FAILED, INTERRUPTED, make_table, next_command
+from qplex_bench.studies.scheduler import make_table, next_command
 from qplex_hrl.cli import main as cli
 from qplex_hrl.runtime.checkpoint import save_checkpoint
+from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
 
 WAITS = """
 import signal, sys, time

@@ -24,9 +24,10 @@ from qplex_hrl.evaluation.evaluate import evaluate_checkpoint
 from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.evaluation.policy_file import load_policy
 from qplex_hrl.runtime.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
 from qplex_hrl.runtime.logger import TrackerError
 from qplex_hrl.runtime.seeding import episode_seeds
-from qplex_hrl.training.trainer import DIVERGED, DONE, INTERRUPTED, train
+from qplex_hrl.training.trainer import train
 
 
 def run(config: RunConfig, resume: Path | None = None, make_env: object = make_fake_env) -> int:
@@ -321,7 +322,7 @@ def test_divergence_stops_with_the_last_good_checkpoint(tmp_path: Path) -> None:
             return output._replace(reward=output.reward + (np.nan if self.n_steps > 70 else 0))
 
     config = tiny_config(tmp_path)
-    assert run(config, make_env=lambda c, n: Poisoned(n)) == DIVERGED
+    assert run(config, make_env=lambda c, n: Poisoned(n)) == FAILED
     (checkpoint,) = (tmp_path / "models").glob("*[0-9].pth")
     assert all(w.isfinite().all() for w in weights(checkpoint).values())
     assert read(tmp_path / "logs" / "training_stats.json")["status"] == "diverged"
