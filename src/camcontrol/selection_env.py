@@ -226,6 +226,9 @@ class SelectionEnv:
             episode=np.zeros((n, len(EPISODE_COLUMNS))),
             difference_reward=np.zeros((n, c)),
         )
+        # Views made once: in an environment of one world a microsecond per decision counts.
+        self._columns = self._out.scalars.T  # [OUTPUT_COLUMNS, N]
+        self._ends = self._columns[kernels.X_TERMINATED : kernels.X_TRUNCATED + 1]  # [2, N]
         self._final = FinalFrames(
             obs=np.zeros((n, c, self.obs_size), np.float32),
             state=np.zeros_like(self._out.state),
@@ -292,8 +295,8 @@ class SelectionEnv:
         if job == kernels.FRAMES:
             return
         self._write_plan_features()
-        ended = self._ended()
-        if ended.any():
+        if np.count_nonzero(self._ends):
+            ended: Bools = np.asarray((self._ends > 0.0).any(axis=0))  # [N]
             self._final.obs[ended] = self._obs()[ended]
             self._final.state[ended] = self._out.state[ended]
             self._final.avail_actions[ended] = self._out.avail_actions[ended]
@@ -317,11 +320,6 @@ class SelectionEnv:
             actions,
             self._out,
         )
-
-    def _ended(self) -> Bools:
-        """Tell where the last decision ended an episode [N]."""
-        scalars = self._out.scalars
-        return (scalars[:, kernels.X_TERMINATED] > 0) | (scalars[:, kernels.X_TRUNCATED] > 0)
 
     def _write_plan_features(self, rows: Bools | None = None) -> None:
         """Write the observations with what looking ahead adds to them, anew in `rows` [N] only."""
@@ -355,18 +353,18 @@ class SelectionEnv:
         return actions
 
     def _result(self) -> EnvOutput:
-        scalars = self._out.scalars
+        columns = self._columns
         return EnvOutput(
             obs=self._obs(),
             state=self._out.state,
             avail_actions=self._out.avail_actions,
-            reward=scalars[:, kernels.X_REWARD],
-            coverage=scalars[:, kernels.X_COVERAGE],
-            initial_coverage=scalars[:, kernels.X_INITIAL_COVERAGE],
-            bonus=scalars[:, kernels.X_BONUS],
-            terminated=scalars[:, kernels.X_TERMINATED] > 0,
-            truncated=scalars[:, kernels.X_TRUNCATED] > 0,
-            frames=scalars[:, kernels.X_FRAMES].astype(np.int64),
+            reward=columns[kernels.X_REWARD],
+            coverage=columns[kernels.X_COVERAGE],
+            initial_coverage=columns[kernels.X_INITIAL_COVERAGE],
+            bonus=columns[kernels.X_BONUS],
+            terminated=columns[kernels.X_TERMINATED] > 0,
+            truncated=columns[kernels.X_TRUNCATED] > 0,
+            frames=columns[kernels.X_FRAMES].astype(np.int64),
             episode=self._out.episode,
             difference_reward=self._out.difference_reward,
             final_obs=self._final.obs,

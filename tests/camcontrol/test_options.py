@@ -13,7 +13,7 @@ from camcontrol.options import (
     n_particles_of,
 )
 
-PLAIN = ControlOptions()
+PLAIN = ControlOptions(belief="last_seen", lookahead=False, coverage_per_target=False)
 AHEAD = replace(PLAIN, belief="particles", lookahead=True)
 
 

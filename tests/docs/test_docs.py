@@ -93,6 +93,8 @@ def test_keys_named_in_the_pages_exist() -> None:
     known = {*keys, *(key.rpartition(".")[0] for key in keys)}
     sections = {key.partition(".")[0] for key in keys}
     for page, text in TEXTS.items():
+        if page.parent.name == "research":  # dated notes keep the names of their day
+            continue
         for code in code_in(text):
             named = re.fullmatch(r"([a-z_]+(?:\.[a-z_]+)+)(?:: .*)?", code)
             if named and named[1].partition(".")[0] in sections and not code.endswith(".log"):

@@ -50,13 +50,15 @@ class HandMadeCamera:
     """Camera 0 of a team, which turns at most 5 degrees a frame and zooms at most 2.5."""
 
     def __init__(self, n_targets: int, n_cameras: int = 1, **options: object) -> None:
-        settings = SelectionOptions(**({"memory_frames": 20, "n_particles": 4} | options))  # type: ignore[arg-type]
+        plain = {"belief": "last_seen", "lookahead": False, "coverage_per_target": False}
+        plain |= {"memory_frames": 20, "n_particles": 4}
+        settings = SelectionOptions(**(plain | options))  # type: ignore[arg-type]
         self.n_targets = n_targets
         self._sizes = CameraObsLayout(n_cameras, n_targets, 1)
-        self._mind = OnboardCamera(settings, self._sizes)
-        self._mind.begin(0)
-        self.layout = self._mind.feature_layout
-        self.bits = self._mind.selection_bits
+        self._camera = OnboardCamera(settings, self._sizes)
+        self._camera.begin(0)
+        self.layout = self._camera.feature_layout
+        self.bits = self._camera.selection_bits
 
     def perceive(
         self,
@@ -77,7 +79,7 @@ class HandMadeCamera:
         if obstacle is not None:
             obs[sizes.obstacles : sizes.obstacles + 4] = [*obstacle, 1.0]
         obs[sizes.cameras :] = np.ravel([camera.row() for camera in (own, *mates)])
-        self._mind.perceive(obs)
+        self._camera.perceive(obs)
 
     def put_particles(
         self,
@@ -89,7 +91,7 @@ class HandMadeCamera:
         known: bool,
     ) -> None:
         """Replace what is believed of a target that is not in view."""
-        senses = self._mind._state
+        senses = self._camera._state
         cloud = senses.particles[0, 0, target]
         cloud[[Q_X, Q_Y]] = np.transpose(places)
         cloud[Q_GOAL], cloud[Q_STEP], cloud[Q_RANDOM_WALK] = goals, steps, 0.0
@@ -106,7 +108,7 @@ class HandMadeCamera:
         return int((~self.bits.any(axis=1)).argmax())
 
     def _features(self) -> NDArray[np.float64]:
-        return self._mind.features()[0].astype(np.float64)
+        return self._camera.features()[0].astype(np.float64)
 
     def context(self) -> NDArray[np.float64]:
         """The context's features."""

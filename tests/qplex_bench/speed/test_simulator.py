@@ -1,5 +1,8 @@
 """The benchmark of the simulator decides by its floors; its rates are replaced by figures."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from camsim.envs.scripted_env import ScriptedEnv
@@ -24,7 +27,13 @@ def test_the_floors_of_one_thread_decide(
     monkeypatch.setattr(bench, "_print_growth", lambda: None)
     monkeypatch.setattr(bench, "_most_threads", lambda: 2)
     monkeypatch.setattr(bench, "measure", measure)
-    monkeypatch.setattr(bench.numba, "set_num_threads", threads.append)
+
+    @contextmanager
+    def numba_threads(n_threads: int) -> Iterator[None]:
+        threads.append(n_threads)
+        yield
+
+    monkeypatch.setattr(bench, "numba_threads", numba_threads)
     assert bench.benchmark_simulator() == code
     assert threads == [1, 2] * len(cases)
     assert f"{floors[1] * share:,.0f}" in capsys.readouterr().out

@@ -46,7 +46,7 @@ def command(folder: Path, n_workers: int, *more: str) -> list[str]:
 
 def environment(**more: str) -> dict[str, str]:
     """Ours, with the tests' modules for the workers, and no cluster but an own one."""
-    paths = [str(ROOT / "src"), str(ROOT / "tests")]
+    paths = [str(ROOT / folder) for folder in ("src", "tests", "tests/support")]
     inherited = {k: v for k, v in os.environ.items() if k not in ("RAY_ADDRESS", "PYTHONPATH")}
     threads = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
     return inherited | threads | {"PYTHONPATH": os.pathsep.join(paths)} | more
@@ -303,7 +303,7 @@ FROM_PYTHON = """
 import sys
 from pathlib import Path
 from qplex_hrl.config import load_config
-from qplex_hrl.rllib_cluster import check_ray, cluster
+from qplex_hrl.rllib.cluster import check_ray, cluster
 check_ray()
 from qplex_hrl.rllib_policy import QPLEXHRL, QPLEXHRLConfig
 import torch
