@@ -19,7 +19,12 @@ MOVED = {
     "algorithm.weight_average": "algorithm.ema_decay",
     "algorithm.credit_weight": "algorithm.difference_reward_weight",
 }
-"""Old key to new key; the values mean the same."""
+"""Old key to new key; the values mean the same, but for the last one's."""
+
+_NOTES = {
+    "algorithm.credit_weight": ", per camera: 2.0 in a team of four is what 8.0 was",
+}
+"""What else is to be said of an old key."""
 
 _FIXED = "it is always {}; only the didactic games had another"
 
@@ -49,7 +54,7 @@ def old_keys(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield every old key in a configuration, and a sentence that says what to write instead."""
     for old, new in MOVED.items():
         if _holds(content, old):
-            yield old, f"{old} is now {new}"
+            yield old, f"{old} is now {new}{_NOTES.get(old, '')}"
     for old, instead in REMOVED.items():
         if _holds(content, old):
             yield old, f"{old} is no longer a key: {instead}"
