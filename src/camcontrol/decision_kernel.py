@@ -44,7 +44,7 @@ class Rules(NamedTuple):
     fast_interval: int  # frames under one selection
     executor: int  # camcontrol.control.action_set.EXECUTORS, or GRID
     memory_frames: int  # how long an unseen target stays known
-    mode: int  # camsim.sim.OBSERVATION_MODES
+    mode: int  # camsim.layout.OBSERVATION_MODES
     gamma: float  # discount per frame inside a decision
 
 
@@ -58,7 +58,7 @@ class AgentState(NamedTuple):
     origins: Floats
     stream: UInt64s
     revisit_time: Floats  # [N, T] frames since each target was last covered
-    episode: Floats  # [N, K] running statistics, layout.EPISODE_COLUMNS
+    episode: Floats  # [N, K] running statistics, camsim.tables.EPISODE_COLUMNS
 
 
 class Outputs(NamedTuple):
@@ -96,7 +96,6 @@ REWARD_TERMS = CAMERA_TERMS
 X_REWARD, X_COVERAGE, X_INITIAL_COVERAGE, X_BONUS = 0, 1, 2, 3
 X_TERMINATED, X_TRUNCATED, X_FRAMES = 4, 5, 6
 OUTPUT_COLUMNS = 7
-
 
 Opponent = tuple[TargetRules, TargetMemory]
 

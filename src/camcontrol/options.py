@@ -34,8 +34,8 @@ class ControlOptions:
     max_selected: int = 2  # targets in one selection
     search_actions: int = 16  # actions that search instead
     executor: Executor = "lead"  # upstream: MATE's rule
-    lookahead: bool = True  # actions tell what they are worth (camcontrol.planning.planner)
-    coverage_per_target: bool = True  # also how much of every target, if they look ahead
+    lookahead: bool = True  # actions have plan features (camcontrol.features.plan_features)
+    coverage_per_target: bool = True  # these include the coverage per target
     observation_mode: str = "own"  # own, shared or enhanced (camsim.layout.OBSERVATION_MODES)
 
 

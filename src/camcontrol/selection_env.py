@@ -1,4 +1,4 @@
-"""SelectionEnv: N worlds whose cameras select targets, or moves, and observe by their beliefs."""
+"""SelectionEnv: N worlds whose cameras choose targets or moves and observe their own beliefs."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -61,19 +61,17 @@ class EnvOutput(NamedTuple):
     truncated: Bools  # [N] the time limit struck in this decision
     frames: Ints  # [N] frames executed
     episode: Floats  # [N, K] statistics of the finished episode, where terminated or truncated
-    difference_reward: (
-        Floats  # [N, C] share of targets that only this camera has in view, summed as `reward`
-    )
-    # What `obs`, `state` and `avail_actions` would have been without the reset, for the value of
-    # what comes after a truncated episode. Valid in rows where terminated or truncated; elsewhere
-    # as after the row's last end, 0 before the first.
+    difference_reward: Floats  # [N, C] discounted sum: share of targets in this view alone
+    # The last frame of an episode that ended, before the reset: what comes after a truncated
+    # episode has the value of that frame. Valid where terminated or truncated. Elsewhere they are
+    # those of the environment's last end, 0 before the first.
     final_obs: Float32s  # [N, C, D]
     final_state: Float32s  # [N, S]
     final_avail_actions: Bools  # [N, C, U]
 
 
 class FinalFrames(NamedTuple):
-    """What was shown of the last frame of each environment's last finished episode."""
+    """What was observed of the last frame of each environment's last finished episode."""
 
     obs: Float32s  # [N, C, D]
     state: Float32s  # [N, S]
@@ -94,8 +92,8 @@ def _check(options: SelectionOptions) -> None:
 def state_scaling(params: SimParams, sizes: tuple[int, int, int]) -> tuple[Floats, Floats]:
     """Return factors [S] and shifts [S] that bring the global state to about [-1, 1].
 
-    The rule of world 9.4 with the bounds of 7.6; unbounded entries are divided by what they reach:
-    freights and bounties by their start, waiting cargo by the units per target.
+    The rule of world 9.4 with the bounds of 7.6. Entries without bounds are divided by values that
+    they reach: freights and bounties by those at the start, waiting cargo by the units per target.
     """
     layout = StateLayout(*sizes)
     scale, shift = np.ones(layout.size), np.zeros(layout.size)
@@ -121,9 +119,9 @@ def state_scaling(params: SimParams, sizes: tuple[int, int, int]) -> tuple[Float
 class SelectionEnv:
     """N worlds of one scenario with cameras that choose actions against scripted targets.
 
-    Row i depends on seed i and on actions in row i alone. A finished episode is followed by the
-    next one at once, drawn from the same random stream; `EnvOutput.final_obs`, `final_state` and
-    `final_avail_actions` keep its last frame.
+    Environment i depends on seed i and on the actions in row i alone. When an episode ends, the
+    next one begins at once, drawn from the same random stream. `EnvOutput.final_obs`,
+    `final_state` and `final_avail_actions` keep the last frame of the one that ended.
     """
 
     def __init__(self, scenario: Scenario, options: SelectionOptions, num_envs: int) -> None:
@@ -255,9 +253,9 @@ class SelectionEnv:
         return self._result()
 
     def run_frames(self, actions: NDArray[np.int64], n_frames: int | None = None) -> None:
-        """Run one decision's frames only: no features, no auto-reset (benchmarks and replays).
+        """Run one decision's frames only, without features and auto-reset, for speed and videos.
 
-        With `n_frames`, run so many of them; an episode that has ended is not stopped. A decision's
+        With `n_frames`, run so many of them. An episode that has ended is not stopped. A decision's
         frames one by one, then `observe`, lead to the same world and observations as `step`.
         """
         self._run(kernels.FRAMES, self._checked(actions), n_frames)
@@ -322,14 +320,14 @@ class SelectionEnv:
         )
 
     def _write_plan_features(self, rows: Bools | None = None) -> None:
-        """Write the observations with what looking ahead adds to them, anew in `rows` [N] only."""
+        """Write the observations with plan features, which are computed in `rows` [N] only."""
         if self._lookahead is not None:
             m, obs, avail = self.agent_state, self._out.obs, self._out.avail_actions
             beliefs = BeliefState(m.pose, m.belief, m.particles, m.origins)
             self._lookahead.write(beliefs, self.sim.flat_obs.camera_obs, obs, avail, rows)
 
     def _obs(self) -> Float32s:
-        """Return the observations [N, C, D] with all that belongs to them; reused."""
+        """Return the observations [N, C, D], plan features included; reused."""
         return self._out.obs if self._lookahead is None else self._lookahead.obs
 
     def _arrays(self) -> dict[str, np.ndarray]:

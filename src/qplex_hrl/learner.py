@@ -36,8 +36,8 @@ class Execution(NamedTuple):
 EAGER = Execution()
 
 
-class _Seen(NamedTuple):
-    """What the cameras' networks unroll; see ``CameraNetwork.unroll``."""
+class _Inputs(NamedTuple):
+    """What the online and the target network unroll; see ``CameraNetwork.unroll``."""
 
     features: Features
     hidden_state: Tensor  # [B, C, R] before the burn-in
@@ -54,10 +54,10 @@ class _Online(NamedTuple):
 
 
 class _TDTargets(NamedTuple):
-    """What the values of the actions taken are to be."""
+    """What the values of the actions taken learn towards."""
 
     team: Tensor  # [B, L, G] for q_tot
-    own: Tensor | None  # [B, L, C] for every camera's own value; None: it has no such target
+    own: Tensor | None  # [B, L, C] for each camera's own value; None: without difference reward
 
 
 class Learner:
@@ -66,16 +66,18 @@ class Learner:
     ``loss = E[l(q_tot - y)] - selection_entropy_weight * E[H]
     + difference_reward_weight * sum_i E[l(Q_i - y_i)]``
 
-    E is the mean over filled decisions after the burn-in, l the Huber or squared error, H the
-    entropy of the selections, y the Q(lambda) target of the team's reward, and y_i that of camera
-    i's difference reward: the coverage that would be lost without it (Wolpert and Tumer 2001), with
-    the team's shaping. Where a camera's actions do not change what others do, it ranks them as the
-    team's reward does, with less noise. The sum over cameras pulls at each one's value as strongly
-    in a team of any size.
+    E is the mean over filled decisions after the burn-in, l the Huber or squared error, and H the
+    entropy of the selections. y is the Q(lambda) target of the team's reward, and y_i that of
+    camera i's difference reward.
 
-    Two copies of the model are kept: ``model`` learns; ``target_model`` gives the values in y and
-    follows softly (tau > 0, every update) or by copying (tau = 0, every
-    ``target_update_interval`` updates).
+    The difference reward is the coverage that would be lost without the camera (Wolpert and Tumer
+    2001), with the team's shaping. Where a camera's actions do not change what others do, it ranks
+    them as the team's reward does, with less noise. Its losses are summed over cameras, not
+    averaged, so each camera's own value gets the same weight in a team of any size.
+
+    Two copies of the model are kept: ``model`` learns, ``target_model`` gives the values in y and
+    y_i. With tau > 0 the target model follows a little at every update. With tau = 0 it is a copy,
+    renewed every ``target_update_interval`` updates.
     """
 
     def __init__(
@@ -121,7 +123,7 @@ class Learner:
 
     @property
     def ema_agent(self) -> CameraNetwork:
-        """The cameras to be judged: those of averaged weights, if they are kept, or the last."""
+        """The cameras that evaluation plays: of averaged weights if there are any, or the last."""
         return self.model.agent if self._ema is None else self._ema.network
 
     def update(
@@ -153,15 +155,15 @@ class Learner:
         return self._run_loss(batch)
 
     def _loss(self, batch: SequenceBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        seen = self._seen(batch)
-        online = self._evaluate(batch, seen)
+        inputs = self._inputs(batch)
+        online = self._evaluate(batch, inputs)
         trained = _without_burn_in(batch, self._burn_in)
-        td_targets = self._td_targets(trained, seen, online.greedy)
+        td_targets = self._td_targets(trained, inputs, online.greedy)
 
-        share = (trained.filled / trained.filled.sum().clamp_min(1)).unsqueeze(-1)  # [B, L, 1]
+        weight = (trained.filled / trained.filled.sum().clamp_min(1)).unsqueeze(-1)  # [B, L, 1]
 
         def mean(values: Tensor) -> Tensor:  # [.., B, L, X] over filled decisions and X
-            return (share * values).sum(dim=(-3, -2, -1)) / values.shape[-1]
+            return (weight * values).sum(dim=(-3, -2, -1)) / values.shape[-1]
 
         q_tot, td_target = online.mixed.q_tot, td_targets.team
         td_loss = mean(self._error_loss(q_tot, td_target))
@@ -179,7 +181,7 @@ class Learner:
         }
         if td_targets.own is not None:
             difference_reward_loss = (
-                share * self._error_loss(online.agent_qs, td_targets.own)
+                weight * self._error_loss(online.agent_qs, td_targets.own)
             ).sum()
             loss = loss + self._config.difference_reward_weight * difference_reward_loss
             metrics["difference_reward_loss"] = difference_reward_loss
@@ -195,30 +197,30 @@ class Learner:
             return nn.functional.huber_loss(values, td_target, reduction="none")
         return nn.functional.mse_loss(values, td_target, reduction="none")
 
-    def _seen(self, batch: SequenceBatch) -> _Seen:
+    def _inputs(self, batch: SequenceBatch) -> _Inputs:
         """Return what both networks unroll."""
         begins = batch.filled.clone()  # a filled decision after padding is its episode's first
         begins[:, 1:] &= ~batch.filled[:, :-1]
         features = self.model.agent.features(batch.obs, self._burn_in)
-        return _Seen(features, batch.hidden_state, begins)
+        return _Inputs(features, batch.hidden_state, begins)
 
     def _autocast(self) -> torch.autocast:
         """Return the region of the cameras' networks; mixers and targets are always float32."""
         device = next(self.model.parameters()).device.type
         return torch.autocast(device, dtype=torch.bfloat16, enabled=self._mixed_precision)
 
-    def _evaluate(self, batch: SequenceBatch, seen: _Seen) -> _Online:
+    def _evaluate(self, batch: SequenceBatch, inputs: _Inputs) -> _Online:
         """Return mixed values of the actions taken, greedy actions and entropies."""
         start = self._burn_in
         agent = self.model.agent
         actions = batch.actions[:, start:]
         with self._autocast():
-            unrolled = agent.unroll(*seen)
+            unrolled = agent.unroll(*inputs)
             with torch.no_grad():  # no mixer's gradient reaches the values of the best actions
                 q_values = agent.q_values(unrolled)
                 greedy = greedy_actions(q_values, batch.avail_actions[:, start:])
                 max_agent_qs = _values_of(q_values, greedy)[:, :-1].float()
-            # One frame more than there are decisions: any action will do there, it is cut off.
+            # The bootstrap frame has no decision. Any action will do there: it is cut off below.
             padded = torch.cat([actions, greedy[:, -1:]], dim=1).unsqueeze(0)
             agent_qs = agent.q_values_of(unrolled, padded)[0, :, :-1].float()
             entropies = agent.entropies(unrolled)[:, :, :-1]
@@ -226,15 +228,15 @@ class Learner:
         return _Online(mixed, agent_qs, greedy, entropies.float())
 
     @torch.no_grad()
-    def _td_targets(self, trained: SequenceBatch, seen: _Seen, greedy: Tensor) -> _TDTargets:
+    def _td_targets(self, trained: SequenceBatch, inputs: _Inputs, greedy: Tensor) -> _TDTargets:
         """Return Q(lambda) targets by the target model.
 
-        Double Q-learning (van Hasselt et al. 2016): the online network's ``greedy`` actions
-        [B, L+1, C], valued by the target network.
+        Double Q-learning (van Hasselt et al. 2016): the online network chooses the actions,
+        ``greedy`` [B, L+1, C], and the target network values them.
         """
         agent = self.target_model.agent
         with self._autocast():
-            q_values = agent.q_values(agent.unroll(*seen)).float()
+            q_values = agent.q_values(agent.unroll(*inputs)).float()
         target_greedy = greedy_actions(q_values, trained.avail_actions)
         chosen = greedy if self._config.double_q else target_greedy
         agent_qs = _values_of(q_values, chosen)
@@ -315,7 +317,7 @@ class Learner:
         self.target_model.load_state_dict(state["target_model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.n_updates = state["n_updates"]
-        if self._ema is not None:  # without one in the file, it begins now
+        if self._ema is not None:  # a file without an average: it begins now
             average = state.get("ema", self.model.agent.state_dict())
             self._ema.network.load_state_dict(average)
 

@@ -74,7 +74,7 @@ def test_the_command_evaluates_moves_elsewhere(
     assert json.loads(output.read_text())["mean_selection_efficiency"] is None
 
 
-def test_moves_can_be_watched(tmp_path: Path) -> None:
+def test_moves_can_be_recorded(tmp_path: Path) -> None:
     frames = list(
         record_checkpoint(make_checkpoint(tmp_path, "discrete"), EvaluationSetting(), 0, CPU)
     )

@@ -139,7 +139,7 @@ def test_frame_by_frame_the_choices_of_the_evaluation(tmp_path: Path, case: str)
             episodes += 1
             for camera, obs in zip(cameras, raw, strict=True):
                 camera.reset(obs)
-    n_sets = 10  # of one or two targets; looks follow
+    n_sets = 10  # of one or two targets; search actions follow
     assert min(taken) < n_sets or case == "moves"
     assert len(taken) > 3
 

@@ -117,14 +117,14 @@ def test_cameras_share_weights_and_do_not_influence_each_other(q_type: str) -> N
     torch.testing.assert_close(swapped.flip(2), straight)
 
 
-@pytest.mark.parametrize("shares", [True, False])
+@pytest.mark.parametrize("tells_coverages", [True, False])
 @pytest.mark.parametrize("q_type", Q_TYPES)
 @torch.no_grad()
-def test_the_same_weights_run_on_other_numbers_of_cameras_targets_and_options(
-    q_type: str, shares: bool
+def test_the_same_weights_run_on_other_numbers_of_cameras_targets_and_actions(
+    q_type: str, tells_coverages: bool
 ) -> None:
-    sizes = world(n_targets=5, n_looks=4, n_agents=3, shares=shares)
-    small = model(q_type, sizes=world(shares=shares)).agent
+    sizes = world(n_targets=5, n_search=4, n_agents=3, tells_coverages=tells_coverages)
+    small = model(q_type, sizes=world(tells_coverages=tells_coverages)).agent
     large = model(q_type, sizes=sizes, seed=1).agent
     large.load_state_dict(small.state_dict())
     dims = sizes[0]
@@ -149,29 +149,29 @@ def test_a_flat_network_reads_every_number_of_an_observation(q_type: str) -> Non
 
 @torch.no_grad()
 def test_further_unknown_targets_change_nothing() -> None:
-    sizes, larger = world(n_targets=2, n_looks=1), world(n_targets=3, n_looks=1)
+    sizes, larger = world(n_targets=2, n_search=1), world(n_targets=3, n_search=1)
     few, many = model(sizes=sizes).agent, model(sizes=larger).agent
     many.load_state_dict(few.state_dict())
     obs = observations(sizes[0], 2, LENGTH)
-    # context 3 | targets 2 x 4 | options {0}, {1}, {0, 1}, look, 2 numbers each
-    context, targets, options = obs.split([3, 8, 8], dim=-1)
+    # context 3 | targets 2 x 4 | actions {0}, {1}, {0, 1}, search, 2 numbers each
+    context, targets, actions = obs.split([3, 8, 8], dim=-1)
     unknown = obs.new_zeros(*obs.shape[:-1], 4)
-    singles, pair, look = options.split([4, 2, 2], dim=-1)
-    # options {0}, {1}, {2}, {0, 1}, {0, 2}, {1, 2}, look
-    options = torch.cat([singles, pair, pair, pair, pair, look], dim=-1)
-    wide = torch.cat([context, targets, unknown, options], dim=-1)
+    singles, pair, search = actions.split([4, 2, 2], dim=-1)
+    # actions {0}, {1}, {2}, {0, 1}, {0, 2}, {1, 2}, search
+    actions = torch.cat([singles, pair, pair, pair, pair, search], dim=-1)
+    wide = torch.cat([context, targets, unknown, actions], dim=-1)
     hidden = obs.new_zeros(2, 2, few.recurrent_size)
     narrow_q, wide_q = few(obs, hidden).q_values, many(wide, hidden).q_values
     torch.testing.assert_close(wide_q[..., [0, 1, 3, 6]], narrow_q)
 
 
 @pytest.mark.parametrize(
-    ("q_type", "shares"), [*((name, False) for name in NETWORKS), ("attention_rnn", True)]
+    ("q_type", "tells_coverages"), [*((name, False) for name in NETWORKS), ("attention_rnn", True)]
 )
 def test_values_of_single_actions_and_their_gradients_equal_those_of_all(
-    q_type: str, shares: bool
+    q_type: str, tells_coverages: bool
 ) -> None:
-    sizes = world(shares=shares)
+    sizes = world(tells_coverages=tells_coverages)
     dims, agent = sizes[0], model(q_type, sizes=sizes).agent
     obs = observations(dims, 2, LENGTH)
     hidden = torch.zeros(2, dims.n_agents, agent.recurrent_size)

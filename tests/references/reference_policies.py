@@ -41,7 +41,7 @@ class Sighting(NamedTuple):
 
 @dataclass
 class GreedyTarget:
-    """A greedy target's mind (section 11.3)."""
+    """A greedy target (section 11.3)."""
 
     previous: Vector  # position at the previous act, or at reset
     open: set[int] = field(default_factory=lambda: {0, 1, 2, 3})  # believed to hold cargo
@@ -200,7 +200,7 @@ def approach(pose: Pose, goal: tuple[float, float], optics: Optics) -> Vector:
 
 @dataclass
 class GreedyCamera:
-    """A greedy camera's mind (section 11.6); angles in degrees."""
+    """A greedy camera (section 11.6); angles in degrees."""
 
     place: Vector
     optics: Optics
@@ -251,7 +251,7 @@ class GreedyCamera:
 class GreedyTeam:
     """Greedy cameras that talk (section 11.6)."""
 
-    minds: list[GreedyCamera]
+    cameras: list[GreedyCamera]
     radio: Radio
 
     def talk(
@@ -259,13 +259,13 @@ class GreedyTeam:
     ) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
         """Write and read; return who wrote to whom (and must draw a delay), who heard whom."""
         wrote = set()
-        places = [mind.place for mind in self.minds]
-        for c, mind in enumerate(self.minds):
-            mind.delay = {j: max(frames - 1, 0) for j, frames in mind.delay.items()}
-            for j in range(len(self.minds)):
-                if j == c or mind.delay.get(j, 0) > 0:
+        places = [camera.place for camera in self.cameras]
+        for c, camera in enumerate(self.cameras):
+            camera.delay = {j: max(frames - 1, 0) for j, frames in camera.delay.items()}
+            for j in range(len(self.cameras)):
+                if j == c or camera.delay.get(j, 0) > 0:
                     continue
-                content = (step == 0, mind.near(j, views[c]))
+                content = (step == 0, camera.near(j, views[c]))
                 if any(content):
                     wrote.add((c, j))
                     self.radio.send(step, c, j, places, content)
@@ -274,9 +274,9 @@ class GreedyTeam:
             assert isinstance(content, tuple)
             heard.add((sender, recipient))
             if content[0]:
-                self.minds[recipient].known[sender] = places[sender]
+                self.cameras[recipient].known[sender] = places[sender]
             for t, sighting in content[1].items():
-                self.minds[recipient].note(t, sighting)
+                self.cameras[recipient].note(t, sighting)
         return wrote, heard
 
 

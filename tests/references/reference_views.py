@@ -132,14 +132,12 @@ _PRESERVED_KINDS: Kinds = ["count"] * 4 + ["coordinate"] * 8 + ["radius"]
 _CAMERA_KINDS: Kinds = ["coordinate"] * 2 + ["radius"] + ["coordinate"] * 2 + ["angle"]
 _CAMERA_PRIVATE_KINDS: Kinds = [*_CAMERA_KINDS, "length", "angle", "angle"]
 _TARGET_KINDS: Kinds = ["coordinate"] * 2 + ["length", "flag"]
-_TARGET_PRIVATE_KINDS: Kinds = [*_TARGET_KINDS, "length", "capacity", *["count"] * 4, *["flag"] * 4]
 _OBSTACLE_KINDS: Kinds = ["coordinate"] * 2 + ["radius"]
 _BOUNDS = {
     "coordinate": (-2 * TERRAIN_HALF_SIZE, 2 * TERRAIN_HALF_SIZE),
     "radius": (0.0, TERRAIN_HALF_SIZE),
     "length": (0.0, 2 * TERRAIN_HALF_SIZE),
     "angle": (0.0, MAX_VIEWING_ANGLE),
-    "capacity": (1.0, 2.0),
     "flag": (-1.0, 1.0),
 }
 
@@ -152,17 +150,6 @@ def camera_observation_kinds(world: World) -> Kinds:
         + [*_TARGET_KINDS, "flag"] * world.n_targets
         + [*_OBSTACLE_KINDS, "flag"] * world.n_obstacles
         + [*_CAMERA_KINDS, "flag"] * world.n_cameras
-    )
-
-
-def global_state_kinds(world: World) -> Kinds:
-    """Field of every entry of the global state (sections 7.4 and 7.6)."""
-    return (
-        _PRESERVED_KINDS
-        + _CAMERA_PRIVATE_KINDS * world.n_cameras
-        + _TARGET_PRIVATE_KINDS * world.n_targets
-        + _OBSTACLE_KINDS * world.n_obstacles
-        + ["count"] * (2 * world.n_targets + 16)
     )
 
 

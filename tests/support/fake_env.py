@@ -1,6 +1,6 @@
 """A tiny NumPy world with the interface of SelectionEnv: seconds-long tests of the training loop.
 
-Each camera sees which option pays now (option feature 0), so acting well is learnable at once.
+Each camera sees which action pays now (action feature 0), so acting well is learnable at once.
 Every environment owns one splitmix64 stream: row i depends on the seed of row i alone.
 """
 
@@ -13,7 +13,7 @@ from camsim.tables import EPISODE_COLUMNS
 
 
 class FakeLayout(NamedTuple):
-    """Named parts of a flat observation: context | targets | options."""
+    """Named parts of a flat observation: context | targets | actions."""
 
     n_targets: int
     n_actions: int
@@ -167,7 +167,7 @@ class FakeEnv:
         self._paying[:] = (draws * self.n_actions).astype(np.int64)
 
     def _available(self) -> NDArray[np.bool_]:
-        """Return [N, C, U]: all but the option after the paying one."""
+        """Return [N, C, U]: all but the action after the paying one."""
         return np.arange(self.n_actions) != ((self._paying + 1) % self.n_actions)[..., None]
 
     def _output(
@@ -181,13 +181,13 @@ class FakeEnv:
     ) -> FakeOutput:
         layout = self.feature_layout
         lead = (self.n_envs, self.n_agents)
-        options = np.zeros((*lead, self.n_actions, layout.action_size), np.float32)
-        options[..., 0] = np.arange(self.n_actions) == self._paying[..., None]
+        actions = np.zeros((*lead, self.n_actions, layout.action_size), np.float32)
+        actions[..., 0] = np.arange(self.n_actions) == self._paying[..., None]
         targets = np.ones((*lead, self.n_targets, layout.target_size), np.float32)
         context = np.zeros((*lead, layout.context_size), np.float32)
         context[..., 0] = self._decision[:, None] / self._max_decisions
         obs = np.concatenate(
-            [context, targets.reshape(*lead, -1), options.reshape(*lead, -1)], axis=-1
+            [context, targets.reshape(*lead, -1), actions.reshape(*lead, -1)], axis=-1
         )
         state = np.stack(
             [self._decision / self._max_decisions, self._coverage, self._paying[:, 0]], axis=-1

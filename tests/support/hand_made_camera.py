@@ -91,11 +91,11 @@ class HandMadeCamera:
         known: bool,
     ) -> None:
         """Replace what is believed of a target that is not in view."""
-        senses = self._camera._state
-        cloud = senses.particles[0, 0, target]
-        cloud[[Q_X, Q_Y]] = np.transpose(places)
-        cloud[Q_GOAL], cloud[Q_STEP], cloud[Q_RANDOM_WALK] = goals, steps, 0.0
-        senses.belief[0, 0, target, [B_KNOWN, B_SEEN]] = [float(known), 0.0]
+        state = self._camera._state
+        particle_set = state.particles[0, 0, target]
+        particle_set[[Q_X, Q_Y]] = np.transpose(places)
+        particle_set[Q_GOAL], particle_set[Q_STEP], particle_set[Q_RANDOM_WALK] = goals, steps, 0.0
+        state.belief[0, 0, target, [B_KNOWN, B_SEEN]] = [float(known), 0.0]
 
     def action(self, *targets: int) -> int:
         """The number of the action that selects these targets."""

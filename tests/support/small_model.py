@@ -25,15 +25,15 @@ SLOW_INTERVAL = 3
 
 
 def world(
-    n_targets: int = 3, n_looks: int = 2, n_agents: int = 2, *, shares: bool = False
+    n_targets: int = 3, n_search: int = 2, n_agents: int = 2, *, tells_coverages: bool = False
 ) -> tuple[ModelDims, Tensor]:
-    """Return sizes and selection bits of singles, pairs and ``n_looks`` options without targets.
+    """Return sizes and selection bits of singles, pairs and ``n_search`` actions without targets.
 
-    With ``shares`` options tell what their plan covers of each target.
+    With ``tells_coverages`` actions tell what their plan covers of each target.
     """
     sets = [(t,) for t in range(n_targets)]
     sets += list(itertools.combinations(range(n_targets), 2))
-    bits = torch.zeros(len(sets) + n_looks, n_targets, dtype=torch.bool)
+    bits = torch.zeros(len(sets) + n_search, n_targets, dtype=torch.bool)
     for row, chosen in enumerate(sets):
         bits[row, list(chosen)] = True
     dims = ModelDims(
@@ -42,9 +42,9 @@ def world(
         n_actions=len(bits),
         context_size=3,
         target_size=4,
-        action_size=2 + shares * n_targets,
+        action_size=2 + tells_coverages * n_targets,
         state_size=5,
-        n_target_coverages=shares * n_targets,
+        n_target_coverages=tells_coverages * n_targets,
     )
     return dims, bits
 

@@ -61,7 +61,7 @@ def row_sizes(particles: Floats) -> tuple[int, int, int]:
 
 @device_fn
 def _mark_in_team_view(
-    obs: Floats, k: int, belief: Floats, particles: Floats, where: tuple[int, int], j: int
+    obs: Floats, belief: Floats, particles: Floats, where: tuple[int, int], j: int
 ) -> None:
     """Mark unseen targets' particles in the view of the teammate with public state at obs[j:]."""
     i, c = where
@@ -97,7 +97,7 @@ def _measure(
     start = k + 22 + 5 * int(obs[k + 1]) + 4 * int(obs[k + 2])
     for n in range(int(obs[k])):
         if n != c and obs[start + 7 * n + 6] > 0.0:
-            _mark_in_team_view(obs, k, belief, particles, where, start + 7 * n)
+            _mark_in_team_view(obs, belief, particles, where, start + 7 * n)
 
 
 @outlined_fn

@@ -79,9 +79,9 @@ class FeatureLookahead:
             rows: [N] environments where anything has changed since the last call; None: all.
         """
         self.obs[..., : self._start] = base[..., : self._start]
-        options = base[..., self._start :].reshape(*self._rows.shape[:3], -1)
-        self._rows[..., : options.shape[-1]] = options
-        added = self._rows[..., options.shape[-1] :]
+        actions = base[..., self._start :].reshape(*self._rows.shape[:3], -1)
+        self._rows[..., : actions.shape[-1]] = actions
+        added = self._rows[..., actions.shape[-1] :]
         if self._viewers is None:
             added[...] = self._lookahead.features(beliefs, camera_obs, avail_actions, rows)
         else:

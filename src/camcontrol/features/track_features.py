@@ -52,8 +52,6 @@ _TIME_SCALE = 36.0  # frames of a half turn
 
 @outlined_fn
 def _context(
-    obs: Floats,
-    k: int,
     pose: Floats,
     belief: Floats,
     sector_ages: Floats,
@@ -312,7 +310,7 @@ def write_features(
     """
     i, c = where
     pose, belief, sector_ages = memory
-    _context(obs, k, pose, belief, sector_ages, where, clock, out)
+    _context(pose, belief, sector_ages, where, clock, out)
     start, target_size, _ = row_sizes(particles)
     write_context_belief(obs, k, pose, belief, particles, where, out, CONTEXT_FEATURES)
     for t in range(belief.shape[2]):

@@ -237,7 +237,7 @@ class Lookahead:
         avail_actions: Bools,
         rows: Bools | None = None,
     ) -> Float32s:
-        """Return what every action is worth [N, C, U, .] float32: see `value_actions`; reused.
+        """Return all actions' plan features [N, C, U, .] float32: see `value_actions`; reused.
 
         Only `rows` [N] are computed, the others are as they were before; None: all.
         """

@@ -1,4 +1,4 @@
-"""Statistics of the running episode: one row of sums per environment (layout.EPISODE_COLUMNS)."""
+"""Statistics of the running episode: a row of sums per environment (tables.EPISODE_COLUMNS)."""
 
 from camsim.arrays import Floats
 from camsim.compiled.jit import device_fn

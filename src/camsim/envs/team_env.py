@@ -57,7 +57,7 @@ class TeamOptions:
 
     cameras: Policy | CameraRules = EXTERNAL  # external, a rule, a mixture, or full rules
     targets: Policy | TargetRules = "greedy"  # (camsim.scripted.spec)
-    camera_view: str = "own"  # own, shared or enhanced (camsim.sim.OBSERVATION_MODES)
+    camera_view: str = "own"  # own, shared or enhanced (camsim.layout.OBSERVATION_MODES)
     target_view: str = "own"
     relative: bool = False  # places in observations relative to the observer
     rescaled: bool = False  # observations in [-1, 1] where they are bounded; after `relative`

@@ -1,4 +1,4 @@
-"""What evading targets have learned: the weights of `targets.evader`."""
+"""What evading targets have learned: the weights of `camsim.scripted.targets.evader`."""
 
 import numpy as np
 

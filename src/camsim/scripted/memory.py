@@ -112,12 +112,12 @@ def allocate_camera_memory(
             )
         scores = score_table(params.theta_min_deg, params.max_range)
     n, c, t = n_envs, n_cameras, n_targets
-    looks = n if heuristic or plays(rules, CAMERA_POLICIES["greedy"]) else 0
-    slots = rules.delay + 1 if looks and not rules.silent else 0
+    perceiving = n if heuristic or plays(rules, CAMERA_POLICIES["greedy"]) else 0
+    slots = rules.delay + 1 if perceiving and not rules.silent else 0
     planned = n if heuristic else 0
     return CameraMemory(
         rule=np.zeros(n, np.int64),
-        seen=np.zeros((looks, c, t, SEEN_COLUMNS)),
+        seen=np.zeros((perceiving, c, t, SEEN_COLUMNS)),
         last_action=np.zeros((n, c, 2)),
         edges=np.zeros((n, c, c), np.int64),
         traffic=np.zeros((n, 2), np.int64),
@@ -144,11 +144,3 @@ def allocate_target_memory(n_envs: int, n_targets: int, rules: TargetRules) -> T
         traffic=np.zeros((n_envs, 2), np.int64),
         post=np.zeros((n_envs, slots, n_targets, n_targets), np.int64),
     )
-
-
-_NOT_STATE = ("cells", "scores", "agenda", "sighted", "options", "sums")
-
-
-def memory_state(memory: CameraMemory | TargetMemory) -> dict[str, np.ndarray]:
-    """Return the arrays that an exact continuation needs, by name: no tables, no scratch."""
-    return {name: array for name, array in memory._asdict().items() if name not in _NOT_STATE}

@@ -34,7 +34,7 @@ class CameraRules(NamedTuple):
     """A scripted camera team, as kernels see it (world 11.1, 11.2, 11.6, 11.7)."""
 
     cumulative: Floats  # [K] running sum of the rules' weights; length 0: driven from outside
-    observes: int  # what the team sees: kernels.observe.RAW, SHARED or ENHANCED
+    observes: int  # what the team sees: camsim.layout.RAW, SHARED or ENHANCED
     random_hold: int  # frames between two draws of the random rule
     memory_period: int  # frames until the greedy rule forgets a target
     only_loaded: bool  # the greedy rule follows no target known to be unloaded
@@ -49,7 +49,7 @@ class TargetRules(NamedTuple):
     """A scripted target team, as kernels see it (world 11.1 to 11.4)."""
 
     cumulative: Floats  # [K] running sum of the rules' weights; length 0: driven from outside
-    observes: int  # what the team sees: kernels.observe.RAW, SHARED or ENHANCED
+    observes: int  # what the team sees: camsim.layout.RAW, SHARED or ENHANCED
     random_hold: int  # frames between two draws of the random rule
     noise_scale: float  # of the walk, relative to the action box
     silent: bool
@@ -72,7 +72,7 @@ def camera_rules(
 
     Args:
         policy: a name, `external`, a mixture as `greedy=0.5,random=0.5`, or names with weights.
-        view: what the team observes: kernels.observe.RAW, SHARED or ENHANCED.
+        view: what the team observes: camsim.layout.RAW, SHARED or ENHANCED.
         link: limits of its communication; none if None.
         memory_period: frames until the greedy rule forgets a target.
         only_loaded: see `CameraRules`.

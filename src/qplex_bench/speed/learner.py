@@ -41,8 +41,8 @@ WARM_UP = 2
 GROWTH = (4, 8, 16, 24)
 """Cameras, and as many targets."""
 
-LOOKS = 12
-"""Options without a target: with one for each of four targets there are 16 actions."""
+SEARCH_ACTIONS = 12
+"""Actions without a target: with one for each of four targets there are 16 actions."""
 
 LEARNING_RATE = 1e-3
 _PRODUCTS = {"aten::mm": 0, "aten::bmm": 0, "aten::addmm": 1, "aten::addmm_": 1, "aten::baddbmm": 1}
@@ -94,7 +94,7 @@ def shapes_case(
     With the encoding ``flat`` the cameras' networks have the layers of PyMARL2's.
     """
     shapes = shapes or Shapes()
-    bits = selection_bits(n_agents, LOOKS, pairs=False)
+    bits = selection_bits(n_agents, SEARCH_ACTIONS, pairs=False)
     dims = ModelDims(
         n_agents=n_agents,
         n_targets=n_agents,
@@ -140,11 +140,11 @@ def default_case(n_agents: int = 4) -> Case:
     return Case(name, network, dims, bits, 24, 16, 4)
 
 
-def selection_bits(n_targets: int, n_looks: int, *, pairs: bool) -> torch.Tensor:
-    """Return [U, T] bool: each target, all pairs if wanted, and options without targets."""
+def selection_bits(n_targets: int, n_search_actions: int, *, pairs: bool) -> torch.Tensor:
+    """Return [U, T] bool: each target, all pairs if wanted, and actions without targets."""
     sizes = (1, 2) if pairs else (1,)
     chosen = [c for size in sizes for c in itertools.combinations(range(n_targets), size)]
-    bits = torch.zeros(len(chosen) + n_looks, n_targets, dtype=torch.bool)
+    bits = torch.zeros(len(chosen) + n_search_actions, n_targets, dtype=torch.bool)
     for row, targets in enumerate(chosen):
         bits[row, list(targets)] = True
     return bits

@@ -120,7 +120,7 @@ def _print_rates() -> bool:
 
 
 def bytes_per_env(env: ScriptedEnv) -> int:
-    """Return the memory of one world: tables, observations, global state, both teams' minds."""
+    """Return the memory of one world: tables, observations, global state, both teams' memories."""
     parts = (*env.sim.tables, *env.sim.obs, *env.teams[2], *env.teams[3])
     return sum(part.nbytes for part in parts) // env.sim.num_envs
 

@@ -135,7 +135,7 @@ def every_decision(game: Game) -> SequenceBatch:
     following = game.next_state[state, first, second]
     frames = torch.stack([state, following.clamp_min(0)], dim=1)
     one_hot = torch.eye(n_states)[frames]  # [n, 2, S]
-    # context: which agent, which state; one target, always known; options: one-hot
+    # context: which agent, which state; one target, always known; actions: one-hot
     parts = (
         torch.eye(2).expand(n, 2, 2, 2),
         one_hot.unsqueeze(2).expand(n, 2, 2, n_states),
@@ -245,7 +245,7 @@ def _learn_run(run: GameRun) -> GameOutcome:
 
 
 def updates_of(name: str, mixer: str) -> int:
-    """Return the updates of a run: fewer where nothing has to change its mind on the way."""
+    """Return the updates of a run: fewer where nothing learned early has to be unlearned."""
     return N_UPDATES if mixer in COMPLETE and GAMES[name].n_states == 1 else N_UPDATES // 2
 
 

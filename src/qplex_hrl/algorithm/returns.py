@@ -1,4 +1,4 @@
-"""Learning targets as pure functions: action masks, double Q-learning, TD(lambda) returns."""
+"""Learning targets as pure functions: action masks, greedy actions, Q(lambda) returns."""
 
 import torch
 from torch import Tensor
@@ -36,10 +36,11 @@ def lambda_returns(
     td_lambda: float,
     n_step: int,
 ) -> Tensor:
-    """Return TD(lambda) targets of at most ``n_step`` rewards, [B, L, G]; meaningless on padding.
+    """Return Q(lambda) targets of at most ``n_step`` rewards, [B, L, G]; meaningless on padding.
 
-    With one-step errors ``d_t = r_t + gamma v_{t+1} - v_t`` (no v_{t+1} after a termination) it is
-    ``y_t = v_t + sum_{j < n} (gamma lambda)^j d_{t+j}``, equal to the mixture
+    Peng's Q(lambda), uncorrected: ``values`` are those of greedy actions, and no exploratory action
+    ends the sum. With one-step errors ``d_t = r_t + gamma v_{t+1} - v_t`` (no v_{t+1} after a
+    termination) it is ``y_t = v_t + sum_{j < n} (gamma lambda)^j d_{t+j}``. That equals the mixture
     ``(1 - lambda) sum_{k < n} lambda^(k-1) y^(k) + lambda^(n-1) y^(n)`` of k-step returns (Sutton
     and Barto 2018, section 12.3). The sum stops at an episode's end, before padding and at the
     window's end, where the last value is the bootstrap. lambda = 0 or n = 1 gives one-step targets,

@@ -1,6 +1,6 @@
 """The training reward from what the environment reports: shaping, exploration bonus, scale.
 
-Also each camera's difference reward. Arrays are NumPy, float64; evaluation never sees any of this.
+Also each camera's difference reward. Arrays are NumPy, float64. Evaluation uses nothing of this.
 """
 
 from dataclasses import dataclass
@@ -37,17 +37,20 @@ class TrainingReward(NamedTuple):
     """What one decision earns in training."""
 
     team: NDArray[np.float64]  # [N]
-    own: NDArray[np.float64]  # [N, C], every camera's difference reward
+    own: NDArray[np.float64]  # [N, C], of each camera's difference reward
 
 
 @dataclass(frozen=True)
 class Shaping:
-    """Team: ``scale * (reward + shaping)``; camera i: ``scale * (coverage_rate * D_i + shaping)``.
+    """Makes the training rewards of the team and of each camera.
 
-    ``shaping = coverage_weight * coverage shaping + bonus_weight * bonus`` is the team's in both.
-    D_i is the coverage that would be lost without camera i. A potential of the state alone, shared
-    by all cameras, changes neither the team's best policies nor any camera's best response (Devlin
-    and Kudenko 2011), and the bonus ranks a camera's actions as it does in the team's reward.
+    The team's is ``scale * (reward + shaping)``, that of camera i is
+    ``scale * (coverage_rate * D_i + shaping)``, where D_i is the coverage that would be lost
+    without it. In both, ``shaping = coverage_weight * coverage shaping + bonus_weight * bonus``.
+
+    The coverage shaping has a potential of the state alone, the same for all cameras. So it changes
+    neither the team's best policies nor any camera's best response (Devlin and Kudenko 2011). The
+    bonus ranks a camera's actions as it does in the team's reward.
     """
 
     discount: float  # of one whole decision

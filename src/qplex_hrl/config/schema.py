@@ -342,7 +342,7 @@ class RunConfig(Section):
         return self
 
     @model_validator(mode="after")
-    def _difference_reward_is_worth_something(self) -> Self:
+    def _difference_reward_needs_coverage(self) -> Self:
         weight = self.algorithm.difference_reward_weight
         if weight > 0 and self.network.hrl.reward_coefficients.coverage_rate == 0:
             raise ValueError(

@@ -10,7 +10,7 @@ def build_env(config: RunConfig, num_envs: int) -> SelectionEnv:
     """Return ``num_envs`` environments as the configuration describes them.
 
     Raises:
-        ValueError: the scenario does not exist or has no cameras, or an option is not available.
+        ValueError: the scenario does not exist or has no cameras, or a setting is out of range.
     """
     return SelectionEnv(load_scenario(config.env.scenario), selection_options(config), num_envs)
 

@@ -1,7 +1,7 @@
 """Sequence replay: a preallocated ring of decisions that gives training windows.
 
-Shape letters as in the contract; n rows are decisions in time, K = capacity in rows (decisions per
-environment), W = burn_in + sequence_length decisions of a window, R = recurrent state of a camera.
+Shape letters as in ``types``. A row is one decision in time of all N environments: n rows of a
+chunk, K rows of the ring. W = burn_in + sequence_length is the number of decisions of a window.
 """
 
 from collections.abc import Mapping
@@ -73,16 +73,18 @@ def decision_bytes(sizes: ReplaySizes) -> int:
 class ReplayBuffer:
     """Ring over [time, environment] that samples windows of W decisions and a bootstrap frame.
 
-    A window starts where the slow selector decides, lies in consecutive rows of one environment and
-    never spans the write head. What follows an episode's end inside a window is padding: zeros,
-    ``filled`` false, only action 0 available. The environments reset by themselves, so the frame
-    after a truncated episode is not stored; its last transition is therefore not filled and only
-    lends its observation as bootstrap frame to the one before.
+    A window lies in consecutive rows of one environment and never spans the write head. It starts
+    where the slow selector decides. What follows an episode's end inside a window is padding:
+    zeros, ``filled`` false, only action 0 available.
 
-    A window may also start before its episode, so that the first ``burn_in`` decisions are trained
-    on like all others: by multiples of ``slow_period`` frames, the last of which is at least
-    ``burn_in``. The frames before the episode are padding as well, whatever their rows hold, and
-    the recurrent state of such a window is zero.
+    The environments reset by themselves, so the frame after a truncated episode is not stored. The
+    last decision of such an episode is therefore not filled. Its observation is the bootstrap frame
+    of the decision before it.
+
+    A window may also start before its episode, so that an episode's first ``burn_in`` decisions are
+    trained on like all others. It then starts one or more ``slow_period`` early, up to the first
+    multiple that reaches ``burn_in``. The frames before the episode are padding as well, whatever
+    their rows hold, and the recurrent state of such a window is zero.
     """
 
     def __init__(
@@ -102,7 +104,7 @@ class ReplayBuffer:
             capacity: decisions kept, all environments together.
             sequence_length: decisions of a window that are trained on.
             burn_in: decisions before them that only warm the recurrent state.
-            slow_period: decisions between two of the slow selector; windows start at such.
+            slow_period: decisions between two of the slow selector.
             rng: draws the windows.
 
         Raises:
@@ -217,7 +219,7 @@ class ReplayBuffer:
         )
 
     def _update_starts(self, before: int) -> None:
-        """Decide which rows begin a window, after the row count rose from ``before``."""
+        """Find the rows at which windows start, after the row count rose from ``before``."""
         head = self._written
         for padding, startable in zip(self._paddings, self._startable, strict=True):
             needed = self.window - padding  # rows of the window that are read
@@ -226,15 +228,16 @@ class ReplayBuffer:
             complete = np.arange(first, max(first, head - needed))
             if complete.size:
                 startable[complete % self._rows] = self._is_start(complete, padding)
-            # The newest rows have no complete window; here their windows would run over the head.
+            # The newest rows have no complete window yet: it would run over the write head.
             open_rows = np.arange(max(0, head - needed), head)
             startable[open_rows % self._rows] = False
         self._starts = np.flatnonzero(self._startable)
 
     def _is_start(self, rows: NDArray[np.int64], padding: int) -> NDArray[np.bool_]:
-        """Return [n, N]: the first row after ``padding``, with a transition to be trained on.
+        """Tell [n, N] which ``rows`` may be the first after ``padding`` frames of a window.
 
-        Without padding it is any slow tick, with padding an episode's first decision.
+        Without padding such a row is a slow tick, with padding an episode's first decision. The
+        burn-in must not end the episode, and the first decision after it must be filled.
         """
         ring = self._ring
         index = ring.decision_index[rows % self._rows]

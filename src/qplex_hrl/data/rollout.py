@@ -56,7 +56,7 @@ class Rollout:
 
     @property
     def agent(self) -> Agent:
-        """The agent that acts here, whose weights the caller renews between chunks."""
+        """The agent that acts here, whose weights the caller replaces between chunks."""
         return self._agent
 
     def reset(self, seeds: NDArray[np.uint64]) -> None:

@@ -1,9 +1,8 @@
 """Mixers of the cameras' values into values of the team: none, VDN, QMIX, QPLEX and adaptive.
 
 All but ``none`` satisfy IGM (individual-global-max): the joint argmax of Q_tot is the tuple of
-individual argmaxes. The weighted sum and QPLEX start out close to VDN: the last layer of their
-weights ``|x(s)|`` has bias 1 at first. QMIX starts with small random weights, as its authors' code
-does.
+individual argmaxes. The weighted sum and QPLEX start close to VDN, because their positive weights
+start near 1 (``weight_hypernet``). QMIX starts with small random weights, as in its authors' code.
 """
 
 import itertools
@@ -220,7 +219,7 @@ class QPLEXMixer(Mixer):
     def _of_actions(self, actions: Tensor) -> Tensor:
         """Return the sum of the cameras' rows of ``action_table``, [B, L, hidden]."""
         offsets = torch.arange(self.n_agents, device=actions.device) * self.n_actions
-        # As a product: looking rows up and adding them costs three times as much with its gradient.
+        # As a product: with the gradient, reading and adding rows costs three times as much.
         table = self.action_table.weight
         one_hot = table.new_zeros(*actions.shape[:-1], len(table))
         return one_hot.scatter_(-1, actions + offsets, 1.0) @ table

@@ -1,6 +1,6 @@
 """Target selection in two layers: a slow selector sets priorities, a fast one acts on them.
 
-Shapes as in ``networks.py``: entities first, [T, L, n, H] with n = B * C cameras.
+Shapes as in ``encoders``: entities first, [T, L, n, H] with n = B * C cameras.
 """
 
 from typing import NamedTuple

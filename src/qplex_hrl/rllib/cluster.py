@@ -74,7 +74,7 @@ def cluster(config: RunConfig, address: str | None, n_trials: int = 1) -> Iterat
     with tempfile.TemporaryDirectory(prefix="qplex-", ignore_cleanup_errors=True) as folder:
         try:
             if address is not None or os.environ.get("RAY_ADDRESS"):
-                watcher = None
+                cleanup = None
                 ray.init(address=address, log_to_driver=False, logging_level="ERROR")
             else:
                 n_cores = os.cpu_count() or 1
@@ -82,7 +82,7 @@ def cluster(config: RunConfig, address: str | None, n_trials: int = 1) -> Iterat
                     _LOG.warning(
                         "%d rollout workers and the learner share %d cores", n_wanted - 1, n_cores
                     )
-                watcher = _start_watcher(Path(folder))
+                cleanup = _start_cleanup(Path(folder))
                 n_envs = n_trials * config.ray.num_workers * config.ray.num_envs_per_worker
                 ray.init(
                     num_cpus=max(n_wanted, n_cores),
@@ -98,11 +98,11 @@ def cluster(config: RunConfig, address: str | None, n_trials: int = 1) -> Iterat
             yield
         finally:
             ray.shutdown()
-            if watcher is not None:
-                watcher.communicate()
+            if cleanup is not None:
+                cleanup.communicate()
 
 
-def _start_watcher(folder: Path) -> "subprocess.Popen[bytes]":
+def _start_cleanup(folder: Path) -> "subprocess.Popen[bytes]":
     """Start the process that cleans up if this one is killed; it ends when its input closes."""
     return subprocess.Popen(
         [sys.executable, "-m", "qplex_hrl.rllib.orphan_cleanup", str(os.getpid()), str(folder)],

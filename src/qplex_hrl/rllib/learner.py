@@ -152,7 +152,7 @@ class GroupLearner:
 
     @property
     def ema_agent(self) -> CameraNetwork:
-        """The cameras to be judged."""
+        """The cameras that evaluation plays; see ``Learner.ema_agent``."""
         return self.core.ema_agent
 
     @property

@@ -1,8 +1,9 @@
 """Ends what a process started if that process dies without doing so; run with `python -m`.
 
 Ray's own processes notice the death of the one that started them, but some only minutes later. The
-reaper learns of it at once, because its standard input closes. It looks at descendants of that one
-process alone, and knows each by its number and start time, so it cannot meet another's.
+cleanup learns of it at once, because its standard input closes. It ends descendants of that one
+process alone. It knows each by its number and start time, so it cannot end another process that has
+got the same number.
 """
 
 import os
@@ -13,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-__all__ = ["descendants", "reap"]
+__all__ = ["clean_up", "descendants"]
 
 INTERVAL_SECONDS = 1.0
 GRACE_SECONDS = 3.0
@@ -37,11 +38,11 @@ def descendants(pid: int) -> set[Process]:
     return found
 
 
-def reap(pid: int, folder: Path, input_fd: int = 0) -> None:
+def clean_up(pid: int, folder: Path, input_fd: int = 0) -> None:
     """Wait until the other end of ``input_fd`` closes, then clean up after ``pid``.
 
     Args:
-        pid: the process to look after, which holds the other end.
+        pid: the process that may die, which holds the other end.
         folder: of temporary files that goes with it.
         input_fd: a pipe.
     """
@@ -74,4 +75,4 @@ def _is_alive(process: Process) -> bool:
 
 
 if __name__ == "__main__":
-    reap(int(sys.argv[1]), Path(sys.argv[2]))
+    clean_up(int(sys.argv[1]), Path(sys.argv[2]))

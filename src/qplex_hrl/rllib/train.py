@@ -13,7 +13,7 @@ from qplex_hrl.runtime.exit_codes import FAILED
 from qplex_hrl.training.run_folder import find_checkpoint
 from qplex_hrl.training.trainer import check_trackers, execute
 
-__all__ = ["FAILED", "build_algorithm", "train_ray"]
+__all__ = ["build_algorithm", "train_ray"]
 
 BUILD_ENV = "qplex_hrl.data.make_env.build_env"
 

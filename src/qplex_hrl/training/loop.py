@@ -42,7 +42,7 @@ class Counters:
 
     timestep: int = 0  # frames collected, summed over environments
     replay_timesteps: int = 0  # those since the replay was last empty
-    updates_owed: float = 0.0  # updates owed to the timesteps collected
+    updates_owed: float = 0.0  # those that the timesteps collected still call for
     n_episodes: int = 0  # finished training episodes
 
 
@@ -63,7 +63,7 @@ class Updates(Protocol):
 
     @property
     def ema_agent(self) -> CameraNetwork:
-        """The cameras to be judged."""
+        """The cameras that evaluation plays; see ``Learner.ema_agent``."""
 
     @property
     def n_updates(self) -> int:
@@ -214,11 +214,6 @@ class TrainingLoop:
             start=algorithm.learning_rate,
             end=algorithm.learning_rate_end,
         )
-
-    @property
-    def frames_per_chunk(self) -> int:
-        """Frames of a chunk, unless an episode ends within a decision."""
-        return self._chunk_length * frames_per_decision(self._config)
 
     def iterate(self, collector: Chunks) -> Iteration:
         """Collect one chunk, do the updates owed, store the chunk.

@@ -45,7 +45,9 @@ def place(direction_deg: float, distance: float) -> tuple[float, float]:
 
 @pytest.fixture(scope="module")
 def camera() -> HandMadeCamera:
-    made = HandMadeCamera(3, 2, belief="particles", executor="upstream")  # which leans nowhere
+    made = HandMadeCamera(
+        3, 2, belief="particles", executor="upstream"
+    )  # without a pointing offset
     mate = Public(60, 500, -90, 30.0)  # holds all that is within 15 degrees of its axis, up to 1500
     made.perceive(Public(X, Y, 60.0), [Seen(925, 925), None, None], [mate])
     first = [place(*polar) for polar in ((0, 400), (45, 1100), (90, 700), (-90, 600))]

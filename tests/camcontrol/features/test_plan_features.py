@@ -30,7 +30,7 @@ def test_an_action_that_covers_one_target_all_the_time(camera: HandMadeCamera) -
     """Target 0 goes at most 10 a frame, 250 in 25 frames: at most 56.4 degrees from the axis.
 
     The view turns to it and widens by 2.5 degrees a frame from 60 to 122.5, so it is in view in all
-    frames of all futures; target 1 stays behind the camera.
+    frames of all trajectories; target 1 stays behind the camera.
     """
     row = camera.actions()[camera.action(0), FIRST:]
     np.testing.assert_allclose(row, [1, 1, 0, 1, 1, 0], atol=1e-6)

@@ -75,7 +75,7 @@ def test_the_shapes_are_those_that_are_stated() -> None:
     assert case.network.mixing_network.n_heads == stated.n_heads
 
 
-def test_options_of_the_default_network() -> None:
+def test_actions_of_the_default_network() -> None:
     assert default_case().dims.n_actions == 26
     assert selection_bits(3, 1, pairs=True).sum(dim=1).tolist() == [1, 1, 1, 2, 2, 2, 0]
 

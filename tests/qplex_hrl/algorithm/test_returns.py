@@ -1,4 +1,4 @@
-"""Masks and TD(lambda) targets, with the arithmetic beside the numbers."""
+"""Masks and Q(lambda) targets, with the arithmetic beside the numbers."""
 
 import pytest
 import torch

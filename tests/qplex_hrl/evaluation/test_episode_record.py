@@ -1,4 +1,4 @@
-"""Episodes watched frame by frame: the ones that evaluation plays, and their videos."""
+"""Episodes recorded frame by frame: the ones that evaluation plays, and their videos."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 4])
-def test_the_watched_episode_is_the_evaluated_one(checkpoint: Path, seed: int) -> None:
+def test_the_recorded_episode_is_the_evaluated_one(checkpoint: Path, seed: int) -> None:
     frames = list(record_checkpoint(checkpoint, EvaluationSetting(), seed, CPU))
     seeds = episode_seeds(seed, 1)
     result = evaluate_checkpoint(checkpoint, EvaluationSetting(), seeds, num_envs=1, device=CPU)
@@ -76,7 +76,7 @@ def test_selections_are_held_for_a_decision(checkpoint: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("shared", "loss"), [(False, None), (True, None), (False, 0.5)])
-def test_the_watched_scripted_episode_is_the_evaluated_one(
+def test_the_recorded_scripted_episode_is_the_evaluated_one(
     shared: bool, loss: float | None
 ) -> None:
     world = EvaluationSetting("MATE-4v2-9", None, shared, max_episode_steps=30, message_loss=loss)
@@ -90,7 +90,7 @@ def test_the_watched_scripted_episode_is_the_evaluated_one(
 
 
 @pytest.mark.slow
-def test_the_watched_planner_is_the_evaluated_one() -> None:
+def test_the_recorded_planner_is_the_evaluated_one() -> None:
     world = EvaluationSetting(
         scenario="MATE-4v2-9", max_episode_steps=13, shared_field_of_view=True
     )
@@ -103,7 +103,7 @@ def test_the_watched_planner_is_the_evaluated_one() -> None:
 
 
 @pytest.mark.slow
-def test_messages_of_scripted_cameras_are_watched() -> None:
+def test_messages_of_scripted_cameras_are_recorded() -> None:
     start, first, second = islice(record_scripted("greedy", EvaluationSetting(), 0), 3)
     assert start.camera_messages is None
     np.testing.assert_array_equal(first.camera_messages, 1 - np.eye(4))  # they greet each other
@@ -112,7 +112,7 @@ def test_messages_of_scripted_cameras_are_watched() -> None:
 
 
 @pytest.mark.slow
-def test_a_world_without_cameras_is_watched() -> None:
+def test_a_world_without_cameras_is_recorded() -> None:
     frames = list(
         islice(record_scripted("greedy", EvaluationSetting(scenario="MATE-Navigation"), 0), 3)
     )

@@ -1,4 +1,4 @@
-"""Encoders and option head, against formulas written out row by row."""
+"""Encoders and action head, against formulas written out row by row."""
 
 import dataclasses
 
@@ -85,12 +85,14 @@ def test_encoder_without_any_known_target_is_finite() -> None:
     assert torch.isfinite(encoding.context).all()
 
 
-@pytest.mark.parametrize("shares", [True, False])
+@pytest.mark.parametrize("tells_coverages", [True, False])
 @pytest.mark.parametrize("prioritised", [True, False])
 @torch.no_grad()
-def test_option_head_equals_its_formula(prioritised: bool, shares: bool) -> None:
-    dims, bits = world(shares=shares)
-    head = ActionHead(H, dims.action_size, bits, prioritised=prioritised, tells_coverages=shares)
+def test_action_head_equals_its_formula(prioritised: bool, tells_coverages: bool) -> None:
+    dims, bits = world(tells_coverages=tells_coverages)
+    head = ActionHead(
+        H, dims.action_size, bits, prioritised=prioritised, tells_coverages=tells_coverages
+    )
     inputs = HeadInputs(
         memory=torch.randn(L, ROWS, H),
         context=torch.randn(L, ROWS, H),
@@ -100,8 +102,8 @@ def test_option_head_equals_its_formula(prioritised: bool, shares: bool) -> None
     )
     q_values = head(inputs)
     state = torch.cat([inputs.memory, inputs.context], dim=-1)
-    for option, selected in enumerate(bits):
-        own, covered = inputs.action_features[option].split([2, dims.n_target_coverages], dim=-1)
+    for action, selected in enumerate(bits):
+        own, covered = inputs.action_features[action].split([2, dims.n_target_coverages], dim=-1)
         hidden = head.action_layer(own) + head.state_layer(state)
         for t in torch.nonzero(selected).flatten():
             hidden += head.target_layer(inputs.targets[t])
@@ -110,13 +112,13 @@ def test_option_head_equals_its_formula(prioritised: bool, shares: bool) -> None
         expected = head.output(torch.relu(hidden)) + head.value_layer(state)
         for t in range(dims.n_target_coverages):
             layers = head.target_value
-            worth = layers.target_layer(inputs.targets[t]) + layers.state_layer(state)
-            expected += covered[..., t : t + 1] * layers.output(torch.relu(worth))
-        torch.testing.assert_close(q_values[option], expected.squeeze(-1))
+            hidden = layers.target_layer(inputs.targets[t]) + layers.state_layer(state)
+            expected += covered[..., t : t + 1] * layers.output(torch.relu(hidden))
+        torch.testing.assert_close(q_values[action], expected.squeeze(-1))
 
 
 @torch.no_grad()
-def test_an_option_head_that_starts_from_plans_ranks_options_by_them() -> None:
+def test_an_action_head_that_starts_from_plans_ranks_actions_by_them() -> None:
     _, bits = world()
     head = ActionHead(H, 2, bits, prioritised=False)
     head.start_from_plans(1, 0.7)
@@ -129,8 +131,8 @@ def test_an_option_head_that_starts_from_plans_ranks_options_by_them() -> None:
     )
     terms = head.terms(inputs)
     q_values = head.values(terms)
-    gains = 0.7 * inputs.action_features[..., 1]
-    torch.testing.assert_close(q_values - q_values[0], gains - gains[0])
+    advantages = 0.7 * inputs.action_features[..., 1]
+    torch.testing.assert_close(q_values - q_values[0], advantages - advantages[0])
     torch.nn.init.normal_(head.output.weight)
     torch.nn.init.normal_(head.plan_layer.weight)
     actions = torch.randint(len(bits), (2, L, ROWS))

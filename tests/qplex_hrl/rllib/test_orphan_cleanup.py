@@ -11,13 +11,13 @@ from qplex_hrl.rllib.orphan_cleanup import descendants
 
 PARENT = """
 import os, subprocess, sys, time
-watcher = subprocess.Popen(
+cleanup = subprocess.Popen(
     [sys.executable, "-m", "qplex_hrl.rllib.orphan_cleanup", str(os.getpid()), sys.argv[1]],
     stdin=subprocess.PIPE, start_new_session=True)
 child = subprocess.Popen(
     ["sh", "-c", "trap '' TERM HUP; sleep 300 & wait; sleep 300"], start_new_session=True)
 time.sleep(2)
-print(child.pid, watcher.pid, flush=True)
+print(child.pid, cleanup.pid, flush=True)
 time.sleep(300)
 """
 
@@ -39,16 +39,16 @@ def test_descendants_of_a_killed_process_end_with_it(tmp_path: Path) -> None:
         [sys.executable, "-c", PARENT, str(folder)], stdout=subprocess.PIPE, text=True
     )
     assert parent.stdout is not None
-    child, watcher = map(int, parent.stdout.readline().split())
+    child, cleanup = map(int, parent.stdout.readline().split())
     grandchildren = {pid for pid, _ in descendants(child)}
     assert grandchildren
-    assert grandchildren | {child, watcher} == {pid for pid, _ in descendants(parent.pid)}
+    assert grandchildren | {child, cleanup} == {pid for pid, _ in descendants(parent.pid)}
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     end = time.monotonic() + 20
-    while time.monotonic() < end and any(map(is_alive, (child, watcher, *grandchildren))):
+    while time.monotonic() < end and any(map(is_alive, (child, cleanup, *grandchildren))):
         time.sleep(0.1)
-    assert not any(map(is_alive, (child, watcher, *grandchildren)))
+    assert not any(map(is_alive, (child, cleanup, *grandchildren)))
     assert not folder.exists()
     assert is_alive(other.pid)
     os.kill(other.pid, signal.SIGKILL)

@@ -69,7 +69,7 @@ def evade(
 
     Args:
         i: environment.
-        observes: what the team sees: kernels.observe.RAW, SHARED or ENHANCED.
+        observes: what the team sees: camsim.layout.RAW, SHARED or ENHANCED.
         reach: distance at which a target senses a camera.
         weights: [EVASION_WEIGHTS]; with zeros nothing changes.
         cameras: [N, C, CAMERA_COLUMNS].

@@ -66,8 +66,8 @@ class CamerasChecked:
         p = env.sim.params
         limits = p.rotation_step_deg, p.zooming_step_deg
         optics = Optics(p.theta_min_deg, p.max_range, *limits)
-        minds = [GreedyCamera(xy, optics) for xy in pairs(read(env.sim, "camera_xy")[i])]
-        self.team = GreedyTeam(minds, Radio(rules.silent, rules.reach, rules.delay))
+        cameras = [GreedyCamera(xy, optics) for xy in pairs(read(env.sim, "camera_xy")[i])]
+        self.team = GreedyTeam(cameras, Radio(rules.silent, rules.reach, rules.delay))
         self.pauses: list[int] = []
         self.n_followed = self.n_idle = self.n_repeated = self.n_unseen = self.n_messages = 0
         self._look()
@@ -79,20 +79,20 @@ class CamerasChecked:
 
     def check(self, step: int) -> None:
         """Compare messages and actions after a frame with the oracle."""
-        minds, remembered = self.team.minds, self.env.teams[2]
-        for mind, view in zip(minds, self.views, strict=True):
-            mind.look(view)
+        cameras, remembered = self.team.cameras, self.env.teams[2]
+        for camera, view in zip(cameras, self.views, strict=True):
+            camera.look(view)
         if not self.rules.silent:
             wrote, heard = self.team.talk(step, self.views)
             for c, j in wrote:
                 pause = int(remembered.post[self.i, memory.K_NEXT, c, j]) - step
                 self.pauses.append(pause)
-                minds[c].delay[j] = pause
+                cameras[c].delay[j] = pause
             assert arrows(remembered.edges[self.i]) == heard
             self.n_messages += len(heard)
             assert remembered.traffic[self.i].tolist() == [len(heard), self.n_messages]
-        for c, mind in enumerate(minds):
-            wanted = mind.act(self.poses[c], self.rules.only_loaded)
+        for c, camera in enumerate(cameras):
+            wanted = camera.act(self.poses[c], self.rules.only_loaded)
             action = self.env.actions[0][self.i, c]
             if wanted is None:
                 self.n_idle += 1

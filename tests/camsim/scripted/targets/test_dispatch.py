@@ -65,7 +65,7 @@ class TargetsChecked:
 
     def __init__(self, env: ScriptedEnv, i: int, view: int, radio: Radio, policy: str) -> None:
         self.env, self.i, self.view, self.radio, self.policy = env, i, view, radio, policy
-        self.minds = [GreedyTarget(xy) for xy in pairs(read(env.sim, "target_xy")[i])]
+        self.targets = [GreedyTarget(xy) for xy in pairs(read(env.sim, "target_xy")[i])]
         self.draws: dict[bool, list[bool]] = {True: [], False: []}  # stuck or not -> new noise
         self.fresh_noise: list[float] = []
         self.n_messages = self.n_drifts = 0
@@ -85,22 +85,22 @@ class TargetsChecked:
     def check(self, step: int) -> None:
         """Compare memory and action after a frame with what the rules allow."""
         table = self.env.teams[3].table[self.i]
-        news = [mind.notice(bits) for mind, bits in zip(self.minds, self.bits, strict=True)]
-        heard = tell_each_other(step, self.minds, news, self.places, self.radio)
+        news = [target.notice(bits) for target, bits in zip(self.targets, self.bits, strict=True)]
+        heard = tell_each_other(step, self.targets, news, self.places, self.radio)
         assert arrows(self.env.teams[3].edges[self.i]) == heard
         self.n_messages += len(heard)
         assert self.env.teams[3].traffic[self.i].tolist() == [len(heard), self.n_messages]
-        for t, mind in enumerate(self.minds):
+        for t, target in enumerate(self.targets):
             goal = int(table[t, memory.M_GOAL])
-            assert goal in mind.possible_goals(self.destinations[t])
-            assert {w for w in range(4) if table[t, OPEN][w] > 0} == mind.open
-            mind.goal = goal
+            assert goal in target.possible_goals(self.destinations[t])
+            assert {w for w in range(4) if table[t, OPEN][w] > 0} == target.open
+            target.goal = goal
             noise, step_size = table[t, NOISE], self.steps[t]
             changed = bool((noise != self.noise[t]).any())
-            self.draws[mind.is_stuck(self.places[t], step_size)].append(changed)
+            self.draws[target.is_stuck(self.places[t], step_size)].append(changed)
             if changed:
                 self.fresh_noise += (noise / step_size).tolist()
-            wanted = mind.act(self.places[t], step_size, pair(noise))
+            wanted = target.act(self.places[t], step_size, pair(noise))
             near = [self.cameras[c] for c in np.flatnonzero(self.sensed[t])]
             plain = wanted
             if self.policy == "heuristic":
@@ -242,9 +242,9 @@ def test_naive_targets(view: int) -> None:
             turned += wanted != goal
             skipped += wanted not in (goal, (goal + turn) % 4)
             previous = pair(before[i, t, [memory.M_X, memory.M_Y]])
-            mind = GreedyTarget(previous, goal=wanted)
+            target = GreedyTarget(previous, goal=wanted)
             noise = pair(table[i, t, NOISE])
-            close(env.actions[1][i, t], mind.act(pair(places[i, t]), steps[i, t], noise))
+            close(env.actions[1][i, t], target.act(pair(places[i, t]), steps[i, t], noise))
     assert turned > 20
     assert skipped > 0
     assert not env.teams[3].traffic.any()
