@@ -1,7 +1,7 @@
 """The simulator's records: constants of a scenario, the tables that kernels work on, named views.
 
 N environments, C cameras, T targets, O obstacles. Angles in degrees, lengths in terrain units.
-Kernels get few, wide tables (one row per entity, columns named in `layout`): Numba compiles and
+Kernels get few, wide tables (one row per entity, columns named in `tables`): Numba compiles and
 calls functions of few arrays several times faster than functions of fifty.
 """
 
