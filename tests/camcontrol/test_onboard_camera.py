@@ -51,6 +51,7 @@ def wrapped(degrees: np.ndarray) -> np.ndarray:
     return (degrees + 180.0) % 360.0 - 180.0
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("name", ["MATE-4v4-9", "MATE-2v4-0"])
 @pytest.mark.parametrize("regime", REGIMES)
 def test_features_and_motion_are_those_of_the_training_world(regime: str, name: str) -> None:

@@ -119,6 +119,7 @@ def test_upstream_regime_equals_the_oracle(mode: str) -> None:
         assert not (output.terminated | output.truncated).any()
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("name", ["MATE-4v4-9", "MATE-8v8-9"])
 def test_difference_reward_is_what_only_one_camera_sees(name: str) -> None:
     """Of every frame of a decision, discounted; the coverage that would be lost without it."""
@@ -181,6 +182,7 @@ def move_selecting_cameras(
     reference_sim.move_cameras(world, state, action)
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("regime", REGIMES)
 def test_decision_of_five_frames_is_five_decisions_of_one(regime: str) -> None:
     """Same states, discounted rewards and bonuses added up."""
@@ -206,6 +208,7 @@ def test_decision_of_five_frames_is_five_decisions_of_one(regime: str) -> None:
             np.testing.assert_array_equal(quick.sim.state_dict()[name], array, name)
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("regime", REGIMES)
 def test_frames_one_by_one_are_a_decision(regime: str) -> None:
     """Bit for bit, through the end of an episode; only the reward of the decision is not given."""
@@ -234,6 +237,7 @@ def test_frames_one_by_one_are_a_decision(regime: str) -> None:
         np.testing.assert_array_equal(mine[name], theirs[name], name)
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("regime", REGIMES)
 def test_environment_in_a_batch_equals_itself_alone(regime: str) -> None:
     options, n_envs = replace(REGIMES[regime], max_episode_steps=31), 4
@@ -269,6 +273,7 @@ def test_threads_do_not_matter() -> None:
     assert play_elsewhere(NUMBA_NUM_THREADS="2") == one
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("regime", REGIMES)
 def test_stored_state_continues_exactly(regime: str) -> None:
     options = replace(REGIMES[regime], max_episode_steps=47)
@@ -327,6 +332,7 @@ SHOWN = ("obs", "state", "avail_actions")
 """Fields of an output that `final_*` gives of the frame before the automatic reset."""
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("regime", REGIMES)
 def test_final_fields_are_what_a_longer_episode_would_have_shown(regime: str) -> None:
     """In rows that end, at different decisions; elsewhere they stay what they were."""
@@ -416,6 +422,7 @@ def test_only_a_decision_that_ends_an_episode_runs_the_kernel_twice(
     assert n_calls == [1, 1, 2, 1]
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("regime", REGIMES)
 def test_episode_statistics(regime: str) -> None:
     """Every column, counted again from the frames; selections by the oracle's definition."""
@@ -526,6 +533,7 @@ def test_any_team_size(name: str) -> None:
         output = env.step(choose(env, rng, output.avail_actions))
 
 
+@pytest.mark.jit
 def test_memory_keeps_targets_known_and_ends() -> None:
     """A target out of view stays known for `memory_frames` at most; with 0, only those in view."""
     for memory_frames in (0, 4, 20):

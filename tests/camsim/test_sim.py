@@ -158,6 +158,7 @@ def test_restart_leaves_the_others_alone() -> None:
     assert (read(sim, "target_xy")[1] != read(other, "target_xy")[1]).any()
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_invariants_on_random_play(name: str) -> None:
     """400 frames of random actions, most targets heading for warehouses."""

@@ -66,6 +66,7 @@ def configuration_table() -> ModuleType:
     return module
 
 
+@pytest.mark.jit
 def test_examples_of_the_readme_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """With fewer worlds and decisions than shown."""
     examples = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)

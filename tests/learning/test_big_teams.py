@@ -60,6 +60,7 @@ def test_actions_grow_with_targets_and_not_exponentially(scenario: Path, tmp_pat
         assert build_env(config(scenario, tmp_path, **changes), 1).n_actions == n_actions
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("mode", ["selection", "discrete"])
 def test_a_large_world_is_learned_from_and_evaluated(
     scenario: Path, tmp_path: Path, mode: str

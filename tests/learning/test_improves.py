@@ -88,6 +88,7 @@ def rewards(
     return before, mean_reward(loop.learner.model.agent)
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("mixer", ["none", "qmix", "adaptive"])
 def test_training_improves_the_greedy_policy(mixer: str) -> None:
     before, after = rewards(mixer)
@@ -95,11 +96,13 @@ def test_training_improves_the_greedy_policy(mixer: str) -> None:
     assert after > LEARNED
 
 
+@pytest.mark.jit
 def test_training_without_steps_does_not() -> None:
     before, after = rewards("adaptive", learning_rate=1e-9)
     assert after == pytest.approx(before, abs=0.02)
     assert after < CHANCE
 
 
+@pytest.mark.jit
 def test_training_on_foreign_rewards_does_not() -> None:
     assert rewards("adaptive", DeceivingEnv)[1] < CHANCE

@@ -89,6 +89,7 @@ def test_both_terms_count_as_much_in_every_cameras_difference_reward(knob: str) 
     np.testing.assert_allclose(own, np.repeat(gained[..., None], own.shape[-1], -1), atol=1e-6)
 
 
+@pytest.mark.jit
 def test_the_exploration_bonus_is_none_in_evaluation() -> None:
     def rewards(weight: float) -> NDArray[np.float64]:
         config = real(exploration_bonus=weight)

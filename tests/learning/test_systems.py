@@ -139,6 +139,7 @@ def _after_updates(config: RunConfig, n_updates: int) -> TrainingLoop:
     return loop
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("system", ["qplex_hrl", "hrl_qplex", "hrl_qmix"])
 def test_the_loss_of_a_real_batch_teaches_every_part(system: str) -> None:
     """Selectors slow and fast, attention, state encoder, gate: no parameter without a gradient."""
@@ -152,6 +153,7 @@ def test_the_loss_of_a_real_batch_teaches_every_part(system: str) -> None:
     assert idle == []
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_configuration_learns(path: Path) -> None:
     """Updates with one batch fit it, which steps of no size do not."""

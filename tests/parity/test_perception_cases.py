@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from parity.golden import DATA, Array, load_arrays
 
 from camsim.parity.teacher_forcing import fields, read
@@ -45,6 +46,7 @@ def seen_points(cases: dict[str, Array], rows: Array, *, opaque: bool) -> Array:
     return read(sim, "camera_target_mask")[:, 0]
 
 
+@pytest.mark.jit
 def test_points() -> None:
     cases, _ = load_arrays(DATA / "perception_cases.npz")
     in_view = disagreements = 0

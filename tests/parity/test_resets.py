@@ -64,6 +64,7 @@ def assert_same_counts(ours: Array, theirs: Array) -> None:
     assert stats.chi2_contingency(table + 1e-9).pvalue > SIGNIFICANCE
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("scenario", SCENARIOS)
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("name", ["camera_xy", "target_xy", "obstacle_xy"])
@@ -72,12 +73,14 @@ def test_positions(scenario: str, name: str, axis: int) -> None:
     assert_same_values(ours[..., axis], theirs[..., axis])
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("scenario", SCENARIOS)
 @pytest.mark.parametrize("name", ["camera_viewing_angle", "obstacle_radius"])
 def test_continuous(scenario: str, name: str) -> None:
     assert_same_values(*both(scenario, name))
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("scenario", SCENARIOS)
 @pytest.mark.parametrize("kind", ["camera", "obstacle"])
 def test_joint_positions(scenario: str, kind: str) -> None:
@@ -92,6 +95,7 @@ def test_joint_positions(scenario: str, kind: str) -> None:
     assert_same_values(*samples)
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_shuffling(scenario: str) -> None:
     """Each quadrant holds one camera box (4v4): which camera stands there is uniform."""
@@ -101,6 +105,7 @@ def test_shuffling(scenario: str) -> None:
         assert_same_counts(*quadrant)
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_orientation(scenario: str) -> None:
     ours, theirs = both(scenario, "camera_orientation")
@@ -108,6 +113,7 @@ def test_orientation(scenario: str) -> None:
     assert_same_counts(ours, theirs)
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_capacity(scenario: str) -> None:
     ours, theirs = both(scenario, "target_capacity")
@@ -116,6 +122,7 @@ def test_capacity(scenario: str) -> None:
         assert_same_counts(ours[:, target], theirs[:, target])
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_start_cargo(scenario: str) -> None:
     assert_same_counts(*both(scenario, "target_goal"))
@@ -123,6 +130,7 @@ def test_start_cargo(scenario: str) -> None:
     assert_same_counts(ours.sum(-1), theirs.sum(-1))
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_cargo_table(scenario: str) -> None:
     ours, theirs = both(scenario, "remaining_cargoes")

@@ -52,6 +52,7 @@ def assert_same_mean(sample: np.ndarray, mean: float, standard_error: float) -> 
     assert abs(sample.mean() - mean) < SIGMAS * math.hypot(own_error, standard_error)
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize(
     ("scenario", "cameras", "targets"),
     [
@@ -89,6 +90,7 @@ def test_shipped_statistics_are_the_recorded_ones() -> None:
                 assert value == full[key]
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize(
     ("cameras", "targets", "coverage", "real", "transport", "reward", "edges"),
     [
@@ -129,6 +131,7 @@ def test_larger_team(
     assert samples["target_edges"].mean() == pytest.approx(edges[1], abs=0.005)
 
 
+@pytest.mark.jit
 def test_navigation() -> None:
     """Among 32 obstacles, without cameras; upstream: 8 episodes of 1,000 frames, reward 9,700."""
     samples = play("MATE-Navigation", "random", "greedy", 999)

@@ -52,6 +52,7 @@ def test_camera_target_mask_over_all_files() -> None:
     assert sight_share_allowed(opaque)
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("name", TRANSPARENT_TRACES)
 def test_camera_target_mask_with_transmittance(name: str) -> None:
     """Our own draws: what is hidden is seen sometimes, what is clear always, the rest never."""

@@ -81,6 +81,7 @@ def test_it_fits_a_batch(mixer: str, algorithm: dict[str, object]) -> None:
     assert losses[-1] < 0.5 * losses[0]
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("mixer", MIXERS)
 @pytest.mark.parametrize("q_type", ["mlp", "flat_rnn", "attention_rnn"])
 def test_values_of_greedy_actions_without_a_graph_change_no_gradient(
@@ -200,6 +201,7 @@ def test_padding_before_an_episode_change_nothing(q_type: str, burn_in: int) -> 
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-3)
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("q_type", NETWORKS)
 @torch.no_grad()
 def test_an_episode_that_begins_in_the_burn_in_begins_with_the_zero_state(q_type: str) -> None:
@@ -247,6 +249,7 @@ def test_windows_do_not_influence_each_others_targets(mixer: str) -> None:
     torch.testing.assert_close(loss, (parts[0] + parts[1]) / 2)
 
 
+@pytest.mark.jit
 def test_difference_rewards_teach_every_cameras_own_value() -> None:
     """The loss of the difference reward is that of independent cameras with their own rewards."""
     knobs = {"loss": "mse", "entropy_weight": 0.0}

@@ -448,6 +448,7 @@ def test_worlds_do_not_depend_on_the_belief() -> None:
         np.testing.assert_array_equal(theirs[name], mine[name], name)
 
 
+@pytest.mark.jit
 def test_what_is_hidden_does_not_change_the_belief() -> None:
     """Unseen targets are moved about and unloaded; as long as nobody sees them nothing changes."""
     env, other = make(OURS, 8), make(OURS, 8)
@@ -473,6 +474,7 @@ def test_what_is_hidden_does_not_change_the_belief() -> None:
     assert n_compared > 300
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("mode", ["own", "shared"])
 def test_features_are_finite_and_of_moderate_size(mode: str) -> None:
     options = replace(OURS, observation_mode=mode, executor="upstream")  # it has no pointing offset

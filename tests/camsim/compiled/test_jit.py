@@ -32,6 +32,7 @@ print(table.values.sum())
 """
 
 
+@pytest.mark.jit
 def test_a_renamed_record_does_not_stop_the_kernels_that_take_it(tmp_path: Path) -> None:
     """The index of the kernel's cache still names the old one."""
     module = tmp_path / "renamed_records.py"

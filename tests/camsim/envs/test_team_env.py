@@ -242,6 +242,7 @@ def test_action_bounds() -> None:
     assert env.target_action_bounds.tolist() == [20.0, 20.0]
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize(
     "options",
     [

@@ -151,6 +151,7 @@ def make_selecting(n_envs: int) -> SelectionEnv:
     return SelectionEnv(load_scenario("MATE-4v4-9"), options, n_envs)
 
 
+@pytest.mark.jit
 def test_selecting_cameras_earn_the_mean_score() -> None:
     """Across the end of an episode: the boundaries are those of the new one."""
     env, again = make_selecting(3), make_selecting(3)

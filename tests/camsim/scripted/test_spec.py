@@ -38,6 +38,7 @@ def test_random_teams_hold_a_uniform_action() -> None:
             assert stats.kstest(component, "uniform", (-1.0, 2.0)).pvalue > 1e-4
 
 
+@pytest.mark.jit
 def test_mixtures_are_drawn_per_episode_for_the_whole_team() -> None:
     n_envs = 3000
     env = ScriptedEnv(
@@ -73,6 +74,7 @@ def test_a_team_driven_from_outside_keeps_the_action_that_stands_there() -> None
     assert (env.actions[1] == 0.0).all()
 
 
+@pytest.mark.jit
 def test_next_episode_starts_with_a_clean_memory() -> None:
     """An episode after another equals the same episode from a fresh start, messages included."""
     rules = camera_rules("greedy=0.5,heuristic=0.5", link=Link(delay=2, dropout=0.2))

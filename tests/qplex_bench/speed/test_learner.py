@@ -106,6 +106,7 @@ def test_operations_of_products() -> None:
     assert operations_of_products(lambda: left + left) == 0
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize(("ceiling", "code"), [(0.0, 1), (float("inf"), 0)])
 def test_the_ceiling_decides(monkeypatch: pytest.MonkeyPatch, ceiling: float, code: int) -> None:
     for name, value in {"CEILING": ceiling, "REPEATS": 2, "GROWTH": ()}.items():

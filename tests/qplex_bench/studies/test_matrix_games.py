@@ -70,6 +70,7 @@ def learned(game: str, outcome: GameOutcome) -> bool:
     return outcome.optimal and outcome.table_error < TABLE_SHORT
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize(
     ("game", "mixer"),
     [
