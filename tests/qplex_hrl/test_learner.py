@@ -92,7 +92,7 @@ def test_values_of_greedy_actions_without_a_graph_change_no_gradient(
     data = windows(one)
     given: list[torch.Tensor] = []
     one.model.mixer.register_forward_hook(lambda *call: given.append(call[1][1]))
-    seen = one._seen(data)
+    seen = one._inputs(data)
     online = one._evaluate(data, seen)
     assert not given[0].requires_grad
     weight = torch.randn_like(online.mixed.q_tot)
@@ -209,7 +209,7 @@ def test_an_episode_that_begins_in_the_burn_in_begins_with_the_zero_state(q_type
     data = windows(one, length=9)
     padded = begun_late(data, SLOW_INTERVAL)
     mixed = SequenceBatch(*(torch.cat(pair) for pair in zip(data, padded, strict=True)))
-    online = one._evaluate(mixed, one._seen(mixed))
+    online = one._evaluate(mixed, one._inputs(mixed))
     own = one.model.agent(data.obs, torch.zeros_like(data.hidden_state), burn_in=1).q_values
     expected = own[:, :-3][:, :5].gather(-1, padded.actions[:, 4:].unsqueeze(-1)).squeeze(-1)
     torch.testing.assert_close(online.agent_qs[3:], expected)
@@ -265,7 +265,7 @@ def test_difference_rewards_teach_every_cameras_own_value() -> None:
     ):  # without a mixer every camera learns its own value
         independent = learner(mixer="none", **knobs)
         own = data._replace(reward=data.difference_reward[..., c])
-        seen = independent._seen(own)
+        seen = independent._inputs(own)
         online = independent._evaluate(own, seen)
         targets = independent._td_targets(
             own._replace(**{name: getattr(own, name)[:, BURN_IN:] for name in own._fields[:-1]}),
