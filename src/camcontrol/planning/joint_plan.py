@@ -1,12 +1,14 @@
 """The best joint plan of several cameras, from tables of what each plan covers.
 
-The value of a joint plan is the number of bits that at least one camera covers, over all frames.
+The value of a joint plan is the number of bits that at least one camera covers. A plan is a lane of
+`rollouts.Plans` and its second action: number s is lane s // (1 + B) with second action s % (1 + B),
+of which 0 holds the first action.
 """
 
 import numpy as np
 
-from camcontrol.planning.rollouts import count_bits
-from camsim.arrays import Float32s, Ints, UInt64s
+from camcontrol.planning.rollouts import WORD_BITS, count_bits, count_lanes
+from camsim.arrays import Float32s, Int32s, Ints, UInt32s
 from camsim.compiled.jit import device_fn, outlined_fn
 
 LOOKAHEAD_ACTION_FEATURES = 4
@@ -14,138 +16,154 @@ LOOKAHEAD_ACTION_FEATURES = 4
 
 PLAN_ADVANTAGE = 2  # which of them is the advantage of the best plan that begins with the action
 
-_ALL = np.uint64(2**64 - 1)
+_ZERO = np.uint32(0)
 _SWEEPS = 6
 _ORDERS = 4
 
 
 @device_fn
-def _fill_others_coverage(
-    cover: UInt64s, span: tuple[int, int], choice: Ints, c: int, others_coverage: UInt64s
-) -> None:
-    """Fill `others_coverage` [F, W] with what all cameras of `span` but c cover."""
-    for f in range(others_coverage.shape[0]):
-        for w in range(others_coverage.shape[1]):
-            word = np.uint64(0)
-            for j in range(span[0], span[1]):
-                if j != c and choice[j] >= 0:
-                    word |= cover[j, choice[j], f, w]
-            others_coverage[f, w] = word
-
-
-@device_fn
-def _value(others_coverage: UInt64s, plan: UInt64s) -> int:
-    """Return the value of a camera's plan [F, W] together with the others' coverage."""
-    total = 0
-    for f in range(others_coverage.shape[0]):
-        for w in range(others_coverage.shape[1]):
-            total += count_bits(others_coverage[f, w] | plan[f, w])
-    return total
+def _fill_others_coverage(cover: UInt32s, choice: Ints, c: int, others_coverage: UInt32s) -> bool:
+    """Fill `others_coverage` [X] with what all cameras but c cover; tell whether any has a plan."""
+    n_options = cover.shape[1]
+    others_coverage[:] = 0
+    any_plan = False
+    for j in range(cover.shape[0]):
+        if j != c and choice[j] >= 0:
+            any_plan = True
+            words = cover[j, choice[j] % n_options]
+            for x in range(len(others_coverage)):
+                others_coverage[x] |= words[x, choice[j] // n_options]
+    return any_plan
 
 
 @outlined_fn
-def _best_response(
-    cover: UInt64s,
-    first: Ints,
-    span: tuple[int, int],
-    choice: Ints,
-    c: int,
-    others_coverage: UInt64s,
-) -> int:
-    """Set camera c's plan to its best response to the others'; return the joint plan's value.
+def _best_response(first: Ints, value: Int32s, chosen: int) -> tuple[int, int]:
+    """Return the plan of highest value [1 + B, A'], and that value; of equals the first.
 
-    A plan of equal value does not replace the chosen one.
+    A plan of equal value does not replace the one that is `chosen`, -1: none. `first` [A] is -1
+    where there are no more lanes.
     """
-    n_per_action = cover.shape[1] // first.shape[1]
-    _fill_others_coverage(cover, span, choice, c, others_coverage)
-    best, best_value = choice[c], -1
-    if best >= 0:
-        best_value = _value(others_coverage, cover[c, best])
-    for a in range(first.shape[1]):
-        if first[c, a] < 0:
+    best, best_value = chosen, np.int32(-1)
+    if chosen >= 0:
+        best_value = value[chosen % len(value), chosen // len(value)]
+    for a in range(len(first)):
+        if first[a] < 0:
             break
-        for s in range(a * n_per_action, (a + 1) * n_per_action):
-            value = _value(others_coverage, cover[c, s])
-            if value > best_value:
-                best, best_value = s, value
-    choice[c] = best
-    if best < 0:  # a camera without plans
-        return _value(others_coverage, others_coverage)
-    return best_value
+        for b in range(len(value)):
+            if value[b, a] > best_value:
+                best, best_value = a * len(value) + b, value[b, a]
+    return best, int(best_value)
+
+
+@outlined_fn
+def _ascend(
+    cover: UInt32s,
+    alone: Int32s,
+    first: Ints,
+    order: int,
+    trial: Ints,
+    others_coverage: UInt32s,
+    together: Int32s,
+) -> int:
+    """Write into `trial` the joint plan that best responses lead to; return its value.
+
+    Camera `order` is the first to respond; then one after the other, until none has changed its
+    plan.
+    """
+    n = cover.shape[0]
+    trial[:] = -1
+    joint, n_unchanged = 0, 0
+    for response in range(_SWEEPS * n):
+        c = (order + response) % n
+        if not _fill_others_coverage(cover, trial, c, others_coverage):
+            chosen, value = _best_response(first[c], alone[c], trial[c])
+        elif first[c, 0] < 0:  # a camera without plans
+            chosen, value = -1, joint
+        else:
+            for b in range(cover.shape[1]):
+                count_lanes(cover[c, b], others_coverage, together[b])
+            chosen, value = _best_response(first[c], together, trial[c])
+        n_unchanged = n_unchanged + 1 if chosen == trial[c] and value == joint else 0
+        trial[c], joint = chosen, max(value, 0)
+        if n_unchanged == n:
+            break
+    return joint
 
 
 @outlined_fn
 def choose_jointly(
-    cover: UInt64s,
+    cover: UInt32s,
+    alone: Int32s,
     first: Ints,
-    span: tuple[int, int],
     choice: Ints,
     trial: Ints,
-    others_coverage: UInt64s,
+    others_coverage: UInt32s,
+    together: Int32s,
 ) -> int:
-    """Write into `choice` [C] a plan for each camera of `span`; return their joint value.
+    """Write into `choice` [C] a plan for each camera; return their joint value.
 
-    Coordinate ascent: each camera in turn takes its best response, until the value stays. There are
-    up to four starts, each with another camera first. No camera could then do better alone.
+    Coordinate ascent: each camera in turn takes its best response, until none changes its plan.
+    There are up to four starts, each with another camera first. No camera could then do better
+    alone. A camera without plans has -1.
 
     Args:
-        cover: [C, S, F, W] what each plan covers; S / A plans begin with each action.
+        cover: [C, 1 + B, X, A'] what each plan covers.
+        alone: [C, 1 + B, A'] bits in it.
         first: [C, A] actions, best first, -1 where there are no more.
-        span: first camera, and the one after the last.
         choice: [C].
         trial: [C] scratch.
-        others_coverage: [F, W] scratch.
+        others_coverage: [X] scratch.
+        together: [1 + B, A'] scratch.
     """
-    n = span[1] - span[0]
+    if len(choice) == 1:
+        choice[0], best_value = _best_response(first[0], alone[0], -1)
+        return max(best_value, 0)
     best_value = -1
-    for order in range(min(n, _ORDERS)):
-        for j in range(span[0], span[1]):
-            trial[j] = -1
-        value, before = 0, -1
-        for _ in range(_SWEEPS):
-            for j in range(n):
-                c = span[0] + (order + j) % n
-                value = _best_response(cover, first, span, trial, c, others_coverage)
-            if value == before:
-                break
-            before = value
+    for order in range(min(len(choice), _ORDERS)):
+        value = _ascend(cover, alone, first, order, trial, others_coverage, together)
         if value > best_value:
             best_value = value
-            for j in range(span[0], span[1]):
-                choice[j] = trial[j]
+            for c in range(len(choice)):
+                choice[c] = trial[c]
     return best_value
 
 
 @outlined_fn
 def _write_target_coverages(
-    plan: UInt64s, n_trajectories: int, scale: float, out: Float32s
+    plan: UInt32s, a: int, n_trajectories: int, scale: float, out: Float32s
 ) -> None:
-    """Write the coverage per target of a plan [F, W], times `scale`, to out [4 + T] from 4 on."""
-    for t in range(len(out) - LOOKAHEAD_ACTION_FEATURES):
-        total = 0
-        for w in range(plan.shape[1]):
-            low = max(t * n_trajectories - 64 * w, 0)
-            high = min((t + 1) * n_trajectories - 64 * w, 64)
-            if low >= high:
-                continue
-            mask = (_ALL >> np.uint64(64 - high + low)) << np.uint64(low)
-            for f in range(plan.shape[0]):
-                total += count_bits(plan[f, w] & mask)
-        out[LOOKAHEAD_ACTION_FEATURES + t] = scale * total
+    """Write the coverage per target of lane a of [X, A'], times `scale`, to out [4 + T] from 4."""
+    n_targets = len(out) - LOOKAHEAD_ACTION_FEATURES
+    if n_targets == 0:
+        return
+    per_word = WORD_BITS // n_trajectories
+    slot = np.uint32((np.int64(1) << n_trajectories) - 1)
+    for t in range(n_targets):
+        out[LOOKAHEAD_ACTION_FEATURES + t] = 0.0
+    t = 0
+    for x in range(plan.shape[0]):
+        word = plan[x, a]
+        for _ in range(per_word):
+            out[LOOKAHEAD_ACTION_FEATURES + t] += count_bits(np.uint32(word & slot))
+            word = np.uint32(word >> np.uint32(n_trajectories))
+            t = t + 1 if t < n_targets - 1 else 0
+    for t in range(n_targets):
+        out[LOOKAHEAD_ACTION_FEATURES + t] *= scale
 
 
 @outlined_fn
 def value_actions(
-    cover: UInt64s,
+    cover: UInt32s,
+    alone: Int32s,
     first: Ints,
-    span: tuple[int, int],
     choice: Ints,
-    others_coverage: UInt64s,
+    others_coverage: UInt32s,
+    together: Int32s,
     n_trajectories: int,
     scale: float,
     out: Float32s,
 ) -> None:
-    """Write the plan features of each action of the cameras of `span` to out.
+    """Write the plan features of each action of the cameras to out.
 
     0. 1 if plans that begin with the action were tried.
     1. 1 if the joint plan begins with it.
@@ -158,37 +176,41 @@ def value_actions(
     The row of an action that was not tried is 0, 0, -1, 0, and 0 from there on.
 
     Args:
-        cover: [C, S, F, W] as in `choose_jointly`, as the next three.
+        cover: [C, 1 + B, X, A'] as in `choose_jointly`, as the next two.
+        alone: [C, 1 + B, A'].
         first: [C, A].
-        span: first camera, and the one after the last.
         choice: [C] as `choose_jointly` has left it.
-        others_coverage: [F, W] scratch.
+        others_coverage: [X] scratch.
+        together: [1 + B, A'] scratch.
         n_trajectories: bits of a target in a frame.
         scale: of counted bits: 1 / (frames * trajectories).
         out: [C, U, 4] or [C, U, 4 + T].
     """
-    n_per_action = cover.shape[1] // first.shape[1]
-    for c in range(span[0], span[1]):
+    n_options = cover.shape[1]
+    for c in range(len(choice)):
         for u in range(out.shape[1]):
             out[c, u, 0], out[c, u, 1], out[c, u, 2], out[c, u, 3] = 0.0, 0.0, -1.0, 0.0
             for m in range(LOOKAHEAD_ACTION_FEATURES, out.shape[2]):
                 out[c, u, m] = 0.0
         if choice[c] < 0:
             continue
-        _fill_others_coverage(cover, span, choice, c, others_coverage)
-        joint = _value(others_coverage, cover[c, choice[c]])
+        beside = alone[c]
+        if _fill_others_coverage(cover, choice, c, others_coverage):
+            for b in range(n_options):
+                count_lanes(cover[c, b], others_coverage, together[b])
+            beside = together
+        joint = beside[choice[c] % n_options, choice[c] // n_options]
         for a in range(first.shape[1]):
             u = first[c, a]
             if u < 0:
                 break
-            together, alone, best = 0, 0, a * n_per_action
-            for s in range(a * n_per_action, (a + 1) * n_per_action):
-                together = max(together, _value(others_coverage, cover[c, s]))
-                by_itself = _value(cover[c, s], cover[c, s])
-                if by_itself > alone:
-                    alone, best = by_itself, s
+            best, most, by_itself = 0, np.int32(0), np.int32(0)
+            for b in range(n_options):
+                most = max(most, beside[b, a])
+                if alone[c, b, a] > by_itself:
+                    best, by_itself = b, alone[c, b, a]
             out[c, u, 0] = 1.0
-            out[c, u, 1] = 1.0 if choice[c] // n_per_action == a else 0.0
-            out[c, u, 2] = scale * (together - joint)
-            out[c, u, 3] = scale * alone
-            _write_target_coverages(cover[c, best], n_trajectories, scale, out[c, u])
+            out[c, u, 1] = 1.0 if choice[c] // n_options == a else 0.0
+            out[c, u, 2] = scale * (most - joint)
+            out[c, u, 3] = scale * by_itself
+            _write_target_coverages(cover[c, best], a, n_trajectories, scale, out[c, u])

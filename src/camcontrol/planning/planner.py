@@ -18,14 +18,14 @@ from camcontrol.planning.joint_plan import (
     choose_jointly,
     value_actions,
 )
-from camcontrol.planning.rollouts import Plans, allocate_plans, enumerate_plans
+from camcontrol.planning.rollouts import WORD_BITS, Plans, allocate_plans, enumerate_plans
+from camcontrol.planning.sight import Sight, allocate_sight, predict_sight
 from camcontrol.planning.trajectories import (
     Trajectories,
     allocate_trajectories,
-    predict_measurements,
     sample_trajectories,
 )
-from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
+from camsim.arrays import Bools, Float32s, Floats, Int32s, Ints, UInt32s
 from camsim.compiled.jit import batch_kernel, device_fn, row
 
 
@@ -50,11 +50,49 @@ class BeliefState(NamedTuple):
 
 
 class PlanningScratch(NamedTuple):
-    """Work arrays of the joint choice."""
+    """Work arrays of the joint choice, of W workers."""
 
-    choice: Ints  # [N, C] plan of each camera
-    trial: Ints  # [N, C]
-    others_coverage: UInt64s  # [N, F, W]
+    choice: Ints  # [N, C] plan of each camera (`joint_plan`); of all environments
+    trial: Ints  # [W, C]
+    others_coverage: UInt32s  # [W, X]
+    together: Int32s  # [W, 1 + B, A']
+    no_one: UInt32s  # [X] zeros
+
+
+@device_fn
+def _choose(
+    i: int,
+    span: tuple[int, int],
+    n_frames: int,
+    n_trajectories: int,
+    plans: Plans,
+    scratch: PlanningScratch,
+    actions: Ints,
+    features: Float32s,
+    w: int,
+) -> None:
+    """Write actions and plan features of the cameras of `span`, which plan together."""
+    low, high = span
+    n = high - low
+    cover, value, first = plans.cover[w, :n], plans.value[w, :n], plans.first[w, :n]
+    choice, trial = scratch.choice[i, low:high], scratch.trial[w, :n]
+    others_coverage, together = scratch.others_coverage[w], scratch.together[w]
+    choose_jointly(cover, value, first, choice, trial, others_coverage, together)
+    if len(features) > 0:
+        value_actions(
+            cover,
+            value,
+            first,
+            choice,
+            others_coverage,
+            together,
+            n_trajectories,
+            1.0 / (n_frames * n_trajectories),
+            features[i, low:high],
+        )
+    for c in range(n):
+        lane = choice[c] // cover.shape[1]
+        actions[i, low + c] = first[c, lane] if choice[c] >= 0 else -1
 
 
 @device_fn
@@ -67,10 +105,12 @@ def _plan_one(
     obs: Floats,
     avail: Bools,
     trajectories: Trajectories,
+    sight: Sight,
     plans: Plans,
     scratch: PlanningScratch,
     actions: Ints,
     features: Float32s,
+    w: int,
 ) -> None:
     """Write the actions of environment i's cameras: of their joint plan, or each of its own.
 
@@ -78,7 +118,7 @@ def _plan_one(
     """
     n_cameras = beliefs.pose.shape[1]
     size = len(obs) // (len(actions) * n_cameras)
-    per_action = plans.cover.shape[2] // plans.first.shape[2]
+    n_frames, n_trajectories = sight.aim.shape[1], sight.aim.shape[3]
     for c in range(n_cameras):
         n = (i * n_cameras + c) * size
         where = (i, c)
@@ -92,43 +132,36 @@ def _plan_one(
                 where,
                 joint,
                 trajectories,
+                w,
             )
-        predict_measurements(obs, n, beliefs.pose, beliefs.belief, trajectories, where)
+        predict_sight(
+            obs,
+            n,
+            beliefs.pose,
+            beliefs.belief,
+            where,
+            trajectories.positions[w],
+            trajectories.samples[w],
+            sight,
+            w,
+        )
         enumerate_plans(
             catalogue.members,
             catalogue.search,
             beliefs.pose,
             beliefs.belief,
-            trajectories.measurements[i],
             avail,
             where,
             first_stage,
+            sight,
+            c if joint else 0,
+            scratch.no_one,
             plans,
+            w,
         )
         if c == n_cameras - 1 or not joint:
-            choose_jointly(
-                plans.cover[i],
-                plans.first[i],
-                (0 if joint else c, c + 1),
-                scratch.choice[i],
-                scratch.trial[i],
-                scratch.others_coverage[i],
-            )
-            if len(features) > 0:
-                span = (0 if joint else c, c + 1)
-                value_actions(
-                    plans.cover[i],
-                    plans.first[i],
-                    span,
-                    scratch.choice[i],
-                    scratch.others_coverage[i],
-                    trajectories.measurements.shape[2],
-                    1.0 / (plans.held.shape[2] * trajectories.measurements.shape[2]),
-                    features[i],
-                )
-    for c in range(n_cameras):
-        chosen = scratch.choice[i, c]
-        actions[i, c] = plans.first[i, c, chosen // per_action] if chosen >= 0 else -1
+            span = (0 if joint else c, c + 1)
+            _choose(i, span, n_frames, n_trajectories, plans, scratch, actions, features, w)
 
 
 @batch_kernel
@@ -141,34 +174,44 @@ def plan_batch(
     obs: Floats,
     avail: Bools,
     trajectories: Trajectories,
+    sight: Sight,
     plans: Plans,
     scratch: PlanningScratch,
     actions: Ints,
     features: Float32s,
 ) -> None:
-    """Write the actions [N, C] of cameras where `which` [N], and features [N, C, U, .] if any."""
-    for i in numba.prange(len(actions)):
-        if which[i]:
-            _plan_one(
-                row(i),
-                joint,
-                first_stage,
-                catalogue,
-                beliefs,
-                obs,
-                avail,
-                trajectories,
-                plans,
-                scratch,
-                actions,
-                features,
-            )
+    """Write the actions [N, C] of cameras where `which` [N], and features [N, C, U, .] if any.
+
+    Worker w of W does every W-th environment.
+    """
+    n_workers = len(scratch.trial)
+    for worker in numba.prange(n_workers):
+        w = row(worker)
+        for i in range(w, len(actions), n_workers):
+            if which[i]:
+                _plan_one(
+                    i,
+                    joint,
+                    first_stage,
+                    catalogue,
+                    beliefs,
+                    obs,
+                    avail,
+                    trajectories,
+                    sight,
+                    plans,
+                    scratch,
+                    actions,
+                    features,
+                    w,
+                )
 
 
 class Lookahead:
     """Plans for the cameras of N environments; keeps no state between two calls.
 
-    `trajectories`, `plans` and `scratch.choice` are those of the last call.
+    `trajectories`, `sight` and `plans` are those of each worker's last environment (and camera),
+    `scratch.choice` those of the last call.
     """
 
     def __init__(
@@ -198,18 +241,22 @@ class Lookahead:
         self.joint = joint
         self._catalogue = catalogue
         self._first_stage = options.first_stage
-        self.trajectories = allocate_trajectories(n, t, options.n_trajectories, options.horizon)
+        w = min(n, numba.config.NUMBA_NUM_THREADS)
+        self.trajectories = allocate_trajectories(w, t, options.n_trajectories, options.horizon)
+        self.sight = allocate_sight(w, t, options.n_trajectories, options.horizon)
         self.plans = allocate_plans(
-            (n, c, t, u),
+            (w, c if joint else 1, t, u),
             options.n_trajectories,
             options.horizon,
             (min(options.first_actions, u), min(options.second_actions, u)),
         )
-        words = self.plans.cover.shape[-1]
+        n_words = self.plans.held.shape[1]
         self.scratch = PlanningScratch(
             choice=np.zeros((n, c), np.int64),
-            trial=np.zeros((n, c), np.int64),
-            others_coverage=np.zeros((n, options.horizon, words), np.uint64),
+            trial=np.zeros((w, c), np.int64),
+            others_coverage=np.zeros((w, n_words), np.uint32),
+            together=np.zeros((w, *self.plans.value.shape[2:]), np.int32),
+            no_one=np.zeros(n_words, np.uint32),
         )
         n_features = LOOKAHEAD_ACTION_FEATURES + by_target * t
         self._features = np.zeros((n, c, u, n_features), np.float32)
@@ -257,6 +304,7 @@ class Lookahead:
             obs,
             avail,
             self.trajectories,
+            self.sight,
             self.plans,
             self.scratch,
             self._actions,
@@ -273,6 +321,10 @@ def check_options(options: PlannerOptions) -> None:
     for field in fields(options):
         if getattr(options, field.name) < 1:
             raise ValueError(f"{field.name} = {getattr(options, field.name)}; expected at least 1")
+    if options.n_trajectories > WORD_BITS:
+        raise ValueError(
+            f"n_trajectories = {options.n_trajectories}; expected at most {WORD_BITS}"
+        )
     if options.first_stage >= options.horizon:
         raise ValueError(
             f"first_stage = {options.first_stage}; expected less than the horizon,"

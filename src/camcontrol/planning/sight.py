@@ -1,0 +1,166 @@
+"""What one camera is predicted to see of sampled trajectories, and how it would aim at them.
+
+All loops over frames, targets and trajectories are free of branches: they use vector instructions.
+Angles are parts of a turn (`turns`).
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from camcontrol.control.controller import LEAD_FRAMES, widest_view
+from camcontrol.planning.turns import bearing_parts, half_view_parts
+from camcontrol.tracking.motion_models import Q_RANDOM_WALK
+from camcontrol.tracking.track import B_SEEN, P_AREA, P_MAX_RANGE, P_X, P_Y
+from camsim.arrays import Floats, Int32s
+from camsim.compiled.jit import outlined_fn
+
+
+class Sight(NamedTuple):
+    """Tables of one camera, for each of W workers; T targets with K trajectories each."""
+
+    squared: Floats  # [W, F + 1 + LEAD_FRAMES, T, K] squared distance from the camera, units
+    bearing: Int32s  # [W, F + 1 + LEAD_FRAMES, T, K] from the camera; frame 0 is not used
+    widest: Int32s  # [W, F + 1, T, K] widest half view that reaches there; -1: no view does
+    aim: Int32s  # [W, F, T, K] orientation of a camera that follows it
+    aim_half: Int32s  # [W, F, T, K] and its half viewing angle
+
+
+def allocate_sight(n_workers: int, n_targets: int, n_trajectories: int, n_frames: int) -> Sight:
+    """Return zeroed tables: `n_trajectories` K of each target, `n_frames` frames F."""
+    w, f, rest = n_workers, n_frames, (n_targets, n_trajectories)
+    return Sight(
+        squared=np.zeros((w, f + 1 + LEAD_FRAMES, *rest)),
+        bearing=np.zeros((w, f + 1 + LEAD_FRAMES, *rest), np.int32),
+        widest=np.zeros((w, f + 1, *rest), np.int32),
+        aim=np.zeros((w, f, *rest), np.int32),
+        aim_half=np.zeros((w, f, *rest), np.int32),
+    )
+
+
+@outlined_fn
+def _hide_behind(
+    x: Floats, y: Floats, squared: Floats, eye: tuple[float, float], disc: tuple[float, float, float],
+    widest: Int32s,
+) -> None:
+    """Set `widest` to -1 where a disc hides the point (x, y) from the eye (world 5.5).
+
+    The rule of `camsim.compiled.geometry.ray_blocked`, times the length of the ray: no root, no
+    division.
+    """
+    qx, qy, square = disc[0] - eye[0], disc[1] - eye[1], disc[2] * disc[2]
+    for n in range(len(widest)):
+        ux, uy = x[n] - eye[0], y[n] - eye[1]
+        along, cross = qx * ux + qy * uy, qx * uy - qy * ux
+        chord = square * squared[n] - cross * cross  # times the squared length
+        near = along - squared[n] / (1.0 + 1e-6)
+        hidden = (along > 0.0) & (chord > 0.0) & ((near < 0.0) | (near * near < chord))
+        widest[n] = -1 if hidden else widest[n]
+
+
+@outlined_fn
+def _look(
+    obs: Floats, n: int, pose: Floats, where: tuple[int, int], xs: Floats, ys: Floats, sight: Sight,
+    w: int,
+) -> None:
+    """Fill `squared`, `bearing` and `widest`: xs and ys [(F + 1 + LEAD_FRAMES) * T * K]."""
+    i, c = where
+    eye = (pose[i, c, P_X], pose[i, c, P_Y])
+    area, farthest = pose[i, c, P_AREA], pose[i, c, P_MAX_RANGE] * pose[i, c, P_MAX_RANGE]
+    squared, bearing = sight.squared[w].reshape(-1), sight.bearing[w].reshape(-1)
+    widest = sight.widest[w].reshape(-1)
+    for m in range(len(squared)):
+        ux, uy = xs[m] - eye[0], ys[m] - eye[1]
+        squared[m] = ux * ux + uy * uy
+        bearing[m] = bearing_parts(ux, uy)
+    for m in range(len(widest)):
+        half = half_view_parts(area / max(squared[m], 1e-9))
+        widest[m] = -1 if squared[m] > farthest else half
+    start = n + 22 + 5 * int(obs[n + 1])
+    for o in range(int(obs[n + 2])):
+        j = start + 4 * o
+        if obs[j + 3] > 0.0 and obs[j + 2] > 0.0:
+            _hide_behind(xs, ys, squared, eye, (obs[j], obs[j + 1], obs[j + 2]), widest)
+
+
+@outlined_fn
+def _follow(pose: Floats, where: tuple[int, int], sight: Sight, w: int) -> None:
+    """Fill `aim` and `aim_half` of targets in view: each trajectory is followed by itself."""
+    i, c = where
+    squared, bearing = sight.squared[w].reshape(-1), sight.bearing[w].reshape(-1)
+    aim, aim_half = sight.aim[w].reshape(-1), sight.aim_half[w].reshape(-1)
+    ahead = LEAD_FRAMES * (sight.aim.shape[2] * sight.aim.shape[3])
+    for m in range(len(aim)):
+        aim[m] = bearing[m + ahead]
+        farthest = math.sqrt(max(squared[m], squared[m + ahead]))
+        aim_half[m] = half_view_parts(widest_view(pose, i, c, farthest))
+
+
+@outlined_fn
+def _follow_mean(
+    pose: Floats,
+    where: tuple[int, int],
+    positions: Floats,
+    t: int,
+    random_walk: Floats,
+    sight: Sight,
+    w: int,
+) -> None:
+    """Fill `aim` and `aim_half` of target t, out of view: it is followed at a mean position.
+
+    That of its goal-directed trajectories, or of all if there is none; `random_walk` [K] is 1 for
+    the others.
+    """
+    i, c = where
+    x, y = pose[i, c, P_X], pose[i, c, P_Y]
+    n_trajectories = positions.shape[3]
+    n_random = np.sum(random_walk)
+    skips = n_random < n_trajectories
+    share = 1.0 / (n_trajectories - n_random * skips)
+    for f in range(sight.aim.shape[1]):
+        nx, ny, ax, ay = 0.0, 0.0, 0.0, 0.0  # now, and ahead
+        for m in range(n_trajectories):
+            if skips and random_walk[m] > 0.0:
+                continue
+            nx += share * (positions[0, f, t, m] - x)
+            ny += share * (positions[1, f, t, m] - y)
+            ax += share * (positions[0, f + LEAD_FRAMES, t, m] - x)
+            ay += share * (positions[1, f + LEAD_FRAMES, t, m] - y)
+        farthest = math.sqrt(max(nx * nx + ny * ny, ax * ax + ay * ay))
+        aim, half = bearing_parts(ax, ay), half_view_parts(widest_view(pose, i, c, farthest))
+        for k in range(n_trajectories):
+            sight.aim[w, f, t, k], sight.aim_half[w, f, t, k] = aim, half
+
+
+@outlined_fn
+def predict_sight(
+    obs: Floats,
+    n: int,
+    pose: Floats,
+    belief: Floats,
+    where: tuple[int, int],
+    positions: Floats,
+    samples: Floats,
+    sight: Sight,
+    w: int,
+) -> None:
+    """Predict what camera c sees of trajectories, and how it would aim, as the executor `lead` does.
+
+    Args:
+        obs: flat buffer of observations.
+        n: offset of camera c's.
+        pose: [N, C, POSE_COLUMNS].
+        belief: [N, C, T, BELIEF_COLUMNS].
+        where: (environment, camera).
+        positions: [2, F + 1 + LEAD_FRAMES, T, K] of the trajectories.
+        samples: [T, PARTICLE_ROWS, K] that they were made of.
+        sight: worker w's tables are written.
+        w: worker.
+    """
+    i, c = where
+    _look(obs, n, pose, where, positions[0].reshape(-1), positions[1].reshape(-1), sight, w)
+    _follow(pose, where, sight, w)
+    for t in range(belief.shape[2]):
+        if belief[i, c, t, B_SEEN] == 0.0:
+            _follow_mean(pose, where, positions, t, samples[t, Q_RANDOM_WALK], sight, w)
