@@ -1,13 +1,13 @@
 """The best joint plan of several cameras, from tables of what each plan covers.
 
-The value of a joint plan is the number of bits that at least one camera covers. A plan is a lane of
-`rollouts.Plans` and its second action: number s is lane s // (1 + B) with second action s % (1 + B),
-of which 0 holds the first action.
+The value of a joint plan is the number of bits that at least one camera covers. A camera's plan
+number s is lane s // (1 + B) of `rollouts.Plans`, its first action, with second action s % (1 + B);
+0 holds the first one.
 """
 
 import numpy as np
 
-from camcontrol.planning.rollouts import WORD_BITS, count_bits, count_lanes
+from camcontrol.planning.rollouts import count_bits, count_plans
 from camsim.arrays import Float32s, Int32s, Ints, UInt32s
 from camsim.compiled.jit import device_fn, outlined_fn
 
@@ -16,7 +16,6 @@ LOOKAHEAD_ACTION_FEATURES = 4
 
 PLAN_ADVANTAGE = 2  # which of them is the advantage of the best plan that begins with the action
 
-_ZERO = np.uint32(0)
 _SWEEPS = 6
 _ORDERS = 4
 
@@ -24,21 +23,21 @@ _ORDERS = 4
 @device_fn
 def _fill_others_coverage(cover: UInt32s, choice: Ints, c: int, others_coverage: UInt32s) -> bool:
     """Fill `others_coverage` [X] with what all cameras but c cover; tell whether any has a plan."""
-    n_options = cover.shape[1]
+    n_options = cover.shape[2]
     others_coverage[:] = 0
     any_plan = False
     for j in range(cover.shape[0]):
         if j != c and choice[j] >= 0:
             any_plan = True
-            words = cover[j, choice[j] % n_options]
+            b, a = choice[j] % n_options, choice[j] // n_options
             for x in range(len(others_coverage)):
-                others_coverage[x] |= words[x, choice[j] // n_options]
+                others_coverage[x] |= cover[j, x, b, a]
     return any_plan
 
 
 @outlined_fn
 def _best_response(first: Ints, value: Int32s, chosen: int) -> tuple[int, int]:
-    """Return the plan of highest value [1 + B, A'], and that value; of equals the first.
+    """Return the plan of highest value [1 + B, A], and that value; of equals the first.
 
     A plan of equal value does not replace the one that is `chosen`, -1: none. `first` [A] is -1
     where there are no more lanes.
@@ -80,8 +79,7 @@ def _ascend(
         elif first[c, 0] < 0:  # a camera without plans
             chosen, value = -1, joint
         else:
-            for b in range(cover.shape[1]):
-                count_lanes(cover[c, b], others_coverage, together[b])
+            count_plans(cover[c], others_coverage, together)
             chosen, value = _best_response(first[c], together, trial[c])
         n_unchanged = n_unchanged + 1 if chosen == trial[c] and value == joint else 0
         trial[c], joint = chosen, max(value, 0)
@@ -107,13 +105,13 @@ def choose_jointly(
     alone. A camera without plans has -1.
 
     Args:
-        cover: [C, 1 + B, X, A'] what each plan covers.
-        alone: [C, 1 + B, A'] bits in it.
+        cover: [C, X, 1 + B, A] what each plan covers.
+        alone: [C, 1 + B, A] bits in it.
         first: [C, A] actions, best first, -1 where there are no more.
         choice: [C].
         trial: [C] scratch.
         others_coverage: [X] scratch.
-        together: [1 + B, A'] scratch.
+        together: [1 + B, A] scratch.
     """
     if len(choice) == 1:
         choice[0], best_value = _best_response(first[0], alone[0], -1)
@@ -130,25 +128,33 @@ def choose_jointly(
 
 @outlined_fn
 def _write_target_coverages(
-    plan: UInt32s, a: int, n_trajectories: int, scale: float, out: Float32s
+    cover: UInt32s,
+    alone: Int32s,
+    first: Ints,
+    target_bits: UInt32s,
+    work: tuple[UInt32s, Int32s],
+    scale: float,
+    out: Float32s,
 ) -> None:
-    """Write the coverage per target of lane a of [X, A'], times `scale`, to out [4 + T] from 4."""
-    n_targets = len(out) - LOOKAHEAD_ACTION_FEATURES
-    if n_targets == 0:
-        return
-    per_word = WORD_BITS // n_trajectories
-    slot = np.uint32((np.int64(1) << n_trajectories) - 1)
-    for t in range(n_targets):
-        out[LOOKAHEAD_ACTION_FEATURES + t] = 0.0
-    t = 0
-    for x in range(plan.shape[0]):
-        word = plan[x, a]
-        for _ in range(per_word):
-            out[LOOKAHEAD_ACTION_FEATURES + t] += count_bits(np.uint32(word & slot))
-            word = np.uint32(word >> np.uint32(n_trajectories))
-            t = t + 1 if t < n_targets - 1 else 0
-    for t in range(n_targets):
-        out[LOOKAHEAD_ACTION_FEATURES + t] *= scale
+    """Write the coverage per target of each lane's best plan, times `scale`, to out [U, 4 + T]."""
+    best, count = work
+    for a in range(len(first)):
+        most, option = np.int32(0), 0
+        for b in range(len(alone)):
+            if alone[b, a] > most:
+                most, option = alone[b, a], b
+        for x in range(len(cover)):
+            best[x, a] = cover[x, option, a]
+    for t in range(target_bits.shape[1]):
+        count[:] = 0
+        for x in range(len(cover)):
+            words, bits = best[x], target_bits[x, t]
+            for a in range(len(count)):
+                count[a] += count_bits(np.uint32(words[a] & bits))
+        for a in range(len(first)):
+            if first[a] < 0:
+                break
+            out[first[a], LOOKAHEAD_ACTION_FEATURES + t] = scale * count[a]
 
 
 @outlined_fn
@@ -159,7 +165,8 @@ def value_actions(
     choice: Ints,
     others_coverage: UInt32s,
     together: Int32s,
-    n_trajectories: int,
+    target_bits: UInt32s,
+    work: tuple[UInt32s, Int32s],
     scale: float,
     out: Float32s,
 ) -> None:
@@ -176,17 +183,18 @@ def value_actions(
     The row of an action that was not tried is 0, 0, -1, 0, and 0 from there on.
 
     Args:
-        cover: [C, 1 + B, X, A'] as in `choose_jointly`, as the next two.
-        alone: [C, 1 + B, A'].
+        cover: [C, X, 1 + B, A] as in `choose_jointly`, as the next two.
+        alone: [C, 1 + B, A].
         first: [C, A].
         choice: [C] as `choose_jointly` has left it.
         others_coverage: [X] scratch.
-        together: [1 + B, A'] scratch.
-        n_trajectories: bits of a target in a frame.
+        together: [1 + B, A] scratch.
+        target_bits: [X, T] of `rollouts.Plans`.
+        work: scratch [X, A] and [A].
         scale: of counted bits: 1 / (frames * trajectories).
         out: [C, U, 4] or [C, U, 4 + T].
     """
-    n_options = cover.shape[1]
+    n_options = cover.shape[2]
     for c in range(len(choice)):
         for u in range(out.shape[1]):
             out[c, u, 0], out[c, u, 1], out[c, u, 2], out[c, u, 3] = 0.0, 0.0, -1.0, 0.0
@@ -196,21 +204,19 @@ def value_actions(
             continue
         beside = alone[c]
         if _fill_others_coverage(cover, choice, c, others_coverage):
-            for b in range(n_options):
-                count_lanes(cover[c, b], others_coverage, together[b])
+            count_plans(cover[c], others_coverage, together)
             beside = together
         joint = beside[choice[c] % n_options, choice[c] // n_options]
         for a in range(first.shape[1]):
             u = first[c, a]
             if u < 0:
                 break
-            best, most, by_itself = 0, np.int32(0), np.int32(0)
+            most, by_itself = np.int32(0), np.int32(0)
             for b in range(n_options):
-                most = max(most, beside[b, a])
-                if alone[c, b, a] > by_itself:
-                    best, by_itself = b, alone[c, b, a]
+                most, by_itself = max(most, beside[b, a]), max(by_itself, alone[c, b, a])
             out[c, u, 0] = 1.0
             out[c, u, 1] = 1.0 if choice[c] // n_options == a else 0.0
             out[c, u, 2] = scale * (most - joint)
             out[c, u, 3] = scale * by_itself
-            _write_target_coverages(cover[c, best], a, n_trajectories, scale, out[c, u])
+        if out.shape[2] > LOOKAHEAD_ACTION_FEATURES:
+            _write_target_coverages(cover[c], alone[c], first[c], target_bits, work, scale, out[c])

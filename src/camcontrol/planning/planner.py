@@ -55,8 +55,10 @@ class PlanningScratch(NamedTuple):
     choice: Ints  # [N, C] plan of each camera (`joint_plan`); of all environments
     trial: Ints  # [W, C]
     others_coverage: UInt32s  # [W, X]
-    together: Int32s  # [W, 1 + B, A']
+    together: Int32s  # [W, 1 + B, A]
     no_one: UInt32s  # [X] zeros
+    best: UInt32s  # [W, X, A]
+    count: Int32s  # [W, A]
 
 
 @device_fn
@@ -86,12 +88,13 @@ def _choose(
             choice,
             others_coverage,
             together,
-            n_trajectories,
+            plans.target_bits,
+            (scratch.best[w], scratch.count[w]),
             1.0 / (n_frames * n_trajectories),
             features[i, low:high],
         )
     for c in range(n):
-        lane = choice[c] // cover.shape[1]
+        lane = choice[c] // cover.shape[2]
         actions[i, low + c] = first[c, lane] if choice[c] >= 0 else -1
 
 
@@ -118,7 +121,7 @@ def _plan_one(
     """
     n_cameras = beliefs.pose.shape[1]
     size = len(obs) // (len(actions) * n_cameras)
-    n_frames, n_trajectories = sight.aim.shape[1], sight.aim.shape[3]
+    n_frames, n_trajectories = plans.wanted.shape[2], plans.wanted.shape[3]
     for c in range(n_cameras):
         n = (i * n_cameras + c) * size
         where = (i, c)
@@ -130,7 +133,7 @@ def _plan_one(
                 beliefs.particles,
                 beliefs.origins,
                 where,
-                joint,
+                n_trajectories,
                 trajectories,
                 w,
             )
@@ -140,8 +143,8 @@ def _plan_one(
             beliefs.pose,
             beliefs.belief,
             where,
-            trajectories.positions[w],
-            trajectories.samples[w],
+            trajectories,
+            n_trajectories,
             sight,
             w,
         )
@@ -243,7 +246,7 @@ class Lookahead:
         self._first_stage = options.first_stage
         w = min(n, numba.config.NUMBA_NUM_THREADS)
         self.trajectories = allocate_trajectories(w, t, options.n_trajectories, options.horizon)
-        self.sight = allocate_sight(w, t, options.n_trajectories, options.horizon)
+        self.sight = allocate_sight(w, self.trajectories.lanes.shape[2], options.horizon)
         self.plans = allocate_plans(
             (w, c if joint else 1, t, u),
             options.n_trajectories,
@@ -257,6 +260,8 @@ class Lookahead:
             others_coverage=np.zeros((w, n_words), np.uint32),
             together=np.zeros((w, *self.plans.value.shape[2:]), np.int32),
             no_one=np.zeros(n_words, np.uint32),
+            best=np.zeros((w, n_words, self.plans.value.shape[3]), np.uint32),
+            count=np.zeros((w, self.plans.value.shape[3]), np.int32),
         )
         n_features = LOOKAHEAD_ACTION_FEATURES + by_target * t
         self._features = np.zeros((n, c, u, n_features), np.float32)
@@ -322,9 +327,7 @@ def check_options(options: PlannerOptions) -> None:
         if getattr(options, field.name) < 1:
             raise ValueError(f"{field.name} = {getattr(options, field.name)}; expected at least 1")
     if options.n_trajectories > WORD_BITS:
-        raise ValueError(
-            f"n_trajectories = {options.n_trajectories}; expected at most {WORD_BITS}"
-        )
+        raise ValueError(f"n_trajectories = {options.n_trajectories}; expected at most {WORD_BITS}")
     if options.first_stage >= options.horizon:
         raise ValueError(
             f"first_stage = {options.first_stage}; expected less than the horizon,"

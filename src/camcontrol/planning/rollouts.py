@@ -10,6 +10,7 @@ import numpy as np
 
 from camcontrol.control.controller import search_pose
 from camcontrol.planning.sight import Sight
+from camcontrol.planning.trajectories import n_lanes
 from camcontrol.planning.turns import half_view_parts, to_parts
 from camcontrol.tracking.track import (
     B_KNOWN,
@@ -28,7 +29,6 @@ from camsim.compiled.jit import device_fn, outlined_fn
 WORD_BITS = 32
 """Most trajectories of a target."""
 
-_LANES = 16  # plans side by side: a multiple of this, for whole vector registers
 _WIDEST_HALF = 2**30  # 90 degrees
 _ALMOST_HALF = 2**31 - 64  # of a turn, in parts
 _ONE, _ZERO = np.uint32(1), np.uint32(0)
@@ -42,18 +42,23 @@ class Plans(NamedTuple):
 
     What a plan covers has a bit for every frame f, target t and trajectory k. The K bits of a frame
     and a target make a slot, number f * T + t; a word holds as many whole slots as fit. Lanes are
-    first actions, best first; those from A on are not used. All tables are of W workers.
+    actions, U' of them with those that fill vector registers, or whole plans. All tables are of W
+    workers.
     """
 
     wanted: Int32s  # [W, 2, F, K, U'] orientation and half view that an action wants, in parts
     pose: Int32s  # [W, 2, K, U'] of the camera while actions are rolled out
     held: UInt32s  # [W, X, U'] what one camera's actions cover, each held to the end
     score: Ints  # [W, U] bits in `held`, -1: not possible
+    order: Ints  # [W, U] actions, best first, -1 where there are no more
     midway: Int32s  # [W, 2, K, U'] its pose after the first stage
     first: Ints  # [W, C, A] actions of the first stage, best first, -1: none
     then: Ints  # [W, B] actions of the second stage
-    cover: UInt32s  # [W, C, 1 + B, X, A'] the lane's action is held, or followed by another
-    value: Int32s  # [W, C, 1 + B, A'] bits in `cover`
+    second_wanted: Int32s  # [W, 2, B, A] as `wanted`, in one frame of one trajectory
+    second_pose: Int32s  # [W, 2, K, B, A] as `pose`, in the second stage
+    cover: UInt32s  # [W, C, X, 1 + B, A] the lane's action is held, or followed by another
+    value: Int32s  # [W, C, 1 + B, A] bits in `cover`
+    target_bits: UInt32s  # [X, T] bits of each target in the words of a plan
 
 
 def allocate_plans(
@@ -69,18 +74,27 @@ def allocate_plans(
     """
     w, c, t, u = sizes
     a, b = best
-    lanes_u, lanes_a = (-(-n // _LANES) * _LANES for n in (u, a))
-    n_words = -(-n_frames * t // (WORD_BITS // n_trajectories))
+    k, lanes_u = n_trajectories, n_lanes(u)
+    per_word = WORD_BITS // k
+    n_words = -(-n_frames * t // per_word)
+    target_bits = np.zeros((n_words, t), np.uint32)
+    for slot in range(n_frames * t):
+        bits = (2**k - 1) << (slot % per_word * k)
+        target_bits[slot // per_word, slot % t] |= np.uint32(bits)
     return Plans(
-        wanted=np.zeros((w, 2, n_frames, n_trajectories, lanes_u), np.int32),
-        pose=np.zeros((w, 2, n_trajectories, lanes_u), np.int32),
+        wanted=np.zeros((w, 2, n_frames, k, lanes_u), np.int32),
+        pose=np.zeros((w, 2, k, lanes_u), np.int32),
         held=np.zeros((w, n_words, lanes_u), np.uint32),
         score=np.zeros((w, u), np.int64),
-        midway=np.zeros((w, 2, n_trajectories, lanes_u), np.int32),
+        order=np.full((w, u), -1, np.int64),
+        midway=np.zeros((w, 2, k, lanes_u), np.int32),
         first=np.full((w, c, a), -1, np.int64),
         then=np.full((w, b), -1, np.int64),
-        cover=np.zeros((w, c, 1 + b, n_words, lanes_a), np.uint32),
-        value=np.zeros((w, c, 1 + b, lanes_a), np.int32),
+        second_wanted=np.zeros((w, 2, b, a), np.int32),
+        second_pose=np.zeros((w, 2, k, b, a), np.int32),
+        cover=np.zeros((w, c, n_words, 1 + b, a), np.uint32),
+        value=np.zeros((w, c, 1 + b, a), np.int32),
+        target_bits=target_bits,
     )
 
 
@@ -94,32 +108,34 @@ def count_bits(word: np.uint32) -> np.int32:
 
 
 @outlined_fn
-def count_lanes(cover: UInt32s, others_coverage: UInt32s, value: Int32s) -> None:
-    """Fill `value` [A'] with the bits in `cover` [X, A'] or in `others_coverage` [X]."""
-    value[:] = 0
+def count_plans(cover: UInt32s, others_coverage: UInt32s, value: Int32s) -> None:
+    """Fill `value` [1 + B, A] with the bits in `cover` [X, 1 + B, A] or `others_coverage` [X]."""
+    total = value.reshape(-1)
+    total[:] = 0
     for x in range(cover.shape[0]):
-        others, words = others_coverage[x], cover[x]
-        for a in range(len(value)):
-            value[a] += count_bits(np.uint32(words[a] | others))
+        others, words = others_coverage[x], cover[x].reshape(-1)
+        for p in range(len(total)):
+            total[p] += count_bits(np.uint32(words[p] | others))
 
 
 @outlined_fn
 def _want_targets(members: Ints, sight: Sight, u: int, wanted: Int32s, w: int) -> None:
     """Fill wanted [2, F, K, U'] of action u: the bisector of its targets, the narrowest view."""
+    n_trajectories = wanted.shape[2]
     for f in range(wanted.shape[1]):
-        for k in range(wanted.shape[2]):
+        for k in range(n_trajectories):
             first, low, high, half, n = np.int32(0), np.int32(0), np.int32(0), _WIDEST_HALF, 0
             for m in range(members.shape[1]):
                 t = members[u, m]
                 if t < 0:
                     continue
-                aim = sight.aim[w, f, t, k]
+                aim = sight.aim[w, f, t * n_trajectories + k]
                 if n == 0:
                     first = aim
                 else:
                     offset = np.int32(aim - first)
                     low, high = min(low, offset), max(high, offset)
-                half = min(half, sight.aim_half[w, f, t, k])
+                half = min(half, sight.aim_half[w, f, t * n_trajectories + k])
                 n += 1
             wanted[0, f, k, u] = np.int32(first + ((np.int64(low) + np.int64(high)) >> 1))
             wanted[1, f, k, u] = half
@@ -152,7 +168,7 @@ def _want(
     plans: Plans,
     w: int,
 ) -> None:
-    """Fill `wanted`, and `score` with -1 for actions without targets or with unknown ones, else 0."""
+    """Fill `wanted`; and `score`: -1 for actions without targets or with unknown ones, else 0."""
     i, c = where
     wanted = plans.wanted[w]
     for u in range(len(search)):
@@ -181,18 +197,22 @@ def _limits(pose: Floats, where: tuple[int, int]) -> tuple[np.int32, np.int32, n
     return to_parts(pose[i, c, P_TURN]), half_view_parts(pose[i, c, P_ZOOM]), narrowest
 
 
-@device_fn
-def _moved(
-    phi: np.int32, half: np.int32, wanted: np.int32, wanted_half: np.int32,
+@outlined_fn
+def _move(
+    phi: Int32s,
+    half: Int32s,
+    wanted: Int32s,
+    wanted_half: Int32s,
     limits: tuple[np.int32, np.int32, np.int32],
-) -> tuple[np.int32, np.int32]:
-    """Return orientation and half view a frame later (world 4.1)."""
-    turn = np.int32(wanted - phi)
-    turn = min(max(turn, np.int32(-limits[0])), limits[0])
-    zoom = np.int32(wanted_half - half)
-    zoom = min(max(zoom, np.int32(-limits[1])), limits[1])
-    half = min(max(np.int32(half + zoom), limits[2]), np.int32(_WIDEST_HALF))
-    return np.int32(phi + turn), half
+) -> None:
+    """Move orientations and half views by one frame towards those wanted (world 4.1)."""
+    turn_limit, zoom_limit, narrowest = limits
+    for a in range(len(phi)):
+        turn = np.int32(wanted[a] - phi[a])
+        phi[a] = np.int32(phi[a] + min(max(turn, np.int32(-turn_limit)), turn_limit))
+        zoom = np.int32(wanted_half[a] - half[a])
+        h = np.int32(half[a] + min(max(zoom, np.int32(-zoom_limit)), zoom_limit))
+        half[a] = min(max(h, narrowest), np.int32(_WIDEST_HALF))
 
 
 @outlined_fn
@@ -208,24 +228,22 @@ def _mark(
 
 
 @device_fn
-def _mark_frame(
-    f: int, k: int, phi: Int32s, half: Int32s, narrowest: np.int32, sight: Sight, w: int,
-    cover: UInt32s,
-) -> None:
-    """Mark in `cover` [X, lanes] which targets are in view after frame f, in trajectory k."""
-    n_targets, n_trajectories = sight.aim.shape[2], sight.aim.shape[3]
-    per_word = WORD_BITS // n_trajectories
-    for t in range(n_targets):
-        widest = sight.widest[w, f + 1, t, k]
-        if widest >= narrowest:
-            slot = f * n_targets + t
-            shift = (slot % per_word) * n_trajectories + k
-            _mark(phi, half, sight.bearing[w, f + 1, t, k], widest, shift, cover[slot // per_word])
+def _place(f: int, t: int, k: int, sizes: tuple[int, int]) -> tuple[int, int]:
+    """Return word and bit of frame f, target t and trajectory k; sizes: targets, trajectories."""
+    n_targets, n_trajectories = sizes
+    slot, per_word = f * n_targets + t, WORD_BITS // n_trajectories
+    return slot // per_word, (slot % per_word) * n_trajectories + k
 
 
 @outlined_fn
 def _hold_actions(
-    pose: Floats, where: tuple[int, int], turning: int, sight: Sight, plans: Plans, w: int
+    pose: Floats,
+    where: tuple[int, int],
+    turning: int,
+    sight: Sight,
+    sizes: tuple[int, int],
+    plans: Plans,
+    w: int,
 ) -> None:
     """Roll out all actions, held to the end, side by side; count what each covers."""
     i, c = where
@@ -235,14 +253,18 @@ def _hold_actions(
     plans.pose[w, 0] = to_parts(pose[i, c, P_PHI])
     plans.pose[w, 1] = half_view_parts(pose[i, c, P_THETA])
     for f in range(wanted.shape[1]):
-        for k in range(wanted.shape[2]):
+        for k in range(sizes[1]):
             phi, half = plans.pose[w, 0, k], plans.pose[w, 1, k]
-            aim, aim_half = wanted[0, f, k], wanted[1, f, k]
-            for u in range(len(phi)):
-                phi[u], half[u] = _moved(phi[u], half[u], aim[u], aim_half[u], limits)
-                if f == turning - 1:
+            _move(phi, half, wanted[0, f, k], wanted[1, f, k], limits)
+            for t in range(sizes[0]):
+                n = t * sizes[1] + k
+                widest = sight.widest[w, f + 1, n]
+                if widest >= limits[2]:
+                    x, shift = _place(f, t, k, sizes)
+                    _mark(phi, half, sight.bearing[w, f + 1, n], widest, shift, held[x])
+            if f == turning - 1:
+                for u in range(len(phi)):
                     plans.midway[w, 0, k, u], plans.midway[w, 1, k, u] = phi[u], half[u]
-            _mark_frame(f, k, phi, half, limits[2], sight, w, held)
     for u in range(plans.score.shape[1]):
         if plans.score[w, u] == 0:
             total = 0
@@ -252,80 +274,128 @@ def _hold_actions(
 
 
 @outlined_fn
-def _select_best(score: Ints, allowed: Bools, everything: bool, chosen: Ints) -> None:
-    """Fill `chosen` with the actions of the highest scores, best first, then with -1."""
-    last_score, last = np.iinfo(np.int64).max, -1
-    for n in range(len(chosen)):
-        best = -1
-        for u in range(len(score)):
-            if score[u] < 0 or not (everything or allowed[u]):
-                continue
-            if score[u] > last_score or (score[u] == last_score and u <= last):
-                continue
-            if best < 0 or score[u] > score[best]:
-                best = u
-        chosen[n] = best
-        if best < 0:
-            for m in range(n + 1, len(chosen)):
-                chosen[m] = -1
-            return
-        last_score, last = score[best], best
+def _sort(score: Ints, order: Ints) -> None:
+    """Fill `order` with the actions of scores from 0 on: highest first, of equals the first."""
+    n = 0
+    for u in range(len(score)):
+        if score[u] < 0:
+            continue
+        m = n
+        while m > 0 and score[order[m - 1]] < score[u]:
+            order[m] = order[m - 1]
+            m -= 1
+        order[m] = u
+        n += 1
+    order[n:] = -1
 
 
 @outlined_fn
-def _begin_plans(turning: int, n_targets: int, n_trajectories: int, row: int, plans: Plans, w: int) -> None:
-    """Copy what the first stage covers, and all of the held plans, to `cover`, lane by lane."""
-    cover, held = plans.cover[w, row], plans.held[w]
-    slots = turning * n_targets
+def _select_best(order: Ints, allowed: Bools, everything: bool, chosen: Ints) -> None:
+    """Fill `chosen` with the first actions of `order` that are allowed, then with -1."""
+    n = 0
+    for u in order:
+        if u < 0 or n == len(chosen):
+            break
+        if everything or allowed[u]:
+            chosen[n] = u
+            n += 1
+    chosen[n:] = -1
+
+
+@device_fn
+def _first_words(turning: int, sizes: tuple[int, int]) -> tuple[int, np.uint32]:
+    """Return how many words the first stage fills, and the bits that it has in the next one."""
+    n_targets, n_trajectories = sizes
     per_word = WORD_BITS // n_trajectories
-    whole, rest = slots // per_word, slots % per_word
-    mask = np.uint32((np.int64(1) << (rest * n_trajectories)) - 1)
-    for x in range(held.shape[0]):
-        keep = np.uint32(0xFFFFFFFF) if x < whole else mask if x == whole else _ZERO
-        for a in range(plans.first.shape[2]):
-            u = plans.first[w, row, a]
-            cover[0, x, a] = held[x, u] if u >= 0 else _ZERO
-        for b in range(1, cover.shape[0]):
+    whole, rest = turning * n_targets // per_word, turning * n_targets % per_word
+    return whole, np.uint32((np.int64(1) << (rest * n_trajectories)) - 1)
+
+
+@outlined_fn
+def _begin_plans(
+    turning: int, sizes: tuple[int, int], first: Ints, held: UInt32s, cover: UInt32s
+) -> None:
+    """Copy the held plans to `cover` [X, 1 + B, A], and what the first stage covers to all."""
+    whole, rest = _first_words(turning, sizes)
+    for x in range(len(held)):
+        keep = np.uint32(0xFFFFFFFF) if x < whole else rest if x == whole else _ZERO
+        for a in range(len(first)):
+            cover[x, 0, a] = held[x, max(first[a], 0)]
+        for b in range(1, cover.shape[1]):
             for a in range(cover.shape[2]):
-                cover[b, x, a] = np.uint32(cover[0, x, a] & keep)
+                cover[x, b, a] = np.uint32(cover[x, 0, a] & keep)
+
+
+@outlined_fn
+def _turn_plans(search: Ints, first: Ints, plans: Plans, w: int) -> None:
+    """Give all plans their poses after the first stage, and those that search what they want."""
+    then, n_trajectories = plans.then[w], plans.second_pose.shape[2]
+    for b in range(len(then)):
+        u = max(then[b], 0)
+        if search[u] >= 0:
+            plans.second_wanted[w, 0, b, :] = plans.wanted[w, 0, 0, 0, u]
+            plans.second_wanted[w, 1, b, :] = plans.wanted[w, 1, 0, 0, u]
+        for k in range(n_trajectories):
+            for a in range(len(first)):
+                v = max(first[a], 0)
+                plans.second_pose[w, 0, k, b, a] = plans.midway[w, 0, k, v]
+                plans.second_pose[w, 1, k, b, a] = plans.midway[w, 1, k, v]
+
+
+@device_fn
+def _aim_plans(search: Ints, f: int, k: int, plans: Plans, w: int) -> None:
+    """Tell all plans that follow targets what they want in frame f of trajectory k."""
+    for b in range(plans.then.shape[1]):
+        u = max(plans.then[w, b], 0)
+        if search[u] < 0:
+            aim, aim_half = plans.wanted[w, 0, f, k, u], plans.wanted[w, 1, f, k, u]
+            aims, aim_halves = plans.second_wanted[w, 0, b], plans.second_wanted[w, 1, b]
+            for a in range(len(aims)):
+                aims[a], aim_halves[a] = aim, aim_half
 
 
 @outlined_fn
 def _change_actions(
-    pose: Floats, where: tuple[int, int], turning: int, sight: Sight, row: int, plans: Plans, w: int
+    search: Ints,
+    pose: Floats,
+    where: tuple[int, int],
+    turning: int,
+    sight: Sight,
+    sizes: tuple[int, int],
+    row: int,
+    plans: Plans,
+    w: int,
 ) -> None:
-    """Roll out the second stage of all plans, side by side, for one second action after another."""
+    """Roll out the second stage of all plans, side by side."""
     limits = _limits(pose, where)
-    wanted, cover = plans.wanted[w], plans.cover[w, row]
-    n_lanes = cover.shape[2]
-    n_frames, n_trajectories = wanted.shape[1], wanted.shape[2]
-    for b in range(plans.then.shape[1]):
-        u = plans.then[w, b]
-        if u < 0:
-            break
-        for k in range(n_trajectories):
-            phi, half = plans.pose[w, 0, k, :n_lanes], plans.pose[w, 1, k, :n_lanes]
-            for a in range(plans.first.shape[2]):
-                v = max(plans.first[w, row, a], 0)
-                phi[a], half[a] = plans.midway[w, 0, k, v], plans.midway[w, 1, k, v]
-            for f in range(turning, n_frames):
-                aim, aim_half = wanted[0, f, k, u], wanted[1, f, k, u]
-                for a in range(n_lanes):
-                    phi[a], half[a] = _moved(phi[a], half[a], aim, aim_half, limits)
-                _mark_frame(f, k, phi, half, limits[2], sight, w, cover[b + 1])
-        for a in range(plans.first.shape[2]):
-            if plans.first[w, row, a] == u:  # the same as held: no second copy
-                _cut(turning, sight.aim.shape[2], n_trajectories, cover[b + 1], a)
+    first, then, cover = plans.first[w, row], plans.then[w], plans.cover[w, row]
+    aims, aim_halves = plans.second_wanted[w, 0].reshape(-1), plans.second_wanted[w, 1].reshape(-1)
+    _turn_plans(search, first, plans, w)
+    for f in range(turning, plans.wanted.shape[2]):
+        for k in range(sizes[1]):
+            _aim_plans(search, f, k, plans, w)
+            phi = plans.second_pose[w, 0, k].reshape(-1)
+            half = plans.second_pose[w, 1, k].reshape(-1)
+            _move(phi, half, aims, aim_halves, limits)
+            for t in range(sizes[0]):
+                n = t * sizes[1] + k
+                widest = sight.widest[w, f + 1, n]
+                if widest >= limits[2]:
+                    x, shift = _place(f, t, k, sizes)
+                    word = cover[x].reshape(-1)[len(first) :]
+                    _mark(phi, half, sight.bearing[w, f + 1, n], widest, shift, word)
+    for b in range(len(then)):
+        for a in range(len(first)):
+            if then[b] < 0 or then[b] == first[a]:  # the same as held: no second copy
+                _cut(turning, sizes, cover, b + 1, a)
 
 
 @outlined_fn
-def _cut(turning: int, n_targets: int, n_trajectories: int, cover: UInt32s, a: int) -> None:
-    """Clear what lane a of `cover` [X, A'] covers after the first stage."""
-    slots, per_word = turning * n_targets, WORD_BITS // n_trajectories
-    whole, rest = slots // per_word, slots % per_word
-    mask = np.uint32((np.int64(1) << (rest * n_trajectories)) - 1)
-    for x in range(whole, cover.shape[0]):
-        cover[x, a] = np.uint32(cover[x, a] & (mask if x == whole else _ZERO))
+def _cut(turning: int, sizes: tuple[int, int], cover: UInt32s, b: int, a: int) -> None:
+    """Clear what a plan covers after the first stage."""
+    whole, rest = _first_words(turning, sizes)
+    for x in range(whole, len(cover)):
+        cover[x, b, a] = np.uint32(cover[x, b, a] & (rest if x == whole else _ZERO))
 
 
 @outlined_fn
@@ -361,10 +431,12 @@ def enumerate_plans(
     """
     i, c = where
     _want(members, search, pose, belief, where, sight, plans, w)
-    _hold_actions(pose, where, turning, sight, plans, w)
-    _select_best(plans.score[w], avail[i, c], everything=False, chosen=plans.first[w, row])
-    _select_best(plans.score[w], avail[i, c], everything=True, chosen=plans.then[w])
-    _begin_plans(turning, sight.aim.shape[2], sight.aim.shape[3], row, plans, w)
-    _change_actions(pose, where, turning, sight, row, plans, w)
-    for b in range(plans.cover.shape[2]):
-        count_lanes(plans.cover[w, row, b], no_one, plans.value[w, row, b])
+    sizes = (belief.shape[2], plans.wanted.shape[3])
+    _hold_actions(pose, where, turning, sight, sizes, plans, w)
+    first, order = plans.first[w, row], plans.order[w]
+    _sort(plans.score[w], order)
+    _select_best(order, avail[i, c], everything=False, chosen=first)
+    _select_best(order, avail[i, c], everything=True, chosen=plans.then[w])
+    _begin_plans(turning, sizes, first, plans.held[w], plans.cover[w, row])
+    _change_actions(search, pose, where, turning, sight, sizes, row, plans, w)
+    count_plans(plans.cover[w, row], no_one, plans.value[w, row])

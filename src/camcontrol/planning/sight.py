@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from camcontrol.control.controller import LEAD_FRAMES, widest_view
+from camcontrol.planning.trajectories import Trajectories
 from camcontrol.planning.turns import bearing_parts, half_view_parts
 from camcontrol.tracking.motion_models import Q_RANDOM_WALK
 from camcontrol.tracking.track import B_SEEN, P_AREA, P_MAX_RANGE, P_X, P_Y
@@ -18,30 +19,34 @@ from camsim.compiled.jit import outlined_fn
 
 
 class Sight(NamedTuple):
-    """Tables of one camera, for each of W workers; T targets with K trajectories each."""
+    """Tables of one camera, for each of W workers; L lanes as in `Trajectories`."""
 
-    squared: Floats  # [W, F + 1 + LEAD_FRAMES, T, K] squared distance from the camera, units
-    bearing: Int32s  # [W, F + 1 + LEAD_FRAMES, T, K] from the camera; frame 0 is not used
-    widest: Int32s  # [W, F + 1, T, K] widest half view that reaches there; -1: no view does
-    aim: Int32s  # [W, F, T, K] orientation of a camera that follows it
-    aim_half: Int32s  # [W, F, T, K] and its half viewing angle
+    squared: Floats  # [W, F + 1 + LEAD_FRAMES, L] squared distance from the camera, units
+    bearing: Int32s  # [W, F + 1 + LEAD_FRAMES, L] from the camera
+    widest: Int32s  # [W, F + 1, L] widest half view that reaches there; -1: no view does
+    aim: Int32s  # [W, F, L] orientation of a camera that follows it
+    aim_half: Int32s  # [W, F, L] and its half viewing angle
 
 
-def allocate_sight(n_workers: int, n_targets: int, n_trajectories: int, n_frames: int) -> Sight:
-    """Return zeroed tables: `n_trajectories` K of each target, `n_frames` frames F."""
-    w, f, rest = n_workers, n_frames, (n_targets, n_trajectories)
+def allocate_sight(n_workers: int, n_lanes: int, n_frames: int) -> Sight:
+    """Return zeroed tables: `n_lanes` L, `n_frames` frames F."""
+    w, f, n = n_workers, n_frames, n_lanes
     return Sight(
-        squared=np.zeros((w, f + 1 + LEAD_FRAMES, *rest)),
-        bearing=np.zeros((w, f + 1 + LEAD_FRAMES, *rest), np.int32),
-        widest=np.zeros((w, f + 1, *rest), np.int32),
-        aim=np.zeros((w, f, *rest), np.int32),
-        aim_half=np.zeros((w, f, *rest), np.int32),
+        squared=np.zeros((w, f + 1 + LEAD_FRAMES, n)),
+        bearing=np.zeros((w, f + 1 + LEAD_FRAMES, n), np.int32),
+        widest=np.zeros((w, f + 1, n), np.int32),
+        aim=np.zeros((w, f, n), np.int32),
+        aim_half=np.zeros((w, f, n), np.int32),
     )
 
 
 @outlined_fn
 def _hide_behind(
-    x: Floats, y: Floats, squared: Floats, eye: tuple[float, float], disc: tuple[float, float, float],
+    x: Floats,
+    y: Floats,
+    squared: Floats,
+    eye: tuple[float, float],
+    disc: tuple[float, float, float],
     widest: Int32s,
 ) -> None:
     """Set `widest` to -1 where a disc hides the point (x, y) from the eye (world 5.5).
@@ -61,10 +66,16 @@ def _hide_behind(
 
 @outlined_fn
 def _look(
-    obs: Floats, n: int, pose: Floats, where: tuple[int, int], xs: Floats, ys: Floats, sight: Sight,
+    obs: Floats,
+    n: int,
+    pose: Floats,
+    where: tuple[int, int],
+    xs: Floats,
+    ys: Floats,
+    sight: Sight,
     w: int,
 ) -> None:
-    """Fill `squared`, `bearing` and `widest`: xs and ys [(F + 1 + LEAD_FRAMES) * T * K]."""
+    """Fill `squared`, `bearing` and `widest`: xs and ys [(F + 1 + LEAD_FRAMES) * L]."""
     i, c = where
     eye = (pose[i, c, P_X], pose[i, c, P_Y])
     area, farthest = pose[i, c, P_AREA], pose[i, c, P_MAX_RANGE] * pose[i, c, P_MAX_RANGE]
@@ -90,7 +101,7 @@ def _follow(pose: Floats, where: tuple[int, int], sight: Sight, w: int) -> None:
     i, c = where
     squared, bearing = sight.squared[w].reshape(-1), sight.bearing[w].reshape(-1)
     aim, aim_half = sight.aim[w].reshape(-1), sight.aim_half[w].reshape(-1)
-    ahead = LEAD_FRAMES * (sight.aim.shape[2] * sight.aim.shape[3])
+    ahead = LEAD_FRAMES * sight.aim.shape[2]
     for m in range(len(aim)):
         aim[m] = bearing[m + ahead]
         farthest = math.sqrt(max(squared[m], squared[m + ahead]))
@@ -102,35 +113,37 @@ def _follow_mean(
     pose: Floats,
     where: tuple[int, int],
     positions: Floats,
-    t: int,
+    lanes: tuple[int, int],
     random_walk: Floats,
     sight: Sight,
     w: int,
 ) -> None:
-    """Fill `aim` and `aim_half` of target t, out of view: it is followed at a mean position.
+    """Fill `aim` and `aim_half` of a target out of view: it is followed at a mean position.
 
-    That of its goal-directed trajectories, or of all if there is none; `random_walk` [K] is 1 for
-    the others.
+    That of its goal-directed trajectories, or of all if there is none; `random_walk` [L] is 1 for
+    the others. `lanes`: the target's first, and the one after its last.
     """
     i, c = where
     x, y = pose[i, c, P_X], pose[i, c, P_Y]
-    n_trajectories = positions.shape[3]
-    n_random = np.sum(random_walk)
-    skips = n_random < n_trajectories
-    share = 1.0 / (n_trajectories - n_random * skips)
+    low, high = lanes
+    n_random = 0.0
+    for m in range(low, high):
+        n_random += random_walk[m]
+    skips = n_random < high - low
+    share = 1.0 / (high - low - n_random * skips)
     for f in range(sight.aim.shape[1]):
         nx, ny, ax, ay = 0.0, 0.0, 0.0, 0.0  # now, and ahead
-        for m in range(n_trajectories):
+        for m in range(low, high):
             if skips and random_walk[m] > 0.0:
                 continue
-            nx += share * (positions[0, f, t, m] - x)
-            ny += share * (positions[1, f, t, m] - y)
-            ax += share * (positions[0, f + LEAD_FRAMES, t, m] - x)
-            ay += share * (positions[1, f + LEAD_FRAMES, t, m] - y)
+            nx += share * (positions[0, f, m] - x)
+            ny += share * (positions[1, f, m] - y)
+            ax += share * (positions[0, f + LEAD_FRAMES, m] - x)
+            ay += share * (positions[1, f + LEAD_FRAMES, m] - y)
         farthest = math.sqrt(max(nx * nx + ny * ny, ax * ax + ay * ay))
         aim, half = bearing_parts(ax, ay), half_view_parts(widest_view(pose, i, c, farthest))
-        for k in range(n_trajectories):
-            sight.aim[w, f, t, k], sight.aim_half[w, f, t, k] = aim, half
+        for m in range(low, high):
+            sight.aim[w, f, m], sight.aim_half[w, f, m] = aim, half
 
 
 @outlined_fn
@@ -140,12 +153,12 @@ def predict_sight(
     pose: Floats,
     belief: Floats,
     where: tuple[int, int],
-    positions: Floats,
-    samples: Floats,
+    trajectories: Trajectories,
+    n_trajectories: int,
     sight: Sight,
     w: int,
 ) -> None:
-    """Predict what camera c sees of trajectories, and how it would aim, as the executor `lead` does.
+    """Predict what camera c sees of trajectories, and how it would aim with executor `lead`.
 
     Args:
         obs: flat buffer of observations.
@@ -153,14 +166,16 @@ def predict_sight(
         pose: [N, C, POSE_COLUMNS].
         belief: [N, C, T, BELIEF_COLUMNS].
         where: (environment, camera).
-        positions: [2, F + 1 + LEAD_FRAMES, T, K] of the trajectories.
-        samples: [T, PARTICLE_ROWS, K] that they were made of.
+        trajectories: worker w's.
+        n_trajectories: K of each target.
         sight: worker w's tables are written.
         w: worker.
     """
     i, c = where
+    positions, walks = trajectories.positions[w], trajectories.lanes[w, Q_RANDOM_WALK]
     _look(obs, n, pose, where, positions[0].reshape(-1), positions[1].reshape(-1), sight, w)
     _follow(pose, where, sight, w)
     for t in range(belief.shape[2]):
         if belief[i, c, t, B_SEEN] == 0.0:
-            _follow_mean(pose, where, positions, t, samples[t, Q_RANDOM_WALK], sight, w)
+            lanes = (t * n_trajectories, (t + 1) * n_trajectories)
+            _follow_mean(pose, where, positions, lanes, walks, sight, w)

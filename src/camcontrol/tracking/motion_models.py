@@ -37,7 +37,7 @@ UNKNOWN_ORIGIN = 9e9  # both coordinates of the origin after a long absence
 _MISFIT = 20.0  # weight of a squared misfit of the newest velocity in a goal's log-likelihood
 _START_HALF_WIDTH = 200.0  # of the square where targets of MATE's presets start
 STEP_LIGHT, STEP_HEAVY = 20.0, 10.0  # longest steps in MATE's presets
-_CHANGE = 0.05  # share of frames in which a greedy target draws new noise
+CHANGE = 0.05  # share of frames in which a greedy target draws new noise
 _CERTAINTY, _CERTAINTY_LIMIT = 0.06, 12.0  # concentration of a goal's direction: per unit, at most
 
 
@@ -238,7 +238,7 @@ def propagate(
     for p in range(n):
         x, y = particle_set[Q_X, p], particle_set[Q_Y, p]
         step, goal = particle_set[Q_STEP, p], int(particle_set[Q_GOAL, p])
-        if uniform(stream, i, c) < _CHANGE:
+        if uniform(stream, i, c) < CHANGE:
             draw_noise(particle_set, p, stream, where)
         dx, dy = WAREHOUSES[goal, 0] - x, WAREHOUSES[goal, 1] - y
         if max(abs(dx), abs(dy)) <= WAREHOUSE_HALF_WIDTH:  # delivered: another goal
