@@ -24,8 +24,8 @@ class Planner:
 
     Where cameras share their views, all know the same and plan together. With views of their own,
     each plans alone, as if it were the only camera. The planner keeps no state: the same beliefs
-    and observations give the same actions. `trajectories`, `plans` and `scratch.choice` are those
-    of the last call.
+    and observations give the same actions. `trajectories`, `sight`, `plans` and `scratch` are
+    those of `planning.planner.Lookahead`.
     """
 
     def __init__(self, env: SelectionEnv, options: PlannerOptions | None = None) -> None:
@@ -46,6 +46,7 @@ class Planner:
             joint=env.options.observation_mode != "own",
         )
         self.trajectories = self._lookahead.trajectories
+        self.sight = self._lookahead.sight
         self.plans = self._lookahead.plans
         self.scratch = self._lookahead.scratch
 

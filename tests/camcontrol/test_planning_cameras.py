@@ -73,16 +73,21 @@ def test_actions_may_be_selected_and_repeat_row_by_row(view: str) -> None:
 @pytest.mark.slow
 def test_what_is_planned_happens() -> None:
     """The planned share of targets in view, and the share that is, over the same frames."""
-    env = planning_env(SCENARIO, 8, view="full")
-    planner, output = Planner(env), env.reset(seeds(8))
+    env = planning_env(SCENARIO, 1, view="full")
+    planner = Planner(env)
+    n_options = planner.plans.value.shape[2]
+    bits = (2**16 - 1) | (2**16 - 1) << 16  # of two frames, of 4 targets with 4 trajectories
     planned, played = [], []
-    for _ in range(30):
-        output = env.step(planner.act(output.obs, output.avail_actions))
-        rows = np.arange(8)[:, None], np.arange(4), planner.scratch.choice
-        union = np.bitwise_or.reduce(planner.plans.cover[rows], axis=1)[:, :3, 0]  # [N, 3]
-        planned.append(np.mean([int(word).bit_count() / 16 for word in union.ravel()]))
-        played.append(output.reward.mean() / 3.0)
-    assert np.mean(planned) == pytest.approx(np.mean(played), abs=0.04)
+    for seed in range(8):
+        output = env.reset(np.full(1, seed, np.uint64))
+        for _ in range(30):
+            output = env.step(planner.act(output.obs, output.avail_actions))
+            lane, option = np.divmod(planner.scratch.choice[0], n_options)
+            words = planner.plans.cover[0, np.arange(4), :2, option, lane]  # [C, 2]
+            first, second = np.bitwise_or.reduce(words)
+            planned.append((int(first) & bits).bit_count() + (int(second) & 0xFFFF).bit_count())
+            played.append(output.reward.mean() / 3.0)
+    assert np.mean(planned) / 48 == pytest.approx(np.mean(played), abs=0.04)
 
 
 @pytest.mark.slow
@@ -110,6 +115,7 @@ def test_planning_together_covers_more() -> None:
         ({"action_mode": "discrete"}, {}, "action_mode = 'discrete'; looking ahead needs"),
         ({"search_actions": 0}, {}, "search_actions = 0; looking ahead needs at least 1"),
         ({}, {"n_trajectories": 0}, "n_trajectories = 0; expected at least 1"),
+        ({}, {"n_trajectories": 33}, "n_trajectories = 33; expected at most 32"),
         ({}, {"first_stage": 30}, "first_stage = 30; expected less than the horizon, 30 frames"),
     ],
 )

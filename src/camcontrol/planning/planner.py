@@ -58,7 +58,7 @@ class PlanningScratch(NamedTuple):
     together: Int32s  # [W, 1 + B, A]
     no_one: UInt32s  # [X] zeros
     best: UInt32s  # [W, X, A]
-    count: Int32s  # [W, A]
+    n_covered: Int32s  # [W, A]
 
 
 @device_fn
@@ -89,7 +89,7 @@ def _choose(
             others_coverage,
             together,
             plans.target_bits,
-            (scratch.best[w], scratch.count[w]),
+            (scratch.best[w], scratch.n_covered[w]),
             1.0 / (n_frames * n_trajectories),
             features[i, low:high],
         )
@@ -244,7 +244,7 @@ class Lookahead:
         self.joint = joint
         self._catalogue = catalogue
         self._first_stage = options.first_stage
-        w = min(n, numba.config.NUMBA_NUM_THREADS)
+        w = min(n, numba.get_num_threads())
         self.trajectories = allocate_trajectories(w, t, options.n_trajectories, options.horizon)
         self.sight = allocate_sight(w, self.trajectories.lanes.shape[2], options.horizon)
         self.plans = allocate_plans(
@@ -261,7 +261,7 @@ class Lookahead:
             together=np.zeros((w, *self.plans.value.shape[2:]), np.int32),
             no_one=np.zeros(n_words, np.uint32),
             best=np.zeros((w, n_words, self.plans.value.shape[3]), np.uint32),
-            count=np.zeros((w, self.plans.value.shape[3]), np.int32),
+            n_covered=np.zeros((w, self.plans.value.shape[3]), np.int32),
         )
         n_features = LOOKAHEAD_ACTION_FEATURES + by_target * t
         self._features = np.zeros((n, c, u, n_features), np.float32)

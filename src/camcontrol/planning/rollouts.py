@@ -124,7 +124,8 @@ def _want_targets(members: Ints, sight: Sight, u: int, wanted: Int32s, w: int) -
     n_trajectories = wanted.shape[2]
     for f in range(wanted.shape[1]):
         for k in range(n_trajectories):
-            first, low, high, half, n = np.int32(0), np.int32(0), np.int32(0), _WIDEST_HALF, 0
+            first, low, high, n = np.int32(0), np.int32(0), np.int32(0), 0
+            half = np.int32(_WIDEST_HALF)
             for m in range(members.shape[1]):
                 t = members[u, m]
                 if t < 0:
@@ -269,7 +270,7 @@ def _hold_actions(
         if plans.score[w, u] == 0:
             total = 0
             for x in range(held.shape[0]):
-                total += count_bits(held[x, u])
+                total += int(count_bits(held[x, u]))
             plans.score[w, u] = total
 
 

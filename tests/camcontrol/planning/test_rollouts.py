@@ -1,75 +1,133 @@
-"""Tables of plans against the same motion in plain Python."""
+"""Tables of plans against plans rolled out one after the other, in degrees (`reference_plans`)."""
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import pytest
+import reference_plans
 from planned_worlds import Stage
+from reference_plans import allocate_reference, enumerate_reference
 
-from camcontrol.planning.trajectories import M_AIM, M_BEARING, M_SQUARED_RANGE, M_WIDTH
-from camcontrol.tracking.track import B_SPEED, B_VX, B_VY, P_AREA, P_INWARD, P_PHI, P_THETA
+from camcontrol.control.action_set import SEARCH_BEARINGS
+from camcontrol.control.controller import LEAD_FRAMES
+from camcontrol.planning import rollouts, sight, trajectories
+from camcontrol.planning.planner import BeliefState, Lookahead, PlannerOptions
+from camcontrol.selection_env import SelectionEnv, SelectionOptions
+from camcontrol.tracking.motion_models import Q_RANDOM_WALK
+from camcontrol.tracking.track import B_SPEED, B_VX, B_VY, P_PHI, P_THETA
+from camsim.scenario.schema import load_scenario
 
-OPTIONS = {
-    "horizon": 12,
-    "first_stage": 4,
-    "n_trajectories": 3,
-    "first_actions": 6,
-    "second_actions": 5,
-}
-
-
-def wrapped(angle: float) -> float:
-    return (angle + 180.0) % 360.0 - 180.0
-
-
-def wanted(stage: Stage, u: int, measured: np.ndarray) -> tuple[float, float]:
-    """Orientation and viewing angle that action u wants, from measurements [T, .]."""
-    catalogue = stage.env.catalogue
-    search = int(catalogue.search[u])
-    if search >= 0:
-        forward = stage.env.agent_state.pose[0, 0, P_INWARD]
-        return wrapped(forward + 45.0 * (search % 8)), (55.0, 110.0)[search // 8]
-    chosen = [t for t in catalogue.members[u] if t >= 0]
-    offsets = [wrapped(measured[t, M_AIM] - measured[chosen[0], M_AIM]) for t in chosen]
-    middle = measured[chosen[0], M_AIM] + 0.5 * (min(offsets) + max(offsets))
-    return wrapped(middle), min(measured[t, M_WIDTH] for t in chosen)
+OPTIONS = PlannerOptions(
+    horizon=14, first_stage=4, n_trajectories=3, first_actions=20, second_actions=5
+)
 
 
-def covered(stage: Stage, actions: list[int], k: int) -> np.ndarray:
-    """Targets in view [F, T] of trajectory k under one action per frame; world 4.1 and 5.2."""
-    pose = stage.env.agent_state.pose[0, 0]
-    measurements = stage.planner.trajectories.measurements[0]
-    phi, theta, rows = pose[P_PHI], pose[P_THETA], []
-    for f, u in enumerate(actions):
-        aim, width = wanted(stage, u, measurements[f, k])
-        phi += np.clip(wrapped(aim - phi), -5.0, 5.0)
-        theta = np.clip(theta + np.clip(width - theta, -2.5, 2.5), 30.0, 180.0)
-        seen = measurements[f + 1, k]
-        near = seen[:, M_SQUARED_RANGE] <= pose[P_AREA] / theta
-        rows.append(near & (2 * np.abs(wrapped(seen[:, M_BEARING] - phi)) <= theta))
-    return np.array(rows)
+@numba.njit
+def opposite(catalogue, u, v):  # type: ignore[no-untyped-def]
+    """Whether two actions search in opposite directions: rounding decides which way a view turns."""
+    one, other = catalogue.search[u], catalogue.search[max(v, 0)]
+    return one >= 0 and other >= 0 and (one - other) % SEARCH_BEARINGS == SEARCH_BEARINGS // 2
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def differing_bits(options, catalogue, beliefs, obs, avail, tables, reference):  # type: ignore[no-untyped-def]
+    """Differing bits and differing first or second actions of all cameras' plans, and all bits."""
+    first_stage, k_all = options
+    ways, views, plans, no_one = tables
+    measurements, positions, old = reference
+    n_envs, n_cameras, n_targets = beliefs.belief.shape[:3]
+    size, per_word = len(obs) // (n_envs * n_cameras), 32 // k_all
+    n_frames, n_options = plans.wanted.shape[2], plans.value.shape[2]
+    bits, actions, total = 0, 0, 0
+    for i in range(n_envs):
+        for c in range(n_cameras):
+            n, where = (i * n_cameras + c) * size, (i, c)
+            trajectories.sample_trajectories(
+                obs, n, beliefs.belief, beliefs.particles, beliefs.origins, where, k_all, ways, 0
+            )
+            sight.predict_sight(
+                obs, n, beliefs.pose, beliefs.belief, where, ways, k_all, views, 0
+            )
+            rollouts.enumerate_plans(
+                catalogue.members, catalogue.search, beliefs.pose, beliefs.belief, avail, where,
+                first_stage, views, 0, no_one, plans, 0,
+            )  # fmt: skip
+            walks = np.zeros((n_targets, k_all))
+            for t in range(n_targets):
+                for k in range(k_all):
+                    walks[t, k] = ways.lanes[0, Q_RANDOM_WALK, t * k_all + k]
+                    for f in range(len(positions)):
+                        positions[f, k, t, 0] = ways.positions[0, 0, f, t * k_all + k]
+                        positions[f, k, t, 1] = ways.positions[0, 1, f, t * k_all + k]
+            reference_plans.predict_measurements(
+                obs, n, beliefs.pose, beliefs.belief, positions, walks, measurements, where
+            )
+            enumerate_reference(
+                catalogue.members, catalogue.search, beliefs.pose, beliefs.belief, measurements,
+                avail, where, first_stage, old,
+            )  # fmt: skip
+            for a in range(plans.first.shape[2]):
+                actions += plans.first[0, 0, a] != old.first[i, c, a]
+            for b in range(plans.then.shape[1]):
+                actions += plans.then[0, b] != old.then[i, b]
+            for a in range(plans.first.shape[2]):
+                if plans.first[0, 0, a] < 0:
+                    break
+                for b in range(n_options):
+                    if b > 0 and opposite(catalogue, plans.first[0, 0, a], plans.then[0, b - 1]):
+                        continue
+                    for f in range(n_frames):
+                        for t in range(n_targets):
+                            for k in range(k_all):
+                                slot = f * n_targets + t
+                                word = plans.cover[0, 0, slot // per_word, b, a]
+                                one = word >> np.uint32(slot % per_word * k_all + k) & 1
+                                m = t * k_all + k
+                                words = old.cover[i, c, a * n_options + b, f, m >> 6]
+                                bits += one != words >> np.uint64(m & 63) & np.uint64(1)
+                                total += 1
+    return bits, actions, total
 
 
 @pytest.mark.slow
-def test_every_plan_covers_what_following_it_covers() -> None:
-    stage = Stage("MATE-1v2-9", [(-800, 0, 20)], [(250, 280), (300, -280)], [(-300.0, 150.0, 80.0)])
-    stage.choices(**OPTIONS)
-    plans = stage.planner.plans
-    first, then = plans.first[0, 0], plans.then[0]
-    assert (first >= 0).all()
-    assert (np.diff(plans.score[0][first]) <= 0).all(), "best first"
-    for a, u in enumerate(first):
-        for b in range(6):
-            second = u if b == 0 else then[b - 1]
-            words = plans.cover[0, 0, a * 6 + b, :, 0]
-            bits = (words[:, None] >> np.arange(6, dtype=np.uint64)) & np.uint64(1)
-            if b > 0 and second == u:
-                assert not bits[4:].any(), "no second copy of the first plan"
-                continue
-            expected = np.stack(
-                [covered(stage, [u] * 4 + [second] * 8, k) for k in range(3)], axis=-1
-            )
-            np.testing.assert_array_equal(bits, expected.reshape(12, 6))
+@pytest.mark.jit
+def test_tables_are_those_of_plans_rolled_out_one_by_one() -> None:
+    """100,000 random situations: of 1.5 billion bits at most as many differ as rounding explains.
+
+    A bit may differ where a target is within 2e-6 degrees of the edge of a view.
+    """
+    n_envs, n_decisions = 250, 100
+    scenario = load_scenario("MATE-4v4-9")
+    options = SelectionOptions(lookahead=False, coverage_per_target=False)
+    env = SelectionEnv(scenario, options, n_envs)
+    lookahead = Lookahead(env.catalogue, (1, 4, 4), OPTIONS, joint=False)
+    tables = (lookahead.trajectories, lookahead.sight, lookahead.plans, lookahead.scratch.no_one)
+    k = OPTIONS.n_trajectories
+    reference = (
+        np.zeros((OPTIONS.horizon + 1, k, 4, 4)),
+        np.zeros((OPTIONS.horizon + 1 + LEAD_FRAMES, k, 4, 2)),
+        allocate_reference((n_envs, 4, 4, env.n_actions), k, OPTIONS.horizon, (20, 5)),
+    )
+    rng = np.random.default_rng(0)
+    output = env.reset(np.arange(n_envs, dtype=np.uint64))
+    found = np.zeros(3, np.int64)
+    for _ in range(n_decisions):
+        drawn = rng.random(output.avail_actions.shape) * output.avail_actions
+        output = env.step(drawn.argmax(-1))
+        memory = env.agent_state
+        pose = memory.pose.copy()
+        pose[..., P_PHI] = rng.uniform(-180, 180, pose.shape[:2])
+        pose[..., P_THETA] = rng.uniform(30, 180, pose.shape[:2])
+        beliefs = BeliefState(pose, memory.belief, memory.particles, memory.origins)
+        found += differing_bits(
+            (OPTIONS.first_stage, k), env.catalogue, beliefs, env.sim.flat_obs.camera_obs,
+            output.avail_actions, tables, reference,
+        )  # fmt: skip
+    bits, actions, total = found
+    assert total > 1_000_000_000
+    assert bits <= 200, f"{bits} of {total} bits differ"
+    assert actions <= 20
 
 
 @pytest.mark.slow
@@ -78,7 +136,8 @@ def test_a_target_that_leaves_the_view_is_led() -> None:
     stage = Stage("MATE-1v2-9", [(0, 0, 0)], [(250, 0), (-900, 0)])
     stage.belief[0, 0, 0, [B_VX, B_VY]] = 5.0, 19.0
     stage.belief[0, 0, 0, B_SPEED] = 20.0
-    assert stage.choices() == [{0}]
-    choice = int(stage.planner.scratch.choice[0, 0])
-    bits = stage.planner.plans.cover[0, 0, choice, :, 0] & np.uint64(0b1111)
-    assert (bits == 0b1111).all()
+    assert stage.choices(n_trajectories=4) == [{0}]
+    plans = stage.planner.plans
+    lane, option = divmod(int(stage.planner.scratch.choice[0, 0]), plans.value.shape[2])
+    target_0 = plans.cover[0, 0, :, option, lane] & plans.target_bits[:, 0]
+    np.testing.assert_array_equal(target_0, plans.target_bits[:, 0])
