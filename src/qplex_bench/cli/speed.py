@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from qplex_bench.speed.versions import Case
+    from qplex_bench.speed.versions import ShippedCase
 
 __all__ = ["add_decision", "add_training"]
 
@@ -65,7 +65,7 @@ def _training(args: argparse.Namespace) -> int:
     return benchmark_training(cases, args.baseline, amounts)
 
 
-def _cases_of(args: argparse.Namespace) -> "list[Case]":
+def _cases_of(args: argparse.Namespace) -> "list[ShippedCase]":
     """Return the worlds that the flags name.
 
     Raises:
@@ -73,10 +73,10 @@ def _cases_of(args: argparse.Namespace) -> "list[Case]":
     """
     if args.repeats < 1:
         raise ValueError(f"--repeats {args.repeats}: expected at least 1")
-    from qplex_bench.speed.versions import Case
+    from qplex_bench.speed.versions import ShippedCase
 
     return [
-        Case(scenario, view)
+        ShippedCase(scenario, view)
         for scenario in dict.fromkeys(args.scenarios)
         for view in dict.fromkeys(args.views)
     ]

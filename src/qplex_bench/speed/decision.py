@@ -9,9 +9,9 @@ from rich.console import Console
 
 from qplex_bench.speed.process import Client
 from qplex_bench.speed.versions import (
-    Case,
     Measures,
     Sample,
+    ShippedCase,
     Version,
     add_rows,
     new_table,
@@ -38,7 +38,7 @@ N_DECISIONS = 60
 
 
 def benchmark_decision(
-    cases: Sequence[Case], baseline: str | None, repeats: int, settings: Sequence[str] = ()
+    cases: Sequence[ShippedCase], baseline: str | None, repeats: int, settings: Sequence[str] = ()
 ) -> int:
     """Print what a decision takes in the shipped configurations, one thread; return 0.
 
@@ -74,7 +74,7 @@ def benchmark_decision(
 
 
 def _in_turn(
-    case: Case, all_versions: Sequence[Version], repeats: int, settings: Sequence[str]
+    case: ShippedCase, all_versions: Sequence[Version], repeats: int, settings: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the answers of every version's client, asked in turn."""
     answers: dict[str, list[dict[str, Any]]] = {version.name: [] for version in all_versions}
@@ -92,7 +92,7 @@ def _in_turn(
 
 
 def parts_client(
-    version: Version, case: Case, what: str, amount: int, settings: Sequence[str]
+    version: Version, case: ShippedCase, what: str, amount: int, settings: Sequence[str]
 ) -> Client:
     """Start a version's client of `clients/parts_client.py`.
 
@@ -115,7 +115,7 @@ def parts_client(
 
 
 def _print(
-    title: str, samples: dict[Case, dict[str, list[dict[str, Any]]]], measures: Measures
+    title: str, samples: dict[ShippedCase, dict[str, list[dict[str, Any]]]], measures: Measures
 ) -> None:
     table = new_table(title, measures)
     for case, of_versions in samples.items():

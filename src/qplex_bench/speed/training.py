@@ -14,9 +14,9 @@ from rich.console import Console
 from qplex_bench.speed.decision import parts_client
 from qplex_bench.speed.process import SINGLE_THREAD
 from qplex_bench.speed.versions import (
-    Case,
     Measures,
     Sample,
+    ShippedCase,
     Version,
     add_rows,
     new_table,
@@ -55,7 +55,7 @@ class Amounts(NamedTuple):
     settings: tuple[str, ...] = ()  # "section.key=value" of all configurations
 
 
-def benchmark_training(cases: Sequence[Case], baseline: str | None, amounts: Amounts) -> int:
+def benchmark_training(cases: Sequence[ShippedCase], baseline: str | None, amounts: Amounts) -> int:
     """Print what updates and trainings take in the shipped configurations; return 0.
 
     Updates and the simulator have one thread each; in a training they run side by side.
@@ -86,7 +86,7 @@ def benchmark_training(cases: Sequence[Case], baseline: str | None, amounts: Amo
 
 
 def _updates(
-    case: Case, all_versions: Sequence[Version], amounts: Amounts
+    case: ShippedCase, all_versions: Sequence[Version], amounts: Amounts
 ) -> dict[str, list[Sample]]:
     """Return ms per update of every version by part, measured in turn."""
     samples: dict[str, list[Sample]] = {version.name: [] for version in all_versions}
@@ -104,7 +104,9 @@ def _updates(
     return samples
 
 
-def _runs(case: Case, all_versions: Sequence[Version], amounts: Amounts) -> dict[str, list[Sample]]:
+def _runs(
+    case: ShippedCase, all_versions: Sequence[Version], amounts: Amounts
+) -> dict[str, list[Sample]]:
     """Return figures of whole trainings of every version, run in turn."""
     samples: dict[str, list[Sample]] = {version.name: [] for version in all_versions}
     never = [f"evaluation.eval_interval={2 * amounts.timesteps}"]

@@ -25,7 +25,7 @@ class Version(NamedTuple):
     root: Path  # holds src, configs and runners
 
 
-class Case(NamedTuple):
+class ShippedCase(NamedTuple):
     """A world with its shipped configuration."""
 
     scenario: str
@@ -108,7 +108,7 @@ def new_table(title: str, measures: Measures) -> Table:
 
 
 def add_rows(
-    table: Table, case: Case, samples: Mapping[str, Sequence[Sample]], measures: Measures
+    table: Table, case: ShippedCase, samples: Mapping[str, Sequence[Sample]], measures: Measures
 ) -> None:
     """Add a row of medians per version, and one of ratios if there are two.
 

@@ -60,7 +60,7 @@ class Clock:
         return call
 
 
-class Decisions:
+class DecisionParts:
     """Collecting with random actions in part, whole and by parts."""
 
     def __init__(self, request: Mapping[str, Any]) -> None:
@@ -159,7 +159,7 @@ def arrays_of(value: Any, seen: set[int]) -> Iterator[Any]:
         yield from arrays_of(list(vars(value).values()), seen)
 
 
-class Updates:
+class UpdateParts:
     """Gradient updates from a replay filled with random play."""
 
     def __init__(self, request: Mapping[str, Any]) -> None:
@@ -185,7 +185,7 @@ class Updates:
 def main() -> None:
     """Answer until standard input ends."""
     request = json.loads(sys.argv[1])
-    worker = Decisions(request) if request["what"] == "decision" else Updates(request)
+    worker = DecisionParts(request) if request["what"] == "decision" else UpdateParts(request)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     for _ in sys.stdin:
