@@ -4,7 +4,7 @@ import copy
 import logging
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -205,7 +205,8 @@ class TrainingRun:
             self.finish(outputs)
         except TrainingDiverged as error:
             _LOG.error("%s; the last checkpoint is kept", error)
-            self._take_evaluation(outputs, wait=True)  # of weights from before
+            self._await_evaluation()  # of weights from before
+            self._take_evaluation(outputs)
             self._write_stats("diverged")
             return FAILED
         except Interrupted:
@@ -285,21 +286,27 @@ class TrainingRun:
 
     def _wait_for_evaluation(self, outputs: Reporting) -> None:
         """Write what the evaluation under way gives, if there is one, as soon as it is done."""
+        self._take_evaluation(outputs)
         with outputs.interrupt.at_once():
-            self._take_evaluation(outputs, wait=True)
+            self._await_evaluation()
+        self._take_evaluation(outputs)
 
-    def _take_evaluation(self, outputs: Reporting, *, wait: bool = False) -> None:
+    def _await_evaluation(self) -> None:
+        """Return when no evaluation is under way."""
+        if self._pending is not None and self._pending.result is not None:
+            wait([self._pending.result])
+
+    def _take_evaluation(self, outputs: Reporting) -> None:
         """Begin the pending evaluation if nobody has; write what it gives if it is done."""
         if self._pending is None:
             return
         content, future = self._pending
-        timestep = int(content["timestep"])
         if future is None:
             weights = cameras_of(content["training"]["learner"])
             with outputs.interrupt.at_once():  # without a thread, the evaluation itself
-                future = self._play(weights, self._seeds_meanwhile, timestep)
+                future = self._play(weights, self._seeds_meanwhile, int(content["timestep"]))
             self._pending = _Pending(content, future)
-        if wait or future.done():
+        if future.done():
             result = future.result()
             self._pending = None
             self._write_evaluation(outputs, content, result)

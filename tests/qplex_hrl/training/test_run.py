@@ -24,7 +24,7 @@ from qplex_hrl.learner import TrainingDiverged
 from qplex_hrl.runtime.checkpoint import load_checkpoint
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
 from qplex_hrl.training import run as run_module
-from qplex_hrl.training.run import Reporting, TrainingRun
+from qplex_hrl.training.run import TrainingRun
 from qplex_hrl.training.trainer import train
 
 WAIT = 30.0
@@ -221,19 +221,44 @@ def test_weights_from_before_a_divergence_are_evaluated(tmp_path: Path) -> None:
         raise TrainingDiverged("as if")
 
     worlds = Worlds(10**9, poison)
-    taken = TrainingRun._take_evaluation
+    waiting = TrainingRun._await_evaluation
 
-    def opening(self: TrainingRun, outputs: Reporting, *, wait: bool = False) -> None:
-        if wait:
-            worlds.gate.set()
-        taken(self, outputs, wait=wait)
+    def opening(self: TrainingRun) -> None:
+        worlds.gate.set()
+        waiting(self)
 
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(TrainingRun, "_take_evaluation", opening)
+        monkeypatch.setattr(TrainingRun, "_await_evaluation", opening)
         assert run(tiny_config(tmp_path), make_env=worlds) == FAILED
     stats = json.loads((tmp_path / "logs" / "training_stats.json").read_text())
     assert stats["status"] == "diverged"
     assert len(stats["evaluations"]) == 2
+
+
+def test_ctrl_c_while_training_waits_for_an_evaluation_stops_at_once(
+    blocking: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The third evaluation is due while the second one is under way."""
+    config = tiny_config(tmp_path)
+    worlds = Worlds(10**9)
+    await_evaluation, close = TrainingRun._await_evaluation, Evaluator.close
+
+    def waiting(self: TrainingRun) -> None:
+        if self.timestep >= 3000:
+            signal.raise_signal(signal.SIGINT)
+        await_evaluation(self)
+
+    def closing(self: Evaluator) -> None:
+        worlds.gate.set()
+        close(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingRun, "_await_evaluation", waiting)
+        patch.setattr(Evaluator, "close", closing)
+        assert run(config, make_env=worlds) == INTERRUPTED
+    assert len(list((tmp_path / "logs").glob("eval_results_*.json"))) == 1
+    assert run(config, resume=tmp_path / "models") == DONE
+    assert_equal(outcome(config), blocking)
 
 
 @pytest.mark.slow
