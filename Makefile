@@ -24,7 +24,8 @@ check: .venv/.installed-dev
 
 bench: .venv/.installed
 	$(BIN)/qplex-hrl benchmark simulator
-	$(BIN)/qplex-hrl benchmark training
+	$(BIN)/qplex-hrl benchmark decision --scenarios MATE-4v4-9
+	$(BIN)/qplex-hrl benchmark training --scenarios MATE-4v4-9 --timesteps 0
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage

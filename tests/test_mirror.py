@@ -40,9 +40,12 @@ ELSEWHERE = {
     "qplex_bench/cli/evader": "qplex_bench/studies/test_train_evader.py",  # through the command
     "qplex_bench/cli/main": "cli/test_cli.py",
     "qplex_bench/cli/robustness": "qplex_bench/studies/test_robustness.py",
+    "qplex_bench/cli/speed": "qplex_bench/speed/test_decision.py",
     "qplex_bench/cli/table": "qplex_bench/studies/test_scheduler.py",
+    "qplex_bench/speed/clients/parts_client": "qplex_bench/speed/test_decision.py",  # as processes
     "qplex_bench/speed/clients/pymarl2_client": "qplex_bench/speed/test_learner.py",  # as a process
     "qplex_bench/speed/clients/upstream_client": "qplex_bench/speed/test_upstream.py",
+    "qplex_bench/speed/process": "qplex_bench/speed/test_upstream.py",
     "qplex_bench/studies/plan": "qplex_bench/studies/test_scheduler.py",
     "qplex_bench/studies/robustness_cells": "qplex_bench/studies/test_robustness.py",
     "qplex_bench/studies/robustness_report": "qplex_bench/studies/test_robustness.py",

@@ -227,7 +227,10 @@ class QPLEXHRL(Algorithm):
             return Parts(learner, self._episodes)
 
         self.loop = TrainingLoop(run_config, env, device, make_parts)
-        self.run = TrainingRun(run_config, self.loop, env, self._folder(run_config))
+        folder = self._folder(run_config)
+        # Tune saves the state of the step that reports an evaluation: it must be what was played.
+        beside = not settings.write_files
+        self.run = TrainingRun(run_config, self.loop, env, folder, evaluate_beside=beside)
         if settings.write_files:  # nobody else starts the run
             self.run.start()
         start_workers(self.env_runner_group, n_workers)
@@ -295,7 +298,7 @@ class QPLEXHRL(Algorithm):
         """
         self.run.restore(find_checkpoint(Path(checkpoint_dir)))
         if self.config.write_files:
-            self.run.folder.rewind(self.run.timestep)
+            self.run.folder.rewind(self.run.timestep, self.run.pending_timestep)
 
     def save_to_path(self, path: Any = None, **kwargs: Any) -> str:
         """Write what ``save_checkpoint`` writes; RLlib's own would be a pickle.
@@ -336,6 +339,7 @@ class QPLEXHRL(Algorithm):
 
     def cleanup(self) -> None:
         """End workers and learner; RLlib's own way would wait for a worker that is lost."""
+        self.run.close()
         self.env_runner_group.reset([])
         self.learner_group.shutdown()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from qplex_bench.cli.evader import add_evader
 from qplex_bench.cli.robustness import add_robustness
+from qplex_bench.cli.speed import add_decision, add_training
 from qplex_bench.cli.table import add_ablation, add_table
 
 __all__ = ["add_benchmarks"]
@@ -16,8 +17,8 @@ def add_benchmarks(benchmark: argparse.ArgumentParser) -> None:
     actions = benchmark.add_subparsers(required=True, metavar="what")
     _add_simulator_benchmark(actions.add_parser("simulator", help="steps per second of the world"))
     _add_learner_benchmark(actions.add_parser("learner", help="milliseconds per gradient update"))
-    training = actions.add_parser("training", help="frames per second of a training run")
-    training.set_defaults(command=_benchmark_training)
+    add_decision(actions.add_parser("decision", help="time and memory of a decision by part"))
+    add_training(actions.add_parser("training", help="time of an update by part, of trainings"))
     _add_didactic(actions.add_parser("didactic", help="games with known values, mixer by mixer"))
     _add_reference(actions.add_parser("reference", help="scripted teams against upstream's"))
     _add_ray(actions.add_parser("ray", help="what Ray costs and gives, beside standalone training"))
@@ -128,12 +129,6 @@ def _benchmark_learner(args: argparse.Namespace) -> int:
     from qplex_bench.speed.learner import benchmark_learner
 
     return benchmark_learner(args.pymarl2, args.pymarl2_python, args.threads)
-
-
-def _benchmark_training(args: argparse.Namespace) -> int:
-    from qplex_bench.speed.training import benchmark_training
-
-    return benchmark_training()
 
 
 def _benchmark_ray(args: argparse.Namespace) -> int:

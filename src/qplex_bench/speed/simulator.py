@@ -20,7 +20,6 @@ from qplex_hrl.runtime.devices import numba_threads
 SCENARIO = "MATE-4v4-9"
 N_ENVS = 256
 REPEATS = 5
-UPSTREAM_STEPS_PER_SECOND = 230
 SIMULATOR_FLOORS = {
     "random cameras, no observations": 400_000,
     "random cameras, camera observations": 250_000,
@@ -99,7 +98,7 @@ def benchmark_simulator() -> int:
 def _print_rates() -> bool:
     """Print env-steps per second on 1 and 2 threads; return whether a floor is missed."""
     table = Table(title=f"{SCENARIO}, greedy targets, N = {N_ENVS}: env-steps/s")
-    for name in ("what", "threads", "median", "slowest", "fastest", "floor", "x upstream"):
+    for name in ("what", "threads", "median", "slowest", "fastest", "floor"):
         table.add_column(name, justify="left" if name == "what" else "right")
     missed = False
     for name, (work, n_steps) in _simulator_cases().items():
@@ -113,9 +112,8 @@ def _print_rates() -> bool:
                 str(threads),
                 *(f"{value:,.0f}" for value in rate),
                 "" if floor is None else f"{floor:,}",
-                f"{rate.median / UPSTREAM_STEPS_PER_SECOND:,.0f}",
             )
-    Console(width=120).print(table)
+    Console(width=100).print(table)
     return missed
 
 

@@ -1,12 +1,8 @@
 """Our simulator beside upstream MATE on this machine: greedy against greedy, one core each."""
 
-import os
 import statistics
-import subprocess
-import tempfile
 import time
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from rich.console import Console
@@ -14,6 +10,7 @@ from rich.table import Table
 
 from camsim.envs.scripted_env import ScriptedEnv
 from camsim.scenario.schema import load_scenario
+from qplex_bench.speed.process import Client
 from qplex_hrl.runtime.devices import numba_threads
 
 SCENARIO = "MATE-4v4-9"
@@ -22,9 +19,6 @@ FLOOR = 500.0
 
 REPEATS = 5
 N_ENVS, OUR_FRAMES, UPSTREAM_FRAMES = 256, 1000, 300
-SINGLE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
-)
 
 
 class Upstream:
@@ -42,47 +36,18 @@ class Upstream:
         """
         if not (folder / "mate" / "__init__.py").is_file():
             raise ValueError(f"--upstream {folder}: holds no package 'mate'")
-        client = (Path(__file__).parent / "clients" / "upstream_client.py").read_text(
-            encoding="utf-8"
-        )
         arguments = (f"{SCENARIO}.yaml", str(UPSTREAM_FRAMES))
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  # read when it stops
-        try:
-            self._process = subprocess.Popen(
-                [str(python), "-c", client, *arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                env=os.environ | SINGLE_THREAD | {"PYTHONPATH": str(folder.resolve())},
-                text=True,
-            )
-        except OSError as error:
-            raise ValueError(f"--upstream-python {python}: {error.strerror}") from error
-        self._answer()
+        self._client = Client(
+            "upstream", "upstream_client.py", arguments, python=python, path=folder
+        )
 
     def frames_per_second(self) -> float:
         """Return the rate of the next `UPSTREAM_FRAMES` frames."""
-        _pipe(self._process.stdin).write("go\n")
-        _pipe(self._process.stdin).flush()
-        return UPSTREAM_FRAMES / float(self._answer())
+        return UPSTREAM_FRAMES / float(self._client.ask())
 
     def close(self) -> None:
         """Let the process end."""
-        _pipe(self._process.stdin).close()
-        self._process.wait()
-
-    def _answer(self) -> str:
-        line = _pipe(self._process.stdout).readline()
-        if not line:
-            self._errors.seek(0)
-            reason = self._errors.read().strip().splitlines()
-            raise ValueError(f"upstream stopped: {reason[-1] if reason else 'no message'}")
-        return line.strip()
-
-
-def _pipe(stream: IO[str] | None) -> IO[str]:
-    assert stream is not None
-    return stream
+        self._client.close()
 
 
 def _rates_in_turn(upstream: Upstream) -> tuple[list[float], list[float]]:

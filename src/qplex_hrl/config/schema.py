@@ -241,7 +241,10 @@ class TrainingConfig(Section):
     save_replay: bool = Field(
         default=True, description="store the replay buffer beside checkpoints"
     )
-    overlap: bool = Field(default=True, description="collect in a thread while the learner updates")
+    overlap: bool = Field(
+        default=True,
+        description="collect in a thread while the learner updates, evaluate in another one",
+    )
     compile: bool = Field(
         default=False, description="compile the update with torch.compile; needs a C++ compiler"
     )

@@ -99,17 +99,26 @@ def load_policy(path: Path) -> TrainedPolicy:
     try:
         config = config_from_stored(content["config"], str(path))
         timestep, learner = content["timestep"], content["training"]["learner"]
-        for name in ("ema", "average"):  # the second one in files of version 0.1
-            if name in learner:
-                return TrainedPolicy(config, timestep, _renamed(learner[name]))
-        weights = learner["model"]
+        return TrainedPolicy(config, timestep, _renamed(cameras_of(learner)))
     except (KeyError, TypeError) as error:
         msg = f"{path}: not a checkpoint of a training run ({error} is missing)"
         raise CheckpointError(msg) from error
-    cameras = {
-        name[len(_PREFIX) :]: value for name, value in weights.items() if name.startswith(_PREFIX)
+
+
+def cameras_of(learner: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the weights that evaluation plays, from the state of a learner.
+
+    Raises:
+        KeyError: it is none.
+    """
+    for name in ("ema", "average"):  # the second one in files of version 0.1
+        if name in learner:
+            return dict(learner[name])
+    return {
+        name[len(_PREFIX) :]: value
+        for name, value in learner["model"].items()
+        if name.startswith(_PREFIX)
     }
-    return TrainedPolicy(config, timestep, _renamed(cameras))
 
 
 def _renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -171,12 +171,14 @@ class WandbSink:
                 dir=str(folder),
                 config=dict(config),
             )
+            # The rows of evaluations come late, and W&B drops rows of a step before its last one.
+            self._run.define_metric("*", step_metric="timestep")
         except wandb.Error as error:
             raise TrackerError(f"wandb did not start: {' '.join(str(error).split())}") from error
 
     def write(self, timestep: int, metrics: Mapping[str, float]) -> None:
-        """Log the metrics at the timestep."""
-        self._run.log({"timestep": timestep, **metrics}, step=timestep)
+        """Log the metrics, with the timestep as the axis of all charts."""
+        self._run.log({"timestep": timestep, **metrics})
 
     def close(self) -> None:
         """Finish the run."""

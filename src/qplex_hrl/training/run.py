@@ -1,9 +1,12 @@
 """One run: a training loop, its evaluations, its files, and the way through all of them."""
 
+import copy
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from concurrent.futures import Future, wait
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,11 +16,11 @@ from numpy.typing import NDArray
 
 from camcontrol.selection_env import SelectionEnv
 from camsim.files import atomic_write_json
-from camsim.tables import EPISODE_COLUMNS
 from qplex_hrl.config import RunConfig, config_hash
-from qplex_hrl.evaluation.evaluate import evaluate, provenance_of
-from qplex_hrl.evaluation.metrics import best_coverage, episode_metrics
-from qplex_hrl.evaluation.players import AgentPlayer, greedy_agent
+from qplex_hrl.evaluation.evaluate import provenance_of
+from qplex_hrl.evaluation.evaluator import Evaluator
+from qplex_hrl.evaluation.players import greedy_agent
+from qplex_hrl.evaluation.policy_file import cameras_of
 from qplex_hrl.learner import TrainingDiverged
 from qplex_hrl.runtime.checkpoint import (
     FORMAT_VERSION,
@@ -27,106 +30,20 @@ from qplex_hrl.runtime.checkpoint import (
     save_arrays,
     save_checkpoint,
 )
+from qplex_hrl.runtime.devices import limit_threads, threads_may_share_kernels
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
 from qplex_hrl.runtime.logger import MetricSink
 from qplex_hrl.runtime.seeding import episode_seeds
 from qplex_hrl.runtime.signals import Interrupt, Interrupted
 from qplex_hrl.training.loop import Iteration, TrainingLoop
+from qplex_hrl.training.progress import (
+    REFERENCE_COVERAGE,
+    History,
+    ProgressWindow,
+    evaluation_row,
+    is_due,
+)
 from qplex_hrl.training.run_folder import RunFolder, replay_beside
-
-_UPDATE_NAMES = {"loss": "mean_loss"}  # the contract's names of the learner's metrics
-
-
-@dataclass
-class History:
-    """Milestones of a run; part of its checkpoints."""
-
-    logged: int = 0  # timestep of the last row of metrics
-    evaluated: int = 0  # of the last evaluation
-    saved: int = 0  # of the last numbered checkpoint
-    best_coverage: float | None = None  # best mean_coverage_rate of any evaluation
-    wall_time_seconds: float = 0.0  # spent in training, resumed parts together
-    evaluations: list[dict[str, float]] = field(default_factory=list)
-
-    def take_evaluation(self, timestep: int, evaluation: Mapping[str, object]) -> bool:
-        """Remember an evaluation; return whether it is the best so far."""
-        before, coverage = self.best_coverage, evaluation["mean_coverage_rate"]
-        assert isinstance(coverage, float)
-        self.best_coverage = best_coverage(before, evaluation)
-        self.evaluations.append({"timestep": timestep, "mean_coverage_rate": coverage})
-        self.evaluated = timestep
-        return before is None or coverage > before
-
-
-def is_due(timestep: int, last: int, interval: int) -> bool:
-    """Return whether a multiple of ``interval`` was reached after ``last``."""
-    return timestep // interval > last // interval
-
-
-class ProgressWindow:
-    """Collects iterations and turns them into one row of metrics."""
-
-    def __init__(self) -> None:
-        """Begin now."""
-        self._clear()
-
-    def add(self, iteration: Iteration) -> None:
-        """Take one iteration's report."""
-        self._updates.extend(iteration.updates)
-        self._n_frames += iteration.n_frames
-        if len(iteration.episodes):
-            self._episodes.append(iteration.episodes)
-
-    def close(self, loop: TrainingLoop) -> dict[str, float]:
-        """Return the row of metrics of everything added, and begin anew.
-
-        Means are over the updates and episodes that happened; without any, the metric is missing.
-        ``train_*`` are of training episodes, which explore.
-        """
-        seconds = max(time.perf_counter() - self._started, 1e-9)
-        row = {
-            "epsilon": loop.epsilon,
-            "learning_rate": loop.learning_rate,
-            "n_updates": float(loop.learner.n_updates),
-            "n_episodes": float(loop.counters.n_episodes),
-            "frames_per_second": self._n_frames / seconds,
-        }
-        if self._updates:
-            names = [_UPDATE_NAMES.get(name, name) for name in self._updates[0]]
-            table = torch.stack([torch.stack(list(update.values())) for update in self._updates])
-            means = table.mean(dim=0).tolist()  # the one transfer from the device
-            row |= dict(zip(names, means, strict=True))
-        if self._episodes:
-            row |= _episode_row(np.concatenate(self._episodes))
-        self._clear()
-        return row
-
-    def _clear(self) -> None:
-        self._updates: list[dict[str, torch.Tensor]] = []
-        self._episodes: list[NDArray[np.float64]] = []
-        self._n_frames = 0
-        self._started = time.perf_counter()
-
-
-def evaluation_row(evaluation: Mapping[str, object]) -> dict[str, float]:
-    """Return the means and deviations of an evaluation, without what is not defined."""
-    return {
-        name: value
-        for name, value in evaluation.items()
-        if name.startswith(("mean_", "std_")) and isinstance(value, float)
-    }
-
-
-def _episode_row(statistics: NDArray[np.float64]) -> dict[str, float]:
-    """Return the means over training episodes [E, K] as ``train_<metric>``."""
-    assert statistics.shape[1] == len(EPISODE_COLUMNS)
-    means = {}
-    for name, values in episode_metrics(statistics).items():
-        defined = values[np.isfinite(values)]
-        if defined.size:
-            means[f"train_{name}"] = float(defined.mean())
-    return means
-
 
 _N_REPLAYS = 2  # kept while training: the newest checkpoint may be damaged when the machine fails
 
@@ -148,11 +65,31 @@ def evaluation_envs(config: RunConfig) -> int:
     return min(evaluation.num_envs, max(evaluation.episodes, evaluation.final_episodes))
 
 
+class _Pending(NamedTuple):
+    """An evaluation that is under way, or is to begin anew after a resume."""
+
+    # Any: a checkpoint is a tree of arrays, tensors and plain values.
+    content: dict[str, Any]  # of the best checkpoint, if it turns out to be the best
+    result: Future[dict[str, Any]] | None  # None: not begun
+
+
 class TrainingRun:
-    """A training loop, its evaluation and its files."""
+    """A training loop, its evaluation and its files.
+
+    An evaluation plays a copy of the weights of its timestep while training goes on. Its row and
+    its files are written between two iterations, once it is done. The next one, and the end of the
+    run, wait for it. A checkpoint written meanwhile holds that copy: a resumed run evaluates it
+    anew.
+    """
 
     def __init__(
-        self, config: RunConfig, loop: TrainingLoop, env: SelectionEnv, folder: RunFolder
+        self,
+        config: RunConfig,
+        loop: TrainingLoop,
+        env: SelectionEnv,
+        folder: RunFolder,
+        *,
+        evaluate_beside: bool = True,
     ) -> None:
         """Put the parts together; nothing is written.
 
@@ -161,14 +98,21 @@ class TrainingRun:
             loop: collects and learns.
             env: environments for evaluation.
             folder: where all goes.
+            evaluate_beside: let training go on during evaluations, if ``training.overlap`` and
+                Numba's threading layer allow it.
         """
         self.config = config
         self.folder = folder
         self.latest: dict[str, float] = {}
         """The newest value of every metric that was reported."""
         self._loop = loop
-        self._evaluator = greedy_agent(loop.learner.ema_agent, env, loop.device)
-        self._player = AgentPlayer(env, self._evaluator)
+        self._evaluator = Evaluator(
+            env,
+            greedy_agent(loop.learner.ema_agent, env, loop.device),
+            in_thread=evaluate_beside and config.training.overlap and threads_may_share_kernels(),
+            prepare_thread=partial(limit_threads, config.training.num_threads),
+        )
+        self._pending: _Pending | None = None
         self._history = History()
         self._resumed_at = time.perf_counter()
 
@@ -176,6 +120,11 @@ class TrainingRun:
     def timestep(self) -> int:
         """Frames collected so far."""
         return self._loop.counters.timestep
+
+    @property
+    def pending_timestep(self) -> int | None:
+        """Timestep of an evaluation that is still to come, or to come again after a resume."""
+        return None if self._pending is None else int(self._pending.content["timestep"])
 
     @property
     def n_evaluations(self) -> int:
@@ -225,6 +174,12 @@ class TrainingRun:
             msg = f"{path}: {error}"
             raise ValueError(msg) from error
         self._history = History(**history)
+        pending = content.get("pending_evaluation")
+        self._pending = None if pending is None else _Pending(pending, None)
+
+    def close(self) -> None:
+        """Give up an evaluation that is under way."""
+        self._evaluator.close()
 
     def to_the_end(
         self,
@@ -240,6 +195,9 @@ class TrainingRun:
             bar: shows them.
             interrupt: asked between two iterations.
             iterate: does one iteration of the loop.
+
+        Raises:
+            EvaluationFailed: an evaluation raised an error.
         """
         outputs = self.begin(files, bar, interrupt)
         try:
@@ -247,6 +205,8 @@ class TrainingRun:
             self.finish(outputs)
         except TrainingDiverged as error:
             _LOG.error("%s; the last checkpoint is kept", error)
+            self._await_evaluation()  # of weights from before
+            self._take_evaluation(outputs)
             self._write_stats("diverged")
             return FAILED
         except Interrupted:
@@ -254,6 +214,8 @@ class TrainingRun:
             self._write_stats("interrupted")
             _LOG.warning("interrupted at timestep %d, state saved", self.timestep)
             return INTERRUPTED
+        finally:
+            self.close()
         return DONE
 
     def begin(self, files: MetricSink, bar: MetricSink, interrupt: Interrupt) -> Reporting:
@@ -272,24 +234,39 @@ class TrainingRun:
             outputs.window.add(iterate())
 
     def report(self, outputs: Reporting) -> None:
-        """Log, evaluate and save if it is time to."""
+        """Log, evaluate and save if it is time to.
+
+        Raises:
+            Interrupted: the user wants to stop, and training would have to wait for an evaluation.
+            EvaluationFailed: an evaluation raised an error.
+        """
         timestep, history, config = self.timestep, self._history, self.config
+        self._take_evaluation(outputs)
         if is_due(timestep, history.logged, config.logging.log_interval):
             self._log_row(outputs)
         if is_due(timestep, history.evaluated, config.evaluation.eval_interval):
-            self._evaluate(outputs)
+            self._wait_for_evaluation(outputs)
+            history.evaluated = timestep
+            self._pending = _Pending(copy.deepcopy(self._content()), None)
+            self._take_evaluation(outputs)
         if is_due(timestep, history.saved, config.logging.checkpoint_interval):
             self._save_numbered()
 
     def finish(self, outputs: Reporting) -> None:
-        """Evaluate the final weights on episodes that nothing else used, and save them."""
+        """Evaluate the final weights on episodes that nothing else used, and save them.
+
+        Raises:
+            Interrupted: the user wants to stop.
+            EvaluationFailed: an evaluation raised an error.
+        """
         if self._history.logged != self.timestep:
             self._log_row(outputs)
         if self._history.saved != self.timestep:
             self._save_numbered()
+        self._wait_for_evaluation(outputs)
         evaluation = self.config.evaluation
         seeds = episode_seeds(evaluation.seed, evaluation.episodes + evaluation.final_episodes)
-        result = self._play(seeds[evaluation.episodes :], outputs.interrupt)
+        result = self._evaluation_now(seeds[evaluation.episodes :], outputs.interrupt)
         atomic_write_json(self.folder.final_evaluation, result)
         self._save(self.folder.final)
         self.folder.prune(self.config.logging.keep_checkpoints, n_replays=1)
@@ -307,29 +284,84 @@ class TrainingRun:
         known += [row[name] for name in ("train_coverage_rate",) if name in row]
         outputs.bar.write(self.timestep, row | ({"mean_coverage_rate": known[0]} if known else {}))
 
-    def _evaluate(self, outputs: Reporting) -> None:
-        """Evaluate the present weights; keep them if they are the best so far."""
-        result = self.evaluation(outputs.interrupt)
-        is_best = self._history.take_evaluation(self.timestep, result)
-        atomic_write_json(self.folder.evaluation(self.timestep), result)
+    def _wait_for_evaluation(self, outputs: Reporting) -> None:
+        """Write what the evaluation under way gives, if there is one, as soon as it is done."""
+        self._take_evaluation(outputs)
+        with outputs.interrupt.at_once():
+            self._await_evaluation()
+        self._take_evaluation(outputs)
+
+    def _await_evaluation(self) -> None:
+        """Return when no evaluation is under way."""
+        if self._pending is not None and self._pending.result is not None:
+            wait([self._pending.result])
+
+    def _take_evaluation(self, outputs: Reporting) -> None:
+        """Begin the pending evaluation if nobody has; write what it gives if it is done."""
+        if self._pending is None:
+            return
+        content, future = self._pending
+        if future is None:
+            weights = cameras_of(content["training"]["learner"])
+            with outputs.interrupt.at_once():  # without a thread, the evaluation itself
+                future = self._play(weights, self._seeds_meanwhile, int(content["timestep"]))
+            self._pending = _Pending(content, future)
+        if future.done():
+            result = future.result()
+            self._pending = None
+            self._write_evaluation(outputs, content, result)
+
+    def _write_evaluation(
+        self, outputs: Reporting, content: dict[str, Any], result: dict[str, Any]
+    ) -> None:
+        """Write an evaluation; keep the weights that it played if they are the best so far.
+
+        Args:
+            outputs: take the row.
+            content: of the best checkpoint, as it was when the evaluation began.
+            result: the evaluation.
+        """
+        timestep, history = int(content["timestep"]), History(**content["history"])
+        seconds = history.wall_time_seconds
+        reached_before = self._history.seconds_to_coverage is not None
+        for each in (history, self._history):
+            is_best = each.take_evaluation(timestep, result, seconds)
+        atomic_write_json(self.folder.evaluation(timestep), result)
         row = evaluation_row(result) | {"best_coverage": self._history.best_coverage or 0.0}
         self.latest |= row
-        outputs.files.write(self.timestep, row)
+        outputs.files.write(timestep, row)
         if is_best:
-            self._save(self.folder.best)
+            save_checkpoint(self.folder.best, content | {"history": asdict(history)})
+        if not reached_before and self._history.seconds_to_coverage is not None:
+            _LOG.info("coverage %g reached after %.0f s", REFERENCE_COVERAGE, seconds)
         self._write_stats("running")
 
     def evaluation(self, interrupt: Interrupt) -> dict[str, Any]:
-        """Return the evaluation of the present weights on the episodes of evaluations meanwhile."""
-        evaluation = self.config.evaluation
-        return self._play(episode_seeds(evaluation.seed, evaluation.episodes), interrupt)
+        """Return the evaluation of the present weights on the episodes of evaluations meanwhile.
 
-    def _play(self, seeds: NDArray[np.uint64], interrupt: Interrupt) -> dict[str, Any]:
-        """Return the evaluation of the present weights."""
-        self._evaluator.load_weights(self._loop.learner.ema_agent)
-        provenance = provenance_of(self.config, f"qplex_hrl_{self.timestep}")
+        Raises:
+            Interrupted: the user wants to stop.
+            EvaluationFailed: it raised an error.
+        """
+        return self._evaluation_now(self._seeds_meanwhile, interrupt)
+
+    @property
+    def _seeds_meanwhile(self) -> NDArray[np.uint64]:
+        """The episodes of evaluations during training."""
+        return episode_seeds(self.config.evaluation.seed, self.config.evaluation.episodes)
+
+    def _evaluation_now(self, seeds: NDArray[np.uint64], interrupt: Interrupt) -> dict[str, Any]:
+        """Return the evaluation of the present weights; training waits."""
+        weights = copy.deepcopy(self._loop.learner.ema_agent.state_dict())
         with interrupt.at_once():
-            return evaluate(self._player, seeds, timestep=self.timestep, provenance=provenance)
+            return self._play(weights, seeds, self.timestep).result()
+
+    def _play(
+        self, weights: Mapping[str, torch.Tensor], seeds: NDArray[np.uint64], timestep: int
+    ) -> Future[dict[str, Any]]:
+        """Return the evaluation to come of weights of this timestep."""
+        provenance = provenance_of(self.config, f"qplex_hrl_{timestep}")
+        return self._evaluator.start(weights, seeds, timestep, provenance)
 
     def _save_numbered(self) -> None:
         """Write the checkpoint of this timestep, with the replay if configured; delete old ones."""
@@ -344,15 +376,22 @@ class TrainingRun:
         self._save(path, replay_saved=self.config.training.save_replay)
 
     def _save(self, path: Path, *, replay_saved: bool = False) -> None:
+        content = self._content() | {"replay_saved": replay_saved}
+        if self._pending is not None:
+            content["pending_evaluation"] = self._pending.content
+        save_checkpoint(path, content)
+
+    # Any: a checkpoint is a tree of arrays, tensors and plain values.
+    def _content(self) -> dict[str, Any]:
+        """Return what a checkpoint without replay holds now."""
         self._history.wall_time_seconds = time.perf_counter() - self._resumed_at
-        content = {
+        return {
             "timestep": self.timestep,
             "config": self.config.model_dump(mode="json"),
             "training": self._loop.state_dict(),
             "history": asdict(self._history),
-            "replay_saved": replay_saved,
+            "replay_saved": False,
         }
-        save_checkpoint(path, content)
 
     def _write_stats(self, status: str) -> None:
         """Write the summary of the run so far."""
@@ -365,6 +404,8 @@ class TrainingRun:
             "best_coverage": self._history.best_coverage,
             "wall_time_seconds": seconds,
             "frames_per_second": self.timestep / seconds,
+            "reference_coverage": REFERENCE_COVERAGE,
+            "seconds_to_coverage": self._history.seconds_to_coverage,
             "scenario": self.config.env.scenario,
             "seed": self.config.training.seed,
             "config_hash": config_hash(self.config),

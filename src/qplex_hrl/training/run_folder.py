@@ -109,11 +109,15 @@ class RunFolder:
         outputs += [path for pattern in _MODEL_OUTPUTS for path in self.model_dir.glob(pattern)]
         return _set_aside(outputs)
 
-    def rewind(self, timestep: int) -> Path | None:
+    def rewind(self, timestep: int, pending: int | None = None) -> Path | None:
         """Make the folders those of a run that stands at ``timestep``.
 
         Later evaluations and checkpoints, and the complete metrics file, move into a sub-folder;
         the metrics file keeps its lines up to ``timestep``.
+
+        Args:
+            timestep: where the run goes on.
+            pending: timestep of an evaluation that is still to come: its file and its line go, too.
 
         Returns:
             The sub-folder, None if nothing was later.
@@ -124,11 +128,17 @@ class RunFolder:
             for path in folder.iterdir()
             if (match := _NUMBERED.fullmatch(path.name)) and int(match[1]) > timestep
         ]
-        later += [path for path in (self.final, self.final_evaluation) if path.exists()]
+        again = [] if pending is None else [self.evaluation(pending)]
+        later += [p for p in (self.final, self.final_evaluation, *again) if p.exists()]
         kept = None
         if self.metrics.exists():
             lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if _timestep_of(line) <= timestep]
+            kept = [
+                line
+                for line in lines
+                if _timestep_of(line) <= timestep
+                and not (_timestep_of(line) == pending and '"best_coverage"' in line)
+            ]
             if len(kept) == len(lines):
                 kept = None
             else:

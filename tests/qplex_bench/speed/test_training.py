@@ -1,56 +1,93 @@
-"""The benchmark of training decides by its floors; what it measures is replaced by figures."""
+"""The benchmark of trainings: what it reads of a run, the order of runs, the tables."""
 
+import json
+import os
 from pathlib import Path
 
 import pytest
-from tiny import make_fake_env, tiny_config
+from paths import CONFIGS
 
 from qplex_bench.speed import training as bench
-from qplex_hrl.config import RunConfig, dump_config
-from qplex_hrl.training.trainer import train
+from qplex_bench.speed.training import Amounts, benchmark_training, figures_of
+from qplex_bench.speed.versions import ShippedCase, Version
+from qplex_hrl.cli.main import main
+
+CASE = ShippedCase("MATE-4v2-9", "own")
+TINY = (
+    "env.num_envs=3",
+    "env.max_episode_steps=30",
+    "training.batch_size=4",
+    "training.sequence_length=4",
+    "training.burn_in=2",
+    "training.learning_starts=200",
+    "evaluation.eval_interval=300",
+    "evaluation.episodes=2",
+)
 
 
-@pytest.mark.parametrize(("share", "code"), [(1.01, 0), (0.99, 1)])
-def test_the_floors_decide(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], share: float, code: int
+def test_figures_are_read_from_the_files_that_any_version_writes(tmp_path: Path) -> None:
+    def write(name: str, content: object, seconds: float) -> None:
+        (tmp_path / name).write_text(json.dumps(content))
+        os.utime(tmp_path / name, (seconds, seconds))
+
+    write("config.yaml", {}, 1000.0)
+    write("training_stats.json", {"frames_per_second": 1234.5}, 1400.0)
+    write("eval_results_100.json", {"mean_coverage_rate": 0.70}, 1100.0)
+    assert figures_of(tmp_path) == {"rate": 1234.5}
+    write("eval_results_300.json", {"mean_coverage_rate": 0.80}, 1300.0)
+    write("eval_results_200.json", {"mean_coverage_rate": 0.725}, 1200.0)
+    assert figures_of(tmp_path) == {"rate": 1234.5, "seconds": 200.0}
+
+
+def test_trainings_take_turns_and_the_table_shows_ratios(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The configuration as it is has no floor; of the light ones the second is just beside it."""
+    runs: list[tuple[str, bool]] = []
 
-    def rate(path: Path, settings: tuple[str, ...], timesteps: int) -> float:
-        if not settings:
-            return 1.0
-        interval = int(settings[-1].rpartition("=")[2])
-        return bench.TRAINING_FLOORS[interval] * (share if interval == 5 else 1.01)
+    def run(version: Version, config: Path, amounts: Amounts, settings: list[str]) -> object:
+        evaluates = not settings
+        runs.append((version.name, evaluates))
+        rate = {"old": 500.0, "this": 1500.0}[version.name] - 100.0 * evaluates
+        return {"rate": rate} | ({"seconds": 77.0} if evaluates and version.name == "this" else {})
 
-    monkeypatch.setattr(bench, "_training_rate", rate)
-    assert bench.benchmark_training() == code
+    both = [Version("old", CONFIGS.parent), Version("this", CONFIGS.parent)]
+    monkeypatch.setattr(bench, "run_training", run)
+    update = {"sample": 1.0, "sum": 1.0}
+    monkeypatch.setattr(bench, "_updates", lambda *_: {v.name: [update] for v in both})
+    monkeypatch.setattr(bench, "versions", lambda _: _Given(both))
+    assert benchmark_training([CASE], "old", Amounts(repeats=2)) == 0
+    assert runs == [(name, e) for name in ("old", "this") for e in (False, True)] * 2
     printed = capsys.readouterr().out
-    assert "4,040" in printed
-    assert f"{8000 * share:,.0f}" in printed
+    for words in ("1,500", "1,400", "3.00x", "3.50x", "77", "trainings of 300,000 frames"):
+        assert words in printed
 
 
-def test_the_rate_is_the_median_of_rows_after_the_first_update(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+class _Given:
+    def __init__(self, given: list[Version]) -> None:
+        self._given = given
+
+    def __enter__(self) -> list[Version]:
+        return self._given
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.jit
+def test_the_command_measures_updates_and_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A run in the fake world by a clock of 10 frames per second at first, then 30, 20 and 40."""
-    path = tmp_path / "tiny.yaml"
-    path.write_text(dump_config(tiny_config(tmp_path)), encoding="utf-8")
-    rows = [(10, 0), (30, 1), (20, 5), (40, 9)]
-
-    def run(config: RunConfig, *_: object) -> int:
-        assert config.training.total_timesteps == 500
-        code = train(config, make_env=make_fake_env)  # type: ignore[arg-type]
-        text = "".join(f'{{"frames_per_second": {rate}, "n_updates": {n}}}\n' for rate, n in rows)
-        (Path(config.logging.log_dir) / "metrics.jsonl").write_text(text)
-        return code
-
-    monkeypatch.setattr(bench, "train", run)
-    assert bench._training_rate(path, (), 500) == 30.0
+    monkeypatch.setattr(bench, "N_UPDATES", 1)
+    command = "benchmark training --scenarios MATE-4v2-9 --views own --repeats 1 --timesteps 600"
+    settings = [word for setting in TINY for word in ("--set", setting)]
+    assert main([*command.split(), *settings]) == 0
+    printed = capsys.readouterr().out
+    for words in ("ms per update", "trainings of 600 frames", "frames/s with evaluation"):
+        assert " ".join(words.split()) in " ".join(printed.split()), printed
 
 
-def test_a_training_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    path = tmp_path / "tiny.yaml"
-    path.write_text(dump_config(tiny_config(tmp_path)), encoding="utf-8")
-    monkeypatch.setattr(bench, "train", lambda *_: 1)
-    with pytest.raises(RuntimeError, match="did not finish"):
-        bench._training_rate(path, (), 500)
+def test_a_training_that_fails_is_one_line(tmp_path: Path) -> None:
+    version = Version("this", CONFIGS.parent)
+    with pytest.raises(ValueError, match=r"^version 'this' stopped: .*nothing\.yaml"):
+        bench.run_training(version, tmp_path / "nothing.yaml", Amounts(), [])

@@ -1,76 +1,288 @@
-"""Rows of metrics from iterations, milestones of a run."""
+"""Evaluation beside training: the same numbers as in its way, whatever stops the run meanwhile."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from tiny import CPU, make_fake_env, tiny_config
+from fake_env import FakeEnv, FakeOutput
+from numpy.typing import NDArray
+from paths import CONFIGS
+from tiny import make_fake_env, tiny_config
 
-from camsim.tables import EPISODE_COLUMNS
-from qplex_hrl.training.loop import Iteration, TrainingLoop
-from qplex_hrl.training.run import History, ProgressWindow, evaluation_row, is_due
+from qplex_hrl.config import RunConfig
+from qplex_hrl.evaluation.evaluator import EvaluationFailed, Evaluator
+from qplex_hrl.learner import TrainingDiverged
+from qplex_hrl.runtime.checkpoint import load_checkpoint
+from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
+from qplex_hrl.training import run as run_module
+from qplex_hrl.training.run import TrainingRun
+from qplex_hrl.training.trainer import train
+
+WAIT = 30.0
+ACTS_AT, UNTIL = 125, 145
+"""Decisions of training: the second evaluation is due after 100 to 115, the run ends after 150."""
+
+MakeEnv = Callable[[RunConfig, int], FakeEnv]
+
+
+def run(config: RunConfig, resume: Path | None = None, make_env: MakeEnv = make_fake_env) -> int:
+    return train(config, resume, "INFO", make_env)  # type: ignore[arg-type]
+
+
+class Worlds:
+    """Makes a run's environments: for training first, then for evaluation.
+
+    The second evaluation waits at its first decision until training has made ``until`` decisions,
+    or has given it up. An action is done at decision ``acts_at``, surely during it.
+    """
+
+    def __init__(self, until: int, action: Callable[[], object] = lambda: None) -> None:
+        self.gate = threading.Event()
+        self._begun = threading.Event()
+        self._until, self._action = until, action
+        self._n_made = self._n_resets = 0
+
+    def __call__(self, config: RunConfig, num_envs: int) -> FakeEnv:
+        self._n_made += 1
+        worlds = self
+
+        class Training(FakeEnv):
+            n_steps = 0
+
+            def step(self, actions: NDArray[np.int64]) -> FakeOutput:
+                self.n_steps += 1
+                if self.n_steps == ACTS_AT:
+                    assert worlds._begun.wait(WAIT)
+                    worlds._action()
+                if self.n_steps == worlds._until:
+                    worlds.gate.set()
+                return super().step(actions)
+
+        class Evaluating(FakeEnv):
+            def reset(self, seeds: NDArray[np.uint64]) -> FakeOutput:
+                worlds._n_resets += 1
+                return super().reset(seeds)
+
+            def step(self, actions: NDArray[np.int64]) -> FakeOutput:
+                if worlds._n_resets == 3:  # three episodes in two worlds take two resets
+                    worlds._begun.set()
+                    assert worlds.gate.wait(WAIT)
+                return super().step(actions)
+
+        kind = Training if self._n_made == 1 else Evaluating
+        return kind(num_envs, fast_interval=config.network.hrl.fast_interval)
+
+
+def without_times(content: Any) -> Any:
+    """A checkpoint or evaluation without what the clock decides, in comparable form."""
+    match content:
+        case dict():
+            dropped = ("wall_time_seconds", "frames_per_second", "log_dir", "model_dir", "versions")
+            return {k: without_times(v) for k, v in content.items() if k not in dropped}
+        case list():
+            return [without_times(v) for v in content]
+        case torch.Tensor():
+            return content.numpy().tobytes()
+        case np.ndarray():
+            return content.tobytes()
+    return content
+
+
+def outcome(config: RunConfig) -> dict[str, Any]:
+    """All that a run leaves and that no clock decides."""
+    logs, models = Path(config.logging.log_dir), Path(config.logging.model_dir)
+    result = {p.name: json.loads(p.read_text()) for p in logs.glob("*eval_results*.json")}
+    for result_of in result.values():
+        del result_of["provenance"]
+    for name in ("best", "final"):
+        content = load_checkpoint(models / f"qplex_hrl_{name}.pth")
+        del content["config"]
+        result[name] = without_times(content)
+    lines = (logs / "metrics.jsonl").read_text().splitlines()
+    names = ("timestep", "n_updates", "mean_coverage_rate", "best_coverage", "epsilon")
+    rows = [{n: row[n] for n in names if n in row} for row in map(json.loads, lines)]
+    result["rows"] = sorted(rows, key=lambda row: (row["timestep"], "best_coverage" in row))
+    result["stats"] = json.loads((logs / "training_stats.json").read_text())["evaluations"]
+    return result
+
+
+def played_weights(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bytes]]:
+    """Timestep and weights of every evaluation, as they are when it has been played."""
+    played: list[tuple[int, bytes]] = []
+    play = Evaluator._play
+
+    def recording(self: Evaluator, weights: Any, seeds: Any, timestep: int, about: Any) -> Any:
+        result = play(self, weights, seeds, timestep, about)
+        agent = self._agent._network.state_dict().values()
+        played.append((timestep, b"".join(value.numpy().tobytes() for value in agent)))
+        return result
+
+    monkeypatch.setattr(Evaluator, "_play", recording)
+    return played
 
 
 @pytest.fixture(scope="module")
-def loop(tmp_path_factory: pytest.TempPathFactory) -> TrainingLoop:
-    config = tiny_config(tmp_path_factory.mktemp("unused"))
-    return TrainingLoop(config, make_fake_env(config, 4), CPU)  # type: ignore[arg-type]
+def blocking(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a run leaves in which nothing runs beside training."""
+    config = tiny_config(tmp_path_factory.mktemp("blocking"), training={"overlap": False})
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        played = played_weights(monkeypatch)
+        assert run(config) == DONE
+    assert len(set(played)) == 4
+    return outcome(config) | {"played": played}
 
 
-def iteration(losses: list[float], coverages: list[float]) -> Iteration:
-    episodes = np.zeros((len(coverages), len(EPISODE_COLUMNS)))
-    episodes[:, EPISODE_COLUMNS.index("length")] = 10
-    episodes[:, EPISODE_COLUMNS.index("coverage_sum")] = np.array(coverages) * 10
-    updates = [{"loss": torch.tensor(x), "q_tot": torch.tensor(2 * x)} for x in losses]
-    return Iteration(updates, episodes, n_frames=100)
+def assert_equal(left: dict[str, Any], right: dict[str, Any]) -> None:
+    assert left.keys() | {"played"} == right.keys()
+    for name, value in left.items():
+        assert value == right[name], name
 
 
-def test_a_row_holds_means_over_what_happened(loop: TrainingLoop) -> None:
-    window = ProgressWindow()
-    window.add(iteration([1.0, 2.0], [0.5]))
-    window.add(iteration([6.0], [0.1, 0.3]))
-    row = window.close(loop)
-    assert row["mean_loss"] == pytest.approx(3.0)
-    assert row["q_tot"] == pytest.approx(6.0)
-    assert row["train_coverage_rate"] == pytest.approx(0.3)
-    assert row["epsilon"] == loop.epsilon
-    assert row["frames_per_second"] > 0
+def test_evaluations_beside_training_equal_those_in_its_way(
+    blocking: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Training goes on for a while during the second evaluation."""
+    config = tiny_config(tmp_path)
+    played = played_weights(monkeypatch)
+    assert run(config, make_env=Worlds(UNTIL)) == DONE
+    assert_equal(outcome(config) | {"played": played}, blocking)
+    lines = (tmp_path / "logs" / "metrics.jsonl").read_text().splitlines()
+    timesteps = [json.loads(line)["timestep"] for line in lines]
+    assert timesteps != sorted(timesteps), "training did wait for the evaluation"
 
 
-def test_what_did_not_happen_is_missing_and_rows_begin_anew(loop: TrainingLoop) -> None:
-    window = ProgressWindow()
-    window.add(iteration([1.0], [0.5]))
-    window.close(loop)
-    window.add(iteration([], []))
-    row = window.close(loop)
-    assert "mean_loss" not in row
-    assert "train_coverage_rate" not in row
-    assert "train_selection_efficiency" not in row
+def test_a_layer_that_allows_one_thread_makes_training_wait(
+    blocking: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "threads_may_share_kernels", lambda: False)
+    config = tiny_config(tmp_path)
+    assert run(config) == DONE
+    assert_equal(outcome(config), blocking)
+    lines = (tmp_path / "logs" / "metrics.jsonl").read_text().splitlines()
+    timesteps = [json.loads(line)["timestep"] for line in lines]
+    assert timesteps == sorted(timesteps)
 
 
-def test_episodes_without_selections_do_not_count_as_inefficient(loop: TrainingLoop) -> None:
-    window = ProgressWindow()
-    window.add(iteration([], [0.5]))
-    assert "train_selection_efficiency" not in window.close(loop)
+@pytest.mark.parametrize("written", [False, True])
+def test_a_resume_from_the_middle_of_an_evaluation_equals_a_run_never_stopped(
+    blocking: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: bool
+) -> None:
+    """Stopped by Ctrl-C; or by a crash after the evaluation was written, with older checkpoints."""
+    config = tiny_config(tmp_path)
+    worlds = Worlds(10**9, lambda: signal.raise_signal(signal.SIGINT))
+    close = Evaluator.close
+
+    def closing(self: Evaluator) -> None:
+        worlds.gate.set()
+        close(self)
+
+    monkeypatch.setattr(Evaluator, "close", closing)
+    assert run(config, make_env=worlds) == INTERRUPTED
+    logs, models = tmp_path / "logs", tmp_path / "models"
+    assert len(list(logs.glob("eval_results_*.json"))) == 1
+    newest = max(models.glob("*[0-9].pth"), key=_timestep)
+    pending = load_checkpoint(newest)["pending_evaluation"]["timestep"]
+    assert pending < _timestep(newest)
+    if written:
+        (logs / f"eval_results_{pending}.json").write_text("{}")
+        with (logs / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps({"timestep": pending, "best_coverage": 0.5}) + "\n")
+    assert run(config, resume=models) == DONE
+    assert_equal(outcome(config), blocking)
 
 
-@pytest.mark.parametrize(
-    ("timestep", "last", "due"),
-    [(0, 0, False), (99, 0, False), (100, 0, True), (199, 100, False), (350, 199, True)],
-)
-def test_milestones_are_multiples_of_the_interval(timestep: int, last: int, due: bool) -> None:
-    assert is_due(timestep, last, 100) is due
+def test_an_error_in_an_evaluation_ends_the_run_with_that_error(tmp_path: Path) -> None:
+    def make(config: RunConfig, num_envs: int, made: list[int] = []) -> FakeEnv:  # noqa: B006
+        made.append(num_envs)
+        env = make_fake_env(config, num_envs)
+        if len(made) == 2:
+            env.step = None  # type: ignore[assignment, method-assign]
+        return env
+
+    with pytest.raises(EvaluationFailed, match=r"evaluation of timestep 1\d\d\d failed: TypeError"):
+        run(tiny_config(tmp_path), make_env=make)
+    assert not list((tmp_path / "logs").glob("eval_results_*.json"))
+    assert not [t for t in threading.enumerate() if t.name.startswith("evaluator")]
 
 
-def test_the_best_evaluation_is_the_first_of_the_highest() -> None:
-    history = History()
-    coverages = (0.3, 0.5, 0.5, 0.4, 0.6)
-    best = [history.take_evaluation(i, {"mean_coverage_rate": c}) for i, c in enumerate(coverages)]
-    assert best == [True, True, False, False, True]
-    assert history.best_coverage == 0.6
-    assert history.evaluated == 4
-    assert [e["mean_coverage_rate"] for e in history.evaluations] == list(coverages)
+def test_weights_from_before_a_divergence_are_evaluated(tmp_path: Path) -> None:
+    """The second evaluation ends after training has."""
+
+    def poison() -> None:
+        raise TrainingDiverged("as if")
+
+    worlds = Worlds(10**9, poison)
+    waiting = TrainingRun._await_evaluation
+
+    def opening(self: TrainingRun) -> None:
+        worlds.gate.set()
+        waiting(self)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(TrainingRun, "_await_evaluation", opening)
+        assert run(tiny_config(tmp_path), make_env=worlds) == FAILED
+    stats = json.loads((tmp_path / "logs" / "training_stats.json").read_text())
+    assert stats["status"] == "diverged"
+    assert len(stats["evaluations"]) == 2
 
 
-def test_the_row_of_an_evaluation_has_numbers_only() -> None:
-    evaluation = {"mean_a": 1.0, "std_a": None, "ci95_a": [0.0, 2.0], "n_episodes": 3}
-    assert evaluation_row(evaluation) == {"mean_a": 1.0}
+def test_ctrl_c_while_training_waits_for_an_evaluation_stops_at_once(
+    blocking: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The third evaluation is due while the second one is under way."""
+    config = tiny_config(tmp_path)
+    worlds = Worlds(10**9)
+    await_evaluation, close = TrainingRun._await_evaluation, Evaluator.close
+
+    def waiting(self: TrainingRun) -> None:
+        if self.timestep >= 3000:
+            signal.raise_signal(signal.SIGINT)
+        await_evaluation(self)
+
+    def closing(self: Evaluator) -> None:
+        worlds.gate.set()
+        close(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingRun, "_await_evaluation", waiting)
+        patch.setattr(Evaluator, "close", closing)
+        assert run(config, make_env=worlds) == INTERRUPTED
+    assert len(list((tmp_path / "logs").glob("eval_results_*.json"))) == 1
+    assert run(config, resume=tmp_path / "models") == DONE
+    assert_equal(outcome(config), blocking)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", ["default", "workqueue"])
+def test_in_the_real_world_evaluations_beside_training_are_the_same(
+    tmp_path: Path, layer: str
+) -> None:
+    """With the compiled simulator, in processes of their own: a layer is chosen once."""
+    outcomes = []
+    for overlap in ("true", "false"):
+        folder = tmp_path / overlap
+        command = [sys.executable, "-m", "qplex_hrl", "train", "--config", CONFIGS / "smoke.yaml"]
+        command += ["--set", f"training.overlap={overlap}", "--log-level", "ERROR"]
+        command += ["--log-dir", folder, "--model-dir", folder]
+        environment = os.environ | {"NUMBA_THREADING_LAYER": layer}
+        subprocess.run(command, check=True, env=environment)  # type: ignore[arg-type]
+        results = {p.name: json.loads(p.read_text()) for p in folder.glob("*eval_results*.json")}
+        for result in results.values():
+            del result["provenance"]
+        model = load_checkpoint(folder / "qplex_hrl_final.pth")["training"]["learner"]["model"]
+        outcomes.append((results, without_times(model)))
+    assert len(outcomes[0][0]) > 1
+    assert outcomes[0] == outcomes[1]
+
+
+def _timestep(path: Path) -> int:
+    return int(path.stem.rsplit("_", 1)[1])

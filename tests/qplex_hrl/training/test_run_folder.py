@@ -84,6 +84,16 @@ def test_going_back_keeps_what_is_not_later(folder: RunFolder) -> None:
     assert (folder.model_dir / aside.name / "qplex_hrl_300.pth").exists()
 
 
+def test_an_evaluation_still_to_come_is_taken_out(folder: RunFolder) -> None:
+    touch(folder.checkpoint(200), folder.evaluation(100), folder.evaluation(150))
+    rows = [{"timestep": 100, "best_coverage": 0.5}, {"timestep": 150}, {"timestep": 200}]
+    late = [{"timestep": 150, "best_coverage": 0.6}]
+    folder.metrics.write_text("".join(json.dumps(row) + "\n" for row in rows + late))
+    assert folder.rewind(200, pending=150) is not None
+    assert [json.loads(line) for line in folder.metrics.read_text().splitlines()] == rows
+    assert names(folder.log_dir) == {"eval_results_100.json", "metrics.jsonl"}
+
+
 def test_going_back_to_the_newest_changes_nothing(folder: RunFolder) -> None:
     touch(folder.checkpoint(100), folder.evaluation(100))
     folder.metrics.write_text('{"timestep": 100}\n')

@@ -1,0 +1,117 @@
+"""Evaluations of a training run, beside it or in its way, from copies of the weights."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from camcontrol.selection_env import SelectionEnv
+from qplex_hrl.agent import Agent
+from qplex_hrl.evaluation.evaluate import evaluate
+from qplex_hrl.evaluation.players import AgentPlayer
+from qplex_hrl.runtime.signals import Interrupted
+
+
+class EvaluationFailed(RuntimeError):
+    """An evaluation raised an error, which is the cause of this one."""
+
+
+class _Cancelled(Exception):
+    """Nobody wants the evaluation any more."""
+
+
+class _CancellableAgent:
+    """An agent that stops the play it is part of once an event is set."""
+
+    def __init__(self, agent: Agent, cancelled: Event) -> None:
+        self._agent = agent
+        self._cancelled = cancelled
+
+    def act(self, obs: NDArray[np.float32], avail_actions: NDArray[np.bool_]) -> NDArray[np.int64]:
+        if self._cancelled.is_set():
+            raise _Cancelled
+        return self._agent.act(obs, avail_actions)
+
+    def reset_rows(self, ended: NDArray[np.bool_]) -> None:
+        self._agent.reset_rows(ended)
+
+
+class Evaluator:
+    """Plays evaluations one after the other, in a thread of its own or at once.
+
+    It has environments and weights of its own and draws no random numbers, so both ways give equal
+    numbers and neither changes what runs beside it.
+    """
+
+    def __init__(
+        self,
+        env: SelectionEnv,
+        agent: Agent,
+        *,
+        in_thread: bool,
+        prepare_thread: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Take over environments and agent.
+
+        Args:
+            env: N environments.
+            agent: greedy, for as many; its weights are replaced.
+            in_thread: play beside the caller.
+            prepare_thread: called once in the new thread.
+        """
+        self._agent = agent
+        self._cancelled = Event()
+        self._player = AgentPlayer(env, _CancellableAgent(agent, self._cancelled))
+        self._pool = (
+            ThreadPoolExecutor(1, "evaluator", initializer=prepare_thread) if in_thread else None
+        )
+
+    # Any: the evaluation is a JSON object of numbers, lists and text.
+    def start(
+        self,
+        weights: Mapping[str, Tensor],
+        seeds: NDArray[np.uint64],
+        timestep: int,
+        provenance: Mapping[str, object],
+    ) -> Future[dict[str, Any]]:
+        """Return the evaluation of cameras to come; without a thread, when it is done.
+
+        Its result raises ``EvaluationFailed`` if anything goes wrong.
+
+        Args:
+            weights: of ``CameraNetwork``; nobody changes them any more.
+            seeds: [M], one per episode.
+            timestep: training progress of the weights.
+            provenance: see ``evaluate``.
+        """
+        if self._pool is not None:
+            return self._pool.submit(self._play, weights, seeds, timestep, provenance)
+        done: Future[dict[str, Any]] = Future()
+        done.set_result(self._play(weights, seeds, timestep, provenance))
+        return done
+
+    def close(self) -> None:
+        """Give up what is under way, at its next decision, and end the thread."""
+        self._cancelled.set()
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def _play(
+        self,
+        weights: Mapping[str, Tensor],
+        seeds: NDArray[np.uint64],
+        timestep: int,
+        provenance: Mapping[str, object],
+    ) -> dict[str, Any]:
+        try:
+            self._agent.load_weights(weights)
+            return evaluate(self._player, seeds, timestep=timestep, provenance=provenance)
+        except Interrupted:  # in the caller's thread
+            raise
+        except Exception as error:
+            msg = f"the evaluation of timestep {timestep} failed: {type(error).__name__}: {error}"
+            raise EvaluationFailed(" ".join(msg.split())) from error

@@ -1,0 +1,85 @@
+"""Evaluations in a thread: the same numbers, given up at once, errors as one line."""
+
+import threading
+from functools import partial
+
+import numpy as np
+import pytest
+from fake_env import FakeEnv, FakeOutput
+from numpy.typing import NDArray
+from tiny import CPU, tiny_model
+
+from qplex_hrl.evaluation.evaluator import EvaluationFailed, Evaluator
+from qplex_hrl.evaluation.players import greedy_agent
+
+SEEDS = np.arange(5, dtype=np.uint64)
+WAIT = 30.0
+
+
+class SlowEnv(FakeEnv):
+    """A world that waits for a gate before every decision."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.gate, self.entered = threading.Event(), threading.Event()
+        self.n_steps = 0
+
+    def step(self, actions: NDArray[np.int64]) -> FakeOutput:
+        self.entered.set()
+        assert self.gate.wait(WAIT)
+        self.n_steps += 1
+        return super().step(actions)
+
+
+def evaluator(env: FakeEnv, *, in_thread: bool) -> Evaluator:
+    agent = greedy_agent(tiny_model(env).agent, env, CPU)  # type: ignore[arg-type]
+    return Evaluator(env, agent, in_thread=in_thread)  # type: ignore[arg-type]
+
+
+def weights(seed: int) -> dict[str, object]:
+    return dict(tiny_model(FakeEnv(2), seed).agent.state_dict())
+
+
+def test_a_thread_gives_the_numbers_of_playing_at_once() -> None:
+    results = []
+    for in_thread in (False, True):
+        one = evaluator(FakeEnv(2), in_thread=in_thread)
+        futures = [one.start(weights(seed), SEEDS, seed, {}) for seed in (5, 7)]  # type: ignore[arg-type]
+        results.append([future.result(WAIT) for future in futures])
+        one.close()
+    for result in (*results[0], *results[1]):
+        del result["provenance"]  # which holds the time it took
+    assert results[0] == results[1]
+    assert results[0][0]["episodes"] != results[0][1]["episodes"], "the same weights twice"
+
+
+def test_closing_gives_up_at_the_next_decision() -> None:
+    env = SlowEnv()
+    one = evaluator(env, in_thread=True)
+    future = one.start(weights(0), SEEDS, 7, {})  # type: ignore[arg-type]
+    assert env.entered.wait(WAIT)
+    closing = threading.Thread(target=one.close)
+    closing.start()
+    while not one._cancelled.is_set():
+        pass
+    env.gate.set()
+    closing.join(WAIT)
+    assert not closing.is_alive()
+    assert env.n_steps == 1
+    assert future.exception(WAIT) is not None
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_an_error_is_one_line_with_its_cause(in_thread: bool) -> None:
+    class Broken(FakeEnv):
+        def step(self, actions: NDArray[np.int64]) -> FakeOutput:
+            raise RuntimeError("no\nworld")
+
+    one = evaluator(Broken(2), in_thread=in_thread)
+    start = partial(one.start, weights(0), SEEDS, 7, {})  # type: ignore[arg-type]
+    with pytest.raises(
+        EvaluationFailed, match=r"^the evaluation of timestep 7 failed: RuntimeError: no world$"
+    ) as raised:
+        start().result(WAIT)
+    assert isinstance(raised.value.__cause__, RuntimeError)
+    one.close()
