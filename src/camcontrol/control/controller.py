@@ -67,7 +67,12 @@ def _aim_upstream(
 @device_fn
 def widest_view(pose: Floats, i: int, c: int, distance: float) -> float:
     """Return the widest viewing angle of camera c, degrees, that reaches well past `distance`."""
-    area, max_range = pose[i, c, P_AREA], pose[i, c, P_MAX_RANGE]
+    return reaching_view(pose[i, c, P_AREA], pose[i, c, P_MAX_RANGE], distance)
+
+
+@device_fn
+def reaching_view(area: float, max_range: float, distance: float) -> float:
+    """Return the same as `widest_view` for a camera of that area and largest range."""
     reach = _RANGE_SHARE * distance + _RANGE_MARGIN
     return float(min(max(area / (reach * reach), area / (max_range * max_range)), 180.0))
 

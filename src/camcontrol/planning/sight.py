@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from camcontrol.control.controller import LEAD_FRAMES, widest_view
+from camcontrol.control.controller import LEAD_FRAMES, reaching_view, widest_view
 from camcontrol.planning.trajectories import Trajectories
 from camcontrol.planning.turns import bearing_parts, half_view_parts
 from camcontrol.tracking.motion_models import Q_RANDOM_WALK
@@ -101,11 +101,12 @@ def _follow(pose: Floats, where: tuple[int, int], sight: Sight, w: int) -> None:
     i, c = where
     squared, bearing = sight.squared[w].reshape(-1), sight.bearing[w].reshape(-1)
     aim, aim_half = sight.aim[w].reshape(-1), sight.aim_half[w].reshape(-1)
+    area, max_range = pose[i, c, P_AREA], pose[i, c, P_MAX_RANGE]
     ahead = LEAD_FRAMES * sight.aim.shape[2]
     for m in range(len(aim)):
         aim[m] = bearing[m + ahead]
         farthest = math.sqrt(max(squared[m], squared[m + ahead]))
-        aim_half[m] = half_view_parts(widest_view(pose, i, c, farthest))
+        aim_half[m] = half_view_parts(reaching_view(area, max_range, farthest))
 
 
 @outlined_fn
