@@ -264,9 +264,12 @@ class CameraNetwork(nn.Module):
             return ()
         m, last = self.slow_interval, begins.shape[1] - 1
         frames = range(m, min(burn_in + m - 1, last) + 1, m)
+        # Few windows hold an episode's first decision. Only here is it free to look.
+        look = not begins.is_cuda and not torch.compiler.is_compiling()
         return tuple(
             (frame, begins[:, frame].repeat_interleave(self.dims.n_agents).unsqueeze(-1))
             for frame in frames
+            if not look or begins[:, frame].any()
         )
 
     def _select_slow(self, part: _Part, memory: _Memory) -> tuple[Selection | None, Tensor]:

@@ -1,11 +1,12 @@
-"""The values of all available actions without gradients on the CPU, camera by camera.
+"""The values of all available actions without gradients on the CPU, block of cameras by block.
 
 The hidden layers of all actions are the largest tensors of an update, and only the best action is
-wanted of them. Here a camera's hidden layers stay in the cache, its features are read where they
-lie in the observation, and actions that are not available are left out.
+wanted of them. Here those of a block of cameras stay in the cache, and only those of available
+actions are computed.
 """
 
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 import numba
 import numpy as np
@@ -13,43 +14,47 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
+
+_BLOCK = 1 << 17
+"""Numbers of hidden layers at a time: what a core's own cache holds."""
 
 _OPTIONS: dict[str, Any] = {
     "nogil": True,
     "cache": True,
     "error_model": "numpy",
-    "fastmath": {"contract", "reassoc"},  # sums in vectors; the order is that of the compiler
+    "fastmath": {"contract", "reassoc"},  # sums in vectors, in the compiler's order
     "_nrt": False,  # no reference counts, as in the simulator's kernels
 }
 _ZERO = np.float32(0)
-_NOT_AVAILABLE = np.float32(-np.inf)
 
 
 class Weights(NamedTuple):
     """Weights of the layers of an action."""
 
-    features: Floats  # [F, W] of its own features, to the hidden layer
-    output: Floats  # [W] of the hidden layer
-    plan: Floats  # [F] straight to the value, or [0]
+    features: Tensor  # [F, W] of its own features, to the hidden layer
+    output: Tensor  # [W] of the hidden layer
+    plan: Tensor  # [F] straight to the value, or [0]
 
 
 class Cameras(NamedTuple):
-    """What the actions of each camera share, rows r."""
+    """What a camera's actions share, rows r."""
 
-    targets: Floats  # [T, r, W] what each target adds to the hidden layer
-    state: Floats  # [r, W] what the state adds
-    value: Floats  # [r] the camera's own value
-    target_values: Floats  # [r, T or 0] of what an action's plan covers of each target
+    targets: Tensor  # [T, r, W] what each target adds to the hidden layer
+    state: Tensor  # [r, W] what the state adds
+    value: Tensor  # [r] the camera's own value
+    target_values: Tensor  # [r, T or 0] of what an action's plan covers of each target
 
 
 def available_values(
     features: Tensor,
     avail_actions: Tensor,
     selection: Tensor,
-    cameras: list[Tensor],
-    weights: list[Tensor],
+    cameras: Cameras,
+    weights: Weights,
 ) -> Tensor:
     """Return the values [r, U] float32 of actions, minus infinity where they are not available.
 
@@ -57,10 +62,11 @@ def available_values(
         features: [r, U, F + T or F], the coverages per target last.
         avail_actions: [r, U] bool.
         selection: [U, T] bool, the targets that each action selects.
-        cameras: as ``Cameras``.
-        weights: as ``Weights``.
+        cameras: of the r cameras.
+        weights: of the head.
     """
-    return cast("Tensor", _values(features, avail_actions, selection, cameras, weights))
+    parts = [*cameras], [*weights]
+    return cast("Tensor", _values(features, avail_actions, selection, *parts))
 
 
 # An operator of its own, so that torch.compile does not look inside.
@@ -72,23 +78,27 @@ def _values(
     cameras: list[Tensor],
     weights: list[Tensor],
 ) -> Tensor:
-    values = features.new_empty(avail_actions.shape)
-    n_actions, n_features = features.shape[1:]
-    scratch = _Scratch(
-        np.empty(n_actions, np.int64),
-        np.empty((n_actions, n_features), np.float32),
-        np.empty((n_actions, weights[1].numel()), np.float32),
-    )
-    _fill(
-        features.numpy(),
-        avail_actions.numpy(),
-        selection.numpy(),
-        Cameras(*(rows.numpy() for rows in cameras)),
-        Weights(*(weight.contiguous().numpy() for weight in weights)),
-        scratch,
-        values.numpy(),
-    )
-    return values
+    (n, n_actions, n_features), (n_own, width) = features.shape, weights[0].shape
+    values = np.full((n, n_actions), -np.inf, np.float32)
+    n_rows = max(1, _BLOCK // (n_actions * width))
+    own = features.new_empty(n_rows * n_actions, n_own)
+    hidden = features.new_empty(n_rows * n_actions, width)
+    packed, layers = own.numpy(), hidden.numpy()
+    # Numba's loops are faster over whole memory than over strided views.
+    step = features.stride(0)
+    flat = features.as_strided(((n - 1) * step + n_actions * n_features,), (1,)).numpy()
+    available, selected = avail_actions.numpy(), selection.numpy()
+    targets, state, value, target_values = (array.numpy() for array in cameras)
+    output, plan = weights[1].numpy(), weights[2].numpy()
+    for first in range(0, n, n_rows):
+        rows = slice(first, first + n_rows)
+        actions = flat[first * step :], available[rows]
+        count = _pack(*actions, step, n_features, packed)
+        torch.mm(own[:count], weights[0], out=hidden[:count])
+        _add_cameras(layers, available[rows], selected, targets, state, first)
+        of_cameras, steps = (value[rows], target_values[rows]), (step, n_features)
+        _finish(layers, actions, steps, (output, plan), of_cameras, values[rows])
+    return torch.from_numpy(values)
 
 
 @_values.register_fake
@@ -102,79 +112,86 @@ def _shape(
     return features.new_empty(avail_actions.shape)
 
 
-class _Scratch(NamedTuple):
-    """A camera's available actions, packed."""
-
-    actions: NDArray[np.int64]  # [U] which they are
-    features: Floats  # [U, F + T]
-    hidden: Floats  # [U, W]
+def _compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile for one thread, apart from the simulator's, and keep the result on disk."""
+    return cast(Callable[P, R], numba.njit(**_OPTIONS)(function))
 
 
-@numba.njit(**_OPTIONS)  # type: ignore[untyped-decorator]
-def _fill(
-    features: Floats,
+@_compiled
+def _pack(
+    features: Floats, avail_actions: Bools, step: int, n_features: int, packed: Floats
+) -> int:
+    """Write own features of available actions as rows of ``packed`` [.., F]; return how many.
+
+    Args:
+        features: [..], action u of camera i from ``i * step + u * n_features`` on.
+        avail_actions: [b, U] of a block of cameras.
+        step: numbers from one camera to the next.
+        n_features: numbers from one action to the next.
+        packed: is written.
+    """
+    count, n_own = 0, packed.shape[1]
+    for i in range(len(avail_actions)):
+        for u in range(avail_actions.shape[1]):
+            if avail_actions[i, u]:
+                begin = i * step + u * n_features
+                row, own = packed[count], features[begin : begin + n_own]
+                for k in range(n_own):
+                    row[k] = own[k]
+                count += 1
+    return count
+
+
+@_compiled
+def _add_cameras(
+    hidden: Floats,
     avail_actions: Bools,
     selection: Bools,
-    cameras: Cameras,
-    weights: Weights,
-    scratch: _Scratch,
+    targets: Floats,
+    state: Floats,
+    first: int,
+) -> None:
+    """Add to rows of hidden layers what state and selected targets of cameras from `first` add."""
+    count, width = 0, hidden.shape[1]
+    for i in range(len(avail_actions)):
+        of_state = state[first + i]
+        for u in range(len(selection)):
+            if avail_actions[i, u]:
+                row = hidden[count]
+                for j in range(width):
+                    row[j] += of_state[j]
+                for t in range(len(targets)):
+                    if selection[u, t]:
+                        target = targets[t, first + i]
+                        for j in range(width):
+                            row[j] += target[j]
+                count += 1
+
+
+@_compiled
+def _finish(
+    hidden: Floats,
+    actions: tuple[Floats, Bools],
+    steps: tuple[int, int],
+    weights: tuple[Floats, Floats],
+    cameras: tuple[Floats, Floats],
     values: Floats,
 ) -> None:
-    """Write ``values``."""
-    n_targets, (n_own, width) = cameras.targets.shape[0], weights.features.shape
-    n_coverages = cameras.target_values.shape[1]
-    output = weights.output
-    for i in range(len(features)):
-        count = 0
-        state = cameras.state[i]
-        for u in range(len(selection)):
-            values[i, u] = _NOT_AVAILABLE
+    """Write the values of available actions from rows of hidden layers before their ReLU."""
+    (features, avail_actions), (output, plan) = actions, weights
+    value, target_values = cameras
+    count, (width, n_coverages) = 0, (hidden.shape[1], target_values.shape[1])
+    for i in range(len(avail_actions)):
+        for u in range(avail_actions.shape[1]):
             if avail_actions[i, u]:
-                scratch.actions[count] = u
-                x, hidden = scratch.features[count], scratch.hidden[count]
-                for k in range(n_own + n_coverages):
-                    x[k] = features[i, u, k]
+                row, total = hidden[count], value[i]
                 for j in range(width):
-                    hidden[j] = state[j]
-                for t in range(n_targets):
-                    if selection[u, t]:
-                        target = cameras.targets[t, i]
-                        for j in range(width):
-                            hidden[j] += target[j]
+                    total += output[j] * max(row[j], _ZERO)
+                begin = i * steps[0] + u * steps[1]
+                for k in range(len(plan)):
+                    total += plan[k] * features[begin + k]
+                begin += steps[1] - n_coverages
+                for t in range(n_coverages):
+                    total += target_values[i, t] * features[begin + t]
+                values[i, u] = total
                 count += 1
-        _add_products(scratch.features[:count], weights.features, scratch.hidden[:count])
-        for a in range(count):
-            x, hidden = scratch.features[a], scratch.hidden[a]
-            value = cameras.value[i]
-            for k in range(len(weights.plan)):
-                value += x[k] * weights.plan[k]
-            for t in range(n_coverages):
-                value += x[n_own + t] * cameras.target_values[i, t]
-            of_hidden = _ZERO
-            for j in range(width):
-                of_hidden += output[j] * max(hidden[j], _ZERO)
-            values[i, scratch.actions[a]] = value + of_hidden
-
-
-@numba.njit(**_OPTIONS)  # type: ignore[untyped-decorator]
-def _add_products(features: Floats, weight: Floats, sums: Floats) -> None:
-    """Add the products of ``features`` [a, F or more] with ``weight`` [F, W] to ``sums`` [a, W]."""
-    n_own, width = weight.shape
-    first = 0
-    while first + 7 <= n_own:  # seven at a time: the sums are read and written less often
-        w = weight[first : first + 7]
-        w0, w1, w2, w3, w4, w5, w6 = w[0], w[1], w[2], w[3], w[4], w[5], w[6]
-        for a in range(len(features)):
-            x, row = features[a, first : first + 7], sums[a]
-            x0, x1, x2, x3, x4, x5, x6 = x[0], x[1], x[2], x[3], x[4], x[5], x[6]
-            for j in range(width):
-                row[j] += (x0 * w0[j] + x1 * w1[j] + x2 * w2[j] + x3 * w3[j]) + (
-                    x4 * w4[j] + x5 * w5[j] + x6 * w6[j]
-                )
-        first += 7
-    for k in range(first, n_own):
-        w0 = weight[k]
-        for a in range(len(features)):
-            x0, row = features[a, k], sums[a]
-            for j in range(width):
-                row[j] += x0 * w0[j]

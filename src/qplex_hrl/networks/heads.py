@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from qplex_hrl.algorithm.returns import mask_unavailable
-from qplex_hrl.networks.action_values import available_values
+from qplex_hrl.networks.action_values import Cameras, Weights, available_values
 
 Terms = tuple[Tensor, ...]
 """What a head has made of its inputs; only that head knows what is in it."""
@@ -150,18 +150,15 @@ class ActionHead(nn.Module):
         if terms.state.device.type != "cpu":
             return mask_unavailable(self.values(shared), avail_actions)
         plan = terms.state.new_empty(0) if self.plan_layer is None else self.plan_layer.weight
-        values = available_values(
-            terms.action_features.flatten(0, 1),
-            avail_actions.flatten(0, 1),
-            self.selection > 0,
-            [
-                terms.targets.flatten(1, 2),
-                terms.state.flatten(0, 1),
-                terms.value.flatten(),
-                terms.target_values.flatten(0, 1),
-            ],
-            [self.action_layer.weight.T, self.output.weight.flatten(), plan.flatten()],
+        cameras = Cameras(
+            targets=terms.targets.flatten(1, 2),
+            state=terms.state.flatten(0, 1),
+            value=terms.value.flatten(),
+            target_values=terms.target_values.flatten(0, 1),
         )
+        weights = Weights(self.action_layer.weight.T, self.output.weight.flatten(), plan.flatten())
+        features, available = (x.flatten(0, 1) for x in (terms.action_features, avail_actions))
+        values = available_values(features, available, self.selection > 0, cameras, weights)
         return values.view(avail_actions.shape)
 
     def _values(self, hidden: Tensor, features: Tensor, terms: ActionTerms) -> Tensor:
