@@ -147,7 +147,7 @@ class ActionHead(nn.Module):
             avail_actions: [L, n, U] bool.
         """
         terms = ActionTerms(*shared)
-        if terms.state.device.type != "cpu":
+        if terms.state.device.type != "cpu" or terms.state.dtype != torch.float32:
             return mask_unavailable(self.values(shared), avail_actions)
         plan = terms.state.new_empty(0) if self.plan_layer is None else self.plan_layer.weight
         cameras = Cameras(

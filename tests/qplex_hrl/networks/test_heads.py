@@ -119,32 +119,6 @@ def test_action_head_equals_its_formula(prioritised: bool, tells_coverages: bool
         torch.testing.assert_close(q_values[..., action], expected.squeeze(-1))
 
 
-@pytest.mark.parametrize("plans", [True, False])
-@pytest.mark.parametrize("tells_coverages", [True, False])
-@torch.no_grad()
-def test_values_of_available_actions_are_the_values(tells_coverages: bool, plans: bool) -> None:
-    """Eleven own features: seven and then four; observations of which they are a strided part."""
-    _, bits = world()
-    size = 11 + 3 * tells_coverages
-    head = ActionHead(H, size, bits, prioritised=True, tells_coverages=tells_coverages)
-    if plans:
-        head.start_from_plans(1, 0.7)
-        torch.nn.init.normal_(head.plan_layer.weight)
-        torch.nn.init.normal_(head.output.weight)
-    obs = torch.randn(L, ROWS, 5 + len(bits) * size)
-    inputs = HeadInputs(
-        memory=torch.randn(L, ROWS, H),
-        context=torch.randn(L, ROWS, H),
-        targets=torch.randn(3, L, ROWS, H),
-        priorities=torch.rand(3, L, ROWS, 2),
-        action_features=obs[..., 5:].unflatten(-1, (len(bits), size)),
-    )
-    terms = head.terms(inputs)
-    available = torch.rand(L, ROWS, len(bits)) < 0.5
-    expected = head.values(terms).masked_fill(~available, -torch.inf)
-    torch.testing.assert_close(head.available_values(terms, available), expected)
-
-
 @torch.no_grad()
 def test_an_action_head_that_starts_from_plans_ranks_actions_by_them() -> None:
     _, bits = world()
