@@ -40,7 +40,7 @@ class Weights(NamedTuple):
     plan: Tensor  # [F] straight to the value, or [0]
 
 
-class Cameras(NamedTuple):
+class CameraTerms(NamedTuple):
     """What a camera's actions share, rows r."""
 
     targets: Tensor  # [T, r, W] what each target adds to the hidden layer
@@ -53,7 +53,7 @@ def available_values(
     features: Tensor,
     avail_actions: Tensor,
     selection: Tensor,
-    cameras: Cameras,
+    cameras: CameraTerms,
     weights: Weights,
 ) -> Tensor:
     """Return the values [r, U] float32 of actions, minus infinity where they are not available.

@@ -53,7 +53,7 @@ def attend(
     probs = query.new_empty(n_targets + 1, n_heads, n_rows)
     summary = query.new_empty(n_rows, size)
     arrays = (query, targets, search_key, search_value, prior)
-    inputs = _Inputs(*(array.contiguous().numpy() for array in arrays))
+    inputs = _AttentionInputs(*(array.contiguous().numpy() for array in arrays))
     _choose(inputs, known.contiguous().numpy(), probs.numpy(), summary.numpy())
     return probs, summary
 
@@ -102,11 +102,11 @@ def _gradients(
         *(torch.zeros_like(each) for each in arrays[2:]),
     )
     _differentiate(
-        _Inputs(*(each.numpy() for each in arrays)),
+        _AttentionInputs(*(each.numpy() for each in arrays)),
         probs.numpy(),
         grad_probs.contiguous().numpy(),
         grad_summary.contiguous().numpy(),
-        _Inputs(*(each.numpy() for each in grads)),
+        _AttentionInputs(*(each.numpy() for each in grads)),
     )
     query_grad, targets_grad, key_grad, value_grad, prior_grad = grads
     return query_grad, targets_grad, key_grad, value_grad, prior_grad
@@ -132,7 +132,7 @@ def _gradient_shapes(
 attend.register_autograd(_backward, setup_context=_remember)
 
 
-class _Inputs(NamedTuple):
+class _AttentionInputs(NamedTuple):
     """The inputs of ``attend``, or their gradients."""
 
     query: Floats  # [r, H]
@@ -171,7 +171,9 @@ def _normalise(probs: Floats, known: NDArray[np.bool_], largest: np.float32) -> 
 
 
 @_compiled
-def _choose(inputs: _Inputs, known: NDArray[np.bool_], probs: Floats, summary: Floats) -> None:
+def _choose(
+    inputs: _AttentionInputs, known: NDArray[np.bool_], probs: Floats, summary: Floats
+) -> None:
     """Write probabilities [T+1, heads, r] and summaries [r, H]."""
     n_targets, n_heads = len(inputs.targets), probs.shape[1]
     size = summary.shape[1] // n_heads
@@ -198,7 +200,11 @@ def _choose(inputs: _Inputs, known: NDArray[np.bool_], probs: Floats, summary: F
 
 @_compiled
 def _differentiate(
-    inputs: _Inputs, probs: Floats, grad_probs: Floats, grad_summary: Floats, grads: _Inputs
+    inputs: _AttentionInputs,
+    probs: Floats,
+    grad_probs: Floats,
+    grad_summary: Floats,
+    grads: _AttentionInputs,
 ) -> None:
     """Write ``grads``, whose parts without rows, and whose priors, are 0 before.
 

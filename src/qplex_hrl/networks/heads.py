@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from qplex_hrl.algorithm.returns import mask_unavailable
-from qplex_hrl.networks.action_values import Cameras, Weights, available_values
+from qplex_hrl.networks.action_values import CameraTerms, Weights, available_values
 
 Terms = tuple[Tensor, ...]
 """What a head has made of its inputs; only that head knows what is in it."""
@@ -150,7 +150,7 @@ class ActionHead(nn.Module):
         if terms.state.device.type != "cpu" or terms.state.dtype != torch.float32:
             return mask_unavailable(self.values(shared), avail_actions)
         plan = terms.state.new_empty(0) if self.plan_layer is None else self.plan_layer.weight
-        cameras = Cameras(
+        cameras = CameraTerms(
             targets=terms.targets.flatten(1, 2),
             state=terms.state.flatten(0, 1),
             value=terms.value.flatten(),
