@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from qplex_hrl.algorithm.compiled_loss import compiled_loss
 from qplex_hrl.algorithm.ema import WeightEMA, follow
 from qplex_hrl.algorithm.optimizer import build_optimizer, step_optimizer
-from qplex_hrl.algorithm.returns import greedy_actions, lambda_returns
+from qplex_hrl.algorithm.returns import lambda_returns
 from qplex_hrl.config import ADAM, AlgorithmConfig, HRLConfig, OptimizerConfig
 from qplex_hrl.model import CameraNetwork, QPLEXHRLModel
 from qplex_hrl.networks.encoders import Features
@@ -216,10 +216,10 @@ class Learner:
         actions = batch.actions[:, start:]
         with self._autocast():
             unrolled = agent.unroll(*inputs)
-            with torch.no_grad():  # no mixer's gradient reaches the values of the best actions
-                q_values = agent.q_values(unrolled)
-                greedy = greedy_actions(q_values, batch.avail_actions[:, start:])
-                max_agent_qs = _values_of(q_values, greedy)[:, :-1].float()
+            # No mixer's gradient reaches the values of the best actions.
+            q_values = agent.available_q_values(unrolled, batch.avail_actions[:, start:])
+            best, greedy = q_values.max(dim=-1)
+            max_agent_qs = best[:, :-1].float()
             # The bootstrap frame has no decision. Any action will do there: it is cut off below.
             padded = torch.cat([actions, greedy[:, -1:]], dim=1).unsqueeze(0)
             agent_qs = agent.q_values_of(unrolled, padded)[0, :, :-1].float()
@@ -236,11 +236,11 @@ class Learner:
         """
         agent = self.target_model.agent
         with self._autocast():
-            q_values = agent.q_values(agent.unroll(*inputs)).float()
-        target_greedy = greedy_actions(q_values, trained.avail_actions)
+            unrolled = agent.unroll(*inputs)
+            q_values = agent.available_q_values(unrolled, trained.avail_actions).float()
+        max_agent_qs, target_greedy = q_values.max(dim=-1)
         chosen = greedy if self._config.double_q else target_greedy
-        agent_qs = _values_of(q_values, chosen)
-        max_agent_qs = _values_of(q_values, target_greedy)
+        agent_qs = q_values.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
         values = self.target_model.mix(agent_qs, max_agent_qs, trained.state, chosen).q_tot
         own = None
         if self._config.difference_reward_weight:
@@ -320,11 +320,6 @@ class Learner:
         if self._ema is not None:  # a file without an average: it begins now
             average = state.get("ema", self.model.agent.state_dict())
             self._ema.network.load_state_dict(average)
-
-
-def _values_of(q_values: Tensor, actions: Tensor) -> Tensor:
-    """Return the values [B, L, C] of ``actions`` [B, L, C] among ``q_values`` [B, L, C, U]."""
-    return q_values.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
 
 
 def _without_burn_in(batch: SequenceBatch, burn_in: int) -> SequenceBatch:

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import assert_never
 
-from qplex_hrl.algorithm.returns import mask_unavailable
 from qplex_hrl.config import HRLConfig, MixingNetworkConfig, NetworkConfig, QNetworkConfig
 from qplex_hrl.networks.cores import Core, FeedForwardCore, RecurrentCore, Restarts, over_time
 from qplex_hrl.networks.encoders import (
@@ -189,7 +188,7 @@ class CameraNetwork(nn.Module):
     def step(
         self, obs: Tensor, avail_actions: Tensor, hidden_state: Tensor, slow_tick: Tensor
     ) -> AgentOutput:
-        """Return the Q-values of one decision, with unavailable actions at minus infinity.
+        """Return the Q-values of one decision, as ``available_q_values`` without gradients.
 
         Args:
             obs: [N, C, D].
@@ -215,7 +214,7 @@ class CameraNetwork(nn.Module):
         fast_entropy, slow_entropy = self.entropies(unrolled).squeeze(2)
         hidden = torch.cat([unrolled.hidden_state, held], dim=-1)
         return AgentOutput(
-            q_values=mask_unavailable(self.q_values(unrolled).squeeze(1), avail_actions),
+            q_values=self.available_q_values(unrolled, avail_actions.unsqueeze(1)).squeeze(1),
             hidden_state=torch.unflatten(hidden, 0, (-1, self.dims.n_agents)),
             fast_entropy=fast_entropy,
             slow_entropy=slow_entropy,
@@ -265,9 +264,12 @@ class CameraNetwork(nn.Module):
             return ()
         m, last = self.slow_interval, begins.shape[1] - 1
         frames = range(m, min(burn_in + m - 1, last) + 1, m)
+        # Few windows hold an episode's first decision. Only here is it free to look.
+        look = not begins.is_cuda and not torch.compiler.is_compiling()
         return tuple(
             (frame, begins[:, frame].repeat_interleave(self.dims.n_agents).unsqueeze(-1))
             for frame in frames
+            if not look or begins[:, frame].any()
         )
 
     def _select_slow(self, part: _Part, memory: _Memory) -> tuple[Selection | None, Tensor]:
@@ -293,7 +295,18 @@ class CameraNetwork(nn.Module):
 
     def q_values(self, unrolled: Unrolled) -> Tensor:
         """Return the Q-values of all actions, [B, L, C, U]."""
-        return self._by_camera(self.head.values(unrolled.head).movedim(0, -1))
+        return self._by_camera(self.head.values(unrolled.head))
+
+    @torch.no_grad()
+    def available_q_values(self, unrolled: Unrolled, avail_actions: Tensor) -> Tensor:
+        """Return ``q_values`` with unavailable actions at minus infinity, without gradients.
+
+        Args:
+            unrolled: of ``unroll``.
+            avail_actions: [B, L, C, U] bool.
+        """
+        by_row = avail_actions.transpose(0, 1).flatten(1, 2)
+        return self._by_camera(self.head.available_values(unrolled.head, by_row))
 
     def q_values_of(self, unrolled: Unrolled, actions: Tensor) -> Tensor:
         """Return the Q-values [K, B, L, C] of K actions per camera, [K, B, L, C] int64.
@@ -321,7 +334,7 @@ class CameraNetwork(nn.Module):
             part: frames [L].
             memory: before them; its slow state is the one after them.
             slow: the slow choice in force at every frame.
-            action_features: [U, L, n, Fo].
+            action_features: [L, n, U, Fo].
         """
         encoding = part.encoding
         outputs, fast, memory = self._remember(part, memory, slow)

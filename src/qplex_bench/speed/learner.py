@@ -16,7 +16,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from qplex_hrl.config import AlgorithmConfig, NetworkConfig, QNetworkConfig
+from qplex_hrl.config import AlgorithmConfig, NetworkConfig, RunConfig
 from qplex_hrl.learner import Learner
 from qplex_hrl.model import build_model
 from qplex_hrl.runtime.devices import torch_threads
@@ -84,6 +84,7 @@ class Case(NamedTuple):
     n_sequences: int
     length: int  # burn-in included
     burn_in: int
+    algorithm: AlgorithmConfig
 
 
 def shapes_case(
@@ -120,24 +121,33 @@ def shapes_case(
         }
     )
     name = f"rnn, {encoding}, {mixer}, {shapes.n_sequences} x {shapes.length}"
-    return Case(name, network, dims, bits, shapes.n_sequences, shapes.length, 0)
+    # PyMARL2 knows neither averaged weights nor difference rewards.
+    algorithm = AlgorithmConfig(ema_decay=0.0, difference_reward_weight=0.0)
+    return Case(name, network, dims, bits, shapes.n_sequences, shapes.length, 0, algorithm)
 
 
 def default_case(n_agents: int = 4) -> Case:
-    """Return a network of two clocks and 24 windows, no particle features."""
-    bits = selection_bits(n_agents, 16, pairs=True)
+    """Return the shipped system; with four agents its sizes are those of MATE-4v4-9."""
+    config = RunConfig()
+    bits = selection_bits(n_agents, config.control.search_actions, pairs=True)
     dims = ModelDims(
         n_agents=n_agents,
         n_targets=n_agents,
         n_actions=len(bits),
-        context_size=18,
-        target_size=32,
-        action_size=12,
+        context_size=34,
+        target_size=50,
+        action_size=21 + n_agents,
         state_size=56 + 25 * n_agents,
+        row_flag=32,
+        plan_advantage=19,
+        n_target_coverages=n_agents,
     )
-    name = "hierarchical_rnn, adaptive, 24 x (4 + 12)"
-    network = NetworkConfig(q_network=QNetworkConfig(type="hierarchical_rnn"))
-    return Case(name, network, dims, bits, 24, 16, 4)
+    q_network, training = config.network.q_network.type, config.training
+    n_sequences, trained, burn_in = training.batch_size, training.sequence_length, training.burn_in
+    mixer = config.network.mixing_network.type
+    name = f"{q_network}, {mixer}, {n_sequences} x ({burn_in} + {trained})"
+    length = burn_in + trained
+    return Case(name, config.network, dims, bits, n_sequences, length, burn_in, config.algorithm)
 
 
 def selection_bits(n_targets: int, n_search_actions: int, *, pairs: bool) -> torch.Tensor:
@@ -156,7 +166,9 @@ def random_batch(case: Case, recurrent_size: int) -> SequenceBatch:
     rng = torch.Generator().manual_seed(0)
     obs = torch.randn(case.n_sequences, length + 1, dims.n_agents, dims.obs_size, generator=rng)
     first = dims.context_size
-    obs[..., first : first + dims.n_targets * dims.target_size : dims.target_size] = 1.0
+    targets = obs[..., first : first + dims.n_targets * dims.target_size]
+    for flag in (0, dims.row_flag):
+        targets[..., flag :: dims.target_size] = 1.0
     no = torch.zeros(case.n_sequences, length, dtype=torch.bool)
     frames = (case.n_sequences, length)
     return SequenceBatch(
@@ -210,8 +222,7 @@ class OurUpdates:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             model = build_model(case.dims, case.selection_bits, case.network)
-        algorithm = AlgorithmConfig(ema_decay=0.0, difference_reward_weight=0.0)
-        self._learner = Learner(model, algorithm, case.network.hrl, case.burn_in)
+        self._learner = Learner(model, case.algorithm, case.network.hrl, case.burn_in)
         self._batch = random_batch(case, model.agent.recurrent_size)
         for _ in range(WARM_UP):
             self.times()

@@ -187,8 +187,8 @@ class ReplayBuffer:
         inside[:, 1:] &= ~np.logical_or.accumulate(terminated | truncated, axis=1)
         outside = ~inside
 
-        obs = _take(self._ring.obs, flat)
-        obs[outside] = 0
+        obs = _take(self._ring.obs, flat.T)  # time first, as the networks want it
+        obs[outside.T] = 0
         state = _take(self._ring.state, flat)
         state[outside] = 0
         avail_actions = _take(self._ring.avail_actions, flat)
@@ -206,7 +206,7 @@ class ReplayBuffer:
             return torch.from_numpy(array).to(device)
 
         return SequenceBatch(
-            obs=tensor(obs).to(torch.float32),
+            obs=tensor(obs).to(torch.float32).transpose(0, 1),
             state=tensor(state).to(torch.float32),
             avail_actions=tensor(avail_actions),
             actions=tensor(actions),

@@ -1,8 +1,8 @@
 """Encoders of the Q-networks: what is told of a camera, its targets, its actions and the state.
 
-Inside the networks entities come first and time before rows: [T, L, n, H] and [U, L, n, H] with
-n = B * C cameras. So pooling over targets is a reduction over the outermost axis, the selection
-matrix applies to all rows as one product, and nothing needs a batched product of tiny matrices.
+Inside the networks targets come first and time before rows: [T, L, n, H] with n = B * C cameras. So
+pooling over targets is a reduction over the outermost axis, and their layers are single products.
+The features of actions are most of an observation: they are read where they lie, [L, n, U, Fo].
 Parameters do not depend on T, U or C, but for those of ``FlatEncoder`` and ``LinearHead``. To those
 two an observation is all context: they get features of no targets and no actions.
 """
@@ -17,11 +17,11 @@ from qplex_hrl.types import ModelDims
 
 
 class Features(NamedTuple):
-    """Observations split into their parts, entities first."""
+    """Observations split into their parts; targets come first, actions stay as they lie."""
 
     context: Tensor  # [L, n, Fc]
     targets: Tensor  # [T, L, n, Ft]
-    action_features: Tensor  # [U, L, n, Fo]
+    action_features: Tensor  # [L, n, U, Fo], a view of the observations
     burn_in_context: Tensor  # [b, n, Fc] of the b frames before them, which only warm the memory
     burn_in_targets: Tensor  # [T, b, n, Ft]
 
@@ -55,22 +55,23 @@ def split_features(obs: Tensor, dims: ModelDims, burn_in: int = 0) -> Features:
     n = batch * n_agents
     n_target_values = dims.n_targets * dims.target_size
     context, targets, actions = torch.split(
-        obs.transpose(0, 1).contiguous(),  # one copy of long rows makes those of short ones cheap
+        obs.transpose(0, 1).contiguous(),  # the replay's windows lie so already: no copy
         [dims.context_size, n_target_values, dims.n_actions * dims.action_size],
         dim=-1,
     )
 
-    def entities_first(part: Tensor, count: int, size: int) -> Tensor:
-        entities = torch.unflatten(part, -1, (count, size)).permute(3, 0, 1, 2, 4)
-        return entities.reshape(count, len(part), n, size).contiguous()
+    def targets_first(part: Tensor) -> Tensor:
+        entities = torch.unflatten(part, -1, (dims.n_targets, dims.target_size))
+        return entities.permute(3, 0, 1, 2, 4).flatten(2, 3).contiguous()
 
     context = context.reshape(length, n, dims.context_size)
+    actions = torch.unflatten(actions[burn_in:], -1, (dims.n_actions, dims.action_size))
     return Features(
         context=context[burn_in:],
-        targets=entities_first(targets[burn_in:], dims.n_targets, dims.target_size),
-        action_features=entities_first(actions[burn_in:], dims.n_actions, dims.action_size),
+        targets=targets_first(targets[burn_in:]),
+        action_features=actions.flatten(1, 2),
         burn_in_context=context[:burn_in],
-        burn_in_targets=entities_first(targets[:burn_in], dims.n_targets, dims.target_size),
+        burn_in_targets=targets_first(targets[:burn_in]),
     )
 
 

@@ -5,6 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from qplex_hrl.algorithm.returns import mask_unavailable
+from qplex_hrl.networks.action_values import CameraTerms, Weights, available_values
+
 Terms = tuple[Tensor, ...]
 """What a head has made of its inputs; only that head knows what is in it."""
 
@@ -16,7 +19,7 @@ class HeadInputs(NamedTuple):
     context: Tensor  # [L, n, H] of the camera, output of its encoder
     targets: Tensor  # [T, L, n, H] embeddings
     priorities: Tensor | None  # [T, L, n, 2], fast and slow probabilities, if prioritised
-    action_features: Tensor  # [U, L, n, Fo]
+    action_features: Tensor  # [L, n, U, Fo]
 
 
 class ActionTerms(NamedTuple):
@@ -25,7 +28,7 @@ class ActionTerms(NamedTuple):
     targets: Tensor  # [T, L, n, W] what each target adds to the hidden layer, W its width
     state: Tensor  # [L, n, W] what the camera's state adds
     value: Tensor  # [L, n] the camera's own value
-    action_features: Tensor  # [U, L, n, Fo]
+    action_features: Tensor  # [L, n, U, Fo]
     target_values: Tensor  # [L, n, T] value per target for the camera, or [L, n, 0]
 
 
@@ -56,8 +59,8 @@ class ActionHead(nn.Module):
     added, with ``y_t = w_y . relu(W_y e_t + W_z h)``, the value per target for this camera.
 
     The hidden layers of all actions are by far the largest tensors of the model, but a loss needs
-    gradients of two actions per camera only: ``values`` gives all values, ``values_of`` the values
-    of given actions; both from the same ``terms``.
+    gradients of one action per camera only: ``values_of`` gives the values of given actions,
+    ``available_values`` those of all without gradients, both from the same ``terms``.
     """
 
     selection: Tensor
@@ -83,10 +86,10 @@ class ActionHead(nn.Module):
         """
         super().__init__()
         width, state_size = max(hidden_size // 2, 1), 2 * hidden_size
-        self._n_coverages = selection_bits.shape[1] if tells_coverages else 0
+        own_size = action_size - selection_bits.shape[1] * tells_coverages
         self.target_layer = nn.Linear(hidden_size, width, bias=False)
         self.priority_layer = nn.Linear(2, width, bias=False) if prioritised else None
-        self.action_layer = nn.Linear(action_size - self._n_coverages, width, bias=False)
+        self.action_layer = nn.Linear(own_size, width, bias=False)
         self.state_layer = nn.Linear(state_size, width)
         self.value_layer = nn.Linear(state_size, 1)
         self.output = nn.Linear(width, 1, bias=False)
@@ -107,23 +110,8 @@ class ActionHead(nn.Module):
             self.plan_layer.weight.zero_()[0, feature] = weight
             self.output.weight.zero_()
 
-    def _of_actions(self, layer: nn.Linear, features: Tensor) -> Tensor:
-        """Return what a layer makes of the actions' features but for the coverages."""
-        # Rows as they are: cutting off the coverages would copy them all.
-        weight = nn.functional.pad(layer.weight, (0, self._n_coverages))
-        return nn.functional.linear(features, weight)
-
-    def _values(self, hidden: Tensor, features: Tensor, terms: ActionTerms) -> Tensor:
-        """Return the Q-values [.., L, n] from hidden layers [.., L, n, W] and features."""
-        values: Tensor = self.output(hidden).squeeze(-1) + terms.value
-        if self.plan_layer is not None:
-            values = values + self._of_actions(self.plan_layer, features).squeeze(-1)
-        if self.target_value is not None:
-            values = values + (features[..., -self._n_coverages :] * terms.target_values).sum(-1)
-        return values
-
     def forward(self, inputs: HeadInputs) -> Tensor:
-        """Return the Q-values of all actions, [U, L, n]."""
+        """Return the Q-values of all actions, [L, n, U]."""
         return self.values(self.terms(inputs))
 
     def terms(self, inputs: HeadInputs) -> Terms:
@@ -141,13 +129,52 @@ class ActionHead(nn.Module):
         )
 
     def values(self, shared: Terms) -> Tensor:
-        """Return the Q-values of all actions, [U, L, n]."""
+        """Return the Q-values of all actions, [L, n, U]."""
         terms = ActionTerms(*shared)
-        hidden = self._of_actions(self.action_layer, terms.action_features)
-        targets = terms.targets.flatten(1).to(hidden.dtype)
-        hidden.flatten(1).addmm_(self.selection.to(hidden.dtype), targets)
-        hidden = hidden.add_(terms.state).relu_()
-        return self._values(hidden, terms.action_features, terms)
+        hidden = self.action_layer(self._split(terms.action_features)[0])  # [L, n, U, W]
+        targets = terms.targets.movedim(0, 2).to(hidden.dtype)
+        hidden = hidden + self.selection.to(hidden.dtype) @ targets + terms.state.unsqueeze(2)
+        state = terms._replace(
+            value=terms.value.unsqueeze(2), target_values=terms.target_values.unsqueeze(2)
+        )
+        return self._values(hidden.relu_(), terms.action_features, state)
+
+    def available_values(self, shared: Terms, avail_actions: Tensor) -> Tensor:
+        """Return ``values`` with unavailable actions at minus infinity, without gradients.
+
+        Args:
+            shared: of ``terms``.
+            avail_actions: [L, n, U] bool.
+        """
+        terms = ActionTerms(*shared)
+        if terms.state.device.type != "cpu" or terms.state.dtype != torch.float32:
+            return mask_unavailable(self.values(shared), avail_actions)
+        plan = terms.state.new_empty(0) if self.plan_layer is None else self.plan_layer.weight
+        cameras = CameraTerms(
+            targets=terms.targets.flatten(1, 2),
+            state=terms.state.flatten(0, 1),
+            value=terms.value.flatten(),
+            target_values=terms.target_values.flatten(0, 1),
+        )
+        weights = Weights(self.action_layer.weight.T, self.output.weight.flatten(), plan.flatten())
+        features, available = (x.flatten(0, 1) for x in (terms.action_features, avail_actions))
+        values = available_values(features, available, self.selection > 0, cameras, weights)
+        return values.view(avail_actions.shape)
+
+    def _values(self, hidden: Tensor, features: Tensor, terms: ActionTerms) -> Tensor:
+        """Return the Q-values [...] from hidden layers [..., W] and features [..., Fo]."""
+        own, coverages = self._split(features)
+        values: Tensor = self.output(hidden).squeeze(-1) + terms.value
+        if self.plan_layer is not None:
+            values = values + self.plan_layer(own).squeeze(-1)
+        if self.target_value is not None:
+            values = values + (coverages * terms.target_values).sum(-1)
+        return values
+
+    def _split(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return actions' own features and their coverages per target, [..., T or 0]."""
+        own = self.action_layer.in_features
+        return features[..., :own], features[..., own:]
 
     def values_of(self, shared: Terms, actions: Tensor) -> Tensor:
         """Return the Q-values [K, L, n] of K actions per camera, [K, L, n] int64."""
@@ -155,9 +182,9 @@ class ActionHead(nn.Module):
         # Whole rows in memory: a product of strided tensors would be several times slower.
         selected = self.selection.T.contiguous()[:, actions].unsqueeze(-1)  # [T, K, L, n, 1]
         hidden = (selected * terms.targets.unsqueeze(1)).sum(dim=0) + terms.state
-        index = actions.unsqueeze(-1).expand(*actions.shape, terms.action_features.shape[-1])
-        features = terms.action_features.gather(0, index)
-        hidden = hidden + self._of_actions(self.action_layer, features)
+        index = actions.movedim(0, -1).unsqueeze(-1)  # [L, n, K, 1]
+        features = terms.action_features.take_along_dim(index, dim=2).movedim(2, 0)
+        hidden = hidden + self.action_layer(self._split(features)[0])
         return self._values(hidden.relu_(), features, terms)
 
 
@@ -170,7 +197,7 @@ class LinearHead(nn.Module):
         self.layer = nn.Linear(hidden_size, n_actions)
 
     def forward(self, inputs: HeadInputs) -> Tensor:
-        """Return the Q-values of all actions, [U, L, n]."""
+        """Return the Q-values of all actions, [L, n, U]."""
         return self.values(self.terms(inputs))
 
     def terms(self, inputs: HeadInputs) -> Terms:
@@ -178,8 +205,12 @@ class LinearHead(nn.Module):
         return (self.layer(inputs.memory),)
 
     def values(self, shared: Terms) -> Tensor:
-        """Return the Q-values of all actions, [U, L, n]."""
-        return shared[0].movedim(-1, 0)
+        """Return the Q-values of all actions, [L, n, U]."""
+        return shared[0]
+
+    def available_values(self, shared: Terms, avail_actions: Tensor) -> Tensor:
+        """Return ``values`` with unavailable actions at minus infinity, [L, n, U]."""
+        return mask_unavailable(shared[0], avail_actions)
 
     def values_of(self, shared: Terms, actions: Tensor) -> Tensor:
         """Return the Q-values [K, L, n] of K actions per camera, [K, L, n] int64."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from qplex_hrl.networks.attention import attend
 from qplex_hrl.networks.cores import RecurrentCore, Restarts, over_time
 from qplex_hrl.networks.encoders import Encoding
 
@@ -88,16 +89,36 @@ class TargetAttention(nn.Module):
             prior: [T+1, L, n] added to the logits.
         """
         query = self.query(query_input) * self._heads[1] ** -0.5
+        if query.device.type == "cpu" and query.dtype == targets.dtype == torch.float32:
+            if prior is None:
+                prior = query.new_zeros(len(targets) + 1, *query.shape[:2])
+            probs, summary = attend(
+                query.flatten(0, 1),
+                targets.flatten(1, 2),
+                known.flatten(1, 2),
+                self.search_key,
+                self.search_value,
+                prior.flatten(1, 2),
+                self._heads[0],
+            )
+            return Selection(probs.mean(dim=1).view(prior.shape), summary.view(query.shape))
+        weights, summary = self._attend(query, targets, known, prior)
+        return Selection(weights.mean(dim=-1), summary)
+
+    def _attend(
+        self, query: Tensor, targets: Tensor, known: Tensor, prior: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return probabilities [T+1, L, n, heads] and summaries [L, n, H] as tensor operations."""
         target_logits = self._by_head(targets * query).sum(-1)
         target_logits = target_logits.masked_fill(~known.unsqueeze(-1), -torch.inf)
         search_logits = self._by_head(query * self.search_key).sum(-1)
         logits = torch.cat([target_logits, search_logits.unsqueeze(0)])
         if prior is not None:
             logits = logits + prior.unsqueeze(-1)
-        weights = logits.softmax(dim=0)  # [T+1, L, n, heads]
+        weights = logits.softmax(dim=0)
         chosen = (weights[:-1].unsqueeze(-1) * self._by_head(targets)).sum(dim=0)
         search = weights[-1].unsqueeze(-1) * self._by_head(self.search_value)
-        return Selection(weights.mean(dim=-1), (chosen + search).flatten(-2))
+        return weights, (chosen + search).flatten(-2)
 
     def _by_head(self, values: Tensor) -> Tensor:
         """Return [..., H] as [..., heads, d]."""

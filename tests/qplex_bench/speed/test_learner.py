@@ -18,6 +18,8 @@ from qplex_bench.speed.learner import (
     selection_bits,
     shapes_case,
 )
+from qplex_hrl.config import RunConfig
+from qplex_hrl.data.make_env import build_env, model_dims
 
 BUFFER = """
 import torch
@@ -75,8 +77,11 @@ def test_the_shapes_are_those_that_are_stated() -> None:
     assert case.network.mixing_network.n_heads == stated.n_heads
 
 
-def test_actions_of_the_default_network() -> None:
-    assert default_case().dims.n_actions == 26
+def test_the_default_case_is_the_shipped_system() -> None:
+    env = build_env(RunConfig(), 1)
+    case = default_case()
+    assert case.dims == model_dims(env)
+    assert case.selection_bits.tolist() == env.selection_bits.tolist()
     assert selection_bits(3, 1, pairs=True).sum(dim=1).tolist() == [1, 1, 1, 2, 2, 2, 0]
 
 

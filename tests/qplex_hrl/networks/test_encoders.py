@@ -1,4 +1,4 @@
-"""Observations split into parts, entities first; encoders that pool over targets."""
+"""Observations split into their parts; encoders that pool over targets."""
 
 import dataclasses
 
@@ -22,12 +22,15 @@ def test_every_number_arrives_in_its_part() -> None:
     parts = split_features(obs, dims, burn_in=1)
     assert parts.context.shape == (2, 4, 3)
     assert parts.targets.shape == (3, 2, 4, 4)
-    assert parts.action_features.shape == (dims.n_actions, 2, 4, 2)
+    assert parts.action_features.shape == (2, 4, dims.n_actions, 2)
     batch, frame, camera, row = 1, 2, 1, 2 * 1 + 1  # rows: cameras vary fastest
     whole = obs[batch, frame, camera]
     assert torch.equal(parts.context[frame - 1, row], whole[:3])
     assert torch.equal(parts.targets[2, frame - 1, row], whole[3 + 2 * 4 : 3 + 3 * 4])
-    assert torch.equal(parts.action_features[5, frame - 1, row], whole[15 + 5 * 2 : 15 + 6 * 2])
+    assert torch.equal(parts.action_features[frame - 1, row, 5], whole[15 + 5 * 2 : 15 + 6 * 2])
+    in_time = obs.transpose(0, 1).contiguous().transpose(0, 1)  # as the replay gives them
+    read = split_features(in_time, dims, burn_in=1).action_features
+    assert read.untyped_storage().data_ptr() == in_time.untyped_storage().data_ptr(), "a copy"
     assert torch.equal(parts.burn_in_context[0, row], obs[batch, 0, camera, :3])
     assert torch.equal(
         parts.burn_in_targets[2, 0, row], obs[batch, 0, camera, 3 + 2 * 4 : 3 + 3 * 4]

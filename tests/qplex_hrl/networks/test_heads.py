@@ -36,7 +36,7 @@ def test_features_are_split_by_position() -> None:
                 parts = (
                     features.context[t, row],
                     features.targets[:, t, row].flatten(),
-                    features.action_features[:, t, row].flatten(),
+                    features.action_features[t, row].flatten(),
                 )
                 assert torch.equal(torch.cat(parts), values)
 
@@ -98,12 +98,14 @@ def test_action_head_equals_its_formula(prioritised: bool, tells_coverages: bool
         context=torch.randn(L, ROWS, H),
         targets=torch.randn(3, L, ROWS, H),
         priorities=torch.rand(3, L, ROWS, 2) if prioritised else None,
-        action_features=torch.randn(len(bits), L, ROWS, dims.action_size),
+        action_features=torch.randn(L, ROWS, len(bits), dims.action_size),
     )
     q_values = head(inputs)
     state = torch.cat([inputs.memory, inputs.context], dim=-1)
     for action, selected in enumerate(bits):
-        own, covered = inputs.action_features[action].split([2, dims.n_target_coverages], dim=-1)
+        own, covered = inputs.action_features[:, :, action].split(
+            [2, dims.n_target_coverages], dim=-1
+        )
         hidden = head.action_layer(own) + head.state_layer(state)
         for t in torch.nonzero(selected).flatten():
             hidden += head.target_layer(inputs.targets[t])
@@ -114,7 +116,7 @@ def test_action_head_equals_its_formula(prioritised: bool, tells_coverages: bool
             layers = head.target_value
             hidden = layers.target_layer(inputs.targets[t]) + layers.state_layer(state)
             expected += covered[..., t : t + 1] * layers.output(torch.relu(hidden))
-        torch.testing.assert_close(q_values[action], expected.squeeze(-1))
+        torch.testing.assert_close(q_values[..., action], expected.squeeze(-1))
 
 
 @torch.no_grad()
@@ -127,16 +129,17 @@ def test_an_action_head_that_starts_from_plans_ranks_actions_by_them() -> None:
         context=torch.randn(L, ROWS, H),
         targets=torch.randn(3, L, ROWS, H),
         priorities=None,
-        action_features=torch.randn(len(bits), L, ROWS, 2),
+        action_features=torch.randn(L, ROWS, len(bits), 2),
     )
     terms = head.terms(inputs)
     q_values = head.values(terms)
     advantages = 0.7 * inputs.action_features[..., 1]
-    torch.testing.assert_close(q_values - q_values[0], advantages - advantages[0])
+    torch.testing.assert_close(q_values - q_values[..., :1], advantages - advantages[..., :1])
     torch.nn.init.normal_(head.output.weight)
     torch.nn.init.normal_(head.plan_layer.weight)
     actions = torch.randint(len(bits), (2, L, ROWS))
-    torch.testing.assert_close(head.values_of(terms, actions), head(inputs).gather(0, actions))
+    expected = head(inputs).gather(-1, actions.movedim(0, -1)).movedim(-1, 0)
+    torch.testing.assert_close(head.values_of(terms, actions), expected)
     whole = head(inputs)
     plans = head.plan_layer(inputs.action_features).squeeze(-1)
     head.plan_layer.weight.zero_()
@@ -154,9 +157,9 @@ def test_flat_encoder_and_linear_head_are_one_layer_each() -> None:
     hidden = hidden.transpose(0, 1).flatten(1, 2)  # [L - 1, B * C, H]
     torch.testing.assert_close(encoding.context, hidden)
     assert encoding.targets.shape[:3] == encoding.known.shape == (0, L - 1, ROWS)
-    assert features.action_features.shape[:3] == (0, L - 1, ROWS)
+    assert features.action_features.shape[:3] == (L - 1, ROWS, 0)
     inputs = HeadInputs(hidden, hidden, encoding.targets, None, features.action_features)
-    torch.testing.assert_close(head(inputs), head.layer(hidden).movedim(-1, 0))
+    torch.testing.assert_close(head(inputs), head.layer(hidden))
 
 
 @torch.no_grad()
