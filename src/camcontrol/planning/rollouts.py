@@ -254,18 +254,20 @@ def _hold_actions(
     plans.pose[w, 0] = to_parts(pose[i, c, P_PHI])
     plans.pose[w, 1] = half_view_parts(pose[i, c, P_THETA])
     for f in range(wanted.shape[1]):
-        for k in range(sizes[1]):
-            phi, half = plans.pose[w, 0, k], plans.pose[w, 1, k]
-            _move(phi, half, wanted[0, f, k], wanted[1, f, k], limits)
-            for t in range(sizes[0]):
+        phi, half = plans.pose[w, 0].reshape(-1), plans.pose[w, 1].reshape(-1)
+        _move(phi, half, wanted[0, f].reshape(-1), wanted[1, f].reshape(-1), limits)
+        for t in range(sizes[0]):
+            for k in range(sizes[1]):
                 n = t * sizes[1] + k
                 widest = sight.widest[w, f + 1, n]
                 if widest >= limits[2]:
                     x, shift = _place(f, t, k, sizes)
-                    _mark(phi, half, sight.bearing[w, f + 1, n], widest, shift, held[x])
-            if f == turning - 1:
-                for u in range(len(phi)):
-                    plans.midway[w, 0, k, u], plans.midway[w, 1, k, u] = phi[u], half[u]
+                    bearing = sight.bearing[w, f + 1, n]
+                    _mark(plans.pose[w, 0, k], plans.pose[w, 1, k], bearing, widest, shift, held[x])
+        if f == turning - 1:
+            midway = plans.midway[w, 0].reshape(-1), plans.midway[w, 1].reshape(-1)
+            for u in range(len(phi)):
+                midway[0][u], midway[1][u] = phi[u], half[u]
     for u in range(plans.score.shape[1]):
         if plans.score[w, u] == 0:
             total = 0

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from camcontrol.control.controller import LEAD_FRAMES, reaching_view, widest_view
+from camcontrol.control.controller import LEAD_FRAMES, reaching_view
 from camcontrol.planning.trajectories import Trajectories
 from camcontrol.planning.turns import bearing_parts, half_view_parts
 from camcontrol.tracking.motion_models import Q_RANDOM_WALK
 from camcontrol.tracking.track import B_SEEN, P_AREA, P_MAX_RANGE, P_X, P_Y
 from camsim.arrays import Floats, Int32s
-from camsim.compiled.jit import outlined_fn
+from camsim.compiled.jit import device_fn, outlined_fn
 
 
 class Sight(NamedTuple):
@@ -26,6 +26,8 @@ class Sight(NamedTuple):
     widest: Int32s  # [W, F + 1, L] widest half view that reaches there; -1: no view does
     aim: Int32s  # [W, F, L] orientation of a camera that follows it
     aim_half: Int32s  # [W, F, L] and its half viewing angle
+    mean: Floats  # [W, 2, F + LEAD_FRAMES] a target's mean position, units
+    mean_aim: Int32s  # [W, 2, F] orientation and half viewing angle of a camera that follows it
 
 
 def allocate_sight(n_workers: int, n_lanes: int, n_frames: int) -> Sight:
@@ -37,6 +39,8 @@ def allocate_sight(n_workers: int, n_lanes: int, n_frames: int) -> Sight:
         widest=np.zeros((w, f + 1, n), np.int32),
         aim=np.zeros((w, f, n), np.int32),
         aim_half=np.zeros((w, f, n), np.int32),
+        mean=np.zeros((w, 2, f + LEAD_FRAMES)),
+        mean_aim=np.zeros((w, 2, f), np.int32),
     )
 
 
@@ -109,6 +113,27 @@ def _follow(pose: Floats, where: tuple[int, int], sight: Sight, w: int) -> None:
         aim_half[m] = half_view_parts(reaching_view(area, max_range, farthest))
 
 
+@device_fn
+def _average(positions: Floats, lanes: tuple[int, int], random_walk: Floats, mean: Floats) -> None:
+    """Fill `mean` [2, F + LEAD_FRAMES] with the mean positions of a target's trajectories.
+
+    Of its goal-directed ones, or of all if there is none.
+    """
+    low, high = lanes
+    n_random = 0.0
+    for m in range(low, high):
+        n_random += random_walk[m]
+    skips = n_random < high - low
+    share = 1.0 / (high - low - n_random * skips)
+    for axis in range(2):
+        for f in range(mean.shape[1]):
+            total = 0.0
+            for m in range(low, high):
+                if not (skips and random_walk[m] > 0.0):
+                    total += share * positions[axis, f, m]
+            mean[axis, f] = total
+
+
 @outlined_fn
 def _follow_mean(
     pose: Floats,
@@ -121,30 +146,24 @@ def _follow_mean(
 ) -> None:
     """Fill `aim` and `aim_half` of a target out of view: it is followed at a mean position.
 
-    That of its goal-directed trajectories, or of all if there is none; `random_walk` [L] is 1 for
-    the others. `lanes`: the target's first, and the one after its last.
+    `lanes`: the target's first, and the one after its last; `random_walk` [L] is 1 for trajectories
+    that walk at random.
     """
     i, c = where
-    x, y = pose[i, c, P_X], pose[i, c, P_Y]
-    low, high = lanes
-    n_random = 0.0
-    for m in range(low, high):
-        n_random += random_walk[m]
-    skips = n_random < high - low
-    share = 1.0 / (high - low - n_random * skips)
-    for f in range(sight.aim.shape[1]):
-        nx, ny, ax, ay = 0.0, 0.0, 0.0, 0.0  # now, and ahead
-        for m in range(low, high):
-            if skips and random_walk[m] > 0.0:
-                continue
-            nx += share * (positions[0, f, m] - x)
-            ny += share * (positions[1, f, m] - y)
-            ax += share * (positions[0, f + LEAD_FRAMES, m] - x)
-            ay += share * (positions[1, f + LEAD_FRAMES, m] - y)
+    x, y, n_frames = pose[i, c, P_X], pose[i, c, P_Y], sight.aim.shape[1]
+    area, max_range = pose[i, c, P_AREA], pose[i, c, P_MAX_RANGE]
+    _average(positions, lanes, random_walk, sight.mean[w])
+    xs, ys = sight.mean[w, 0], sight.mean[w, 1]
+    aims, halves = sight.mean_aim[w, 0], sight.mean_aim[w, 1]
+    for f in range(n_frames):
+        nx, ny = xs[f] - x, ys[f] - y
+        ax, ay = xs[f + LEAD_FRAMES] - x, ys[f + LEAD_FRAMES] - y
         farthest = math.sqrt(max(nx * nx + ny * ny, ax * ax + ay * ay))
-        aim, half = bearing_parts(ax, ay), half_view_parts(widest_view(pose, i, c, farthest))
-        for m in range(low, high):
-            sight.aim[w, f, m], sight.aim_half[w, f, m] = aim, half
+        aims[f] = bearing_parts(ax, ay)
+        halves[f] = half_view_parts(reaching_view(area, max_range, farthest))
+    for f in range(n_frames):
+        for m in range(lanes[0], lanes[1]):
+            sight.aim[w, f, m], sight.aim_half[w, f, m] = aims[f], halves[f]
 
 
 @outlined_fn
