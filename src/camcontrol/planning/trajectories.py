@@ -27,7 +27,9 @@ from camcontrol.tracking.motion_models import (
     heaviness,
     noise_towards,
     open_stream,
+    open_team_stream,
     propagate,
+    set_of,
     warehouse_at,
 )
 from camcontrol.tracking.track import B_SEEN, B_SPEED, B_VX, B_VY, B_X, B_Y, P_MAX_RANGE, P_X, P_Y
@@ -110,12 +112,16 @@ def sample_trajectories(
     i, c = where
     samples, stream, positions = trajectories.samples, trajectories.stream, trajectories.positions
     n_trajectories = samples.shape[3]
-    open_stream(obs, n, stream, i, 0)
+    if joint:
+        open_team_stream(obs, n, stream, i, 0)
+    else:
+        open_stream(obs, n, stream, i, 0)
     for t in range(samples.shape[1]):
         for k in range(n_trajectories):
             source = k % belief.shape[1] if joint else c
+            m = set_of(particles, source)
             p = k * particles.shape[4] // n_trajectories
-            samples[i, t, Q_RANDOM_WALK, k] = particles[i, source, t, Q_RANDOM_WALK, p]
+            samples[i, t, Q_RANDOM_WALK, k] = particles[i, m, t, Q_RANDOM_WALK, p]
             if belief[i, source, t, B_SEEN] > 0.0:
                 share = (k + 0.5) / n_trajectories
                 _start_from_detection(
@@ -123,7 +129,7 @@ def sample_trajectories(
                 )
             else:
                 for row in range(Q_X, Q_NOISE_Y + 1):
-                    samples[i, t, row, k] = particles[i, source, t, row, p]
+                    samples[i, t, row, k] = particles[i, m, t, row, p]
         for f in range(positions.shape[1]):
             if f > 0:
                 propagate(obs, n, samples[i, t], stream, (i, 0))

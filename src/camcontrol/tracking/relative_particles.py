@@ -1,0 +1,152 @@
+"""The particles of unseen targets from one camera's place: a work table to count what views hold.
+
+A table has E = P entries for each unseen target, in the targets' order. It is written anew for
+every camera and frame. The P particles of a target in view are all at its position, so they need no
+entries.
+"""
+
+import math
+
+import numpy as np
+
+from camcontrol.tracking.motion_models import Q_STEP, Q_X, Q_Y, STEP_HEAVY, set_of
+from camcontrol.tracking.track import (
+    B_KNOWN,
+    B_SEEN,
+    P_X,
+    P_Y,
+)
+from camsim.arrays import Floats, Ints
+from camsim.compiled.geometry import DEG
+from camsim.compiled.jit import outlined_fn
+
+# Rows of a table [RELATIVE_ROWS, E]: from the camera to a particle, in units.
+R_DX, R_DY, R_DISTANCE = 0, 1, 2
+R_UX, R_UY = 3, 4  # the unit vector
+RELATIVE_ROWS = 5
+
+# A particle's marks stand in one integer, 12 bits each: sums of marks count all kinds at once.
+_BITS = 12
+_MOST = (1 << _BITS) - 1  # entries whose sum has room
+ANY, UNOBSERVED, UNKNOWN, OWN, SLOW = (1 << (_BITS * n) for n in range(5))
+"""Marks: every particle; in no visible teammate's view; of an unknown target; in the camera's own
+quadrant of the terrain; slow."""
+
+RelativeParticles = tuple[Floats, Ints]
+"""Tables [N, RELATIVE_ROWS, T * P] and marks [N, T * P]; empty without a particle belief."""
+
+
+@outlined_fn
+def measure(
+    pose: Floats, belief: Floats, particles: Floats, where: tuple[int, int], table: Floats
+) -> int:
+    """Write the first three rows of a camera's table; return its number of entries E."""
+    i, c = where
+    m = set_of(particles, c)
+    x, y, n = pose[i, c, P_X], pose[i, c, P_Y], particles.shape[4]
+    first = 0
+    for t in range(particles.shape[2]):
+        if belief[i, c, t, B_SEEN] > 0.0:
+            continue
+        particle_set = particles[i, m, t]
+        for p in range(n):
+            dx, dy = particle_set[Q_X, p] - x, particle_set[Q_Y, p] - y
+            table[R_DX, first + p], table[R_DY, first + p] = dx, dy
+            table[R_DISTANCE, first + p] = math.sqrt(dx * dx + dy * dy)
+        first += n
+    return first
+
+
+@outlined_fn
+def _mark_observed(
+    obs: Floats, j: int, table: Floats, n_entries: int, place: tuple[float, float], marks: Ints
+) -> None:
+    """Take the mark `UNOBSERVED` from what the teammate with public state at obs[j:] has in view.
+
+    `place`: of the camera whose table it is.
+    """
+    ahead_x, ahead_y = obs[j + 3], obs[j + 4]
+    squared_range = ahead_x * ahead_x + ahead_y * ahead_y
+    limit = math.cos(0.5 * obs[j + 5] * DEG) * math.sqrt(squared_range)
+    x, y = obs[j] - place[0], obs[j + 1] - place[1]
+    for p in range(n_entries):
+        ux, uy = table[R_DX, p] - x, table[R_DY, p] - y
+        squared = ux * ux + uy * uy
+        ahead = ux * ahead_x + uy * ahead_y >= limit * math.sqrt(squared)
+        seen = ahead & (squared <= squared_range)
+        marks[p] = marks[p] & (~UNOBSERVED if seen else ~0)
+
+
+@outlined_fn
+def measure_and_mark(
+    obs: Floats,
+    k: int,
+    pose: Floats,
+    belief: Floats,
+    particles: Floats,
+    where: tuple[int, int],
+    table: Floats,
+    marks: Ints,
+) -> int:
+    """Write a camera's table and marks; return its number of entries E.
+
+    `obs`: flat buffer of observations; the camera's is at offset `k`.
+    """
+    i, c = where
+    m, n = set_of(particles, c), particles.shape[4]
+    n_entries = measure(pose, belief, particles, where, table)
+    for p in range(n_entries):
+        distance = max(table[R_DISTANCE, p], 1e-9)
+        table[R_UX, p] = table[R_DX, p] / distance
+        table[R_UY, p] = table[R_DY, p] / distance
+    side_x = 1.0 if pose[i, c, P_X] >= 0.0 else -1.0
+    side_y = 1.0 if pose[i, c, P_Y] >= 0.0 else -1.0
+    first = 0
+    for t in range(particles.shape[2]):
+        if belief[i, c, t, B_SEEN] > 0.0:
+            continue
+        particle_set = particles[i, m, t]
+        of_all = ANY + UNOBSERVED + (UNKNOWN if belief[i, c, t, B_KNOWN] == 0.0 else 0)
+        for p in range(n):
+            at_home = (particle_set[Q_X, p] * side_x > 0.0) & (particle_set[Q_Y, p] * side_y > 0.0)
+            own = OWN if at_home else 0
+            slow = SLOW if particle_set[Q_STEP, p] == STEP_HEAVY else 0
+            marks[first + p] = of_all + own + slow
+        first += n
+    start = k + 22 + 5 * int(obs[k + 1]) + 4 * int(obs[k + 2])
+    for j in range(int(obs[k])):
+        if j != c and obs[start + 7 * j + 6] > 0.0:
+            place = (pose[i, c, P_X], pose[i, c, P_Y])
+            _mark_observed(obs, start + 7 * j, table, n_entries, place, marks)
+    return n_entries
+
+
+@outlined_fn
+def count_in_view(
+    table: Floats, marks: Ints, n_entries: int, view: tuple[float, float, float, float]
+) -> tuple[int, int, int, int, int]:
+    """Return how many particles in a view have each mark, in the order of the marks' names.
+
+    `view`: cosine and sine of its orientation, cosine of half its angle, range in units.
+    """
+    cos, sin, limit, reach = view
+    n_any, n_unobserved, n_unknown, n_own, n_slow = 0, 0, 0, 0, 0
+    for first in range(0, n_entries, _MOST):
+        total = 0
+        for p in range(first, min(first + _MOST, n_entries)):
+            ahead = table[R_UX, p] * cos + table[R_UY, p] * sin >= limit
+            total += marks[p] if ahead & (table[R_DISTANCE, p] <= reach) else 0
+        n_any += total & _MOST
+        n_unobserved += (total >> _BITS) & _MOST
+        n_unknown += (total >> 2 * _BITS) & _MOST
+        n_own += (total >> 3 * _BITS) & _MOST
+        n_slow += (total >> 4 * _BITS) & _MOST
+    return n_any, n_unobserved, n_unknown, n_own, n_slow
+
+
+def allocate_relative_particles(n_envs: int, n_targets: int, n_particles: int) -> RelativeParticles:
+    """Return zeroed tables of `n_particles` P per target; empty ones if that is 0."""
+    if n_particles == 0:
+        return np.zeros(0), np.zeros(0, np.int64)
+    n_entries = n_targets * n_particles
+    return np.zeros((n_envs, RELATIVE_ROWS, n_entries)), np.zeros((n_envs, n_entries), np.int64)
