@@ -1,5 +1,7 @@
 """Pointing offset: a view wider than its targets need turns to where more targets are expected."""
 
+import numpy as np
+
 from camcontrol.tracking.relative_particles import R_DISTANCE, R_DX, R_DY
 from camcontrol.tracking.track import B_DISTANCE, B_SEEN, B_X, B_Y, P_X, P_Y
 from camsim.arrays import Floats, Ints
@@ -43,9 +45,10 @@ def _count(
     and sine of half the largest turn, then of the whole.
     """
     n_ahead, n_left, n_right, n_far_left, n_far_right = 0, 0, 0, 0, 0
-    for p in range(first, end):
+    for p in range(end - first):
+        entry = np.uint64(first + p)
         ahead, left, right, far_left, far_right = _holds(
-            table[R_DX, p], table[R_DY, p], table[R_DISTANCE, p], view, turns
+            table[R_DX, entry], table[R_DY, entry], table[R_DISTANCE, entry], view, turns
         )
         n_ahead += ahead
         n_left += left

@@ -6,6 +6,8 @@ particles by direction and distance; it neglects obstacles in between.
 
 import math
 
+import numpy as np
+
 from camcontrol.control.controller import search_direction, search_pose
 from camcontrol.features.layout import (
     ACTION_FEATURES,
@@ -140,12 +142,17 @@ def _unseen_target(
     for p in range(n_particles):
         px, py = particle_set[Q_X, p], particle_set[Q_Y, p]
         x, y, squares = x + px, y + py, squares + (px * px + py * py)
-        ux, uy = ux + table[R_UX, entry + p], uy + table[R_UY, entry + p]
-        distance += table[R_DISTANCE, entry + p]
+        at = np.uint64(entry + p)
+        ux, uy, distance = (
+            ux + table[R_UX, at],
+            uy + table[R_UY, at],
+            distance + table[R_DISTANCE, at],
+        )
     n_in_range, n_in_view, n_right, n_upper, n_upper_right = 0, 0, 0, 0, 0
     for p in range(n_particles):
-        along = table[R_UX, entry + p] * ahead_x + table[R_UY, entry + p] * ahead_y
-        in_range = table[R_DISTANCE, entry + p] <= reach
+        at = np.uint64(entry + p)
+        along = table[R_UX, at] * ahead_x + table[R_UY, at] * ahead_y
+        in_range = table[R_DISTANCE, at] <= reach
         right, upper = particle_set[Q_X, p] >= 0.0, particle_set[Q_Y, p] >= 0.0
         n_in_range += in_range
         n_in_view += in_range & (along >= limit)

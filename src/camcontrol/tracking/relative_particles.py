@@ -51,8 +51,9 @@ def measure(
         particle_set = particles[i, m, t]
         for p in range(n):
             dx, dy = particle_set[Q_X, p] - x, particle_set[Q_Y, p] - y
-            table[R_DX, first + p], table[R_DY, first + p] = dx, dy
-            table[R_DISTANCE, first + p] = math.sqrt(dx * dx + dy * dy)
+            entry = np.uint64(first + p)  # unsigned indices never count from an array's end
+            table[R_DX, entry], table[R_DY, entry] = dx, dy
+            table[R_DISTANCE, entry] = math.sqrt(dx * dx + dy * dy)
         first += n
     return first
 
@@ -74,7 +75,7 @@ def _mark_observed(
         squared = ux * ux + uy * uy
         ahead = ux * ahead_x + uy * ahead_y >= limit * math.sqrt(squared)
         seen = ahead & (squared <= squared_range)
-        marks[p] = marks[p] & (~UNOBSERVED if seen else ~0)
+        marks[p] &= ~(UNOBSERVED * int(seen))
 
 
 @outlined_fn
@@ -111,7 +112,7 @@ def measure_and_mark(
             at_home = (particle_set[Q_X, p] * side_x > 0.0) & (particle_set[Q_Y, p] * side_y > 0.0)
             own = OWN if at_home else 0
             slow = SLOW if particle_set[Q_STEP, p] == STEP_HEAVY else 0
-            marks[first + p] = of_all + own + slow
+            marks[np.uint64(first + p)] = of_all + own + slow
         first += n
     start = k + 22 + 5 * int(obs[k + 1]) + 4 * int(obs[k + 2])
     for j in range(int(obs[k])):
@@ -133,9 +134,10 @@ def count_in_view(
     n_any, n_unobserved, n_unknown, n_own, n_slow = 0, 0, 0, 0, 0
     for first in range(0, n_entries, _MOST):
         total = 0
-        for p in range(first, min(first + _MOST, n_entries)):
-            ahead = table[R_UX, p] * cos + table[R_UY, p] * sin >= limit
-            total += marks[p] if ahead & (table[R_DISTANCE, p] <= reach) else 0
+        for p in range(min(n_entries - first, _MOST)):
+            entry = np.uint64(first + p)
+            ahead = table[R_UX, entry] * cos + table[R_UY, entry] * sin >= limit
+            total += marks[entry] & -int(ahead & (table[R_DISTANCE, entry] <= reach))
         n_any += total & _MOST
         n_unobserved += (total >> _BITS) & _MOST
         n_unknown += (total >> 2 * _BITS) & _MOST

@@ -75,7 +75,7 @@ class Tracker:
 
     def take(self, obs: np.ndarray, memory_frames: int = MEMORY_FRAMES) -> np.ndarray:
         """Update with an observation; return the belief about the target."""
-        update_belief(obs, 0, self.pose, self.table, WHERE, memory_frames)
+        update_belief(obs, 0, self.pose, self.table, WHERE, memory_frames, True)
         belief: np.ndarray = self.table[0, 0, 0]
         return belief
 
