@@ -205,7 +205,7 @@ def aim(
             if executor == LEAD and slack > 0.0:
                 view = (cos, sin, limit, math.sqrt(pose[i, c, P_AREA] / theta))
                 members, n = catalogue.members[u], particles.shape[4]
-                turns = pointing_offset(pose, belief, tables[i], n, where, members, view, half)
+                turns = pointing_offset(belief, tables[i], n, where, members, view, half)
                 if turns != 0:
                     phi = wrap_deg(phi + 0.5 * turns * slack)
                     turn_cos, turn_sin = half[0], half[1]

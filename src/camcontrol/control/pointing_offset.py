@@ -2,100 +2,81 @@
 
 import numpy as np
 
-from camcontrol.tracking.relative_particles import R_DISTANCE, R_DX, R_DY
-from camcontrol.tracking.track import B_DISTANCE, B_SEEN, B_X, B_Y, P_X, P_Y
+from camcontrol.tracking.relative_particles import (
+    COUNTER_BITS,
+    COUNTER_MAX,
+    R_DISTANCE,
+    R_DX,
+    R_DY,
+    Counts,
+    add_counters,
+)
+from camcontrol.tracking.track import B_SEEN
 from camsim.arrays import Floats, Ints
 from camsim.compiled.jit import device_fn, outlined_fn
-
-_Counts = tuple[int, int, int, int, int]  # ahead, left, right, far left, far right
-
-
-@device_fn
-def _holds(
-    dx: float,
-    dy: float,
-    distance: float,
-    view: tuple[float, float, float, float],
-    turns: tuple[float, float, float, float],
-) -> tuple[bool, bool, bool, bool, bool]:
-    """Tell which of the five views hold a point; arguments as in `_count`."""
-    cos, sin, limit, reach = view
-    along, across = dx * cos + dy * sin, dy * cos - dx * sin
-    least = limit * distance if distance <= reach else 9e9  # more than along can be
-    return (
-        along >= least,
-        along * turns[0] + across * turns[1] >= least,
-        along * turns[0] - across * turns[1] >= least,
-        along * turns[2] + across * turns[3] >= least,
-        along * turns[2] - across * turns[3] >= least,
-    )
 
 
 @outlined_fn
 def _count(
     table: Floats,
     first: int,
-    end: int,
+    n_entries: int,
     view: tuple[float, float, float, float],
     turns: tuple[float, float, float, float],
-) -> _Counts:
-    """Return how many of the table's entries from `first` to `end` each of the five views holds.
+) -> Counts:
+    """Return how many entries from `first` on lie ahead, left, right, far left and far right.
 
-    `view`: cosine and sine of its orientation, cosine of half its angle, range. `turns`: cosine
-    and sine of half the largest turn, then of the whole.
+    That is, in the view, and in the same view after each of four turns. `view`: cosine and sine of
+    its orientation, cosine of half its angle, range. `turns`: cosine and sine of half the largest
+    turn, then of the whole.
     """
-    n_ahead, n_left, n_right, n_far_left, n_far_right = 0, 0, 0, 0, 0
-    for p in range(end - first):
-        entry = np.uint64(first + p)
-        ahead, left, right, far_left, far_right = _holds(
-            table[R_DX, entry], table[R_DY, entry], table[R_DISTANCE, entry], view, turns
-        )
-        n_ahead += ahead
-        n_left += left
-        n_right += right
-        n_far_left += far_left
-        n_far_right += far_right
-    return n_ahead, n_left, n_right, n_far_left, n_far_right
-
-
-@outlined_fn
-def _count_seen(
-    pose: Floats,
-    belief: Floats,
-    where: tuple[int, int],
-    chosen: Ints,
-    view: tuple[float, float, float, float],
-    turns: tuple[float, float, float, float],
-) -> _Counts:
-    """Return how many targets in view, but for the chosen ones, each of the five views holds."""
-    i, c = where
-    n_ahead, n_left, n_right, n_far_left, n_far_right = 0, 0, 0, 0, 0
-    for t in range(belief.shape[2]):
-        if belief[i, c, t, B_SEEN] > 0.0 and not _contains(chosen, t):
-            dx = belief[i, c, t, B_X] - pose[i, c, P_X]
-            dy = belief[i, c, t, B_Y] - pose[i, c, P_Y]
-            ahead, left, right, far_left, far_right = _holds(
-                dx, dy, belief[i, c, t, B_DISTANCE], view, turns
-            )
-            n_ahead += ahead
-            n_left += left
-            n_right += right
-            n_far_left += far_left
-            n_far_right += far_right
-    return n_ahead, n_left, n_right, n_far_left, n_far_right
+    cos, sin, limit, reach = view
+    counts = (0, 0, 0, 0, 0)
+    for begin in range(0, n_entries, COUNTER_MAX):
+        total = 0
+        for p in range(min(n_entries - begin, COUNTER_MAX)):
+            entry = np.uint64(first + begin + p)
+            dx, dy, distance = table[R_DX, entry], table[R_DY, entry], table[R_DISTANCE, entry]
+            along, across = dx * cos + dy * sin, dy * cos - dx * sin
+            least = limit * distance if distance <= reach else 9e9  # more than along can be
+            near, far = across * turns[1], across * turns[3]
+            total += int(along >= least)
+            total += int(along * turns[0] + near >= least) << COUNTER_BITS
+            total += int(along * turns[0] - near >= least) << 2 * COUNTER_BITS
+            total += int(along * turns[2] + far >= least) << 3 * COUNTER_BITS
+            total += int(along * turns[2] - far >= least) << 4 * COUNTER_BITS
+        counts = add_counters(counts, total)
+    return counts
 
 
 @device_fn
-def _contains(chosen: Ints, t: int) -> bool:
-    found = False
-    for m in range(len(chosen)):
-        found = found or chosen[m] == t
-    return found
+def _weighted(counts: Counts, more: Counts, weight: int) -> Counts:
+    """Return `counts` plus `weight` times `more`."""
+    return (
+        counts[0] + weight * more[0],
+        counts[1] + weight * more[1],
+        counts[2] + weight * more[2],
+        counts[3] + weight * more[3],
+        counts[4] + weight * more[4],
+    )
+
+
+@device_fn
+def _entries_of(
+    belief: Floats, where: tuple[int, int], t: int, n_particles: int, n_entries: int
+) -> tuple[int, int, int]:
+    """Return where target t begins in the table, how many entries it has, and particles in each."""
+    i, c = where
+    n_seen = 0
+    for other in range(t):
+        n_seen += belief[i, c, other, B_SEEN] > 0.0
+    if belief[i, c, t, B_SEEN] > 0.0:
+        return n_entries + n_seen, 1, n_particles
+    return (t - n_seen) * n_particles, n_particles, 1
 
 
 @device_fn
 def pointing_offset(
-    pose: Floats,
     belief: Floats,
     table: Floats,
     n_particles: int,
@@ -110,7 +91,6 @@ def pointing_offset(
     first of the best ones in this order is taken.
 
     Args:
-        pose: [N, C, POSE_COLUMNS] of the cameras.
         belief: [N, C, T, BELIEF_COLUMNS].
         table: of the camera's particles (camcontrol.tracking.relative_particles).
         n_particles: P, of each target.
@@ -122,21 +102,17 @@ def pointing_offset(
     i, c = where
     cos, sin = half
     turns = (cos, sin, cos * cos - sin * sin, 2.0 * cos * sin)
-    ahead, left, right, far_left, far_right = _count_seen(pose, belief, where, chosen, view, turns)
-    ahead, left, right = ahead * n_particles, left * n_particles, right * n_particles
-    far_left, far_right = far_left * n_particles, far_right * n_particles
-    first, end = 0, 0  # entries not yet counted
-    for t in range(belief.shape[2] + 1):
-        last = t == belief.shape[2]
-        if not last and belief[i, c, t, B_SEEN] > 0.0:
-            continue
-        if last or _contains(chosen, t):
-            if first < end:
-                n0, n1, n2, n3, n4 = _count(table, first, end, view, turns)
-                ahead, left, right = ahead + n0, left + n1, right + n2
-                far_left, far_right = far_left + n3, far_right + n4
-            first = end + n_particles
-        end += n_particles
+    n_targets, n_seen = belief.shape[2], 0
+    for t in range(n_targets):
+        n_seen += belief[i, c, t, B_SEEN] > 0.0
+    n_entries = (n_targets - n_seen) * n_particles
+    counts = _count(table, 0, n_entries, view, turns)
+    counts = _weighted(counts, _count(table, n_entries, n_seen, view, turns), n_particles)
+    for m in range(len(chosen)):
+        if chosen[m] >= 0:
+            first, n, weight = _entries_of(belief, where, chosen[m], n_particles, n_entries)
+            counts = _weighted(counts, _count(table, first, n, view, turns), -weight)
+    ahead, left, right, far_left, far_right = counts
     best, turn = ahead, 0
     if left > best:
         best, turn = left, 1

@@ -280,7 +280,7 @@ def write_target_belief(
             return entry
         particle_set = particles[i, set_of(particles, c), t]
         _unseen_target(pose, particle_set, relative[0][i], where, entry, out, n)
-        return entry + particles.shape[4]
+        return int(entry + particles.shape[4])
     return 0
 
 

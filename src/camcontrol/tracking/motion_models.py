@@ -242,14 +242,23 @@ def start_coasting(
 def _draw_changes(particle_set: Floats, stream: UInt64s, where: tuple[int, int]) -> None:
     """Draw new noise for a few particles, and another goal for those that have delivered."""
     i, m = where
+    edge = WAREHOUSES[0, 0] - WAREHOUSE_HALF_WIDTH - 1.0
+    word = stream[i, m]  # kept apart, for the compiler does not know that particles leave it alone
     for p in range(particle_set.shape[1]):
-        if uniform(stream, i, m) < _CHANGE:
+        word = word + GAMMA
+        if np.float64(mix(word) >> np.uint64(11)) * TO_UNIT < _CHANGE:
+            stream[i, m] = word
             draw_noise(particle_set, p, stream, where)
-        goal = int(particle_set[Q_GOAL, p])
-        dx = WAREHOUSES[goal, 0] - particle_set[Q_X, p]
-        dy = WAREHOUSES[goal, 1] - particle_set[Q_Y, p]
-        if max(abs(dx), abs(dy)) <= WAREHOUSE_HALF_WIDTH:
-            particle_set[Q_GOAL, p] = (goal + 1 + int(uniform(stream, i, m) * 3.0)) % 4
+            word = stream[i, m]
+        x, y = particle_set[Q_X, p], particle_set[Q_Y, p]
+        if abs(x) > edge and abs(y) > edge:  # maybe in its warehouse
+            goal = int(particle_set[Q_GOAL, p])
+            dx, dy = WAREHOUSES[goal, 0] - x, WAREHOUSES[goal, 1] - y
+            if max(abs(dx), abs(dy)) <= WAREHOUSE_HALF_WIDTH:
+                word = word + GAMMA
+                share = np.float64(mix(word) >> np.uint64(11)) * TO_UNIT
+                particle_set[Q_GOAL, p] = (goal + 1 + int(share * 3.0)) % 4
+    stream[i, m] = word
 
 
 @device_fn

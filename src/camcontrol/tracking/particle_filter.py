@@ -11,8 +11,6 @@ its first observation. Cameras that share all they see know the same. So each ca
 of the team: from its own observation it computes the same numbers as every other.
 """
 
-import math
-
 import numpy as np
 
 from camcontrol.tracking.motion_models import (
@@ -74,8 +72,25 @@ def n_knowing(particles: Floats, n_cameras: int) -> int:
     `particles` are an environment's, or empty.
     """
     if particles.ndim == 5:  # decided when compiling
-        return min(particles.shape[1], n_cameras)
+        return int(min(particles.shape[1], n_cameras))
     return n_cameras
+
+
+@device_fn
+def _may_hold(obs: Floats, j: int, limits: tuple[float, float], particle_set: Floats) -> bool:
+    """Tell whether any particle may be surely seen by the camera at obs[j:]: few sets have one.
+
+    `limits`: of `surely_sees`, which says it exactly. This loop has no branch and no root.
+    """
+    x, y, ahead_x, ahead_y = obs[j], obs[j + 1], obs[j + 3], obs[j + 4]
+    share = 0.999 * limits[1] * limits[1]
+    n_near = 0
+    for p in range(particle_set.shape[1]):
+        ux, uy = particle_set[Q_X, p] - x, particle_set[Q_Y, p] - y
+        squared, along = ux * ux + uy * uy, ux * ahead_x + uy * ahead_y
+        ahead = (along >= 0.0) & (along * along >= share * squared)
+        n_near += ahead & (squared <= limits[0])
+    return n_near > 0
 
 
 @outlined_fn
@@ -90,15 +105,7 @@ def _apply_negative_information(
         if belief[i, c, t, B_SEEN] > 0.0:
             continue
         particle_set = particles[i, m, t]
-        # Few sets have particles in a view; to find these, a loop without branches.
-        n_near = 0
-        for p in range(particle_set.shape[1]):
-            ux, uy = particle_set[Q_X, p] - obs[j], particle_set[Q_Y, p] - obs[j + 1]
-            squared = ux * ux + uy * uy
-            least = limits[1] * math.sqrt(squared)
-            ahead = ux * obs[j + 3] + uy * obs[j + 4] >= least
-            n_near += ahead & (squared <= limits[0])
-        if n_near == 0:
+        if not _may_hold(obs, j, limits, particle_set):
             continue
         for p in range(particle_set.shape[1]):
             if surely_sees(obs, k, j, limits, particle_set[Q_X, p], particle_set[Q_Y, p]):

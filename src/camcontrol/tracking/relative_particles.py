@@ -1,8 +1,8 @@
 """The particles of unseen targets from one camera's place: a work table to count what views hold.
 
-A table has E = P entries for each unseen target, in the targets' order. It is written anew for
-every camera and frame. The P particles of a target in view are all at its position, so they need no
-entries.
+A table has P entries for each unseen target, in the targets' order: E in all. One entry for each
+target in view follows, for all its particles are where it is. A table is written anew for every
+camera and frame.
 """
 
 import math
@@ -10,37 +10,47 @@ import math
 import numpy as np
 
 from camcontrol.tracking.motion_models import Q_STEP, Q_X, Q_Y, STEP_HEAVY, set_of
-from camcontrol.tracking.track import (
-    B_KNOWN,
-    B_SEEN,
-    P_X,
-    P_Y,
-)
+from camcontrol.tracking.track import B_DISTANCE, B_KNOWN, B_SEEN, B_X, B_Y, P_X, P_Y
 from camsim.arrays import Floats, Ints
 from camsim.compiled.geometry import DEG
-from camsim.compiled.jit import outlined_fn
+from camsim.compiled.jit import device_fn, outlined_fn
 
 # Rows of a table [RELATIVE_ROWS, E]: from the camera to a particle, in units.
 R_DX, R_DY, R_DISTANCE = 0, 1, 2
 R_UX, R_UY = 3, 4  # the unit vector
 RELATIVE_ROWS = 5
 
-# A particle's marks stand in one integer, 12 bits each: sums of marks count all kinds at once.
-_BITS = 12
-_MOST = (1 << _BITS) - 1  # entries whose sum has room
-ANY, UNOBSERVED, UNKNOWN, OWN, SLOW = (1 << (_BITS * n) for n in range(5))
+# Five counters stand in one integer, of 12 bits each: one sum counts five kinds at once.
+COUNTER_BITS = 12
+COUNTER_MAX = (1 << COUNTER_BITS) - 1  # entries that a sum has room for
+ANY, UNOBSERVED, UNKNOWN, OWN, SLOW = (1 << (COUNTER_BITS * n) for n in range(5))
 """Marks: every particle; in no visible teammate's view; of an unknown target; in the camera's own
 quadrant of the terrain; slow."""
 
+Counts = tuple[int, int, int, int, int]
+
 RelativeParticles = tuple[Floats, Ints]
 """Tables [N, RELATIVE_ROWS, T * P] and marks [N, T * P]; empty without a particle belief."""
+
+
+@device_fn
+def add_counters(counts: Counts, total: int) -> Counts:
+    """Return `counts` and the five counters in `total` added up."""
+    n0, n1, n2, n3, n4 = counts
+    return (
+        n0 + (total & COUNTER_MAX),
+        n1 + ((total >> COUNTER_BITS) & COUNTER_MAX),
+        n2 + ((total >> 2 * COUNTER_BITS) & COUNTER_MAX),
+        n3 + ((total >> 3 * COUNTER_BITS) & COUNTER_MAX),
+        n4 + ((total >> 4 * COUNTER_BITS) & COUNTER_MAX),
+    )
 
 
 @outlined_fn
 def measure(
     pose: Floats, belief: Floats, particles: Floats, where: tuple[int, int], table: Floats
 ) -> int:
-    """Write the first three rows of a camera's table; return its number of entries E."""
+    """Write the first three rows of a camera's table; return E, of the unseen targets' entries."""
     i, c = where
     m = set_of(particles, c)
     x, y, n = pose[i, c, P_X], pose[i, c, P_Y], particles.shape[4]
@@ -55,6 +65,13 @@ def measure(
             table[R_DX, entry], table[R_DY, entry] = dx, dy
             table[R_DISTANCE, entry] = math.sqrt(dx * dx + dy * dy)
         first += n
+    last = first
+    for t in range(particles.shape[2]):
+        if belief[i, c, t, B_SEEN] > 0.0:
+            dx, dy = belief[i, c, t, B_X] - x, belief[i, c, t, B_Y] - y
+            table[R_DX, last], table[R_DY, last] = dx, dy
+            table[R_DISTANCE, last] = belief[i, c, t, B_DISTANCE]
+            last += 1
     return first
 
 
@@ -89,7 +106,7 @@ def measure_and_mark(
     table: Floats,
     marks: Ints,
 ) -> int:
-    """Write a camera's table and marks; return its number of entries E.
+    """Write a camera's table and marks; return E, of the unseen targets' entries.
 
     `obs`: flat buffer of observations; the camera's is at offset `k`.
     """
@@ -125,25 +142,21 @@ def measure_and_mark(
 @outlined_fn
 def count_in_view(
     table: Floats, marks: Ints, n_entries: int, view: tuple[float, float, float, float]
-) -> tuple[int, int, int, int, int]:
+) -> Counts:
     """Return how many particles in a view have each mark, in the order of the marks' names.
 
     `view`: cosine and sine of its orientation, cosine of half its angle, range in units.
     """
     cos, sin, limit, reach = view
-    n_any, n_unobserved, n_unknown, n_own, n_slow = 0, 0, 0, 0, 0
-    for first in range(0, n_entries, _MOST):
+    counts = (0, 0, 0, 0, 0)
+    for first in range(0, n_entries, COUNTER_MAX):
         total = 0
-        for p in range(min(n_entries - first, _MOST)):
+        for p in range(min(n_entries - first, COUNTER_MAX)):
             entry = np.uint64(first + p)
             ahead = table[R_UX, entry] * cos + table[R_UY, entry] * sin >= limit
             total += marks[entry] & -int(ahead & (table[R_DISTANCE, entry] <= reach))
-        n_any += total & _MOST
-        n_unobserved += (total >> _BITS) & _MOST
-        n_unknown += (total >> 2 * _BITS) & _MOST
-        n_own += (total >> 3 * _BITS) & _MOST
-        n_slow += (total >> 4 * _BITS) & _MOST
-    return n_any, n_unobserved, n_unknown, n_own, n_slow
+        counts = add_counters(counts, total)
+    return counts
 
 
 def allocate_relative_particles(n_envs: int, n_targets: int, n_particles: int) -> RelativeParticles:

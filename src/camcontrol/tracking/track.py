@@ -44,17 +44,19 @@ def write_public_pose(obs: Floats, j: int, pose: Floats, i: int, c: int) -> None
     """Fill pose[i, c], but for limits, from the public state at obs[j:] (world 2.1)."""
     x, y, ahead_x, ahead_y = obs[j], obs[j + 1], obs[j + 3], obs[j + 4]
     squared = ahead_x * ahead_x + ahead_y * ahead_y
-    reach, away = math.sqrt(squared), math.sqrt(x * x + y * y)
+    reach = math.sqrt(squared)
+    if x != pose[i, c, P_X] or y != pose[i, c, P_Y] or pose[i, c, P_RANGE] == 0.0:
+        away = math.sqrt(x * x + y * y)
+        pose[i, c, P_INWARD] = 0.0 if away == 0.0 else bearing_deg(-x, -y)
+        pose[i, c, P_INWARD_COS] = 1.0 if away == 0.0 else -x / away
+        pose[i, c, P_INWARD_SIN] = 0.0 if away == 0.0 else -y / away
     pose[i, c, P_X], pose[i, c, P_Y] = x, y
     pose[i, c, P_PHI] = bearing_deg(ahead_x, ahead_y)
     pose[i, c, P_THETA] = obs[j + 5]
     pose[i, c, P_RANGE] = reach
     pose[i, c, P_AREA] = obs[j + 5] * squared
-    pose[i, c, P_INWARD] = 0.0 if away == 0.0 else bearing_deg(-x, -y)
     pose[i, c, P_COS] = 1.0 if reach == 0.0 else ahead_x / reach
     pose[i, c, P_SIN] = 0.0 if reach == 0.0 else ahead_y / reach
-    pose[i, c, P_INWARD_COS] = 1.0 if away == 0.0 else -x / away
-    pose[i, c, P_INWARD_SIN] = 0.0 if away == 0.0 else -y / away
 
 
 @device_fn
@@ -180,7 +182,8 @@ def update_belief(
     """Update camera c's pose and belief with its newest observation (flat buffer, offset k).
 
     `where` = (environment, camera); `memory` = frames an unseen target stays known.
-    `counts_misses`: missed detections end a track; particles know better when it has ended.
+    `counts_misses`: missed detections end a track. With particles they do not, and bearing and
+    distance of an unseen target follow from its particles.
     """
     i, c = where
     read_pose(obs, k, pose, i, c)
@@ -190,7 +193,8 @@ def update_belief(
             _update_detected(obs, j, belief, i, c, t)
         else:
             _coast(obs, k, pose, belief, (i, c, t), memory, counts_misses)
-        _point_at(pose, belief, i, c, t)
+        if counts_misses or belief[i, c, t, B_SEEN] > 0.0:
+            _point_at(pose, belief, i, c, t)
 
 
 @outlined_fn

@@ -149,7 +149,6 @@ class Tracker:
         measure(self.pose, self.belief, self.particles, WHERE, self.relative[0][0])
         ten = math.radians(10.0)
         return pointing_offset(
-            self.pose,
             self.belief,
             self.relative[0][0],
             N_PARTICLES,
