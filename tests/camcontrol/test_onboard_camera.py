@@ -108,6 +108,7 @@ def test_every_camera_alone_has_the_particles_of_its_team() -> None:
     for _ in range(LIMIT):
         for c, camera in enumerate(cameras):
             camera.perceive(env.sim.obs.camera_obs[0, c])
+            camera.features()  # as the environment has written them: they include bearings
             alone = camera._state
             np.testing.assert_array_equal(alone.particles, team.particles)
             np.testing.assert_array_equal(alone.origins, team.origins)

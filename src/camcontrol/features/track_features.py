@@ -49,6 +49,7 @@ from camcontrol.tracking.track import (
     P_Y,
     P_ZOOM,
     line_clearance,
+    write_bearings,
 )
 from camsim.arrays import Bools, Float32s, Floats
 from camsim.compiled.geometry import DEG, wrap_deg
@@ -332,6 +333,7 @@ def write_features(
         avail: [N, C, U].
     """
     pose, belief, sector_ages = memory
+    write_bearings(pose, belief, where)
     _context(pose, belief, sector_ages, where, clock, out)
     start, target_size, _ = row_sizes(particles)
     n_entries = write_context_belief(

@@ -14,7 +14,6 @@ from camcontrol.control.action_set import LEAD, Catalogue
 from camcontrol.control.controller import available
 from camcontrol.tracking.motion_models import set_of
 from camcontrol.tracking.track import (
-    B_BEARING,
     B_DISTANCE,
     B_X,
     B_Y,
@@ -24,7 +23,6 @@ from camcontrol.tracking.track import (
     write_public_pose,
 )
 from camsim.arrays import Bools, Floats, Ints
-from camsim.compiled.geometry import bearing_deg
 from camsim.compiled.jit import batch_kernel, device_fn, outlined_fn, row
 
 
@@ -123,7 +121,6 @@ def _view_team(
                 dx = belief[i, c, t, B_X] - views.pose[v, j, P_X]
                 dy = belief[i, c, t, B_Y] - views.pose[v, j, P_Y]
                 views.belief[v, j, t, B_DISTANCE] = math.sqrt(dx * dx + dy * dy)
-                views.belief[v, j, t, B_BEARING] = bearing_deg(dx, dy)
         for u in range(len(catalogue.search)):
             can = available(LEAD, catalogue, views.pose, views.belief, (v, j), u)
             views.avail_actions[v, j, u] = known and can

@@ -18,7 +18,8 @@ from camsim.layout import TERRAIN
 B_KNOWN, B_SEEN, B_AGE = 0, 1, 2  # has a track; in view now; frames since the last detection
 B_X, B_Y, B_VX, B_VY = 3, 4, 5, 6  # estimated position (units) and velocity (units per frame)
 B_LOADED, B_MISSES = 7, 8  # carried cargo at the last detection; missed detections since
-B_BEARING, B_DISTANCE = 9, 10  # of the estimate, from the camera (degrees, units)
+B_BEARING = 9  # of the estimate from the camera, degrees, as of the last `write_bearings`
+B_DISTANCE = 10  # of the estimate from the camera, units
 B_SPEED = 11  # highest measured speed, units per frame: tells light from heavy targets
 B_STREAK = 12  # detections in a row
 BELIEF_COLUMNS = 13
@@ -141,12 +142,21 @@ def _coast(
 
 
 @device_fn
-def _point_at(pose: Floats, belief: Floats, i: int, c: int, t: int) -> None:
-    """Write the bearing and distance of the estimate from the camera."""
+def _measure_distance(pose: Floats, belief: Floats, i: int, c: int, t: int) -> None:
+    """Write the distance of the estimate from the camera."""
     dx = belief[i, c, t, B_X] - pose[i, c, P_X]
     dy = belief[i, c, t, B_Y] - pose[i, c, P_Y]
     belief[i, c, t, B_DISTANCE] = math.sqrt(dx * dx + dy * dy)
-    belief[i, c, t, B_BEARING] = bearing_deg(dx, dy)
+
+
+@outlined_fn
+def write_bearings(pose: Floats, belief: Floats, where: tuple[int, int]) -> None:
+    """Write the bearings of all estimates from the camera: once for a decision's features."""
+    i, c = where
+    for t in range(belief.shape[2]):
+        dx = belief[i, c, t, B_X] - pose[i, c, P_X]
+        dy = belief[i, c, t, B_Y] - pose[i, c, P_Y]
+        belief[i, c, t, B_BEARING] = bearing_deg(dx, dy)
 
 
 @outlined_fn
@@ -156,7 +166,7 @@ def estimate_at(
     """Set the estimate of target t's position to (x, y)."""
     i, c = where
     belief[i, c, t, B_X], belief[i, c, t, B_Y] = x, y
-    _point_at(pose, belief, i, c, t)
+    _measure_distance(pose, belief, i, c, t)
 
 
 @outlined_fn
@@ -166,7 +176,7 @@ def adopt_belief(pose: Floats, belief: Floats, where: tuple[int, int], source: i
     for t in range(belief.shape[2]):
         for n in range(belief.shape[3]):
             belief[i, c, t, n] = belief[i, source, t, n]
-        _point_at(pose, belief, i, c, t)
+        _measure_distance(pose, belief, i, c, t)
 
 
 @outlined_fn
@@ -182,8 +192,8 @@ def update_belief(
     """Update camera c's pose and belief with its newest observation (flat buffer, offset k).
 
     `where` = (environment, camera); `memory` = frames an unseen target stays known.
-    `counts_misses`: missed detections end a track. With particles they do not, and bearing and
-    distance of an unseen target follow from its particles.
+    `counts_misses`: missed detections end a track. With particles they do not, and the
+    distance of an unseen target follows from its particles.
     """
     i, c = where
     read_pose(obs, k, pose, i, c)
@@ -194,7 +204,7 @@ def update_belief(
         else:
             _coast(obs, k, pose, belief, (i, c, t), memory, counts_misses)
         if counts_misses or belief[i, c, t, B_SEEN] > 0.0:
-            _point_at(pose, belief, i, c, t)
+            _measure_distance(pose, belief, i, c, t)
 
 
 @outlined_fn
