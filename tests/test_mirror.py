@@ -17,6 +17,7 @@ ELSEWHERE = {
     "camcontrol/planning/common_view": "camcontrol/test_onboard_camera.py",  # with lossy messages
     "camcontrol/planning/planner": "camcontrol/test_planning_cameras.py",
     "camcontrol/tracking/motion_models": FILTER,
+    "camcontrol/tracking/relative_particles": FILTER,
     "camcontrol/tracking/visibility": FILTER,
     "camsim/envs/adapters/agent_group": ADAPTERS,  # what both adapters are made of: this and next
     "camsim/envs/adapters/construction": ADAPTERS,

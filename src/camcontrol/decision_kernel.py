@@ -7,8 +7,8 @@ import numba
 from camcontrol.control.action_set import Catalogue
 from camcontrol.control.controller import execute
 from camcontrol.features.track_features import write_features
-from camcontrol.tracking.particle_filter import clear_particles, update_particles
-from camcontrol.tracking.track import clear_belief, update_belief, update_sector_ages
+from camcontrol.tracking import particle_filter as filters
+from camcontrol.tracking import track
 from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
 from camsim.compiled.jit import batch_kernel, device_fn, outlined_fn, row
 from camsim.envs.episode import REWARD_SUM, SELECTED, VALID_SELECTED, clear_episode, count_frame
@@ -18,7 +18,7 @@ from camsim.kernels.reset import reset_one
 from camsim.kernels.reward_terms import CAMERA_TERMS
 from camsim.kernels.soft_coverage import mean_camera_score
 from camsim.kernels.step import observe_one, step_one
-from camsim.layout import SHARED
+from camsim.layout import RAW
 from camsim.scripted.spec import TargetRules
 from camsim.scripted.targets.dispatch import TargetMemory, act_targets, reset_targets
 from camsim.state import ObsBuffers, SimParams, StartBoxes, Tables
@@ -87,6 +87,8 @@ class Scratch(NamedTuple):
     n_knots: Ints
     knot_at_degree: Ints
     scores: Floats  # [N, C, T] soft coverage; these five have one axis only if it earns nothing
+    relative: Floats  # this and the next: camcontrol.tracking.relative_particles
+    marks: Ints
 
 
 REWARD_TERMS = CAMERA_TERMS
@@ -186,23 +188,28 @@ def _perceive(i: int, rules: Rules, s: Tables, camera_obs: Floats, agent_state: 
     """Let every camera take in its newest observation."""
     n_cameras = s.cameras.shape[1]
     size = len(camera_obs) // (len(s.rng) * n_cameras)
+    pose, belief, particles = agent_state.pose, agent_state.belief, agent_state.particles
+    n_computed = filters.n_knowing(particles, n_cameras)
     for c in range(n_cameras):
         k = (i * n_cameras + c) * size
-        update_belief(
-            camera_obs, k, agent_state.pose, agent_state.belief, (i, c), rules.memory_frames
-        )
-        update_sector_ages(agent_state.pose, agent_state.sector_ages, i, c)
-        update_particles(
-            camera_obs,
-            k,
-            agent_state.pose,
-            agent_state.belief,
-            agent_state.particles,
-            agent_state.origins,
-            agent_state.stream,
-            (i, c),
-            shared=rules.mode == SHARED,
-        )
+        if c < n_computed:
+            lacks = not filters.has_particles(particles)
+            track.update_belief(camera_obs, k, pose, belief, (i, c), rules.memory_frames, lacks)
+            filters.update_particles(
+                camera_obs,
+                k,
+                pose,
+                belief,
+                particles,
+                agent_state.origins,
+                agent_state.stream,
+                (i, c),
+                shared=rules.mode != RAW,
+            )
+        else:
+            track.read_pose(camera_obs, k, pose, i, c)
+            track.adopt_belief(pose, belief, (i, c), 0)
+        track.update_sector_ages(pose, agent_state.sector_ages, i, c)
 
 
 @device_fn
@@ -227,6 +234,7 @@ def _frame(
             agent_state.pose,
             agent_state.belief,
             agent_state.particles,
+            scratch.relative,
             (i, c),
             u,
             scratch.camera_action,
@@ -255,8 +263,8 @@ def begin_one(
     reset_targets(i, opponent[0], s, opponent[1])
     observe_one(i, params, s, buffers, rules.mode, first=True)
     for c in range(s.cameras.shape[1]):
-        clear_belief(agent_state.belief, agent_state.sector_ages, i, c)
-        clear_particles(agent_state.particles, agent_state.stream, i, c)
+        track.clear_belief(agent_state.belief, agent_state.sector_ages, i, c)
+        filters.clear_particles(agent_state.particles, agent_state.stream, i, c)
     _perceive(i, rules, s, buffers.camera_obs, agent_state)
     for t in range(s.targets.shape[1]):
         agent_state.revisit_time[i, t] = 0.0 if s.targets[i, t, T_TRACKED] > 0.0 else 1.0
@@ -288,6 +296,7 @@ def show_one(
             memory,
             agent_state.particles,
             agent_state.origins,
+            (scratch.relative, scratch.marks),
             (i, c),
             s.world[i, W_STEP],
             out.obs,

@@ -20,8 +20,10 @@ from camcontrol.planning.planner import BeliefState
 from camcontrol.tracking.particle_filter import (
     allocate_particles,
     clear_particles,
+    has_particles,
     update_particles,
 )
+from camcontrol.tracking.relative_particles import allocate_relative_particles
 from camcontrol.tracking.track import (
     allocate_belief,
     clear_belief,
@@ -42,9 +44,13 @@ class OnboardState(NamedTuple):
     pose: Floats  # [N, C, POSE_COLUMNS], of which row n uses [n, camera[n]], here and below
     belief: Floats  # [N, C, T, BELIEF_COLUMNS]
     sector_ages: Floats  # [N, C, N_SECTORS]
-    particles: Floats  # this and the next two: camcontrol.tracking.motion_models.ParticleSets
+    particles: (
+        Floats  # this and the next two: camcontrol.tracking.motion_models.ParticleSets, M = 1
+    )
     origins: Floats
     stream: UInt64s
+    relative: Floats  # this and the next: camcontrol.tracking.relative_particles
+    marks: Ints
     selection: Ints  # [N] selected action
     motion: Floats  # [N, C, 2] turn and zoom of the next frame, degrees
     features: Float32s  # [N, C, F]
@@ -73,7 +79,8 @@ def _onboard_one(
         clear_belief(s.belief, s.sector_ages, n, c)
         clear_particles(s.particles, s.stream, n, c)
     elif job == PERCEIVE:
-        update_belief(s.obs, k, s.pose, s.belief, (n, c), config.memory_frames)
+        lacks = not has_particles(s.particles)
+        update_belief(s.obs, k, s.pose, s.belief, (n, c), config.memory_frames, lacks)
         update_sector_ages(s.pose, s.sector_ages, n, c)
         update_particles(
             s.obs,
@@ -96,6 +103,7 @@ def _onboard_one(
             memory,
             s.particles,
             s.origins,
+            (s.relative, s.marks),
             (n, c),
             s.clock[n],
             s.features,
@@ -108,6 +116,7 @@ def _onboard_one(
             s.pose,
             s.belief,
             s.particles,
+            s.relative,
             (n, c),
             s.selection[n],
             s.motion,
@@ -154,12 +163,14 @@ class OnboardCamera:
         self._config = OnboardConfig(
             executor=executor_of(options),
             memory_frames=0 if options.belief == "none" else options.memory_frames,
-            shared=options.observation_mode == "shared",
+            shared=options.observation_mode != "own",
         )
         pose, belief, sector_ages = allocate_belief(1, n_cameras, n_targets)
+        n_particles = n_particles_of(options)
         particles, origins, stream = allocate_particles(
-            1, n_cameras, n_targets, n_particles_of(options), options.random_walk_share
+            1, 1, n_targets, n_particles, options.random_walk_share
         )
+        relative, marks = allocate_relative_particles(1, n_targets, n_particles)
         layout = self.feature_layout
         self._lookahead = None
         if options.lookahead:
@@ -182,6 +193,8 @@ class OnboardCamera:
             particles=particles,
             origins=origins,
             stream=stream,
+            relative=relative,
+            marks=marks,
             selection=np.zeros(1, np.int64),
             motion=np.zeros((1, n_cameras, 2)),
             features=np.zeros((1, n_cameras, layout.size), np.float32),
@@ -252,7 +265,7 @@ class OnboardCamera:
             raw = np.tile(state.obs, self.sizes.n_cameras)
             self._lookahead.write(team, raw, state.features, state.avail_actions)
         else:
-            alone = BeliefState(*(array[:, own] for array in team))
+            alone = team._replace(pose=state.pose[:, own], belief=state.belief[:, own])
             available = state.avail_actions[:, own]
             self._lookahead.write(alone, state.obs, state.features[:, own], available)
         features: Float32s = self._lookahead.obs[0, camera if self._config.shared else 0]

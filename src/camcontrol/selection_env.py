@@ -19,6 +19,7 @@ from camcontrol.options import (
 )
 from camcontrol.planning.planner import BeliefState
 from camcontrol.tracking.particle_filter import allocate_particles
+from camcontrol.tracking.relative_particles import allocate_relative_particles
 from camcontrol.tracking.track import allocate_belief
 from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
 from camsim.compiled.rng import streams_from_seeds
@@ -183,11 +184,12 @@ class SelectionEnv:
             nothing, no_index = np.zeros(0), np.zeros(0, np.int64)
             self._boundaries = BoundaryTables(nothing, nothing, no_index, no_index)
             scores = nothing
+        n_particles = n_particles_of(self.options)
+        n_sets = 1 if self._know_the_same() else c
+        relative, marks = allocate_relative_particles(n, t, n_particles)
         self.agent_state = kernels.AgentState(
             *allocate_belief(n, c, t),
-            *allocate_particles(
-                n, c, t, n_particles_of(self.options), self.options.random_walk_share
-            ),
+            *allocate_particles(n, n_sets, t, n_particles, self.options.random_walk_share),
             revisit_time=np.zeros((n, t)),
             episode=np.zeros((n, len(EPISODE_COLUMNS))),
         )
@@ -204,13 +206,15 @@ class SelectionEnv:
             n_knots=self._boundaries.n_knots,
             knot_at_degree=self._boundaries.degree,
             scores=scores,
+            relative=relative,
+            marks=marks,
         )
         layout = self.feature_layout
         self._lookahead = None
         if self.options.lookahead:
             joint = self.options.observation_mode != "own"
             viewers = None
-            if self.options.message_loss > 0.0:  # then cameras do not know the same
+            if not self._know_the_same():
                 viewers = np.argwhere(np.ones((n, c), np.bool_))
             self._lookahead = FeatureLookahead(
                 self.catalogue, (n, c, t), layout, joint=joint, viewers=viewers
@@ -232,6 +236,10 @@ class SelectionEnv:
             state=np.zeros_like(self._out.state),
             avail_actions=np.zeros_like(self._out.avail_actions),
         )
+
+    def _know_the_same(self) -> bool:
+        """Tell whether all cameras of a team observe the same, but for which one they are."""
+        return self.options.observation_mode != "own" and self.options.message_loss == 0.0
 
     def reset(self, seeds: UInt64s) -> EnvOutput:
         """Start an episode in every environment from its own seed [N].

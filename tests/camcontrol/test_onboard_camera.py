@@ -9,6 +9,7 @@ import pytest
 
 from camcontrol.onboard_camera import OnboardCamera
 from camcontrol.selection_env import SelectionEnv, SelectionOptions
+from camcontrol.tracking.track import B_SEEN
 from camsim.layout import CameraObsLayout
 from camsim.scenario.schema import load_scenario
 
@@ -30,8 +31,14 @@ REGIMES = {
     "own, some random walks": replace(
         OWN, belief="particles", lookahead=True, random_walk_share=0.4, search_actions=24
     ),
-    # Lossy in name only: then cameras of the environment, too, plan each by what it knows itself.
     "shared, looking ahead": replace(
+        OWN, belief="particles", observation_mode="shared", lookahead=True, max_episode_steps=12
+    ),
+    "everything, looking ahead": replace(
+        OWN, belief="particles", observation_mode="enhanced", lookahead=True, max_episode_steps=8
+    ),
+    # Lossy in name only: then cameras of the environment, too, plan each by what it knows itself.
+    "lossy, looking ahead": replace(
         OWN,
         belief="particles",
         observation_mode="shared",
@@ -84,6 +91,33 @@ def test_features_and_motion_are_those_of_the_training_world(regime: str, name: 
             np.testing.assert_allclose(wrapped(view.phi_deg[0] - before[0] - turn), 0, atol=1e-9)
             wanted = np.clip(before[1] + zoom, env.sim.params.theta_min_deg, 180.0)
             np.testing.assert_allclose(view.theta_deg[0], wanted, rtol=0, atol=1e-9)
+
+
+@pytest.mark.jit
+def test_every_camera_alone_has_the_particles_of_its_team() -> None:
+    """From its own observation of the shared view: bit by bit the one set of the environment."""
+    options = replace(OWN, belief="particles", observation_mode="shared", random_walk_share=0.25)
+    env = SelectionEnv(load_scenario("MATE-4v4-9"), options, 1)
+    cameras = [OnboardCamera(options, sizes_of(env)) for _ in range(env.n_agents)]
+    for c, camera in enumerate(cameras):
+        camera.begin(c)
+    rng = np.random.default_rng(7)
+    output = env.reset(np.array([5], np.uint64))
+    team = env.agent_state
+    assert team.particles.shape[1] == team.origins.shape[1] == team.stream.shape[1] == 1
+    for _ in range(LIMIT):
+        for c, camera in enumerate(cameras):
+            camera.perceive(env.sim.obs.camera_obs[0, c])
+            camera.features()  # as the environment has written them: they include bearings
+            alone = camera._state
+            np.testing.assert_array_equal(alone.particles, team.particles)
+            np.testing.assert_array_equal(alone.origins, team.origins)
+            np.testing.assert_array_equal(alone.stream, team.stream)
+            np.testing.assert_array_equal(alone.belief[0, c], team.belief[0, c])
+            np.testing.assert_array_equal(alone.pose[0, c], team.pose[0, c])
+        draws = np.where(output.avail_actions, rng.random(output.avail_actions.shape), -1.0)
+        output = env.step(draws.argmax(-1))
+    assert (team.belief[0, :, :, B_SEEN] == 0.0).any(), "some targets are out of view"
 
 
 def test_beginning_again_forgets_everything() -> None:

@@ -37,10 +37,11 @@ def _see_and_act(  # type: ignore[no-untyped-def]  # Numba infers the types
             where = (i, c)
             clear_belief(belief, sector_ages, i, c)
             offset = (i * selected.shape[1] + c) * size
-            update_belief(obs, offset, pose, belief, where, MEMORY_FRAMES)
+            update_belief(obs, offset, pose, belief, where, MEMORY_FRAMES, True)
             for u in range(allowed.shape[2]):
                 allowed[i, c, u] = available(UPSTREAM, catalogue, pose, belief, where, u)
-            execute(UPSTREAM, catalogue, pose, belief, no_particles, where, selected[i, c], action)
+            nothing = (no_particles, no_particles)
+            execute(UPSTREAM, catalogue, pose, belief, *nothing, where, selected[i, c], action)
 
 
 def see_and_act(camera_obs: Array, catalogue: Catalogue, selected: Array) -> tuple[Array, Array]:

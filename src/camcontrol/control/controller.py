@@ -14,6 +14,7 @@ from camcontrol.control.action_set import (
     Catalogue,
 )
 from camcontrol.control.pointing_offset import pointing_offset
+from camcontrol.tracking.relative_particles import measure
 from camcontrol.tracking.track import (
     B_BEARING,
     B_DISTANCE,
@@ -24,6 +25,8 @@ from camcontrol.tracking.track import (
     B_Y,
     P_AREA,
     P_INWARD,
+    P_INWARD_COS,
+    P_INWARD_SIN,
     P_MAX_RANGE,
     P_PHI,
     P_THETA,
@@ -33,7 +36,7 @@ from camcontrol.tracking.track import (
     P_ZOOM,
 )
 from camsim.arrays import Floats, Ints
-from camsim.compiled.geometry import bearing_deg, wrap_deg, zoom_for_distance_deg
+from camsim.compiled.geometry import DEG, bearing_deg, wrap_deg, zoom_for_distance_deg
 from camsim.compiled.jit import device_fn, outlined_fn
 
 LEAD_FRAMES = 3  # how far ahead of its targets the executor `lead` aims
@@ -41,6 +44,15 @@ _RANGE_SHARE, _RANGE_MARGIN = 1.08, 30.0  # how far past the farthest target the
 _FIT_MARGIN_DEG = 2.0
 _OFFSET_MARGIN_DEG = 14.0  # from a chosen target to the edge of a view with an offset
 _SEARCH_OFFSET_DEG = 20.0  # largest pointing offset of a search action
+
+_HALF_SEARCH_OFFSET = (
+    math.cos(0.5 * _SEARCH_OFFSET_DEG * DEG),
+    math.sin(0.5 * _SEARCH_OFFSET_DEG * DEG),
+)
+_SEARCH_ANGLES = tuple(n * (2.0 * math.pi / SEARCH_BEARINGS) for n in range(SEARCH_BEARINGS))
+_SEARCH_COS = tuple(math.cos(angle) for angle in _SEARCH_ANGLES)
+_SEARCH_SIN = tuple(math.sin(angle) for angle in _SEARCH_ANGLES)
+_SEARCH_LIMIT = tuple(math.cos(0.5 * view * DEG) for view in SEARCH_VIEWS_DEG)
 
 
 @outlined_fn
@@ -113,6 +125,18 @@ def search_pose(forward: float, search: int) -> tuple[float, float]:
     return bearing, SEARCH_VIEWS_DEG[search // SEARCH_BEARINGS]
 
 
+@device_fn
+def search_direction(pose: Floats, i: int, c: int, search: int) -> tuple[float, float, float]:
+    """Return cosine and sine of a search action's bearing, and the cosine of half its angle."""
+    cos, sin = _SEARCH_COS[search % SEARCH_BEARINGS], _SEARCH_SIN[search % SEARCH_BEARINGS]
+    forward_x, forward_y = pose[i, c, P_INWARD_COS], pose[i, c, P_INWARD_SIN]
+    return (
+        forward_x * cos - forward_y * sin,
+        forward_x * sin + forward_y * cos,
+        _SEARCH_LIMIT[search // SEARCH_BEARINGS],
+    )
+
+
 @outlined_fn
 def _pose_after(
     catalogue: Catalogue, pose: Floats, where: tuple[int, int], u: int
@@ -156,26 +180,46 @@ def aim(
     pose: Floats,
     belief: Floats,
     particles: Floats,
+    tables: Floats,
     where: tuple[int, int],
     u: int,
-) -> tuple[float, float, float]:
+) -> tuple[float, float, float, tuple[float, float, float]]:
     """Return what action u wants: angular spread of its targets, orientation, viewing angle.
 
     All in degrees. The spread is -1 where there is nothing to aim at. A move wants the pose that it
     leads to. With a particle belief the executor `lead` adds a pointing offset: it turns the view
-    to where more targets are expected. Its chosen targets stay well inside.
+    to where more targets are expected. Its chosen targets stay well inside. Then the
+    work tables [N, ...] must hold the camera's particles (camcontrol.tracking.relative_particles),
+    and the last are the cosine and sine of the orientation, and the cosine of half the viewing
+    angle; else zeros.
     """
+    i, c = where
     spread, phi, theta = _aim(executor, catalogue, pose, belief, where, u)
+    cos, sin, limit = 0.0, 0.0, 0.0
     if particles.ndim == 5:  # decided when compiling
-        slack = 0.5 * (theta - spread) - _OFFSET_MARGIN_DEG
-        if catalogue.search[u] >= 0:
-            slack = _SEARCH_OFFSET_DEG
-        if executor == LEAD and spread >= 0.0 and slack > 0.0:
-            i, c = where
-            view = (phi, theta, math.sqrt(pose[i, c, P_AREA] / theta))
-            turn = pointing_offset(pose, particles, where, catalogue.members[u], view, slack)
-            phi = wrap_deg(phi + turn)
-    return spread, phi, theta
+        search = catalogue.search[u]
+        if spread >= 0.0:
+            if search >= 0:
+                slack, half = _SEARCH_OFFSET_DEG, _HALF_SEARCH_OFFSET
+                cos, sin, limit = search_direction(pose, i, c, search)
+            else:
+                slack = 0.5 * (theta - spread) - _OFFSET_MARGIN_DEG
+                half = (math.cos(0.5 * slack * DEG), math.sin(0.5 * slack * DEG))
+                cos, sin = math.cos(phi * DEG), math.sin(phi * DEG)
+                limit = math.cos(0.5 * theta * DEG)
+            if executor == LEAD and slack > 0.0:
+                view = (cos, sin, limit, math.sqrt(pose[i, c, P_AREA] / theta))
+                members, n = catalogue.members[u], particles.shape[4]
+                turns = pointing_offset(belief, tables[i], n, where, members, view, half)
+                if turns != 0:
+                    phi = wrap_deg(phi + 0.5 * turns * slack)
+                    turn_cos, turn_sin = half[0], half[1]
+                    if abs(turns) == 2:
+                        turn_cos, turn_sin = half[0] ** 2 - half[1] ** 2, 2.0 * half[0] * half[1]
+                    if turns < 0:
+                        turn_sin = -turn_sin
+                    cos, sin = cos * turn_cos - sin * turn_sin, sin * turn_cos + cos * turn_sin
+    return spread, phi, theta, (cos, sin, limit)
 
 
 @outlined_fn
@@ -185,13 +229,15 @@ def execute(
     pose: Floats,
     belief: Floats,
     particles: Floats,
+    tables: Floats,
     where: tuple[int, int],
     u: int,
     action: Floats,
 ) -> None:
     """Write camera c's action [N, C, 2] (degrees) for one frame of action u (world 12.2, 9.6).
 
-    With nothing to aim at the camera scans clockwise and zooms in.
+    With nothing to aim at the camera scans clockwise and zooms in. `tables` are work tables of the
+    environments (camcontrol.tracking.relative_particles).
     """
     i, c = where
     turn_limit, zoom_limit = pose[i, c, P_TURN], pose[i, c, P_ZOOM]
@@ -199,13 +245,41 @@ def execute(
         action[i, c, 0] = catalogue.moves[u, 0] * turn_limit
         action[i, c, 1] = catalogue.moves[u, 1] * zoom_limit
         return
-    spread, phi, theta = aim(executor, catalogue, pose, belief, particles, where, u)
+    if particles.ndim == 5:  # decided when compiling
+        measure(pose, belief, particles, where, tables[i])
+    spread, phi, theta, _ = aim(executor, catalogue, pose, belief, particles, tables, where, u)
     turn, zoom = -turn_limit, -zoom_limit
     if spread >= 0.0:
         turn = min(max(wrap_deg(phi - pose[i, c, P_PHI]), -turn_limit), turn_limit)
         zoom = min(max(theta - pose[i, c, P_THETA], -zoom_limit), zoom_limit)
     action[i, c, 0] = turn
     action[i, c, 1] = zoom
+
+
+@device_fn
+def selects_known(catalogue: Catalogue, belief: Floats, where: tuple[int, int], u: int) -> int:
+    """Return how many targets action u selects, or -1 if one of them is unknown."""
+    i, c = where
+    n = 0
+    for m in range(catalogue.members.shape[1]):
+        t = catalogue.members[u, m]
+        if t >= 0:
+            n += 1
+            if belief[i, c, t, B_KNOWN] == 0.0:
+                return -1
+    return n
+
+
+@device_fn
+def may_select(executor: int, n_selected: int, spread: float, theta: float) -> bool:
+    """Tell whether an action may be selected that selects so many known targets.
+
+    `spread` and `theta` in degrees: of the targets, and of the view. MATE's executor does not need
+    all of them in one view (world 12.1).
+    """
+    if executor == UPSTREAM or n_selected < 2:
+        return n_selected >= 0
+    return spread + _FIT_MARGIN_DEG <= theta
 
 
 @outlined_fn
@@ -219,21 +293,13 @@ def available(
 ) -> bool:
     """Tell whether action u may be selected: all its targets known, and together in one view.
 
-    MATE's executor has no second condition (world 12.1). "Nothing", search
-    actions and moves always may.
+    "Nothing", search actions and moves always may.
     """
-    i, c = where
-    n = 0
-    for m in range(catalogue.members.shape[1]):
-        t = catalogue.members[u, m]
-        if t >= 0:
-            n += 1
-            if belief[i, c, t, B_KNOWN] == 0.0:
-                return False
-    if executor == UPSTREAM or n < 2:
-        return True
-    spread, _, theta = _aim(executor, catalogue, pose, belief, where, u)
-    return spread + _FIT_MARGIN_DEG <= theta
+    n = selects_known(catalogue, belief, where, u)
+    spread, theta = 0.0, 0.0
+    if executor != UPSTREAM and n >= 2:
+        spread, _, theta = _aim(executor, catalogue, pose, belief, where, u)
+    return may_select(executor, n, spread, theta)
 
 
 @device_fn

@@ -7,7 +7,12 @@ Context, then one row per target, then one row per selectable action (camcontrol
 import math
 
 from camcontrol.control.action_set import Catalogue
-from camcontrol.control.controller import aim, available, in_view
+from camcontrol.control.controller import (
+    aim,
+    in_view,
+    may_select,
+    selects_known,
+)
 from camcontrol.features.belief_features import (
     row_sizes,
     write_action_belief,
@@ -15,6 +20,7 @@ from camcontrol.features.belief_features import (
     write_target_belief,
 )
 from camcontrol.features.layout import ACTION_FEATURES, CONTEXT_FEATURES, TARGET_FEATURES
+from camcontrol.tracking.relative_particles import RelativeParticles
 from camcontrol.tracking.track import (
     B_AGE,
     B_BEARING,
@@ -29,19 +35,24 @@ from camcontrol.tracking.track import (
     B_Y,
     N_SECTORS,
     P_AREA,
+    P_COS,
     P_INWARD,
+    P_INWARD_COS,
+    P_INWARD_SIN,
     P_MAX_RANGE,
     P_PHI,
     P_RANGE,
+    P_SIN,
     P_THETA,
     P_TURN,
     P_X,
     P_Y,
     P_ZOOM,
     line_clearance,
+    write_bearings,
 )
 from camsim.arrays import Bools, Float32s, Floats
-from camsim.compiled.geometry import DEG, bearing_deg, wrap_deg
+from camsim.compiled.geometry import DEG, wrap_deg
 from camsim.compiled.jit import device_fn, outlined_fn
 from camsim.layout import WAREHOUSES
 
@@ -61,13 +72,14 @@ def _context(
 ) -> None:
     """Write the camera's own features at out[i, c, 0:]."""
     i, c = where
-    phi = (pose[i, c, P_PHI] - pose[i, c, P_INWARD]) * DEG
+    ahead_x, ahead_y = pose[i, c, P_COS], pose[i, c, P_SIN]
+    forward_x, forward_y = pose[i, c, P_INWARD_COS], pose[i, c, P_INWARD_SIN]
     n_known, n_seen = 0.0, 0.0
     for t in range(belief.shape[2]):
         n_known += belief[i, c, t, B_KNOWN]
         n_seen += belief[i, c, t, B_SEEN]
-    out[i, c, 0] = math.cos(phi)
-    out[i, c, 1] = math.sin(phi)
+    out[i, c, 0] = ahead_x * forward_x + ahead_y * forward_y
+    out[i, c, 1] = ahead_y * forward_x - ahead_x * forward_y
     out[i, c, 2] = pose[i, c, P_THETA] / 90.0 - 1.0
     out[i, c, 3] = pose[i, c, P_RANGE] / 1000.0 - 1.0
     out[i, c, 4] = math.sqrt(pose[i, c, P_X] ** 2 + pose[i, c, P_Y] ** 2) / 1000.0
@@ -94,8 +106,10 @@ def _team_mates(
         if j == c or obs[m + 6] == 0.0:
             continue
         dx, dy = x - obs[m], y - obs[m + 1]
-        squared_range = obs[m + 3] ** 2 + obs[m + 4] ** 2
-        turn = abs(wrap_deg(bearing_deg(dx, dy) - bearing_deg(obs[m + 3], obs[m + 4])))
+        ahead_x, ahead_y = obs[m + 3], obs[m + 4]
+        squared_range = ahead_x * ahead_x + ahead_y * ahead_y
+        along, across = dx * ahead_x + dy * ahead_y, dy * ahead_x - dx * ahead_y
+        turn = abs(math.atan2(across, along)) / DEG
         missing = max(turn - 0.5 * obs[m + 5], 0.0)
         if missing == 0.0 and dx * dx + dy * dy <= squared_range:
             seeing += 1.0
@@ -156,28 +170,29 @@ def _target(
     vx, vy = belief[i, c, t, B_VX], belief[i, c, t, B_VY]
     distance, bearing = belief[i, c, t, B_DISTANCE], belief[i, c, t, B_BEARING]
     turn = wrap_deg(bearing - pose[i, c, P_PHI])
-    inward = (bearing - pose[i, c, P_INWARD]) * DEG
+    length = max(distance, 1e-9)
+    ux, uy = (x - pose[i, c, P_X]) / length, (y - pose[i, c, P_Y]) / length
+    ahead_x, ahead_y = pose[i, c, P_COS], pose[i, c, P_SIN]
+    fx, fy = pose[i, c, P_INWARD_COS], pose[i, c, P_INWARD_SIN]
     half = 0.5 * pose[i, c, P_THETA]
     out[i, c, n] = 1.0
     out[i, c, n + 1] = belief[i, c, t, B_SEEN]
     out[i, c, n + 2] = min(belief[i, c, t, B_AGE] / _AGE_SCALE, 2.0)
     out[i, c, n + 3] = belief[i, c, t, B_LOADED]
     out[i, c, n + 4] = distance / 1000.0
-    out[i, c, n + 5] = math.cos(turn * DEG)
-    out[i, c, n + 6] = math.sin(turn * DEG)
-    out[i, c, n + 7] = math.cos(inward)
-    out[i, c, n + 8] = math.sin(inward)
+    out[i, c, n + 5] = ux * ahead_x + uy * ahead_y
+    out[i, c, n + 6] = uy * ahead_x - ux * ahead_y
+    out[i, c, n + 7] = ux * fx + uy * fy
+    out[i, c, n + 8] = uy * fx - ux * fy
     out[i, c, n + 9] = max(abs(turn) - half, 0.0) / (pose[i, c, P_TURN] * _TIME_SCALE)
     out[i, c, n + 10] = 1.0 if abs(turn) <= half else 0.0
     out[i, c, n + 11] = 1.0 if distance <= pose[i, c, P_RANGE] else 0.0
     widest = min(pose[i, c, P_AREA] / max(distance * distance, 1.0), 180.0)
     out[i, c, n + 12] = widest / 90.0
     out[i, c, n + 13] = (widest - pose[i, c, P_THETA]) / (pose[i, c, P_ZOOM] * _TIME_SCALE)
-    ux, uy = math.cos(bearing * DEG), math.sin(bearing * DEG)
     out[i, c, n + 14] = (vx * ux + vy * uy) / 20.0
     out[i, c, n + 15] = (vy * ux - vx * uy) / 20.0
     out[i, c, n + 16] = math.sqrt(vx * vx + vy * vy) / 20.0
-    fx, fy = math.cos(pose[i, c, P_INWARD] * DEG), math.sin(pose[i, c, P_INWARD] * DEG)
     out[i, c, n + 17] = (x * fx + y * fy) / 1000.0
     out[i, c, n + 18] = (y * fx - x * fy) / 1000.0
     own_x, own_y = pose[i, c, P_X], pose[i, c, P_Y]
@@ -242,21 +257,29 @@ def _action(
     belief: Floats,
     sector_ages: Floats,
     particles: Floats,
+    relative: RelativeParticles,
     where: tuple[int, int],
     u: int,
+    n_entries: int,
     out: Float32s,
+    avail: Bools,
 ) -> None:
     """Write action u's features: kind, where it points, how soon, what it would show.
 
-    A move has no targets: its shares of the largest turn and zoom stand where the kind does.
+    A move has no targets: its shares of the largest turn and zoom stand where the kind does. Also
+    write whether the action may be selected. `n_entries`: of the camera's table of particles.
     """
     i, c = where
     start, target_size, action_size = row_sizes(particles)
     n = start + target_size * belief.shape[2] + action_size * u
-    for m in range(action_size):
-        out[i, c, n + m] = 0.0
-    spread, phi, theta = aim(executor, catalogue, pose, belief, particles, where, u)
+    spread, phi, theta, direction = aim(
+        executor, catalogue, pose, belief, particles, relative[0], where, u
+    )
+    n_selected = selects_known(catalogue, belief, where, u)
+    avail[i, c, u] = may_select(executor, n_selected, spread, theta)
     if spread < 0.0:
+        for m in range(action_size):
+            out[i, c, n + m] = 0.0
         return
     reach = math.sqrt(pose[i, c, P_AREA] / theta)
     turn, zoom = wrap_deg(phi - pose[i, c, P_PHI]), theta - pose[i, c, P_THETA]
@@ -274,9 +297,8 @@ def _action(
     out[i, c, n + 7] = spread / max(theta, 1.0)
     _expected(belief, where, (phi, theta, reach), (start, target_size), out, n + 8)
     out[i, c, n + 11] = _mean_sector_age(sector_ages, pose, where, phi, theta)
-    write_action_belief(
-        pose, belief, particles, where, (phi, theta, reach), out, n + ACTION_FEATURES
-    )
+    view = (direction[0], direction[1], direction[2], reach)
+    write_action_belief(particles, relative, where, n_entries, view, out, n + ACTION_FEATURES)
 
 
 @outlined_fn
@@ -288,6 +310,7 @@ def write_features(
     memory: tuple[Floats, Floats, Floats],
     particles: Floats,
     origins: Floats,
+    relative: RelativeParticles,
     where: tuple[int, int],
     clock: float,
     out: Float32s,
@@ -303,20 +326,39 @@ def write_features(
         memory: pose, belief and sector_ages (camcontrol.tracking.track).
         particles: of the particle belief (camcontrol.tracking.motion_models), or empty.
         origins: the same.
+        relative: work tables (camcontrol.tracking.relative_particles), or empty.
         where: (environment, camera).
         clock: frames since the episode began.
         out: [N, C, D] features.
         avail: [N, C, U].
     """
-    i, c = where
     pose, belief, sector_ages = memory
+    write_bearings(pose, belief, where)
     _context(pose, belief, sector_ages, where, clock, out)
     start, target_size, _ = row_sizes(particles)
-    write_context_belief(obs, k, pose, belief, particles, where, out, CONTEXT_FEATURES)
+    n_entries = write_context_belief(
+        obs, k, pose, belief, particles, relative, where, out, CONTEXT_FEATURES
+    )
+    entry = 0
     for t in range(belief.shape[2]):
         n = start + target_size * t
         _target(obs, k, pose, belief, where, t, out, n)
-        write_target_belief(pose, belief, particles, origins, where, t, out, n + TARGET_FEATURES)
+        n += TARGET_FEATURES
+        entry = write_target_belief(
+            pose, belief, particles, origins, relative, where, t, entry, out, n
+        )
     for u in range(len(catalogue.search)):
-        _action(executor, catalogue, pose, belief, sector_ages, particles, where, u, out)
-        avail[i, c, u] = available(executor, catalogue, pose, belief, where, u)
+        _action(
+            executor,
+            catalogue,
+            pose,
+            belief,
+            sector_ages,
+            particles,
+            relative,
+            where,
+            u,
+            n_entries,
+            out,
+            avail,
+        )

@@ -12,22 +12,17 @@ import numpy as np
 
 from camcontrol.control.action_set import LEAD, Catalogue
 from camcontrol.control.controller import available
+from camcontrol.tracking.motion_models import set_of
 from camcontrol.tracking.track import (
-    B_BEARING,
     B_DISTANCE,
     B_X,
     B_Y,
     BELIEF_COLUMNS,
-    P_AREA,
-    P_INWARD,
-    P_PHI,
-    P_RANGE,
-    P_THETA,
     P_X,
     P_Y,
+    write_public_pose,
 )
 from camsim.arrays import Bools, Floats, Ints
-from camsim.compiled.geometry import bearing_deg
 from camsim.compiled.jit import batch_kernel, device_fn, outlined_fn, row
 
 
@@ -36,8 +31,8 @@ class TeamViews(NamedTuple):
 
     pose: Floats  # [V, C, POSE_COLUMNS]
     belief: Floats  # [V, C, T, BELIEF_COLUMNS]
-    particles: Floats  # [V, C, T, K, P]
-    origins: Floats  # [V, C, T, 2]
+    particles: Floats  # [V, 1, T, K, P]
+    origins: Floats  # [V, 1, T, 2]
     obs: Floats  # flat buffer of [V, C, D]
     avail_actions: Bools  # [V, C, U]
 
@@ -45,7 +40,7 @@ class TeamViews(NamedTuple):
 def allocate_team_views(
     n_views: int, pose: Floats, particles: Floats, obs_size: int, n_actions: int
 ) -> TeamViews:
-    """Return zeroed views of teams like those of `pose` [N, C, .] and `particles` [N, C, T, K, P].
+    """Return zeroed views of teams like those of `pose` [N, C, .] and `particles` [N, M, T, K, P].
 
     Args:
         n_views: V.
@@ -58,24 +53,11 @@ def allocate_team_views(
     return TeamViews(
         pose=np.zeros((n_views, n_cameras, columns)),
         belief=np.zeros((n_views, n_cameras, t, BELIEF_COLUMNS)),
-        particles=np.zeros((n_views, n_cameras, t, k, p)),
-        origins=np.zeros((n_views, n_cameras, t, 2)),
+        particles=np.zeros((n_views, 1, t, k, p)),
+        origins=np.zeros((n_views, 1, t, 2)),
         obs=np.zeros(n_views * n_cameras * obs_size),
         avail_actions=np.zeros((n_views, n_cameras, n_actions), np.bool_),
     )
-
-
-@device_fn
-def _read_teammate(obs: Floats, m: int, pose: Floats, v: int, j: int) -> None:
-    """Fill pose[v, j] from the public state at obs[m:]; limits stay as they are."""
-    x, y = obs[m], obs[m + 1]
-    squared = obs[m + 3] * obs[m + 3] + obs[m + 4] * obs[m + 4]
-    pose[v, j, P_X], pose[v, j, P_Y] = x, y
-    pose[v, j, P_PHI] = bearing_deg(obs[m + 3], obs[m + 4])
-    pose[v, j, P_THETA] = obs[m + 5]
-    pose[v, j, P_RANGE] = math.sqrt(squared)
-    pose[v, j, P_AREA] = obs[m + 5] * squared
-    pose[v, j, P_INWARD] = 0.0 if x == 0.0 and y == 0.0 else bearing_deg(-x, -y)
 
 
 @device_fn
@@ -100,13 +82,14 @@ def _copy_memory(
     pose, belief, particles, origins = memory
     n_cameras = pose.shape[1]
     size = len(views.obs) // (views.pose.shape[0] * n_cameras)
+    own = set_of(particles, c)
+    _copy_rows(origins, i, own, views.origins, v, 0)
+    for t in range(particles.shape[2]):
+        for q in range(particles.shape[3]):
+            for p in range(particles.shape[4]):
+                views.particles[v, 0, t, q, p] = particles[i, own, t, q, p]
     for j in range(n_cameras):
         _copy_rows(belief, i, c, views.belief, v, j)
-        _copy_rows(origins, i, c, views.origins, v, j)
-        for t in range(particles.shape[2]):
-            for q in range(particles.shape[3]):
-                for p in range(particles.shape[4]):
-                    views.particles[v, j, t, q, p] = particles[i, c, t, q, p]
         for n in range(pose.shape[2]):
             views.pose[v, j, n] = pose[i, c, n]
         first = (v * n_cameras + j) * size
@@ -133,12 +116,11 @@ def _view_team(
         m = start + 7 * j
         known = j == c or obs[m + 6] > 0.0
         if j != c and known:
-            _read_teammate(obs, m, views.pose, v, j)
+            write_public_pose(obs, m, views.pose, v, j)
             for t in range(belief.shape[2]):
                 dx = belief[i, c, t, B_X] - views.pose[v, j, P_X]
                 dy = belief[i, c, t, B_Y] - views.pose[v, j, P_Y]
                 views.belief[v, j, t, B_DISTANCE] = math.sqrt(dx * dx + dy * dy)
-                views.belief[v, j, t, B_BEARING] = bearing_deg(dx, dy)
         for u in range(len(catalogue.search)):
             can = available(LEAD, catalogue, views.pose, views.belief, (v, j), u)
             views.avail_actions[v, j, u] = known and can

@@ -45,8 +45,8 @@ class BeliefState(NamedTuple):
 
     pose: Floats  # [N, C, POSE_COLUMNS]
     belief: Floats  # [N, C, T, BELIEF_COLUMNS]
-    particles: Floats  # [N, C, T, K, P]
-    origins: Floats  # [N, C, T, 2]
+    particles: Floats  # [N, M, T, K, P], M = C or 1: camcontrol.tracking.motion_models
+    origins: Floats  # [N, M, T, 2]
 
 
 class PlanningScratch(NamedTuple):
@@ -133,6 +133,7 @@ def _plan_one(
                 beliefs.particles,
                 beliefs.origins,
                 where,
+                joint,
                 n_trajectories,
                 trajectories,
                 w,

@@ -106,10 +106,11 @@ def _follow(pose: Floats, where: tuple[int, int], sight: Sight, w: int) -> None:
     squared, bearing = sight.squared[w].reshape(-1), sight.bearing[w].reshape(-1)
     aim, aim_half = sight.aim[w].reshape(-1), sight.aim_half[w].reshape(-1)
     area, max_range = pose[i, c, P_AREA], pose[i, c, P_MAX_RANGE]
-    ahead = LEAD_FRAMES * sight.aim.shape[2]
+    first = LEAD_FRAMES * sight.aim.shape[2]
+    ahead, squared_ahead = bearing[first:], squared[first:]
     for m in range(len(aim)):
-        aim[m] = bearing[m + ahead]
-        farthest = math.sqrt(max(squared[m], squared[m + ahead]))
+        aim[m] = ahead[m]
+        farthest = math.sqrt(max(squared[m], squared_ahead[m]))
         aim_half[m] = half_view_parts(reaching_view(area, max_range, farthest))
 
 

@@ -28,6 +28,8 @@ from camcontrol.tracking.motion_models import (
     heaviness,
     noise_towards,
     open_stream,
+    open_team_stream,
+    set_of,
     warehouse_at,
 )
 from camcontrol.tracking.track import B_SEEN, B_SPEED, B_VX, B_VY, B_X, B_Y
@@ -40,8 +42,8 @@ LANES = 16
 """Lanes come in multiples of this, so that vector registers are full."""
 
 # Rows of `lanes`: Q_X to Q_NOISE_Y and Q_RANDOM_WALK of a particle set, and these three.
-_DISC_X, _DISC_Y, _RADIUS = 6, 7, 8  # of the obstacle that holds the position; radius 0: none
-_ROWS = 11
+_DISC_X, _DISC_Y, _RADIUS = 7, 8, 9  # of the obstacle that holds the position; radius 0: none
+_ROWS = 10
 # Rows of `draws`, each uniform in (0, 1).
 _CHANGES, _DRAW_X, _DRAW_Y, _DRAW_GOAL = 0, 1, 2, 3
 
@@ -192,6 +194,7 @@ def sample_trajectories(
     particles: Floats,
     origins: Floats,
     where: tuple[int, int],
+    joint: bool,
     n_trajectories: int,
     trajectories: Trajectories,
     w: int,
@@ -204,9 +207,10 @@ def sample_trajectories(
         obs: flat buffer of observations.
         n: offset of camera c's.
         belief: [N, C, T, BELIEF_COLUMNS].
-        particles: [N, C, T, PARTICLE_ROWS, P], or with one set for all cameras.
-        origins: [N, C, T, 2], or one for all cameras.
+        particles: [N, M, T, PARTICLE_ROWS, P], M sets as in `ParticleSets`.
+        origins: [N, M, T, 2].
         where: (environment, camera).
+        joint: for a team that plans together: each of its cameras draws the same random numbers.
         n_trajectories: K.
         trajectories: worker w's are written.
         w: worker.
@@ -214,15 +218,19 @@ def sample_trajectories(
     i, c = where
     lanes, draws = trajectories.lanes[w], trajectories.draws[w]
     positions, stream = trajectories.positions[w], trajectories.stream
-    open_stream(obs, n, stream, w, 0)
+    if joint:
+        open_team_stream(obs, n, stream, w, 0)
+    else:
+        open_stream(obs, n, stream, w, 0)
+    source = set_of(particles, c)
     _draw(stream[w, 0], 0, draws)
     for t in range(belief.shape[2]):
         for k in range(n_trajectories):
             m = t * n_trajectories + k
             p = k * particles.shape[4] // n_trajectories
-            lanes[Q_RANDOM_WALK, m] = particles[i, c, t, Q_RANDOM_WALK, p]
+            lanes[Q_RANDOM_WALK, m] = particles[i, source, t, Q_RANDOM_WALK, p]
             for row in range(Q_X, Q_NOISE_Y + 1):
-                lanes[row, m] = particles[i, c, t, row, p]
+                lanes[row, m] = particles[i, source, t, row, p]
         if belief[i, c, t, B_SEEN] > 0.0:
             _start_from_detection(belief, origins, where, t, n_trajectories, lanes, draws)
     for f in range(positions.shape[1]):

@@ -1,4 +1,4 @@
-"""A particle filter per camera and target: where targets out of view may be.
+"""A particle filter per target, of a camera or of a team: where targets out of view may be.
 
 A frame's update has these steps. A detection sets all particles of a target to its position.
 Without one, particles coast: they move by their motion models. Negative information gives weight 0
@@ -7,10 +7,9 @@ weight 0. The estimate of a target's position is the mean of its goal-directed p
 sets are kept for the whole episode.
 
 The camera uses its observations and the geometry of all MATE worlds. Its random numbers start from
-its first observation.
+its first observation. Cameras that share all they see know the same. So each can have the one set
+of the team: from its own observation it computes the same numbers as every other.
 """
-
-import math
 
 import numpy as np
 
@@ -27,27 +26,23 @@ from camcontrol.tracking.motion_models import (
     detection_update,
     initialise,
     open_stream,
+    open_team_stream,
     propagate,
+    set_of,
     start_coasting,
     uniform,
 )
 from camcontrol.tracking.track import (
     B_AGE,
-    B_BEARING,
-    B_DISTANCE,
     B_KNOWN,
     B_MISSES,
     B_SEEN,
     B_VX,
     B_VY,
-    B_X,
-    B_Y,
-    P_X,
-    P_Y,
+    estimate_at,
 )
 from camcontrol.tracking.visibility import sight_limits, surely_observed, surely_sees
 from camsim.arrays import Floats, UInt64s
-from camsim.compiled.geometry import bearing_deg
 from camsim.compiled.jit import device_fn, outlined_fn
 from camsim.layout import TERRAIN, WAREHOUSES
 
@@ -61,7 +56,41 @@ _OFF_TRACK = 100.0  # largest distance of a new particle from a straight way, un
 def clear_particles(particles: Floats, stream: UInt64s, i: int, c: int) -> None:
     """Mark all particle sets of camera c as not initialised: a new episode begins."""
     if particles.ndim == 5:  # decided when compiling, which works for an argument only
-        stream[i, c] = np.uint64(0)
+        stream[i, set_of(particles, c)] = np.uint64(0)
+
+
+@device_fn
+def has_particles(particles: Floats) -> bool:
+    """Tell whether there is a particle belief at all."""
+    return particles.ndim == 5
+
+
+@device_fn
+def n_knowing(particles: Floats, n_cameras: int) -> int:
+    """Return how many cameras of an environment need a belief computed; the others know the same.
+
+    `particles` are an environment's, or empty.
+    """
+    if particles.ndim == 5:  # decided when compiling
+        return int(min(particles.shape[1], n_cameras))
+    return n_cameras
+
+
+@device_fn
+def _may_hold(obs: Floats, j: int, limits: tuple[float, float], particle_set: Floats) -> bool:
+    """Tell whether any particle may be surely seen by the camera at obs[j:]: few sets have one.
+
+    `limits`: of `surely_sees`, which says it exactly. This loop has no branch and no root.
+    """
+    x, y, ahead_x, ahead_y = obs[j], obs[j + 1], obs[j + 3], obs[j + 4]
+    share = 0.999 * limits[1] * limits[1]
+    n_near = 0
+    for p in range(particle_set.shape[1]):
+        ux, uy = particle_set[Q_X, p] - x, particle_set[Q_Y, p] - y
+        squared, along = ux * ux + uy * uy, ux * ahead_x + uy * ahead_y
+        ahead = (along >= 0.0) & (along * along >= share * squared)
+        n_near += ahead & (squared <= limits[0])
+    return n_near > 0
 
 
 @outlined_fn
@@ -70,11 +99,14 @@ def _apply_negative_information(
 ) -> None:
     """Give weight 0 to unseen targets' particles that the camera at obs[j:] would surely detect."""
     i, c = where
+    m = set_of(particles, c)
     limits = sight_limits(obs, j)
     for t in range(particles.shape[2]):
         if belief[i, c, t, B_SEEN] > 0.0:
             continue
-        particle_set = particles[i, c, t]
+        particle_set = particles[i, m, t]
+        if not _may_hold(obs, j, limits, particle_set):
+            continue
         for p in range(particle_set.shape[1]):
             if surely_sees(obs, k, j, limits, particle_set[Q_X, p], particle_set[Q_Y, p]):
                 particle_set[Q_GOAL, p] = -1.0
@@ -91,13 +123,13 @@ def _draw_anywhere(
     where: tuple[int, int],
 ) -> None:
     """Draw the position of random-walk particle p anew, outside all known views if possible."""
-    i, c = where
+    i, m = where
     for _ in range(_DRAWS):
-        particle_set[Q_X, p] = between(stream, i, c, -TERRAIN, TERRAIN)
-        particle_set[Q_Y, p] = between(stream, i, c, -TERRAIN, TERRAIN)
+        particle_set[Q_X, p] = between(stream, i, m, -TERRAIN, TERRAIN)
+        particle_set[Q_Y, p] = between(stream, i, m, -TERRAIN, TERRAIN)
         if not surely_observed(obs, k, shared, particle_set[Q_X, p], particle_set[Q_Y, p]):
             break
-    particle_set[Q_GOAL, p] = int(uniform(stream, i, c) * 4.0)  # weight above 0 again
+    particle_set[Q_GOAL, p] = int(uniform(stream, i, m) * 4.0)  # weight above 0 again
 
 
 @outlined_fn
@@ -105,22 +137,41 @@ def _reinitialise(
     obs: Floats, k: int, shared: bool, particle_set: Floats, stream: UInt64s, where: tuple[int, int]
 ) -> None:
     """Draw goal-directed particles anew, near ways between warehouses, outside known views."""
-    i, c = where
+    i, m = where
     for p in range(particle_set.shape[1]):
         if particle_set[Q_RANDOM_WALK, p] > 0.0:
             continue
         for _ in range(_DRAWS):
-            goal = int(uniform(stream, i, c) * 4.0)
-            other = (goal + 1 + int(uniform(stream, i, c) * 3.0)) % 4
-            share = uniform(stream, i, c)
+            goal = int(uniform(stream, i, m) * 4.0)
+            other = (goal + 1 + int(uniform(stream, i, m) * 3.0)) % 4
+            share = uniform(stream, i, m)
             x = WAREHOUSES[goal, 0] + share * (WAREHOUSES[other, 0] - WAREHOUSES[goal, 0])
             y = WAREHOUSES[goal, 1] + share * (WAREHOUSES[other, 1] - WAREHOUSES[goal, 1])
-            x += between(stream, i, c, -_OFF_TRACK, _OFF_TRACK)
-            y += between(stream, i, c, -_OFF_TRACK, _OFF_TRACK)
+            x += between(stream, i, m, -_OFF_TRACK, _OFF_TRACK)
+            y += between(stream, i, m, -_OFF_TRACK, _OFF_TRACK)
             x, y = min(max(x, -TERRAIN), TERRAIN), min(max(y, -TERRAIN), TERRAIN)
             particle_set[Q_X, p], particle_set[Q_Y, p], particle_set[Q_GOAL, p] = x, y, goal
             if not surely_observed(obs, k, shared, x, y):
                 break
+
+
+@outlined_fn
+def _replace_lost(particle_set: Floats, stream: UInt64s, where: tuple[int, int]) -> None:
+    """Put each particle of weight 0 near a random goal-directed parent of weight above 0."""
+    i, m = where
+    n = particle_set.shape[1]
+    for p in range(n):
+        if particle_set[Q_GOAL, p] >= 0.0:
+            continue
+        parent = int(uniform(stream, i, m) * n)
+        while particle_set[Q_GOAL, parent] < 0.0 or particle_set[Q_RANDOM_WALK, parent] > 0.0:
+            parent = (parent + 1) % n
+        for row in range(Q_GOAL, Q_NOISE_Y + 1):
+            particle_set[row, p] = particle_set[row, parent]
+        x = particle_set[Q_X, parent] + between(stream, i, m, -_JITTER, _JITTER)
+        y = particle_set[Q_Y, parent] + between(stream, i, m, -_JITTER, _JITTER)
+        particle_set[Q_X, p] = min(max(x, -TERRAIN), TERRAIN)
+        particle_set[Q_Y, p] = min(max(y, -TERRAIN), TERRAIN)
 
 
 @outlined_fn
@@ -132,32 +183,20 @@ def _resample(
     A goal-directed particle is put near a random goal-directed parent of weight above 0. If there
     is none, all are initialised anew. A random-walk particle gets a new position in the terrain.
     """
-    i, c = where
-    n = particle_set.shape[1]
-    n_directed, n_left = 0, 0
-    for p in range(n):
-        if particle_set[Q_RANDOM_WALK, p] == 0.0:
-            n_directed += 1
-            n_left += particle_set[Q_GOAL, p] >= 0.0
-        elif particle_set[Q_GOAL, p] < 0.0:
+    n_left, n_lost = 0, 0
+    for p in range(particle_set.shape[1]):
+        walks, lost = particle_set[Q_RANDOM_WALK, p] > 0.0, particle_set[Q_GOAL, p] < 0.0
+        n_left += (not walks) & (not lost)
+        n_lost += lost
+    if n_lost == 0:
+        return False
+    for p in range(particle_set.shape[1]):
+        if particle_set[Q_RANDOM_WALK, p] > 0.0 and particle_set[Q_GOAL, p] < 0.0:
             _draw_anywhere(obs, k, shared, particle_set, p, stream, where)
     if n_left == 0:
         _reinitialise(obs, k, shared, particle_set, stream, where)
         return True
-    if n_left < n_directed:
-        for p in range(n):
-            if particle_set[Q_GOAL, p] < 0.0:
-                parent = int(uniform(stream, i, c) * n)
-                while (
-                    particle_set[Q_GOAL, parent] < 0.0 or particle_set[Q_RANDOM_WALK, parent] > 0.0
-                ):
-                    parent = (parent + 1) % n
-                for row in range(Q_GOAL, Q_NOISE_Y + 1):
-                    particle_set[row, p] = particle_set[row, parent]
-                x = particle_set[Q_X, parent] + between(stream, i, c, -_JITTER, _JITTER)
-                y = particle_set[Q_Y, parent] + between(stream, i, c, -_JITTER, _JITTER)
-                particle_set[Q_X, p] = min(max(x, -TERRAIN), TERRAIN)
-                particle_set[Q_Y, p] = min(max(y, -TERRAIN), TERRAIN)
+    _replace_lost(particle_set, stream, where)
     return False
 
 
@@ -167,42 +206,45 @@ def _estimate(
 ) -> None:
     """Estimate an unseen target's position as the mean of its goal-directed particles."""
     i, c = where
-    n = 0.0
+    x, y, n = 0.0, 0.0, 0.0
     for p in range(particle_set.shape[1]):
-        n += 1.0 - particle_set[Q_RANDOM_WALK, p]
-    x, y = 0.0, 0.0
-    for p in range(particle_set.shape[1]):
-        if particle_set[Q_RANDOM_WALK, p] == 0.0:
-            x += particle_set[Q_X, p] / n
-            y += particle_set[Q_Y, p] / n
-    belief[i, c, t, B_X], belief[i, c, t, B_Y] = x, y
+        directed = 1.0 - particle_set[Q_RANDOM_WALK, p]
+        x += directed * particle_set[Q_X, p]
+        y += directed * particle_set[Q_Y, p]
+        n += directed
     belief[i, c, t, B_MISSES] = 0.0  # negative information stands in the particles' weights
-    dx, dy = x - pose[i, c, P_X], y - pose[i, c, P_Y]
-    belief[i, c, t, B_DISTANCE] = math.sqrt(dx * dx + dy * dy)
-    belief[i, c, t, B_BEARING] = bearing_deg(dx, dy)
+    estimate_at(pose, belief, where, t, x / n, y / n)
 
 
 @outlined_fn
 def _predict_or_detect(
-    obs: Floats, k: int, belief: Floats, particle_sets: ParticleSets, where: tuple[int, int]
+    obs: Floats,
+    k: int,
+    belief: Floats,
+    particle_sets: ParticleSets,
+    where: tuple[int, int],
+    shared: bool,
 ) -> None:
     """Update the particle sets of detected targets; propagate those of all others."""
     i, c = where
     particles, origins, stream = particle_sets
-    first = stream[i, c] == 0
-    if first:
-        open_stream(obs, k, stream, i, c)
+    m = set_of(particles, c)
+    first = stream[i, m] == 0
+    if first and shared:
+        open_team_stream(obs, k, stream, i, m)
+    elif first:
+        open_stream(obs, k, stream, i, m)
     for t in range(particles.shape[2]):
         if first:
-            initialise(particles, stream, where, t)
+            initialise(particles, stream, (i, m), t)
         if first or belief[i, c, t, B_AGE] > _LONG_ABSENCE:
-            origins[i, c, t, 0] = UNKNOWN_ORIGIN
+            origins[i, m, t, 0] = UNKNOWN_ORIGIN
         if belief[i, c, t, B_SEEN] > 0.0:
             detection_update(belief, particles, origins, where, t)
         elif not first:
             if belief[i, c, t, B_AGE] == 1.0:
                 start_coasting(belief, particle_sets, where, t)
-            vx, vy = propagate(obs, k, particles[i, c, t], stream, where)
+            vx, vy = propagate(obs, k, particles[i, m, t], stream, (i, m))
             belief[i, c, t, B_VX], belief[i, c, t, B_VY] = vx, vy
 
 
@@ -218,7 +260,8 @@ def _update(
 ) -> None:
     i, c = where
     particles, _, stream = particle_sets
-    _predict_or_detect(obs, k, belief, particle_sets, where)
+    m = set_of(particles, c)
+    _predict_or_detect(obs, k, belief, particle_sets, where, shared)
     _apply_negative_information(obs, k, k + 13, belief, particles, where)
     if shared:
         start = k + 22 + 5 * int(obs[k + 1]) + 4 * int(obs[k + 2])
@@ -227,9 +270,9 @@ def _update(
                 _apply_negative_information(obs, k, start + 7 * n, belief, particles, where)
     for t in range(particles.shape[2]):
         if belief[i, c, t, B_SEEN] == 0.0:
-            if _resample(obs, k, shared, particles[i, c, t], stream, where):
+            if _resample(obs, k, shared, particles[i, m, t], stream, (i, m)):
                 belief[i, c, t, B_KNOWN] = 0.0
-            _estimate(pose, belief, particles[i, c, t], where, t)
+            _estimate(pose, belief, particles[i, m, t], where, t)
 
 
 @device_fn
@@ -248,26 +291,32 @@ def update_particles(
 
     Its pose and belief hold that observation already. An unseen target's estimate becomes the mean
     of its particles. The target becomes unknown if all its goal-directed particles have weight 0.
-    `shared`: the observation holds what any camera in it sees.
+    `shared`: the observation holds what any camera in it sees. Then the sets depend only on what
+    all these know alike.
     """
     if particles.ndim == 5:  # decided when compiling
         _update(obs, k, pose, belief, (particles, origins, stream), where, shared)
 
 
 def allocate_particles(
-    n_envs: int, n_cameras: int, n_targets: int, n_particles: int, random_walk_share: float = 0.0
+    n_envs: int, n_sets: int, n_targets: int, n_particles: int, random_walk_share: float = 0.0
 ) -> ParticleSets:
     """Return zeroed particle sets of `n_particles` P each; empty arrays with one axis if that is 0.
 
-    `random_walk_share`: share of particles, at most a half, with the random-walk motion model;
-    these are the first ones.
+    Args:
+        n_envs: N.
+        n_sets: M sets of each target: one per camera, or 1.
+        n_targets: T.
+        n_particles: P.
+        random_walk_share: share of particles, at most a half, with the random-walk motion model;
+            these are the first ones.
     """
     if n_particles == 0:  # another number of axes: the kernel is compiled without particles
         return np.zeros(0), np.zeros(0), np.zeros(0, np.uint64)
-    particles = np.zeros((n_envs, n_cameras, n_targets, PARTICLE_ROWS, n_particles))
+    particles = np.zeros((n_envs, n_sets, n_targets, PARTICLE_ROWS, n_particles))
     particles[..., Q_RANDOM_WALK, : round(random_walk_share * n_particles)] = 1.0
     return (
         particles,
-        np.zeros((n_envs, n_cameras, n_targets, 2)),
-        np.zeros((n_envs, n_cameras), np.uint64),
+        np.zeros((n_envs, n_sets, n_targets, 2)),
+        np.zeros((n_envs, n_sets), np.uint64),
     )

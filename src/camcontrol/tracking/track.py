@@ -18,7 +18,8 @@ from camsim.layout import TERRAIN
 B_KNOWN, B_SEEN, B_AGE = 0, 1, 2  # has a track; in view now; frames since the last detection
 B_X, B_Y, B_VX, B_VY = 3, 4, 5, 6  # estimated position (units) and velocity (units per frame)
 B_LOADED, B_MISSES = 7, 8  # carried cargo at the last detection; missed detections since
-B_BEARING, B_DISTANCE = 9, 10  # of the estimate, from the camera (degrees, units)
+B_BEARING = 9  # of the estimate from the camera, degrees, as of the last `write_bearings`
+B_DISTANCE = 10  # of the estimate from the camera, units
 B_SPEED = 11  # highest measured speed, units per frame: tells light from heavy targets
 B_STREAK = 12  # detections in a row
 BELIEF_COLUMNS = 13
@@ -27,7 +28,9 @@ BELIEF_COLUMNS = 13
 P_X, P_Y, P_PHI, P_THETA, P_RANGE = 0, 1, 2, 3, 4
 P_MAX_RANGE, P_TURN, P_ZOOM, P_AREA = 5, 6, 7, 8
 P_INWARD = 9  # direction of the terrain's centre, degrees: the camera's own forward
-POSE_COLUMNS = 10
+P_COS, P_SIN = 10, 11  # cosine and sine of P_PHI
+P_INWARD_COS, P_INWARD_SIN = 12, 13  # of P_INWARD
+POSE_COLUMNS = 14
 
 N_SECTORS = 8
 """Directions whose age is counted, from the camera's own forward direction on."""
@@ -38,19 +41,32 @@ _VELOCITY_DECAY = 0.98
 
 
 @device_fn
+def write_public_pose(obs: Floats, j: int, pose: Floats, i: int, c: int) -> None:
+    """Fill pose[i, c], but for limits, from the public state at obs[j:] (world 2.1)."""
+    x, y, ahead_x, ahead_y = obs[j], obs[j + 1], obs[j + 3], obs[j + 4]
+    squared = ahead_x * ahead_x + ahead_y * ahead_y
+    reach = math.sqrt(squared)
+    if x != pose[i, c, P_X] or y != pose[i, c, P_Y] or pose[i, c, P_RANGE] == 0.0:
+        away = math.sqrt(x * x + y * y)
+        pose[i, c, P_INWARD] = 0.0 if away == 0.0 else bearing_deg(-x, -y)
+        pose[i, c, P_INWARD_COS] = 1.0 if away == 0.0 else -x / away
+        pose[i, c, P_INWARD_SIN] = 0.0 if away == 0.0 else -y / away
+    pose[i, c, P_X], pose[i, c, P_Y] = x, y
+    pose[i, c, P_PHI] = bearing_deg(ahead_x, ahead_y)
+    pose[i, c, P_THETA] = obs[j + 5]
+    pose[i, c, P_RANGE] = reach
+    pose[i, c, P_AREA] = obs[j + 5] * squared
+    pose[i, c, P_COS] = 1.0 if reach == 0.0 else ahead_x / reach
+    pose[i, c, P_SIN] = 0.0 if reach == 0.0 else ahead_y / reach
+
+
+@device_fn
 def read_pose(obs: Floats, k: int, pose: Floats, i: int, c: int) -> None:
     """Fill pose[i, c] from the camera's own part of its observation at offset k (world 2.1)."""
-    x, y = obs[k + 13], obs[k + 14]
-    pose[i, c, P_X], pose[i, c, P_Y] = x, y
-    pose[i, c, P_PHI] = bearing_deg(obs[k + 16], obs[k + 17])
-    pose[i, c, P_THETA] = obs[k + 18]
-    squared = obs[k + 16] * obs[k + 16] + obs[k + 17] * obs[k + 17]
-    pose[i, c, P_RANGE] = math.sqrt(squared)
+    write_public_pose(obs, k + 13, pose, i, c)
     pose[i, c, P_MAX_RANGE] = obs[k + 19]
     pose[i, c, P_TURN] = obs[k + 20]
     pose[i, c, P_ZOOM] = obs[k + 21]
-    pose[i, c, P_AREA] = obs[k + 18] * squared
-    pose[i, c, P_INWARD] = 0.0 if x == 0.0 and y == 0.0 else bearing_deg(-x, -y)
 
 
 @outlined_fn
@@ -96,7 +112,13 @@ def _update_detected(obs: Floats, j: int, belief: Floats, i: int, c: int, t: int
 
 @outlined_fn
 def _coast(
-    obs: Floats, k: int, pose: Floats, belief: Floats, where: tuple[int, int, int], memory: int
+    obs: Floats,
+    k: int,
+    pose: Floats,
+    belief: Floats,
+    where: tuple[int, int, int],
+    memory: int,
+    counts_misses: bool,
 ) -> None:
     """Move an unseen target's estimate on; drop a track that is too old or misses detections."""
     i, c, t = where
@@ -111,22 +133,67 @@ def _coast(
     belief[i, c, t, B_VX] *= _VELOCITY_DECAY
     belief[i, c, t, B_VY] *= _VELOCITY_DECAY
     forget = belief[i, c, t, B_AGE] > memory
-    if not forget and surely_visible(
-        obs, k, pose, i, c, belief[i, c, t, B_X], belief[i, c, t, B_Y]
-    ):
+    x, y = belief[i, c, t, B_X], belief[i, c, t, B_Y]
+    if counts_misses and not forget and surely_visible(obs, k, pose, i, c, x, y):
         belief[i, c, t, B_MISSES] += 1.0
         forget = belief[i, c, t, B_MISSES] >= _FORGET_AFTER_MISSES
     if forget:
         belief[i, c, t, B_KNOWN] = 0.0
 
 
+@device_fn
+def _measure_distance(pose: Floats, belief: Floats, i: int, c: int, t: int) -> None:
+    """Write the distance of the estimate from the camera."""
+    dx = belief[i, c, t, B_X] - pose[i, c, P_X]
+    dy = belief[i, c, t, B_Y] - pose[i, c, P_Y]
+    belief[i, c, t, B_DISTANCE] = math.sqrt(dx * dx + dy * dy)
+
+
+@outlined_fn
+def write_bearings(pose: Floats, belief: Floats, where: tuple[int, int]) -> None:
+    """Write the bearings of all estimates from the camera: once for a decision's features."""
+    i, c = where
+    for t in range(belief.shape[2]):
+        dx = belief[i, c, t, B_X] - pose[i, c, P_X]
+        dy = belief[i, c, t, B_Y] - pose[i, c, P_Y]
+        belief[i, c, t, B_BEARING] = bearing_deg(dx, dy)
+
+
+@outlined_fn
+def estimate_at(
+    pose: Floats, belief: Floats, where: tuple[int, int], t: int, x: float, y: float
+) -> None:
+    """Set the estimate of target t's position to (x, y)."""
+    i, c = where
+    belief[i, c, t, B_X], belief[i, c, t, B_Y] = x, y
+    _measure_distance(pose, belief, i, c, t)
+
+
+@outlined_fn
+def adopt_belief(pose: Floats, belief: Floats, where: tuple[int, int], source: int) -> None:
+    """Give camera c the belief of camera `source` of its environment, which knows the same."""
+    i, c = where
+    for t in range(belief.shape[2]):
+        for n in range(belief.shape[3]):
+            belief[i, c, t, n] = belief[i, source, t, n]
+        _measure_distance(pose, belief, i, c, t)
+
+
 @outlined_fn
 def update_belief(
-    obs: Floats, k: int, pose: Floats, belief: Floats, where: tuple[int, int], memory: int
+    obs: Floats,
+    k: int,
+    pose: Floats,
+    belief: Floats,
+    where: tuple[int, int],
+    memory: int,
+    counts_misses: bool,
 ) -> None:
     """Update camera c's pose and belief with its newest observation (flat buffer, offset k).
 
     `where` = (environment, camera); `memory` = frames an unseen target stays known.
+    `counts_misses`: missed detections end a track. With particles they do not, and the
+    distance of an unseen target follows from its particles.
     """
     i, c = where
     read_pose(obs, k, pose, i, c)
@@ -135,11 +202,9 @@ def update_belief(
         if obs[j + 4] > 0.0:
             _update_detected(obs, j, belief, i, c, t)
         else:
-            _coast(obs, k, pose, belief, (i, c, t), memory)
-        dx = belief[i, c, t, B_X] - pose[i, c, P_X]
-        dy = belief[i, c, t, B_Y] - pose[i, c, P_Y]
-        belief[i, c, t, B_DISTANCE] = math.sqrt(dx * dx + dy * dy)
-        belief[i, c, t, B_BEARING] = bearing_deg(dx, dy)
+            _coast(obs, k, pose, belief, (i, c, t), memory, counts_misses)
+        if counts_misses or belief[i, c, t, B_SEEN] > 0.0:
+            _measure_distance(pose, belief, i, c, t)
 
 
 @outlined_fn
@@ -176,15 +241,14 @@ def line_clearance(
     best = 100.0
     if length == 0.0:
         return best
+    squared, share = length * length, 1.0 / length
     start = k + 22 + 5 * int(obs[k + 1])
     for o in range(int(obs[k + 2])):
         j = start + 4 * o
-        if obs[j + 3] > 0.0:
-            qx, qy = obs[j] - x, obs[j + 1] - y
-            along = (qx * ux + qy * uy) / length
-            if 0.0 < along < length:
-                clearance = abs(qx * uy - qy * ux) / length - obs[j + 2]
-                best = min(best, clearance)
+        qx, qy = obs[j] - x, obs[j + 1] - y
+        along = qx * ux + qy * uy
+        if obs[j + 3] > 0.0 and 0.0 < along < squared:
+            best = min(best, abs(qx * uy - qy * ux) * share - obs[j + 2])
     return max(best, -100.0)
 
 

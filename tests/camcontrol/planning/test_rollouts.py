@@ -25,13 +25,15 @@ OPTIONS = PlannerOptions(
 
 @numba.njit
 def opposite(catalogue, u, v):  # type: ignore[no-untyped-def]
-    """Whether two actions search in opposite directions: rounding decides which way a view turns."""
+    """Whether two actions search in opposite directions: rounding decides which way to turn."""
     one, other = catalogue.search[u], catalogue.search[max(v, 0)]
     return one >= 0 and other >= 0 and (one - other) % SEARCH_BEARINGS == SEARCH_BEARINGS // 2
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def differing_bits(options, catalogue, beliefs, obs, avail, tables, reference):  # type: ignore[no-untyped-def]
+def differing_bits(  # type: ignore[no-untyped-def]  # noqa: C901  # loops over all bits
+    options, catalogue, beliefs, obs, avail, tables, reference
+):
     """Differing bits and differing first or second actions of all cameras' plans, and all bits."""
     first_stage, k_all = options
     ways, views, plans, no_one = tables
@@ -44,11 +46,18 @@ def differing_bits(options, catalogue, beliefs, obs, avail, tables, reference): 
         for c in range(n_cameras):
             n, where = (i * n_cameras + c) * size, (i, c)
             trajectories.sample_trajectories(
-                obs, n, beliefs.belief, beliefs.particles, beliefs.origins, where, k_all, ways, 0
+                obs,
+                n,
+                beliefs.belief,
+                beliefs.particles,
+                beliefs.origins,
+                where,
+                False,
+                k_all,
+                ways,
+                0,
             )
-            sight.predict_sight(
-                obs, n, beliefs.pose, beliefs.belief, where, ways, k_all, views, 0
-            )
+            sight.predict_sight(obs, n, beliefs.pose, beliefs.belief, where, ways, k_all, views, 0)
             rollouts.enumerate_plans(
                 catalogue.members, catalogue.search, beliefs.pose, beliefs.belief, avail, where,
                 first_stage, views, 0, no_one, plans, 0,

@@ -23,19 +23,33 @@ from camcontrol.features.layout import (
     TARGET_FEATURES,
 )
 from camcontrol.selection_env import SelectionEnv, SelectionOptions
-from camcontrol.tracking import motion_models, particle_filter, track, visibility
+from camcontrol.tracking import (
+    motion_models,
+    particle_filter,
+    relative_particles,
+    track,
+    visibility,
+)
 from camcontrol.tracking.motion_models import (
-    Q_DISTANCE,
     Q_GOAL,
-    Q_IN_TEAM_VIEW,
     Q_RANDOM_WALK,
     Q_STEP,
-    Q_UX,
-    Q_UY,
     Q_X,
     Q_Y,
 )
-from camcontrol.tracking.track import B_AGE, B_KNOWN, B_SEEN, B_VX, B_VY, B_X, B_Y, P_X, P_Y
+from camcontrol.tracking.relative_particles import R_DISTANCE, R_UX, R_UY
+from camcontrol.tracking.track import (
+    B_AGE,
+    B_DISTANCE,
+    B_KNOWN,
+    B_SEEN,
+    B_VX,
+    B_VY,
+    B_X,
+    B_Y,
+    P_X,
+    P_Y,
+)
 from camsim.layout import WAREHOUSES
 from camsim.scenario.schema import load_scenario
 
@@ -52,7 +66,8 @@ noise_towards = from_python(motion_models.noise_towards)
 pointing_offset = from_python(offsets.pointing_offset)
 aim = from_python(controller.aim)
 update_pose = from_python(track.read_pose)
-view_mass = from_python(belief_features.view_mass)
+measure = from_python(relative_particles.measure)
+count_in_view = from_python(relative_particles.count_in_view)
 write_context_belief = from_python(belief_features.write_context_belief)
 write_target_belief = from_python(belief_features.write_target_belief)
 
@@ -96,12 +111,14 @@ class Tracker:
         self.pose, self.belief, self.sector_ages = track.allocate_belief(1, 1, 1)
         sets = particle_filter.allocate_particles(1, 1, 1, N_PARTICLES, random_walk_share)
         self.particles, self.origins, self.stream = sets
+        self.relative = relative_particles.allocate_relative_particles(1, 1, N_PARTICLES)
+        self.n_entries = 0
         clear_belief(self.belief, self.sector_ages, 0, 0)
         clear_particles(self.particles, self.stream, 0, 0)
 
     def take(self, obs: np.ndarray, *, shared: bool = False) -> np.ndarray:
         """Update with an observation; return the particle set [K, P]."""
-        update_belief(obs, 0, self.pose, self.belief, WHERE, MEMORY)
+        update_belief(obs, 0, self.pose, self.belief, WHERE, MEMORY, False)
         sets = (self.particles, self.origins, self.stream)
         update_particles(obs, 0, self.pose, self.belief, *sets, WHERE, shared)
         particle_set: np.ndarray = self.particles[0, 0, 0]
@@ -115,9 +132,31 @@ class Tracker:
     def measured(self, obs: np.ndarray) -> np.ndarray:
         """Return the context's features of the particles, after measuring them."""
         out = np.zeros((1, 1, BELIEF_CONTEXT_FEATURES), np.float32)
-        write_context_belief(obs, 0, self.pose, self.belief, self.particles, WHERE, out, 0)
+        sets = (self.particles, self.relative)
+        self.n_entries = write_context_belief(obs, 0, self.pose, self.belief, *sets, WHERE, out, 0)
         context: np.ndarray = out[0, 0]
         return context
+
+    def masses(self, phi_deg: float, theta_deg: float, reach: float) -> np.ndarray:
+        """Return the five masses in a view, after `measured`."""
+        phi, half = math.radians(phi_deg), math.radians(0.5 * theta_deg)
+        view = (math.cos(phi), math.sin(phi), math.cos(half), reach)
+        table, marks = self.relative[0][0], self.relative[1][0]
+        return np.array(count_in_view(table, marks, self.n_entries, view)) / N_PARTICLES
+
+    def offset(self, chosen: int, theta_deg: float, reach: float) -> int:
+        """Return the pointing offset of a view ahead that may turn by 20 degrees."""
+        measure(self.pose, self.belief, self.particles, WHERE, self.relative[0][0])
+        ten = math.radians(10.0)
+        return pointing_offset(
+            self.belief,
+            self.relative[0][0],
+            N_PARTICLES,
+            WHERE,
+            np.array([chosen, -1]),
+            (1.0, 0.0, math.cos(math.radians(0.5 * theta_deg)), reach),
+            (math.cos(ten), math.sin(ten)),
+        )
 
 
 def n_observed(obs: np.ndarray, particle_set: np.ndarray, *, shared: bool = False) -> int:
@@ -297,20 +336,15 @@ def test_particles_and_masses_stay_sound(play: list[Frame], phi_deg: float) -> N
     context = tracker.measured(obs)
     unseen = 1.0 - tracker.belief[0, 0, 0, B_SEEN]
     assert ((context >= 0.0) & (context <= unseen + 1e-6)).all()
-    halves = [
-        view_mass(
-            tracker.pose, tracker.belief, tracker.particles, WHERE, (phi_deg + turn, 180.0, 4000.0)
-        )
-        for turn in (0.0, 180.0)
-    ]
+    halves = [tracker.masses(phi_deg + turn, 180.0, 4000.0) for turn in (0.0, 180.0)]
     total, unobserved, unknown, own, slow = np.sum(halves, axis=0)
     assert total == pytest.approx(unseen)
     assert unknown == pytest.approx(unseen * (1.0 - tracker.belief[0, 0, 0, B_KNOWN]))
     assert max(unobserved, own, slow) <= unseen + 1e-9
     out = np.zeros((1, 1, BELIEF_TARGET_FEATURES), np.float32)
-    write_target_belief(
-        tracker.pose, tracker.belief, tracker.particles, tracker.origins, WHERE, 0, out, 0
-    )
+    sets = (tracker.particles, tracker.origins, tracker.relative)
+    end = write_target_belief(tracker.pose, tracker.belief, *sets, WHERE, 0, 0, out, 0)
+    assert end == tracker.n_entries
     row = out[0, 0]
     assert np.isfinite(row).all()
     assert row[0] == 1.0
@@ -332,13 +366,14 @@ def test_masses_of_a_hand_made_particle_set() -> None:
     assert far < near
     np.testing.assert_allclose(context[:8], [0.25, 0, 0, 0, 0.5, 0, 0, 0])
     np.testing.assert_allclose(context[8:], [0.25, 0.25, 0, 0.5, 0.5, 0.5, 0, 0.25])
-    assert particle_set[Q_DISTANCE].tolist() == [300.0] * 6 + [1300.0] * 6 + [400.0] * 12
-    assert particle_set[Q_UX].tolist() == [1.0] * 12 + [-1.0] * 12
-    assert (np.abs(particle_set[Q_UY]) < 1e-9).all()
-    assert particle_set[Q_IN_TEAM_VIEW].tolist() == [1.0] * 12 + [0.0] * 12
-    view = (0.0, 40.0, 1400.0)
-    masses = view_mass(tracker.pose, tracker.belief, tracker.particles, WHERE, view)
-    assert masses == pytest.approx((0.5, 0.0, 0.5, 0.25, 0.25))
+    table, marks = tracker.relative[0][0], tracker.relative[1][0]
+    assert tracker.n_entries == N_PARTICLES
+    assert table[R_DISTANCE].tolist() == [300.0] * 6 + [1300.0] * 6 + [400.0] * 12
+    assert table[R_UX].tolist() == [1.0] * 12 + [-1.0] * 12
+    assert (np.abs(table[R_UY]) < 1e-9).all()
+    observed = marks & relative_particles.UNOBSERVED == 0
+    assert observed.tolist() == [True] * 12 + [False] * 12
+    assert tracker.masses(0.0, 40.0, 1400.0) == pytest.approx((0.5, 0.0, 0.5, 0.25, 0.25))
 
 
 @given(
@@ -370,59 +405,63 @@ def test_noise_explains_how_a_target_moves(
 @pytest.mark.parametrize(
     ("bearings", "wanted"),
     [
-        ([0.0], 0.0),
-        ([50.0], 20.0),
-        ([-50.0], -20.0),
-        ([37.0], 10.0),
-        ([50.0, -34.0, -36.0], -10.0),
-        ([0.0, 50.0], 20.0),  # both
-        ([-120.0], 0.0),
+        ([0.0], 0),
+        ([50.0], 2),
+        ([-50.0], -2),
+        ([37.0], 1),
+        ([50.0, -34.0, -36.0], -1),
+        ([0.0, 50.0], 2),  # both
+        ([-120.0], 0),
     ],
 )
-def test_pointing_offset_is_to_where_most_particles_are(
-    bearings: list[float], wanted: float
-) -> None:
+def test_pointing_offset_is_to_where_most_particles_are(bearings: list[float], wanted: int) -> None:
     """A view of 70 degrees may turn by 10 or 20 degrees; the target is not among the chosen."""
     tracker = Tracker()
     particle_set = tracker.take(observation(phi_deg=0.0))
     angle = np.radians(np.resize(bearings, N_PARTICLES))
     particle_set[Q_X], particle_set[Q_Y] = -500.0 + 300.0 * np.cos(angle), 300.0 * np.sin(angle)
-    view = (0.0, 70.0, 900.0)
-    chosen = np.array([-1, -1])
-    turn = pointing_offset(tracker.pose, tracker.particles, WHERE, chosen, view, 20.0)
-    assert turn == wanted
-    assert (
-        pointing_offset(tracker.pose, tracker.particles, WHERE, chosen, (0.0, 70.0, 299.0), 20.0)
-        == 0.0
-    )
-    assert (
-        pointing_offset(tracker.pose, tracker.particles, WHERE, np.array([0, -1]), view, 20.0)
-        == 0.0
-    )
+    assert tracker.offset(-1, 70.0, 900.0) == wanted
+    assert tracker.offset(-1, 70.0, 299.0) == 0
+    assert tracker.offset(0, 70.0, 900.0) == 0
+
+
+@pytest.mark.parametrize(("bearing", "wanted"), [(0.0, 0), (50.0, 2), (-50.0, -2), (37.0, 1)])
+def test_pointing_offset_counts_a_target_in_view_like_its_particles(
+    bearing: float, wanted: int
+) -> None:
+    tracker = Tracker()
+    x, y = 300.0 * math.cos(math.radians(bearing)), 300.0 * math.sin(math.radians(bearing))
+    tracker.take(observation((x - 500.0, y), phi_deg=0.0))
+    assert tracker.offset(-1, 70.0, 900.0) == wanted
+    assert tracker.offset(-1, 70.0, 299.0) == 0
+    assert tracker.offset(0, 70.0, 900.0) == 0
 
 
 def test_pointing_offset_keeps_the_chosen_target_well_inside() -> None:
     """One target chosen, the other's particles to the left: the aim turns left of the first."""
     pose, belief, _ = track.allocate_belief(1, 1, 2)
     sets, _, _ = particle_filter.allocate_particles(1, 1, 2, N_PARTICLES)
-    belief[0, 0, 0, [B_KNOWN, B_X]] = 1.0, 400.0
+    tables, _ = relative_particles.allocate_relative_particles(1, 2, N_PARTICLES)
+    belief[0, 0, 0, [B_KNOWN, B_SEEN, B_X, B_DISTANCE]] = 1.0, 1.0, 400.0, 400.0
     update_pose(observation(phi_deg=0.0), 0, pose, 0, 0)
     pose[0, 0, [P_X, P_Y]] = 0.0
     catalogue = action_set.make_catalogue(2, multi_selection=True, max_selected=1, search_actions=1)
     sets[0, 0, 1, Q_X], sets[0, 0, 1, Q_Y] = 0.0, 400.0
-    where = (0, 0)
+    measure(pose, belief, sets, WHERE, tables[0])
     aims = [
-        aim(action_set.EXECUTORS[executor], catalogue, pose, belief, particle_set, where, 0)
-        for executor, particle_set in (
-            ("lead", sets),
-            ("lead", np.zeros(0)),
-            ("upstream", sets),
+        aim(action_set.EXECUTORS[executor], catalogue, pose, belief, *particles, WHERE, 0)
+        for executor, particles in (
+            ("lead", (sets, tables)),
+            ("lead", (np.zeros(0), np.zeros(0))),
+            ("upstream", (sets, tables)),
         )
     ]
-    (spread, phi, theta), plain, upstream = aims
-    assert (spread, theta) == plain[::2]
+    (spread, phi, theta, direction), plain, upstream = aims
+    assert (spread, theta) == plain[:3:2]
     assert plain[1] == upstream[1] == 0.0
     assert phi == pytest.approx(0.5 * (0.5 * theta - 14.0))
+    angle, half = math.radians(phi), math.radians(0.5 * theta)
+    assert direction == pytest.approx((math.cos(angle), math.sin(angle), math.cos(half)))
 
 
 def make(options: SelectionOptions, n_envs: int) -> SelectionEnv:

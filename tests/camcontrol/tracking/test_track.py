@@ -29,6 +29,7 @@ from camcontrol.tracking.track import (
 )
 
 update_belief = from_python(track.update_belief)
+write_bearings = from_python(track.write_bearings)
 update_sector_ages = from_python(track.update_sector_ages)
 clear_belief = from_python(track.clear_belief)
 line_clearance = from_python(track.line_clearance)
@@ -75,7 +76,7 @@ class Tracker:
 
     def take(self, obs: np.ndarray, memory_frames: int = MEMORY_FRAMES) -> np.ndarray:
         """Update with an observation; return the belief about the target."""
-        update_belief(obs, 0, self.pose, self.table, WHERE, memory_frames)
+        update_belief(obs, 0, self.pose, self.table, WHERE, memory_frames, True)
         belief: np.ndarray = self.table[0, 0, 0]
         return belief
 
@@ -92,9 +93,11 @@ def test_pose_is_read_from_the_observation() -> None:
 
 
 def test_target_in_view_is_known_exactly() -> None:
-    belief = Tracker().take(observation((-400.0, 100.0)))
+    tracker = Tracker()
+    belief = tracker.take(observation((-400.0, 100.0)))
     assert belief[[B_KNOWN, B_SEEN, B_AGE, B_X, B_Y]].tolist() == [1, 1, 0, -400, 100]
     assert belief[B_DISTANCE] == pytest.approx(math.hypot(100.0, 100.0))
+    write_bearings(tracker.pose, tracker.table, WHERE)
     assert belief[B_BEARING] == pytest.approx(45.0)
 
 
