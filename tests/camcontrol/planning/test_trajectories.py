@@ -76,7 +76,7 @@ def test_they_move_as_particles_do() -> None:
     start[1, Q_RANDOM_WALK, :12] = 1.0
     ours = np.zeros((n, 29, k, 2, 2))
     for m in range(n):
-        stage.env.sim.obs.camera_obs[0, 0, 16] = float(m)  # another random stream
+        stage.env.sim.obs.camera_obs[0, 0, -2] = 30.0 + m  # its viewing angle: another stream
         stage.choices(n_trajectories=k, horizon=25, first_actions=1, second_actions=1)
         ours[m] = positions_of(stage, k)
     obs, stream = stage.env.sim.flat_obs.camera_obs, np.ones((1, 1), np.uint64)
