@@ -137,15 +137,13 @@ def lookahead_parts(env: Any) -> dict[str, float]:
     plans, state = env._lookahead._lookahead, env.agent_state
     beliefs = planner.BeliefState(state.pose, state.belief, state.particles, state.origins)
     arguments = (
-        plans._first_stage,
+        (plans._first_stage, plans.joint),
         env.catalogue,
         beliefs,
-        env.sim.flat_obs.camera_obs,
-        env._out.avail_actions,
+        (env.sim.flat_obs.camera_obs, env._out.avail_actions),
         (plans.trajectories, plans.sight, plans.plans),
         plans.scratch,
         plans._features,
-        plans.joint,
     )
     seconds: dict[int, list[float]] = {part: [] for part in range(-1, len(LOOKAHEAD_PARTS))}
     for _ in range(6):
@@ -174,9 +172,8 @@ def planned_parts() -> Any:
     extra = _EXTRA
 
     @numba.njit(nogil=True, error_model="numpy")
-    def run(  # type: ignore[no-untyped-def]
-        part, first_stage, catalogue, beliefs, obs, avail, tables, scratch, features, joint
-    ):
+    def run(part, options, catalogue, beliefs, inputs, tables, scratch, features):  # type: ignore[no-untyped-def]
+        (first_stage, joint), (obs, avail) = options, inputs
         ways, views, plans = tables
         n_envs, n_cameras = beliefs.pose.shape[:2]
         size = len(obs) // (n_envs * n_cameras)
