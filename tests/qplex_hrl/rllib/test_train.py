@@ -118,10 +118,14 @@ def final(folder: Path) -> dict[str, Any]:
 
 
 def rows(folder: Path) -> list[dict[str, float]]:
-    """The metrics of a run without those of the clock."""
+    """The metrics of a run without those of the clock, by timestep.
+
+    An evaluation's row is written when it is done.
+    """
     lines = (folder / "logs" / "metrics.jsonl").read_text().splitlines()
     clock = "frames_per_second"
-    return [{k: v for k, v in json.loads(line).items() if k != clock} for line in lines]
+    found = [{k: v for k, v in json.loads(line).items() if k != clock} for line in lines]
+    return sorted(found, key=lambda row: (row["timestep"], "mean_coverage_rate" in row))
 
 
 @pytest.fixture(scope="module")
