@@ -75,15 +75,13 @@ def test_what_is_planned_happens() -> None:
     """The planned share of targets in view, and the share that is, over the same frames."""
     env = planning_env(SCENARIO, 1, view="full")
     planner = Planner(env)
-    n_options = planner.plans.value.shape[2]
     bits = (2**16 - 1) | (2**16 - 1) << 16  # of two frames, of 4 targets with 4 trajectories
     planned, played = [], []
     for seed in range(8):
         output = env.reset(np.full(1, seed, np.uint64))
         for _ in range(30):
             output = env.step(planner.act(output.obs, output.avail_actions))
-            lane, option = np.divmod(planner.scratch.choice[0], n_options)
-            words = planner.plans.cover[0, np.arange(4), :2, option, lane]  # [C, 2]
+            words = planner.plans.cover[0, np.arange(4), :2, planner.scratch.choice[0]]  # [C, 2]
             first, second = np.bitwise_or.reduce(words)
             planned.append((int(first) & bits).bit_count() + (int(second) & 0xFFFF).bit_count())
             played.append(output.reward.mean() / 3.0)

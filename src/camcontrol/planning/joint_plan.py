@@ -1,8 +1,7 @@
 """The best joint plan of several cameras, from tables of what each plan covers.
 
-The value of a joint plan is the number of bits that at least one camera covers. A camera's plan
-number s is lane s // (1 + B) of `rollouts.Plans`, its first action, with second action s % (1 + B);
-0 holds the first one.
+The value of a joint plan is the number of bits that at least one camera covers. A camera has its
+plans in the lanes of `rollouts.Plans`.
 """
 
 import numpy as np
@@ -23,34 +22,32 @@ _ORDERS = 4
 @device_fn
 def _fill_others_coverage(cover: UInt32s, choice: Ints, c: int, others_coverage: UInt32s) -> bool:
     """Fill `others_coverage` [X] with what all cameras but c cover; tell whether any has a plan."""
-    n_options = cover.shape[2]
     others_coverage[:] = 0
     any_plan = False
     for j in range(cover.shape[0]):
         if j != c and choice[j] >= 0:
             any_plan = True
-            b, a = choice[j] % n_options, choice[j] // n_options
             for x in range(len(others_coverage)):
-                others_coverage[x] |= cover[j, x, b, a]
+                others_coverage[x] |= cover[j, x, choice[j]]
     return any_plan
 
 
 @outlined_fn
 def _best_response(first: Ints, value: Int32s, chosen: int) -> tuple[int, int]:
-    """Return the plan of highest value [1 + B, A], and that value; of equals the first.
+    """Return the plan of highest value [P], and that value; of equals that of the best action.
 
     A plan of equal value does not replace the one that is `chosen`, -1: none. `first` [A] is -1
-    where there are no more lanes.
+    where there are no more actions.
     """
     best, best_value = chosen, np.int32(-1)
     if chosen >= 0:
-        best_value = value[chosen % len(value), chosen // len(value)]
+        best_value = value[chosen]
     for a in range(len(first)):
         if first[a] < 0:
             break
-        for b in range(len(value)):
-            if value[b, a] > best_value:
-                best, best_value = a * len(value) + b, value[b, a]
+        for p in range(a, len(value), len(first)):
+            if value[p] > best_value:
+                best, best_value = p, value[p]
     return best, int(best_value)
 
 
@@ -105,13 +102,13 @@ def choose_jointly(
     alone. A camera without plans has -1.
 
     Args:
-        cover: [C, X, 1 + B, A] what each plan covers.
-        alone: [C, 1 + B, A] bits in it.
+        cover: [C, X, P] what each plan covers.
+        alone: [C, P] bits in it.
         first: [C, A] actions, best first, -1 where there are no more.
         choice: [C].
         trial: [C] scratch.
         others_coverage: [X] scratch.
-        together: [1 + B, A] scratch.
+        together: [P] scratch.
     """
     if len(choice) == 1:
         choice[0], best_value = _best_response(first[0], alone[0], -1)
@@ -139,12 +136,12 @@ def _write_target_coverages(
     """Write the coverage per target of each lane's best plan, times `scale`, to out [U, 4 + T]."""
     best, count = work
     for a in range(len(first)):
-        most, option = np.int32(0), 0
-        for b in range(len(alone)):
-            if alone[b, a] > most:
-                most, option = alone[b, a], b
+        most, plan = np.int32(0), a
+        for p in range(a, len(alone), len(first)):
+            if alone[p] > most:
+                most, plan = alone[p], p
         for x in range(len(cover)):
-            best[x, a] = cover[x, option, a]
+            best[x, a] = cover[x, plan]
     for t in range(target_bits.shape[1]):
         count[:] = 0
         for x in range(len(cover)):
@@ -183,18 +180,17 @@ def value_actions(
     The row of an action that was not tried is 0, 0, -1, 0, and 0 from there on.
 
     Args:
-        cover: [C, X, 1 + B, A] as in `choose_jointly`, as the next two.
-        alone: [C, 1 + B, A].
+        cover: [C, X, P] as in `choose_jointly`, as the next two.
+        alone: [C, P].
         first: [C, A].
         choice: [C] as `choose_jointly` has left it.
         others_coverage: [X] scratch.
-        together: [1 + B, A] scratch.
+        together: [P] scratch.
         target_bits: [X, T] of `rollouts.Plans`.
         work: scratch [X, A] and [A].
         scale: of counted bits: 1 / (frames * trajectories).
         out: [C, U, 4] or [C, U, 4 + T].
     """
-    n_options = cover.shape[2]
     for c in range(len(choice)):
         for u in range(out.shape[1]):
             out[c, u, 0], out[c, u, 1], out[c, u, 2], out[c, u, 3] = 0.0, 0.0, -1.0, 0.0
@@ -206,16 +202,16 @@ def value_actions(
         if _fill_others_coverage(cover, choice, c, others_coverage):
             count_plans(cover[c], others_coverage, together)
             beside = together
-        joint = beside[choice[c] % n_options, choice[c] // n_options]
+        joint = beside[choice[c]]
         for a in range(first.shape[1]):
             u = first[c, a]
             if u < 0:
                 break
             most, by_itself = np.int32(0), np.int32(0)
-            for b in range(n_options):
-                most, by_itself = max(most, beside[b, a]), max(by_itself, alone[c, b, a])
+            for p in range(a, len(beside), first.shape[1]):
+                most, by_itself = max(most, beside[p]), max(by_itself, alone[c, p])
             out[c, u, 0] = 1.0
-            out[c, u, 1] = 1.0 if choice[c] // n_options == a else 0.0
+            out[c, u, 1] = 1.0 if choice[c] % first.shape[1] == a else 0.0
             out[c, u, 2] = scale * (most - joint)
             out[c, u, 3] = scale * by_itself
         if out.shape[2] > LOOKAHEAD_ACTION_FEATURES:

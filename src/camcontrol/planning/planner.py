@@ -55,7 +55,7 @@ class PlanningScratch(NamedTuple):
     choice: Ints  # [N, C] plan of each camera (`joint_plan`); of all environments
     trial: Ints  # [W, C]
     others_coverage: UInt32s  # [W, X]
-    together: Int32s  # [W, 1 + B, A]
+    together: Int32s  # [W, P]
     no_one: UInt32s  # [X] zeros
     best: UInt32s  # [W, X, A]
     n_covered: Int32s  # [W, A]
@@ -94,8 +94,7 @@ def _choose(
             features[i, low:high],
         )
     for c in range(n):
-        lane = choice[c] // cover.shape[2]
-        actions[i, low + c] = first[c, lane] if choice[c] >= 0 else -1
+        actions[i, low + c] = first[c, choice[c] % first.shape[1]] if choice[c] >= 0 else -1
 
 
 @device_fn
@@ -121,7 +120,7 @@ def _plan_one(
     """
     n_cameras = beliefs.pose.shape[1]
     size = len(obs) // (len(actions) * n_cameras)
-    n_frames, n_trajectories = plans.wanted.shape[2], plans.wanted.shape[3]
+    n_frames, n_trajectories = plans.wanted.shape[2], plans.second_pose.shape[2]
     for c in range(n_cameras):
         n = (i * n_cameras + c) * size
         where = (i, c)
@@ -259,10 +258,10 @@ class Lookahead:
             choice=np.zeros((n, c), np.int64),
             trial=np.zeros((w, c), np.int64),
             others_coverage=np.zeros((w, n_words), np.uint32),
-            together=np.zeros((w, *self.plans.value.shape[2:]), np.int32),
+            together=np.zeros((w, self.plans.value.shape[2]), np.int32),
             no_one=np.zeros(n_words, np.uint32),
-            best=np.zeros((w, n_words, self.plans.value.shape[3]), np.uint32),
-            n_covered=np.zeros((w, self.plans.value.shape[3]), np.int32),
+            best=np.zeros((w, n_words, self.plans.first.shape[2]), np.uint32),
+            n_covered=np.zeros((w, self.plans.first.shape[2]), np.int32),
         )
         n_features = LOOKAHEAD_ACTION_FEATURES + by_target * t
         self._features = np.zeros((n, c, u, n_features), np.float32)

@@ -42,22 +42,23 @@ class Plans(NamedTuple):
 
     What a plan covers has a bit for every frame f, target t and trajectory k. The K bits of a frame
     and a target make a slot, number f * T + t; a word holds as many whole slots as fit. Lanes are
-    actions, U' of them with those that fill vector registers, or whole plans. All tables are of W
-    workers.
+    actions, U' of them with those that fill vector registers, or whole plans: lane b * A + a of P
+    holds first action a (b = 0) or lets second action b - 1 follow. Tables are of W workers.
     """
 
-    wanted: Int32s  # [W, 2, F, K, U'] orientation and half view that an action wants, in parts
-    pose: Int32s  # [W, 2, K, U'] of the camera while actions are rolled out
+    wanted: Int32s  # [W, 2, F, K * U'] orientation and half view that an action wants, in parts
+    pose: Int32s  # [W, 2, K * U'] of the camera while actions are rolled out
     held: UInt32s  # [W, X, U'] what one camera's actions cover, each held to the end
     score: Ints  # [W, U] bits in `held`, -1: not possible
     order: Ints  # [W, U] actions, best first, -1 where there are no more
-    midway: Int32s  # [W, 2, K, U'] its pose after the first stage
+    midway: Int32s  # [W, 2, K * U'] its pose after the first stage
     first: Ints  # [W, C, A] actions of the first stage, best first, -1: none
     then: Ints  # [W, B] actions of the second stage
-    second_wanted: Int32s  # [W, 2, B, A] as `wanted`, in one frame of one trajectory
-    second_pose: Int32s  # [W, 2, K, B, A] as `pose`, in the second stage
-    cover: UInt32s  # [W, C, X, 1 + B, A] the lane's action is held, or followed by another
-    value: Int32s  # [W, C, 1 + B, A] bits in `cover`
+    second_wanted: Int32s  # [W, 2, B * A] as `wanted`, in one frame of one trajectory
+    second_pose: Int32s  # [W, 2, K, B * A] as `pose`, in the second stage
+    cover: UInt32s  # [W, C, X, P] what each plan covers
+    value: Int32s  # [W, C, P] bits in `cover`
+    slots: Ints  # [2, F, T] word of each slot, and its first bit there
     target_bits: UInt32s  # [X, T] bits of each target in the words of a plan
 
 
@@ -77,23 +78,26 @@ def allocate_plans(
     k, lanes_u = n_trajectories, n_lanes(u)
     per_word = WORD_BITS // k
     n_words = -(-n_frames * t // per_word)
+    slots = np.stack(np.divmod(np.arange(n_frames * t), per_word)).reshape(2, n_frames, t)
+    slots[1] *= k
     target_bits = np.zeros((n_words, t), np.uint32)
-    for slot in range(n_frames * t):
-        bits = (2**k - 1) << (slot % per_word * k)
-        target_bits[slot // per_word, slot % t] |= np.uint32(bits)
+    for f in range(n_frames):
+        for target, (word, shift) in enumerate(slots[:, f].T):
+            target_bits[word, target] |= np.uint32((2**k - 1) << int(shift))
     return Plans(
-        wanted=np.zeros((w, 2, n_frames, k, lanes_u), np.int32),
-        pose=np.zeros((w, 2, k, lanes_u), np.int32),
+        wanted=np.zeros((w, 2, n_frames, k * lanes_u), np.int32),
+        pose=np.zeros((w, 2, k * lanes_u), np.int32),
         held=np.zeros((w, n_words, lanes_u), np.uint32),
         score=np.zeros((w, u), np.int64),
         order=np.full((w, u), -1, np.int64),
-        midway=np.zeros((w, 2, k, lanes_u), np.int32),
+        midway=np.zeros((w, 2, k * lanes_u), np.int32),
         first=np.full((w, c, a), -1, np.int64),
         then=np.full((w, b), -1, np.int64),
-        second_wanted=np.zeros((w, 2, b, a), np.int32),
-        second_pose=np.zeros((w, 2, k, b, a), np.int32),
-        cover=np.zeros((w, c, n_words, 1 + b, a), np.uint32),
-        value=np.zeros((w, c, 1 + b, a), np.int32),
+        second_wanted=np.zeros((w, 2, b * a), np.int32),
+        second_pose=np.zeros((w, 2, k, b * a), np.int32),
+        cover=np.zeros((w, c, n_words, (1 + b) * a), np.uint32),
+        value=np.zeros((w, c, (1 + b) * a), np.int32),
+        slots=slots,
         target_bits=target_bits,
     )
 
@@ -109,19 +113,20 @@ def count_bits(word: np.uint32) -> np.int32:
 
 @outlined_fn
 def count_plans(cover: UInt32s, others_coverage: UInt32s, value: Int32s) -> None:
-    """Fill `value` [1 + B, A] with the bits in `cover` [X, 1 + B, A] or `others_coverage` [X]."""
-    total = value.reshape(-1)
-    total[:] = 0
+    """Fill `value` [P] with the bits in `cover` [X, P] or in `others_coverage` [X]."""
+    value[:] = 0
     for x in range(cover.shape[0]):
-        others, words = others_coverage[x], cover[x].reshape(-1)
-        for p in range(len(total)):
-            total[p] += count_bits(np.uint32(words[p] | others))
+        others, words = others_coverage[x], cover[x]
+        for p in range(len(value)):
+            value[p] += count_bits(np.uint32(words[p] | others))
 
 
 @outlined_fn
-def _want_targets(members: Ints, sight: Sight, u: int, wanted: Int32s, w: int) -> None:
-    """Fill wanted [2, F, K, U'] of action u: the bisector of its targets, the narrowest view."""
-    n_trajectories = wanted.shape[2]
+def _want_targets(
+    members: Ints, sight: Sight, u: int, n_trajectories: int, wanted: Int32s, w: int
+) -> None:
+    """Fill wanted [2, F, K * U'] of action u: the bisector of its targets, the narrowest view."""
+    n_lanes_u = wanted.shape[2] // n_trajectories
     for f in range(wanted.shape[1]):
         for k in range(n_trajectories):
             first, low, high, n = np.int32(0), np.int32(0), np.int32(0), 0
@@ -138,8 +143,9 @@ def _want_targets(members: Ints, sight: Sight, u: int, wanted: Int32s, w: int) -
                     low, high = min(low, offset), max(high, offset)
                 half = min(half, sight.aim_half[w, f, t * n_trajectories + k])
                 n += 1
-            wanted[0, f, k, u] = np.int32(first + ((np.int64(low) + np.int64(high)) >> 1))
-            wanted[1, f, k, u] = half
+            n = k * n_lanes_u + u
+            wanted[0, f, n] = np.int32(first + ((np.int64(low) + np.int64(high)) >> 1))
+            wanted[1, f, n] = half
 
 
 @device_fn
@@ -183,10 +189,10 @@ def _want(
         if search[u] >= 0:
             phi, half = _want_search(pose, where, search[u])
             for f in range(wanted.shape[1]):
-                for k in range(wanted.shape[2]):
-                    wanted[0, f, k, u], wanted[1, f, k, u] = phi, half
+                for n in range(u, wanted.shape[2], plans.held.shape[2]):
+                    wanted[0, f, n], wanted[1, f, n] = phi, half
         elif known and not empty:
-            _want_targets(members, sight, u, wanted, w)
+            _want_targets(members, sight, u, plans.second_pose.shape[2], wanted, w)
 
 
 @device_fn
@@ -228,14 +234,6 @@ def _mark(
         word[a] = np.uint32(word[a] | (bit if inside else _ZERO))
 
 
-@device_fn
-def _place(f: int, t: int, k: int, sizes: tuple[int, int]) -> tuple[int, int]:
-    """Return word and bit of frame f, target t and trajectory k; sizes: targets, trajectories."""
-    n_targets, n_trajectories = sizes
-    slot, per_word = f * n_targets + t, WORD_BITS // n_trajectories
-    return slot // per_word, (slot % per_word) * n_trajectories + k
-
-
 @outlined_fn
 def _hold_actions(
     pose: Floats,
@@ -253,21 +251,22 @@ def _hold_actions(
     held[:] = 0
     plans.pose[w, 0] = to_parts(pose[i, c, P_PHI])
     plans.pose[w, 1] = half_view_parts(pose[i, c, P_THETA])
+    phi, half, n_lanes_u = plans.pose[w, 0], plans.pose[w, 1], held.shape[1]
     for f in range(wanted.shape[1]):
-        phi, half = plans.pose[w, 0].reshape(-1), plans.pose[w, 1].reshape(-1)
-        _move(phi, half, wanted[0, f].reshape(-1), wanted[1, f].reshape(-1), limits)
+        _move(phi, half, wanted[0, f], wanted[1, f], limits)
         for t in range(sizes[0]):
+            word, shift = held[plans.slots[0, f, t]], plans.slots[1, f, t]
             for k in range(sizes[1]):
                 n = t * sizes[1] + k
                 widest = sight.widest[w, f + 1, n]
                 if widest >= limits[2]:
-                    x, shift = _place(f, t, k, sizes)
+                    low, high = k * n_lanes_u, (k + 1) * n_lanes_u
                     bearing = sight.bearing[w, f + 1, n]
-                    _mark(plans.pose[w, 0, k], plans.pose[w, 1, k], bearing, widest, shift, held[x])
+                    _mark(phi[low:high], half[low:high], bearing, widest, shift + k, word)
         if f == turning - 1:
-            midway = plans.midway[w, 0].reshape(-1), plans.midway[w, 1].reshape(-1)
-            for u in range(len(phi)):
-                midway[0][u], midway[1][u] = phi[u], half[u]
+            midway, midway_half = plans.midway[w, 0], plans.midway[w, 1]
+            for n in range(len(phi)):
+                midway[n], midway_half[n] = phi[n], half[n]
     for u in range(plans.score.shape[1]):
         if plans.score[w, u] == 0:
             total = 0
@@ -318,43 +317,46 @@ def _first_words(turning: int, sizes: tuple[int, int]) -> tuple[int, np.uint32]:
 def _begin_plans(
     turning: int, sizes: tuple[int, int], first: Ints, held: UInt32s, cover: UInt32s
 ) -> None:
-    """Copy the held plans to `cover` [X, 1 + B, A], and what the first stage covers to all."""
+    """Copy the held plans to `cover` [X, P], and what the first stage covers to all others."""
     whole, rest = _first_words(turning, sizes)
     for x in range(len(held)):
+        words = cover[x]
         keep = np.uint32(0xFFFFFFFF) if x < whole else rest if x == whole else _ZERO
         for a in range(len(first)):
-            cover[x, 0, a] = held[x, max(first[a], 0)]
-        for b in range(1, cover.shape[1]):
-            for a in range(cover.shape[2]):
-                cover[x, b, a] = np.uint32(cover[x, 0, a] & keep)
+            words[a] = held[x, max(first[a], 0)]
+        for low in range(len(first), len(words), len(first)):
+            of_option = words[low : low + len(first)]
+            for a in range(len(first)):
+                of_option[a] = np.uint32(words[a] & keep)
 
 
 @outlined_fn
-def _turn_plans(search: Ints, first: Ints, plans: Plans, w: int) -> None:
-    """Give all plans their poses after the first stage, and those that search what they want."""
-    then, n_trajectories = plans.then[w], plans.second_pose.shape[2]
+def _turn_plans(first: Ints, plans: Plans, w: int) -> None:
+    """Give all plans their poses after the first stage, and what they want at first."""
+    then, n_trajectories, n_lanes_u = plans.then[w], plans.second_pose.shape[2], plans.held.shape[2]
     for b in range(len(then)):
-        u = max(then[b], 0)
-        if search[u] >= 0:
-            plans.second_wanted[w, 0, b, :] = plans.wanted[w, 0, 0, 0, u]
-            plans.second_wanted[w, 1, b, :] = plans.wanted[w, 1, 0, 0, u]
+        low, high, u = b * len(first), (b + 1) * len(first), max(then[b], 0)
+        plans.second_wanted[w, 0, low:high] = plans.wanted[w, 0, 0, u]
+        plans.second_wanted[w, 1, low:high] = plans.wanted[w, 1, 0, u]
         for k in range(n_trajectories):
+            phi, half = plans.second_pose[w, 0, k, low:high], plans.second_pose[w, 1, k, low:high]
             for a in range(len(first)):
-                v = max(first[a], 0)
-                plans.second_pose[w, 0, k, b, a] = plans.midway[w, 0, k, v]
-                plans.second_pose[w, 1, k, b, a] = plans.midway[w, 1, k, v]
+                n = k * n_lanes_u + max(first[a], 0)
+                phi[a], half[a] = plans.midway[w, 0, n], plans.midway[w, 1, n]
 
 
 @device_fn
-def _aim_plans(search: Ints, f: int, k: int, plans: Plans, w: int) -> None:
+def _aim_plans(search: Ints, n_first: int, f: int, k: int, plans: Plans, w: int) -> None:
     """Tell all plans that follow targets what they want in frame f of trajectory k."""
+    aims, aim_halves = plans.second_wanted[w, 0], plans.second_wanted[w, 1]
     for b in range(plans.then.shape[1]):
-        u = max(plans.then[w, b], 0)
+        u, low = max(plans.then[w, b], 0), b * n_first
         if search[u] < 0:
-            aim, aim_half = plans.wanted[w, 0, f, k, u], plans.wanted[w, 1, f, k, u]
-            aims, aim_halves = plans.second_wanted[w, 0, b], plans.second_wanted[w, 1, b]
-            for a in range(len(aims)):
-                aims[a], aim_halves[a] = aim, aim_half
+            n = k * plans.held.shape[2] + u
+            aim, aim_half = plans.wanted[w, 0, f, n], plans.wanted[w, 1, f, n]
+            if aims[low] != aim or aim_halves[low] != aim_half:  # often the same: out of view
+                aims[low : low + n_first] = aim
+                aim_halves[low : low + n_first] = aim_half
 
 
 @outlined_fn
@@ -372,33 +374,32 @@ def _change_actions(
     """Roll out the second stage of all plans, side by side."""
     limits = _limits(pose, where)
     first, then, cover = plans.first[w, row], plans.then[w], plans.cover[w, row]
-    aims, aim_halves = plans.second_wanted[w, 0].reshape(-1), plans.second_wanted[w, 1].reshape(-1)
-    _turn_plans(search, first, plans, w)
+    aims, aim_halves = plans.second_wanted[w, 0], plans.second_wanted[w, 1]
+    _turn_plans(first, plans, w)
     for f in range(turning, plans.wanted.shape[2]):
         for k in range(sizes[1]):
-            _aim_plans(search, f, k, plans, w)
-            phi = plans.second_pose[w, 0, k].reshape(-1)
-            half = plans.second_pose[w, 1, k].reshape(-1)
+            _aim_plans(search, len(first), f, k, plans, w)
+            phi, half = plans.second_pose[w, 0, k], plans.second_pose[w, 1, k]
             _move(phi, half, aims, aim_halves, limits)
             for t in range(sizes[0]):
                 n = t * sizes[1] + k
                 widest = sight.widest[w, f + 1, n]
                 if widest >= limits[2]:
-                    x, shift = _place(f, t, k, sizes)
-                    word = cover[x].reshape(-1)[len(first) :]
+                    word = cover[plans.slots[0, f, t], len(first) :]
+                    shift = plans.slots[1, f, t] + k
                     _mark(phi, half, sight.bearing[w, f + 1, n], widest, shift, word)
     for b in range(len(then)):
         for a in range(len(first)):
             if then[b] < 0 or then[b] == first[a]:  # the same as held: no second copy
-                _cut(turning, sizes, cover, b + 1, a)
+                _cut(turning, sizes, cover, (b + 1) * len(first) + a)
 
 
 @outlined_fn
-def _cut(turning: int, sizes: tuple[int, int], cover: UInt32s, b: int, a: int) -> None:
-    """Clear what a plan covers after the first stage."""
+def _cut(turning: int, sizes: tuple[int, int], cover: UInt32s, p: int) -> None:
+    """Clear what plan p covers after the first stage."""
     whole, rest = _first_words(turning, sizes)
     for x in range(whole, len(cover)):
-        cover[x, b, a] = np.uint32(cover[x, b, a] & (rest if x == whole else _ZERO))
+        cover[x, p] = np.uint32(cover[x, p] & (rest if x == whole else _ZERO))
 
 
 @outlined_fn
@@ -434,7 +435,7 @@ def enumerate_plans(
     """
     i, c = where
     _want(members, search, pose, belief, where, sight, plans, w)
-    sizes = (belief.shape[2], plans.wanted.shape[3])
+    sizes = (belief.shape[2], plans.second_pose.shape[2])
     _hold_actions(pose, where, turning, sight, sizes, plans, w)
     first, order = plans.first[w, row], plans.order[w]
     _sort(plans.score[w], order)

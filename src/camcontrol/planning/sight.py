@@ -95,7 +95,9 @@ def _look(
     start = n + 22 + 5 * int(obs[n + 1])
     for o in range(int(obs[n + 2])):
         j = start + 4 * o
-        if obs[j + 3] > 0.0 and obs[j + 2] > 0.0:
+        dx, dy, reach = obs[j] - eye[0], obs[j + 1] - eye[1], pose[i, c, P_MAX_RANGE] + obs[j + 2]
+        near = dx * dx + dy * dy < reach * reach  # others hide only what is too far anyway
+        if obs[j + 3] > 0.0 and obs[j + 2] > 0.0 and near:
             _hide_behind(xs, ys, squared, eye, (obs[j], obs[j + 1], obs[j + 2]), widest)
 
 

@@ -33,9 +33,10 @@ class Table:
         n_cameras, n_plans, n_words = plans.shape
         n_actions = n_plans // n_options
         shape = (n_cameras, n_actions, n_options, n_words)
-        self.cover = np.ascontiguousarray(plans.reshape(shape).transpose(0, 3, 2, 1))
+        in_lanes = plans.reshape(shape).transpose(0, 3, 2, 1)  # [C, X, options, actions]
+        self.cover = np.ascontiguousarray(in_lanes).reshape(n_cameras, n_words, n_plans)
         self.first = np.zeros((n_cameras, n_actions), np.int64) if first is None else first
-        self.alone = np.zeros((n_cameras, n_options, n_actions), np.int32)
+        self.alone = np.zeros((n_cameras, n_plans), np.int32)
         for c in range(n_cameras):
             count_plans(self.cover[c], np.zeros(n_words, np.uint32), self.alone[c])
         self.choice, self.trial = np.zeros((2, n_cameras), np.int64)
@@ -46,11 +47,15 @@ class Table:
         value = choose_jointly(
             self.cover, self.alone, self.first, self.choice, self.trial, *self.scratch
         )
-        return value, tuple(self.choice.tolist())
+        option, action = np.divmod(self.choice, self.first.shape[1])
+        n_options = self.cover.shape[2] // self.first.shape[1]
+        plans = np.where(self.choice < 0, -1, action * n_options + option)
+        return value, tuple(plans.tolist())
 
     def features(self, n_actions: int, target_bits: np.ndarray, scale: float) -> np.ndarray:
         """Plan features [C, U, .] of the actions; coverages if there are bits of targets."""
-        n_cameras, n_words, _, n_lanes = self.cover.shape
+        n_cameras, n_words, _ = self.cover.shape
+        n_lanes = self.first.shape[1]
         out = np.ones((n_cameras, n_actions, 4 + target_bits.shape[1]), np.float32)
         work = np.zeros((n_words, n_lanes), np.uint32), np.zeros(n_lanes, np.int32)
         tables = (self.cover, self.alone, self.first, self.choice, *self.scratch)

@@ -40,7 +40,8 @@ def differing_bits(  # type: ignore[no-untyped-def]  # noqa: C901  # loops over 
     measurements, positions, old = reference
     n_envs, n_cameras, n_targets = beliefs.belief.shape[:3]
     size, per_word = len(obs) // (n_envs * n_cameras), 32 // k_all
-    n_frames, n_options = plans.wanted.shape[2], plans.value.shape[2]
+    n_frames, n_first = plans.wanted.shape[2], plans.first.shape[2]
+    n_options = plans.value.shape[2] // n_first
     bits, actions, total = 0, 0, 0
     for i in range(n_envs):
         for c in range(n_cameras):
@@ -90,7 +91,7 @@ def differing_bits(  # type: ignore[no-untyped-def]  # noqa: C901  # loops over 
                         for t in range(n_targets):
                             for k in range(k_all):
                                 slot = f * n_targets + t
-                                word = plans.cover[0, 0, slot // per_word, b, a]
+                                word = plans.cover[0, 0, slot // per_word, b * n_first + a]
                                 one = word >> np.uint32(slot % per_word * k_all + k) & 1
                                 m = t * k_all + k
                                 words = old.cover[i, c, a * n_options + b, f, m >> 6]
@@ -147,6 +148,6 @@ def test_a_target_that_leaves_the_view_is_led() -> None:
     stage.belief[0, 0, 0, B_SPEED] = 20.0
     assert stage.choices(n_trajectories=4) == [{0}]
     plans = stage.planner.plans
-    lane, option = divmod(int(stage.planner.scratch.choice[0, 0]), plans.value.shape[2])
-    target_0 = plans.cover[0, 0, :, option, lane] & plans.target_bits[:, 0]
+    choice = int(stage.planner.scratch.choice[0, 0])
+    target_0 = plans.cover[0, 0, :, choice] & plans.target_bits[:, 0]
     np.testing.assert_array_equal(target_0, plans.target_bits[:, 0])

@@ -177,7 +177,7 @@ def planned_parts() -> Any:
         ways, views, plans = tables
         n_envs, n_cameras = beliefs.pose.shape[:2]
         size = len(obs) // (n_envs * n_cameras)
-        n_frames, n_ways = plans.wanted.shape[2], plans.wanted.shape[3]
+        n_frames, n_ways = plans.wanted.shape[2], plans.second_pose.shape[2]
         pose, belief = beliefs.pose, beliefs.belief
         for i in range(n_envs):
             for c in range(n_cameras):
