@@ -71,8 +71,10 @@ def allocate_trajectories(
 ) -> Trajectories:
     """Return zeroed trajectories: `n_trajectories` K of each target, `n_frames` frames F."""
     w, n = n_workers, n_lanes(n_targets * n_trajectories)
+    lanes = np.zeros((w, _ROWS, n))
+    lanes[:, Q_STEP] = 1.0  # lanes that stand for nothing move as well: not by 0 / 0
     return Trajectories(
-        lanes=np.zeros((w, _ROWS, n)),
+        lanes=lanes,
         draws=np.zeros((w, 4, n)),
         stream=np.zeros((w, 1), np.uint64),
         positions=np.zeros((w, 2, n_frames + 1 + LEAD_FRAMES, n)),
