@@ -5,30 +5,21 @@ wanted of them. Here those of a block of cameras stay in the cache, and only tho
 actions are computed.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
+from typing import NamedTuple, cast
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-P = ParamSpec("P")
-R = TypeVar("R")
+from qplex_hrl.networks.row_kernels import row_kernel
+
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
 _BLOCK = 1 << 17
 """Numbers of hidden layers at a time: what a core's own cache holds."""
 
-_OPTIONS: dict[str, Any] = {
-    "nogil": True,
-    "cache": True,
-    "error_model": "numpy",
-    "fastmath": {"contract", "reassoc"},  # sums in vectors, in the compiler's order
-    "_nrt": False,  # no reference counts, as in the simulator's kernels
-}
 _ZERO = np.float32(0)
 
 
@@ -112,12 +103,7 @@ def _shape(
     return features.new_empty(avail_actions.shape)
 
 
-def _compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile for one thread, apart from the simulator's, and keep the result on disk."""
-    return cast(Callable[P, R], numba.njit(**_OPTIONS)(function))
-
-
-@_compiled
+@row_kernel("contract", "reassoc")
 def _pack(
     features: Floats, avail_actions: Bools, step: int, n_features: int, packed: Floats
 ) -> int:
@@ -142,7 +128,7 @@ def _pack(
     return count
 
 
-@_compiled
+@row_kernel("contract", "reassoc")
 def _add_cameras(
     hidden: Floats,
     avail_actions: Bools,
@@ -168,7 +154,7 @@ def _add_cameras(
                 count += 1
 
 
-@_compiled
+@row_kernel("contract", "reassoc")
 def _finish(
     hidden: Floats,
     actions: tuple[Floats, Bools],

@@ -5,26 +5,17 @@ is written and read again for its sum. Here a camera's numbers stay in the cache
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
+from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-P = ParamSpec("P")
-R = TypeVar("R")
+from qplex_hrl.networks.row_kernels import row_kernel
+
 Floats = NDArray[np.float32]
 
-_OPTIONS: dict[str, Any] = {
-    "nogil": True,
-    "cache": True,
-    "error_model": "numpy",
-    "fastmath": {"contract", "reassoc"},  # sums in vectors, in the compiler's order
-    "_nrt": False,  # no reference counts, as in the simulator's kernels
-}
 _ZERO = np.float32(0)
 
 
@@ -142,12 +133,7 @@ class _AttentionInputs(NamedTuple):
     prior: Floats  # [T+1, r]
 
 
-def _compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile for one thread, apart from the simulator's, and keep the result on disk."""
-    return cast(Callable[P, R], numba.njit(**_OPTIONS)(function))
-
-
-@_compiled
+@row_kernel("contract", "reassoc")
 def _dot(left: Floats, right: Floats) -> np.float32:
     """Return the scalar product of two vectors."""
     total = _ZERO
@@ -156,7 +142,7 @@ def _dot(left: Floats, right: Floats) -> np.float32:
     return total
 
 
-@_compiled
+@row_kernel("contract", "reassoc")
 def _normalise(probs: Floats, known: NDArray[np.bool_], largest: np.float32) -> None:
     """Replace logits [T+1] by their softmax; those of targets not ``known`` [T] count as none."""
     total, n_targets = _ZERO, len(known)
@@ -170,7 +156,7 @@ def _normalise(probs: Floats, known: NDArray[np.bool_], largest: np.float32) -> 
         probs[t] /= total
 
 
-@_compiled
+@row_kernel("contract", "reassoc")
 def _choose(
     inputs: _AttentionInputs, known: NDArray[np.bool_], probs: Floats, summary: Floats
 ) -> None:
@@ -198,7 +184,7 @@ def _choose(
                     chosen[j] += weight * target[j]
 
 
-@_compiled
+@row_kernel("contract", "reassoc")
 def _differentiate(
     inputs: _AttentionInputs,
     probs: Floats,

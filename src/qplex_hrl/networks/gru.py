@@ -1,10 +1,9 @@
 """A GRU over time for the CPU whose backward pass is a few operations per frame.
 
 PyTorch records every small operation of every frame for its gradient on the CPU; on a GPU its own
-fused kernel is used instead (``cores.RecurrentCore``). With it a whole update of a flat network
-of 64 units, windows of 60 frames and 128 cameras takes 29 % less processor time than with
-``torch.nn.GRU``, one of the default configuration 9 % less. Both compute (Cho et al. 2014, in the
-variant of ``torch.nn.GRU``), for inputs x_t and the state h before them:
+fused kernel is used instead (``cores.RecurrentCore``). What it saves:
+docs/research/2026-11-30-speed-of-the-whole-loop.md. Both compute (Cho et al. 2014, in the variant
+of ``torch.nn.GRU``), for inputs x_t and the state h before them:
 
 ``r, z = sigmoid(W x_t + U h + b)``, ``c = tanh(W_c x_t + b_c + r * (U_c h + d_c))``,
 ``h_t = (1 - z) * c + z * h``.

@@ -3,25 +3,14 @@
 Every loop writes to one array of the row in hand, so that the compiler can use vector instructions.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
+from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-P = ParamSpec("P")
-R = TypeVar("R")
-Floats = NDArray[np.float32]
+from qplex_hrl.networks.row_kernels import row_kernel
 
-# Compiled code would turn products with plain numbers into float64.
-_OPTIONS: dict[str, Any] = {
-    "nogil": True,
-    "cache": True,
-    "error_model": "numpy",
-    "fastmath": {"contract"},  # a product and a sum in one instruction
-    "_nrt": False,  # no reference counts, as in the simulator's kernels
-}
+Floats = NDArray[np.float32]
 
 _ONE, _TWO, _HALF = np.float32(1), np.float32(2), np.float32(0.5)
 _LIMIT = np.float32(9)  # tanh is 1 from here on in float32
@@ -29,12 +18,7 @@ _P = tuple(np.float32(value) for value in (135135, 17325, 378))
 _Q = tuple(np.float32(value) for value in (135135, 62370, 3150, 28))
 
 
-def _compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile for one thread, apart from the simulator's, and keep the result on disk."""
-    return cast(Callable[P, R], numba.njit(**_OPTIONS)(function))
-
-
-@_compiled
+@row_kernel("contract")
 def _tanh(x: np.float32) -> np.float32:
     """Return tanh(x) within 3e-7, from Lambert's continued fraction of tanh(x / 2), 7 terms."""
     x = _LIMIT if x > _LIMIT else x  # not min and max: those may swallow NaN
@@ -46,7 +30,7 @@ def _tanh(x: np.float32) -> np.float32:
     return _TWO * above * below / (below * below + above * above)
 
 
-@_compiled
+@row_kernel("contract")
 def activate(parts: Floats, bias: Floats, hidden: Floats, output: Floats) -> None:
     """Finish a frame: replace products by c, r, z and U_c h + d_c, and write the new state.
 
@@ -87,7 +71,7 @@ class Gradients(NamedTuple):
     """[4H], sums of ``parts`` over rows and frames."""
 
 
-@_compiled
+@row_kernel("contract")
 def differentiate(grad_output: Floats, parts: Floats, hidden: Floats, gradients: Gradients) -> None:
     """Write a frame's gradients with respect to what its activations were made of.
 
