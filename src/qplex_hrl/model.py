@@ -175,12 +175,9 @@ class CameraNetwork(nn.Module):
         """
         unrolled = self.unroll(self.features(obs, burn_in), hidden_state)
         fast_probs, slow_probs = self.probs(unrolled)
-        fast_entropy, slow_entropy = self.entropies(unrolled)
         return AgentOutput(
             q_values=self.q_values(unrolled),
             hidden_state=torch.unflatten(unrolled.hidden_state, 0, (-1, self.dims.n_agents)),
-            fast_entropy=fast_entropy,
-            slow_entropy=slow_entropy,
             fast_probs=fast_probs,
             slow_probs=slow_probs,
         )
@@ -211,13 +208,10 @@ class CameraNetwork(nn.Module):
         memory = _Memory(fast_hidden, slow_hidden, slow)
         unrolled = self._decide(_Part(encoding, 0, ()), memory, slow, features.action_features)
         fast_probs, slow_probs = self.probs(unrolled).squeeze(2)
-        fast_entropy, slow_entropy = self.entropies(unrolled).squeeze(2)
         hidden = torch.cat([unrolled.hidden_state, held], dim=-1)
         return AgentOutput(
             q_values=self.available_q_values(unrolled, avail_actions.unsqueeze(1)).squeeze(1),
             hidden_state=torch.unflatten(hidden, 0, (-1, self.dims.n_agents)),
-            fast_entropy=fast_entropy,
-            slow_entropy=slow_entropy,
             fast_probs=fast_probs,
             slow_probs=slow_probs,
         )

@@ -73,9 +73,7 @@ class AgentOutput(NamedTuple):
 
     q_values: Tensor  # [B, L, C, U]
     hidden_state: Tensor  # [B, C, R] after the last frame; [N, C, hidden_size] for a decision
-    fast_entropy: Tensor  # [B, L, C] nats, zero for a network without selectors
-    slow_entropy: Tensor  # [B, L, C] nats
-    fast_probs: Tensor  # [B, L, C, T+1], the last entry is "search"
+    fast_probs: Tensor  # [B, L, C, T+1], the last entry is "search"; zero without selectors
     slow_probs: Tensor  # [B, L, C, T+1]
 
 

@@ -31,8 +31,6 @@ class CountingNetwork(nn.Module):
         return AgentOutput(
             q_values=torch.where(avail_actions, self.weight * obs, -torch.inf),
             hidden_state=hidden_state + torch.stack([torch.ones_like(ticks), ticks], dim=-1),
-            fast_entropy=zeros,
-            slow_entropy=zeros,
             fast_probs=zeros,
             slow_probs=zeros,
         )

@@ -40,7 +40,7 @@ def test_acting_step_by_step_equals_the_window_pass(q_type: str) -> None:
     window = agent(obs, obs.new_zeros(2, dims.n_agents, agent.recurrent_size))
     steps = act(agent, obs, avail)
     expected = window._replace(q_values=mask_unavailable(window.q_values, avail))
-    for name in ("q_values", "fast_entropy", "slow_entropy", "fast_probs", "slow_probs"):
+    for name in ("q_values", "fast_probs", "slow_probs"):
         stepwise = torch.stack([getattr(step, name) for step in steps], dim=1)
         torch.testing.assert_close(stepwise, getattr(expected, name), atol=1e-5, rtol=1e-5)
     recurrent = steps[-1].hidden_state[..., : agent.recurrent_size]
@@ -68,7 +68,7 @@ def test_burn_in_frames_are_left_out_and_change_nothing_else(q_type: str) -> Non
     obs = observations(dims, 2, LENGTH)
     hidden = obs.new_zeros(2, dims.n_agents, agent.recurrent_size)
     whole, warmed = agent(obs, hidden), agent(obs, hidden, burn_in=2)
-    for name in ("q_values", "fast_entropy", "slow_probs"):
+    for name in ("q_values", "fast_probs", "slow_probs"):
         torch.testing.assert_close(getattr(warmed, name), getattr(whole, name)[:, 2:])
     torch.testing.assert_close(warmed.hidden_state, whole.hidden_state)
 

@@ -5,14 +5,14 @@ wanted of them. Here those of a block of cameras stay in the cache, and only tho
 actions are computed.
 """
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from qplex_hrl.networks.row_kernels import row_kernel
+from qplex_hrl.networks.row_kernels import row_kernel, row_operator
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -57,11 +57,10 @@ def available_values(
         weights: of the head.
     """
     parts = [*cameras], [*weights]
-    return cast("Tensor", _values(features, avail_actions, selection, *parts))
+    return _values(features, avail_actions, selection, *parts)
 
 
-# An operator of its own, so that torch.compile does not look inside.
-@torch.library.custom_op("qplex_hrl::available_values", mutates_args=())
+@row_operator("available_values")
 def _values(
     features: Tensor,
     avail_actions: Tensor,
@@ -92,7 +91,7 @@ def _values(
     return torch.from_numpy(values)
 
 
-@_values.register_fake
+@_values.operator.register_fake
 def _shape(
     features: Tensor,
     avail_actions: Tensor,

@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from qplex_hrl.networks.row_kernels import row_kernel
+from qplex_hrl.networks.row_kernels import row_kernel, row_operator
 
 Floats = NDArray[np.float32]
 
 _ZERO = np.float32(0)
 
 
-@torch.library.custom_op("qplex_hrl::attend", mutates_args=())
+@row_operator("attend")
 def attend(
     query: Tensor,
     targets: Tensor,
@@ -49,7 +49,7 @@ def attend(
     return probs, summary
 
 
-@attend.register_fake
+@attend.operator.register_fake
 def _shapes(
     query: Tensor,
     targets: Tensor,
@@ -75,7 +75,7 @@ def _backward(ctx: Any, grad_probs: Tensor, grad_summary: Tensor) -> tuple[Tenso
     return query, targets, None, key, value, prior, None
 
 
-@torch.library.custom_op("qplex_hrl::attend_backward", mutates_args=())
+@row_operator("attend_backward")
 def _gradients(
     grad_probs: Tensor,
     grad_summary: Tensor,
@@ -103,7 +103,7 @@ def _gradients(
     return query_grad, targets_grad, key_grad, value_grad, prior_grad
 
 
-@_gradients.register_fake
+@_gradients.operator.register_fake
 def _gradient_shapes(
     grad_probs: Tensor,
     grad_summary: Tensor,
@@ -120,7 +120,7 @@ def _gradient_shapes(
     return like(query), like(targets), like(search_key), like(search_value), like(prior)
 
 
-attend.register_autograd(_backward, setup_context=_remember)
+attend.operator.register_autograd(_backward, setup_context=_remember)
 
 
 class _AttentionInputs(NamedTuple):

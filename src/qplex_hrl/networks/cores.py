@@ -59,6 +59,9 @@ class RecurrentCore(Core):
             outputs, last = self.gru(inputs, hidden_state.unsqueeze(0))
             return outputs, last.squeeze(0)
         weights = GRUWeights(*self.gru.parameters())  # in the order of their registration
+        if len(inputs) == 1 and not torch.is_grad_enabled():  # a decision
+            outputs = torch.gru_cell(inputs[0], hidden_state, *weights).unsqueeze(0)
+            return outputs, outputs[0]
         outputs = gru(inputs, hidden_state, weights)
         return outputs, outputs[-1]
 

@@ -9,12 +9,13 @@ of ``torch.nn.GRU``), for inputs x_t and the state h before them:
 ``h_t = (1 - z) * c + z * h``.
 """
 
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from qplex_hrl.networks.gru_kernels import Gradients, activate, differentiate
+from qplex_hrl.networks.row_kernels import row_operator
 
 
 class GRUWeights(NamedTuple):
@@ -34,12 +35,11 @@ def gru(inputs: Tensor, hidden_state: Tensor, weights: GRUWeights) -> Tensor:
         hidden_state: [n, H] before the first frame.
         weights: of one layer.
     """
-    keep = torch.is_grad_enabled()
     with torch.autocast(inputs.device.type, enabled=False):
-        return cast("Tensor", _forward(inputs.float(), hidden_state.float(), *weights, keep)[0])
+        return _forward(inputs.float(), hidden_state.float(), *weights)[0]
 
 
-@torch.library.custom_op("qplex_hrl::gru", mutates_args=())
+@row_operator("gru")
 def _forward(
     inputs: Tensor,
     hidden_state: Tensor,
@@ -47,38 +47,28 @@ def _forward(
     state_weight: Tensor,
     input_bias: Tensor,
     state_bias: Tensor,
-    keep: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Return outputs [L, n, H] and c, r, z and U_c h + d_c of all frames, [L, n, 4H].
-
-    Without ``keep`` the second is of the last frame only, [1, n, 4H]: no gradient is wanted.
-    """
+    """Return outputs [L, n, H] and c, r, z and U_c h + d_c of all frames, [L, n, 4H]."""
     length, (n, size) = len(inputs), hidden_state.shape
-    inputs, hidden = inputs.contiguous(), hidden_state.contiguous()
-    # Products of few rows are faster with a weight that lies as it is read.
-    wide_weight = _candidate_first(input_weight).T.contiguous()
     bias = torch.cat([_candidate_first(input_bias), state_bias[2 * size :]])
     bias[size : 3 * size] += state_bias[: 2 * size]
-    tall_weight = state_weight.T.contiguous()
     outputs = inputs.new_empty(length, n, size)
-    saved = inputs.new_empty(length if keep else 1, n, 4 * size)
-    bias_values = bias.numpy()
-    repeats = 1 if keep else length
+    saved = inputs.new_empty(length, n, 4 * size)
+    # Products of few rows are slow, so that of the inputs is one for all frames.
+    wide_weight = _candidate_first(input_weight).T.contiguous()
+    torch.mm(inputs.flatten(0, 1), wide_weight, out=saved.flatten(0, 1)[:, : 3 * size])
+    saved[..., 3 * size :] = 0  # the inputs have no part in the last block
+    tall_weight = state_weight.T.contiguous()
+    bias_values, hidden = bias.numpy(), hidden_state.contiguous()
     frames = zip(
-        inputs.unbind(),
-        saved[..., : 3 * size].unbind() * repeats,
-        saved[..., 3 * size :].unbind() * repeats,
-        saved[..., size:].unbind() * repeats,
-        list(saved.numpy()) * repeats,
+        saved[..., size:].unbind(),
+        saved.numpy(),
         outputs.unbind(),
         [hidden.numpy(), *outputs.numpy()[:-1]],
         outputs.numpy(),
         strict=True,
     )
-    # A frame's numbers stay in the cache, so each frame is done from its inputs to its state.
-    for frame, of_inputs, rest, of_state, parts, output, before, after in frames:
-        torch.mm(frame, wide_weight, out=of_inputs)
-        rest.zero_()  # the inputs have no part in the last block
+    for of_state, parts, output, before, after in frames:
         of_state.addmm_(hidden, tall_weight)
         activate(parts, bias_values, before, after)
         hidden = output
@@ -90,7 +80,7 @@ def _candidate_first(rows: Tensor) -> Tensor:
     return rows.roll(len(rows) // 3, dims=0)
 
 
-@_forward.register_fake
+@_forward.operator.register_fake
 def _shapes(
     inputs: Tensor,
     hidden_state: Tensor,
@@ -98,11 +88,9 @@ def _shapes(
     state_weight: Tensor,
     input_bias: Tensor,
     state_bias: Tensor,
-    keep: bool,
 ) -> tuple[Tensor, Tensor]:
     length, (n, size) = len(inputs), hidden_state.shape
-    saved = inputs.new_empty(length if keep else 1, n, 4 * size)
-    return inputs.new_empty(length, n, size), saved
+    return inputs.new_empty(length, n, size), inputs.new_empty(length, n, 4 * size)
 
 
 # Any: PyTorch does not say what type a context of a custom operator has.
@@ -113,10 +101,10 @@ def _remember(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) 
 
 def _backward(ctx: Any, grad_outputs: Tensor, *_unused: Tensor | None) -> tuple[Tensor | None, ...]:
     """Return the gradients of all inputs of the operator."""
-    return (*_gradients(grad_outputs, *ctx.saved_tensors), None)
+    return _gradients(grad_outputs, *ctx.saved_tensors)
 
 
-@torch.library.custom_op("qplex_hrl::gru_backward", mutates_args=())
+@row_operator("gru_backward")
 def _gradients(
     grad_outputs: Tensor,
     inputs: Tensor,
@@ -128,33 +116,32 @@ def _gradients(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Return the gradients of the first six inputs of ``_forward``."""
     _, n, size = outputs.shape
-    inputs, grad_outputs = inputs.contiguous(), grad_outputs.contiguous()
-    grad_inputs = torch.empty_like(inputs)
-    back_weight = _candidate_first(input_weight)
-    # Both weights' gradients are transposed here: as products they are faster so.
-    grad_input_weight = inputs.new_zeros(inputs.shape[-1], 3 * size)
-    grad_state_weight = inputs.new_zeros(size, 3 * size)
+    grads = torch.empty_like(saved)
     grad_bias = inputs.new_zeros(4 * size)
-    grads = inputs.new_empty(n, 4 * size)
-    input_grads, state_grads = grads[:, : 3 * size], grads[:, size:]
     carried = inputs.new_zeros(n, size)
-    first = hidden_state.contiguous()
+    before = torch.cat([hidden_state.unsqueeze(0), outputs[:-1]])
     frames = zip(
-        inputs.unbind(),
-        grad_inputs.unbind(),
-        [first, *outputs.unbind()[:-1]],
-        grad_outputs.numpy(),
+        grads[..., size:].unbind(),
+        grads.numpy(),
+        grad_outputs.contiguous().numpy(),
         saved.numpy(),
-        [first.numpy(), *outputs.numpy()[:-1]],
+        before.numpy(),
         strict=True,
     )
-    gradients = Gradients(carried.numpy(), grads.numpy(), grad_bias.numpy())
-    for frame, grad_frame, hidden, grad_output, parts, before in reversed(list(frames)):
-        differentiate(grad_output, parts, before, gradients)
+    for state_grads, frame_grads, grad_output, parts, hidden in reversed(list(frames)):
+        differentiate(
+            grad_output,
+            parts,
+            hidden,
+            Gradients(carried.numpy(), frame_grads, grad_bias.numpy()),
+        )
         carried.addmm_(state_grads, state_weight)
-        torch.mm(input_grads, back_weight, out=grad_frame)
-        grad_state_weight.addmm_(hidden.T, state_grads)
-        grad_input_weight.addmm_(frame.T, input_grads)
+    rows = grads.flatten(0, 1)
+    input_grads, state_grads = rows[:, : 3 * size], rows[:, size:]
+    grad_inputs = torch.mm(input_grads, _candidate_first(input_weight)).view(inputs.shape)
+    # Both weights' gradients are transposed here: as products they are faster so.
+    grad_input_weight = inputs.flatten(0, 1).T @ input_grads
+    grad_state_weight = before.flatten(0, 1).T @ state_grads
     return (
         grad_inputs,
         carried,
@@ -165,7 +152,7 @@ def _gradients(
     )
 
 
-@_gradients.register_fake
+@_gradients.operator.register_fake
 def _gradient_shapes(
     grad_outputs: Tensor,
     inputs: Tensor,
@@ -185,4 +172,4 @@ def _gradient_shapes(
     )
 
 
-_forward.register_autograd(_backward, setup_context=_remember)
+_forward.operator.register_autograd(_backward, setup_context=_remember)

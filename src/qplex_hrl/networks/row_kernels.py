@@ -1,9 +1,11 @@
-"""How the networks' own loops over rows are compiled; what they compute stands beside each."""
+"""How the networks' own loops over rows are compiled and called; each says what it computes."""
 
+import functools
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import numba
+import torch
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,3 +34,36 @@ def row_kernel(*freedoms: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return cast(Callable[P, R], numba.njit(**options)(function))
 
     return compiled
+
+
+def row_operator(name: str) -> Callable[[Callable[P, R]], "RowOperator[P, R]"]:
+    """Return a decorator that makes a function of tensors an operator of PyTorch, ``RowOperator``.
+
+    Args:
+        name: of the operator, without its namespace.
+    """
+
+    def registered(function: Callable[P, R]) -> "RowOperator[P, R]":
+        return RowOperator(name, function)
+
+    return registered
+
+
+class RowOperator(Generic[P, R]):
+    """A function of tensors that torch.compile does not look into, and that may have a gradient.
+
+    Where nothing is recorded, the function is called directly. That saves 25 to 40 microseconds,
+    much of a decision of few cameras.
+    """
+
+    def __init__(self, name: str, function: Callable[P, R]) -> None:
+        """Register the operator ``qplex_hrl::name``; the function must not change its arguments."""
+        self._function = function
+        self.operator = torch.library.custom_op(f"qplex_hrl::{name}", function, mutates_args=())
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what the function returns."""
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return cast(R, self.operator(*args, **kwargs))
+        return self._function(*args, **kwargs)

@@ -36,6 +36,6 @@ def test_it_is_a_well_formed_operator() -> None:
     ]
     torch.library.opcheck(
         torch.ops.qplex_hrl.gru.default,
-        (*arguments, True),
+        tuple(arguments),
         test_utils=("test_schema", "test_faketensor", "test_autograd_registration"),
     )
