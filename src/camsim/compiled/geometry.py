@@ -5,6 +5,7 @@ import math
 from camsim.compiled.jit import device_fn
 
 DEG = math.pi / 180.0
+ZOOM_ITERATIONS = 20  # of `zoom_for_distance_deg`, from 180 degrees on
 _SPLITTER = 134217729.0  # 2**27 + 1: splits a float64 into two halves whose product is exact
 
 
@@ -76,6 +77,21 @@ def ray_blocked(ux: float, uy: float, length: float, qx: float, qy: float, radiu
 
 
 @device_fn
+def zoom_at_once_deg(distance: float, theta_min_deg: float, max_range: float, area: float) -> float:
+    """Return what ``zoom_for_distance_deg`` gives without iteration, or 0 if it has to iterate."""
+    if distance * (1.0 + math.sin(0.5 * theta_min_deg * DEG)) >= max_range:
+        return theta_min_deg
+    return 180.0 if distance <= 0.5 * math.sqrt(area / 180.0) else 0.0
+
+
+@device_fn
+def better_zoom_deg(zoom_deg: float, distance: float, area: float) -> float:
+    """Return the next viewing angle in the iteration of ``zoom_for_distance_deg`` (world 11.5)."""
+    reach = distance * (1.0 + math.sin(min(0.5 * zoom_deg, 90.0) * DEG))
+    return area / (reach * reach)
+
+
+@device_fn
 def zoom_for_distance_deg(
     distance: float, theta_min_deg: float, max_range: float, area: float
 ) -> float:
@@ -87,12 +103,9 @@ def zoom_for_distance_deg(
         max_range: sight range there.
         area: viewing angle times squared sight range, constant for a camera.
     """
-    if distance * (1.0 + math.sin(0.5 * theta_min_deg * DEG)) >= max_range:
-        return theta_min_deg
-    if distance <= 0.5 * math.sqrt(area / 180.0):
-        return 180.0
-    best = 180.0
-    for _ in range(20):
-        reach = distance * (1.0 + math.sin(min(0.5 * best, 90.0) * DEG))
-        best = area / (reach * reach)
-    return min(max(best, theta_min_deg), 180.0)
+    zoom = zoom_at_once_deg(distance, theta_min_deg, max_range, area)
+    if zoom == 0.0:
+        zoom = 180.0
+        for _ in range(ZOOM_ITERATIONS):
+            zoom = better_zoom_deg(zoom, distance, area)
+    return min(max(zoom, theta_min_deg), 180.0)

@@ -22,6 +22,10 @@ L_X, L_Y, L_LOADED, L_VISIBLE = 0, 1, 2, 3
 L_PHI, L_THETA, L_GOAL_PHI, L_GOAL_THETA = 0, 1, 2, 3
 MAIL_COLUMNS = 4
 
+# Columns of CameraMemory.last_action after turn and zoom: what a greedy camera aims at.
+A_DISTANCE, A_AREA, A_PHI, A_THETA = 2, 3, 4, 5
+ACTION_COLUMNS = 6
+
 # Columns of CameraMemory.agenda: goals [., c], and members of a decision [., k].
 G_EXISTS, G_PHI, G_THETA = 0, 1, 2
 P_CAMERA, P_PHI, P_THETA, P_N_OPTIONS = 3, 4, 5, 6
@@ -59,7 +63,7 @@ class CameraMemory(NamedTuple):
 
     rule: Ints  # [N] the episode's rule (rules.CAMERA_POLICIES), -1: driven from outside
     seen: Floats  # [N, C, T, SEEN_COLUMNS]
-    last_action: Floats  # [N, C, 2] degrees
+    last_action: Floats  # [N, C, ACTION_COLUMNS] degrees
     edges: Ints  # [N, C, C] messages from -> to that arrived in this frame
     traffic: Ints  # [N, 2] messages that arrived: in this frame, in this episode
     post: Ints  # [N, K_SLOTS + delay + 1, C, C] from -> to; slots: kind of message, 0 none
@@ -118,7 +122,7 @@ def allocate_camera_memory(
     return CameraMemory(
         rule=np.zeros(n, np.int64),
         seen=np.zeros((perceiving, c, t, SEEN_COLUMNS)),
-        last_action=np.zeros((n, c, 2)),
+        last_action=np.zeros((n, c, ACTION_COLUMNS)),
         edges=np.zeros((n, c, c), np.int64),
         traffic=np.zeros((n, 2), np.int64),
         post=np.zeros((n, K_SLOTS + slots, c, c), np.int64),

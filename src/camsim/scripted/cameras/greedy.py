@@ -3,11 +3,21 @@
 import math
 
 from camsim.arrays import Bools, Floats, Ints, UInt64s
-from camsim.compiled.geometry import bearing_deg, wrap_deg, zoom_for_distance_deg
+from camsim.compiled.geometry import (
+    ZOOM_ITERATIONS,
+    bearing_deg,
+    better_zoom_deg,
+    wrap_deg,
+    zoom_at_once_deg,
+)
 from camsim.compiled.jit import device_fn, outlined_fn
 from camsim.compiled.rng import below, uniform, uniform_between
 from camsim.layout import ENHANCED, RAW
 from camsim.scripted.memory import (
+    A_AREA,
+    A_DISTANCE,
+    A_PHI,
+    A_THETA,
     K_KNOWN,
     K_NEXT,
     K_SLOTS,
@@ -237,13 +247,39 @@ def follow(
     A camera without one improvises. `optics`: smallest viewing angle, largest sight range;
     `limits`: turn and zoom per frame; angles in degrees.
     """
-    theta_min, max_range = optics
     for c in range(cameras.shape[1]):
-        t, distance = _nearest(i, c, NEAR * max_range, only_loaded, cameras, seen)
+        t, distance = _nearest(i, c, NEAR * optics[1], only_loaded, cameras, seen)
+        last_action[i, c, A_DISTANCE] = distance if t >= 0 else -1.0
         if t < 0:
             improvise(i, c, limits[0], limits[1], last_action, rng)
             continue
         dx, dy = seen[i, c, t, S_X] - cameras[i, c, C_X], seen[i, c, t, S_Y] - cameras[i, c, C_Y]
+        last_action[i, c, A_PHI] = bearing_deg(dx, dy)
+    _fit_views(i, optics, cameras, last_action)
+    for c in range(cameras.shape[1]):
+        if last_action[i, c, A_DISTANCE] >= 0.0:
+            goal = (last_action[i, c, A_PHI], last_action[i, c, A_THETA])
+            aim(i, c, goal, limits, cameras, last_action)
+
+
+@device_fn
+def _fit_views(i: int, optics: tuple[float, float], cameras: Floats, aims: Floats) -> None:
+    """Write the viewing angles that fit the cameras' distances, as ``zoom_for_distance_deg``.
+
+    An iteration waits for the one before it, so those of all cameras are done side by side.
+    """
+    theta_min, max_range = optics
+    for c in range(cameras.shape[1]):
         area = cameras[i, c, C_THETA] * cameras[i, c, C_RANGE] * cameras[i, c, C_RANGE]
-        zoom = zoom_for_distance_deg(distance, theta_min, max_range, area)
-        aim(i, c, (bearing_deg(dx, dy), zoom), limits, cameras, last_action)
+        theta = zoom_at_once_deg(aims[i, c, A_DISTANCE], theta_min, max_range, area)
+        aims[i, c, A_THETA] = theta if theta > 0.0 else 180.0
+        aims[i, c, A_AREA] = area if theta == 0.0 else -1.0
+    for _ in range(ZOOM_ITERATIONS):
+        for c in range(cameras.shape[1]):
+            area = aims[i, c, A_AREA]
+            if area > 0.0:
+                aims[i, c, A_THETA] = better_zoom_deg(
+                    aims[i, c, A_THETA], aims[i, c, A_DISTANCE], area
+                )
+    for c in range(cameras.shape[1]):
+        aims[i, c, A_THETA] = min(max(aims[i, c, A_THETA], theta_min), 180.0)

@@ -75,7 +75,7 @@ class CamerasChecked:
     def _look(self) -> None:
         self.views = views_of_cameras(self.env, self.i, self.rules.observes)
         self.poses = poses(self.env, self.i)
-        self.previous = self.env.teams[2].last_action[self.i].copy()
+        self.previous = self.env.teams[2].last_action[self.i, :, :2].copy()
 
     def check(self, step: int) -> None:
         """Compare messages and actions after a frame with the oracle."""
