@@ -242,14 +242,12 @@ class Learner:
         chosen = greedy if self._config.double_q else target_greedy
         agent_qs = q_values.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
         values = self.target_model.mix(agent_qs, max_agent_qs, trained.state, chosen).q_tot
-        own = None
+        n_team = values.shape[-1]
+        reward = trained.reward.unsqueeze(-1).expand(-1, -1, n_team)
         if self._config.difference_reward_weight:
-            own = self._returns(trained, trained.difference_reward, agent_qs)
-        return _TDTargets(self._returns(trained, trained.reward, values), own)
-
-    def _returns(self, trained: SequenceBatch, reward: Tensor, values: Tensor) -> Tensor:
-        """Return the configured Q(lambda) returns; see ``lambda_returns``."""
-        return lambda_returns(
+            values = torch.cat([values, agent_qs], dim=-1)
+            reward = torch.cat([reward, trained.difference_reward], dim=-1)
+        returns = lambda_returns(
             reward,
             values,
             trained.terminated,
@@ -259,6 +257,8 @@ class Learner:
             td_lambda=self._config.td_lambda,
             n_step=self._config.n_step,
         )
+        own = returns[..., n_team:] if self._config.difference_reward_weight else None
+        return _TDTargets(returns[..., :n_team], own)
 
     def backward(self, loss: Tensor) -> Tensor:
         """Give every parameter its clipped gradient; return the gradient's norm before clipping.
