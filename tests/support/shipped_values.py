@@ -66,7 +66,7 @@ SHIPPED: dict[str, object] = {
     "algorithm.reward_scale": 0.2,
     "training.total_timesteps": 1000000,
     "training.learning_starts": 20000,
-    "training.batch_size": 48,
+    "training.batch_size": 16,
     "training.buffer_size": 50000,
     "training.sequence_length": 12,
     "training.burn_in": 4,
@@ -141,12 +141,12 @@ _UPSTREAM: dict[str, object] = {
     "network.q_network.type": "rnn",
     "network.mixing_network.type": "qmix",
     "algorithm.difference_reward_weight": 0.0,
+    "training.batch_size": 48,
 }
 
 _FOUR_TO_EIGHT = {"env.scenario": "MATE-4v8-9", "training.buffer_size": 30_000}
 _EIGHT_TO_EIGHT = {
     "env.scenario": "MATE-8v8-9",
-    "training.batch_size": 24,
     "training.buffer_size": 25_000,
 }
 _MIXER = "network.mixing_network.type"

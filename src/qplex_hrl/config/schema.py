@@ -227,7 +227,7 @@ class TrainingConfig(Section):
     learning_starts: int = Field(
         default=20_000, ge=0, description="timesteps before the first update"
     )
-    batch_size: Count = Field(default=48, description="windows of a batch, B")
+    batch_size: Count = Field(default=16, description="windows of a batch, B")
     buffer_size: Count = Field(
         default=50_000, description="decisions kept, all environments together"
     )
