@@ -345,7 +345,7 @@ def test_the_average_of_the_weights_is_that_of_the_definition() -> None:
     average = [parameter.clone() for parameter in one.ema_agent.parameters()]
     for update in range(1, 5):
         one.update(windows(one, seed=update), RATE)
-        kept = min(0.3, update / (update + 9))
+        kept = min(0.3, update / (update + 4))
         leading = one.model.agent.parameters()
         average = [kept * old + (1 - kept) * new for old, new in zip(average, leading, strict=True)]
     for ours, expected in zip(one.ema_agent.parameters(), average, strict=True):

@@ -57,7 +57,7 @@ SHIPPED: dict[str, object] = {
     "algorithm.n_step": 3,
     "algorithm.target_update_interval": 200,
     "algorithm.tau": 0.01,
-    "algorithm.ema_decay": 0.998,
+    "algorithm.ema_decay": 0.9995,
     "algorithm.grad_clip": 10.0,
     "algorithm.difference_reward_weight": 2.0,
     "algorithm.epsilon_start": 0.5,

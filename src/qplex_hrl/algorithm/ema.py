@@ -12,7 +12,7 @@ Network = TypeVar("Network", bound=nn.Module)
 class WeightEMA(Generic[Network]):
     """A copy of a network whose parameters follow it: ``average = d average + (1 - d) weights``.
 
-    d is ``decay``, but at most n / (n + 9) after n updates, so that the initial weights are soon
+    d is ``decay``, but at most n / (n + 4) after n updates, so that the initial weights are soon
     forgotten.
     """
 
@@ -24,7 +24,7 @@ class WeightEMA(Generic[Network]):
     @torch.no_grad()
     def update(self, network: nn.Module, n_updates: int) -> None:
         """Move the average towards ``network``, after its ``n_updates``-th update."""
-        decay = min(self._decay, n_updates / (n_updates + 9))
+        decay = min(self._decay, n_updates / (n_updates + 4))
         follow(self.network, network, share=1.0 - decay)
 
 

@@ -182,7 +182,7 @@ class AlgorithmConfig(Section):
         default=0.01, ge=0, le=1, description="share copied to the target networks at every update"
     )
     ema_decay: float = Field(
-        default=0.998,
+        default=0.9995,
         ge=0,
         lt=1,
         description="share kept at every update by the running average of the cameras' weights, "

@@ -14,7 +14,7 @@ def test_the_average_is_that_of_the_definition_and_apart_from_the_network() -> N
         with torch.no_grad():
             network.weight += n
         ema.update(network, n)
-        decay = min(0.3, n / (n + 9))
+        decay = min(0.3, n / (n + 4))
         expected = decay * expected + (1 - decay) * network.weight.detach()
         torch.testing.assert_close(ema.network.weight, expected)
     assert not any(parameter.requires_grad for parameter in ema.network.parameters())
