@@ -173,10 +173,12 @@ def _finish(
                 for j in range(width):
                     total += output[j] * max(row[j], _ZERO)
                 begin = i * steps[0] + u * steps[1]
+                own = features[begin : begin + len(plan)]
                 for k in range(len(plan)):
-                    total += plan[k] * features[begin + k]
+                    total += plan[k] * own[k]
                 begin += steps[1] - n_coverages
+                coverages, values_of = features[begin : begin + n_coverages], target_values[i]
                 for t in range(n_coverages):
-                    total += target_values[i, t] * features[begin + t]
+                    total += values_of[t] * coverages[t]
                 values[i, u] = total
                 count += 1
