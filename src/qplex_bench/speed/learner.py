@@ -3,19 +3,17 @@
 import itertools
 import json
 import math
-import os
 import statistics
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
+from qplex_bench.speed.process import Client
 from qplex_hrl.config import AlgorithmConfig, NetworkConfig, RunConfig
 from qplex_hrl.learner import Learner
 from qplex_hrl.model import build_model
@@ -47,8 +45,6 @@ SEARCH_ACTIONS = 12
 LEARNING_RATE = 1e-3
 _PRODUCTS = {"aten::mm": 0, "aten::bmm": 0, "aten::addmm": 1, "aten::addmm_": 1, "aten::baddbmm": 1}
 """Operators, and which of their arguments is the left factor."""
-
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Shapes(NamedTuple):
@@ -252,49 +248,24 @@ class PyMARL2Updates:
         source = folder / "src"
         if not (source / "learners" / "dmaq_qatten_learner.py").is_file():
             raise ValueError(f"--pymarl2 {folder}: holds no 'src/learners/dmaq_qatten_learner.py'")
-        client = (Path(__file__).parent / "clients" / "pymarl2_client.py").read_text(
-            encoding="utf-8"
+        self._client = Client(
+            "PyMARL2",
+            "pymarl2_client.py",
+            [json.dumps(shapes._asdict())],
+            python=python,
+            path=source,
+            n_threads=shapes.n_threads,
         )
-        threads = dict.fromkeys(_THREAD_VARIABLES, str(shapes.n_threads))
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  # read when it stops
-        try:
-            self._process = subprocess.Popen(
-                [str(python), "-c", client, json.dumps(shapes._asdict())],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                env=os.environ | threads | {"PYTHONPATH": str(source.resolve())},
-                text=True,
-            )
-        except OSError as error:
-            raise ValueError(f"--pymarl2-python {python}: {error.strerror}") from error
-        self._answer()
         for _ in range(WARM_UP):
             self.times()
 
     def times(self) -> Times:
         """Do one update and return its times."""
-        _pipe(self._process.stdin).write("go\n")
-        _pipe(self._process.stdin).flush()
-        return Times(*(1e3 * float(seconds) for seconds in self._answer().split()))
+        return Times(*(1e3 * float(seconds) for seconds in self._client.ask().split()))
 
     def close(self) -> None:
         """Let the process end."""
-        _pipe(self._process.stdin).close()
-        self._process.wait()
-
-    def _answer(self) -> str:
-        line = _pipe(self._process.stdout).readline()
-        if not line:
-            self._errors.seek(0)
-            reason = self._errors.read().strip().splitlines()
-            raise ValueError(f"PyMARL2 stopped: {reason[-1] if reason else 'no message'}")
-        return line.strip()
-
-
-def _pipe(stream: IO[str] | None) -> IO[str]:
-    assert stream is not None
-    return stream
+        self._client.close()
 
 
 def benchmark_learner(pymarl2: Path | None, python: Path, n_threads: int) -> int:

@@ -9,9 +9,14 @@ from typing import IO
 
 from typing_extensions import Self
 
-SINGLE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
 )
+
+SINGLE_THREAD = dict.fromkeys(THREAD_VARIABLES, "1")
 """Environment variables of a process that computes in one thread."""
 
 
@@ -19,9 +24,16 @@ class Client:
     """A program of the folder `clients`: it says when it is ready, then answers line by line."""
 
     def __init__(
-        self, name: str, program: str, arguments: Sequence[str], *, python: Path, path: Path
+        self,
+        name: str,
+        program: str,
+        arguments: Sequence[str],
+        *,
+        python: Path,
+        path: Path,
+        n_threads: int = 1,
     ) -> None:
-        """Start the process, one thread, and wait until it is ready.
+        """Start the process and wait until it is ready.
 
         Args:
             name: in errors.
@@ -29,12 +41,14 @@ class Client:
             arguments: of the program.
             python: its interpreter.
             path: folder that it imports from.
+            n_threads: that it computes in.
 
         Raises:
             ValueError: it cannot be started, or stops.
         """
         self._name = name
         source = (Path(__file__).parent / "clients" / program).read_text(encoding="utf-8")
+        threads = dict.fromkeys(THREAD_VARIABLES, str(n_threads))
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  # read when it stops
         try:
             self._process = subprocess.Popen(
@@ -42,11 +56,11 @@ class Client:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
-                env=os.environ | SINGLE_THREAD | {"PYTHONPATH": str(path.resolve())},
+                env=os.environ | threads | {"PYTHONPATH": str(path.resolve())},
                 text=True,
             )
         except OSError as error:
-            raise ValueError(f"{name}: {python}: {error.strerror}") from error
+            raise ValueError(f"{name}: cannot run {python}: {error.strerror}") from error
         try:
             self._answer()
         except BaseException:
