@@ -1,9 +1,11 @@
 """Versions of this project to measure beside each other: this one, and a revision of git."""
 
+import io
 import statistics
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,7 +64,8 @@ Sample = Mapping[str, float]
 def versions(baseline: str | None) -> Iterator[list[Version]]:
     """Give this version, after that of a revision if there is one.
 
-    The revision is checked out into a temporary worktree, which is removed at the end.
+    The revision's files are unpacked into a temporary folder, which is removed at the end. The
+    repository itself is only read.
 
     Args:
         baseline: a revision of git.
@@ -75,21 +78,22 @@ def versions(baseline: str | None) -> Iterator[list[Version]]:
         yield [ours]
         return
     with tempfile.TemporaryDirectory(prefix="qplex-hrl-baseline-") as folder:
-        root = Path(folder) / "checkout"
-        _git(baseline, "worktree", "add", "--detach", str(root), baseline)
-        try:
-            yield [Version(baseline, root), ours]
-        finally:
-            _git(baseline, "worktree", "remove", "--force", str(root))
+        with zipfile.ZipFile(io.BytesIO(_archive(baseline))) as files:
+            files.extractall(folder)
+        yield [Version(baseline, Path(folder)), ours]
 
 
-def _git(baseline: str, *arguments: str) -> None:
+def _archive(baseline: str) -> bytes:
+    """Return the files of a revision as a zip archive."""
     result = subprocess.run(
-        ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False
+        ["git", "-C", str(ROOT), "archive", "--format=zip", baseline],
+        capture_output=True,
+        check=False,
     )
     if result.returncode:
-        reason = result.stderr.strip().splitlines() or ["no message"]
+        reason = result.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
         raise ValueError(f"--baseline {baseline}: {reason[-1]}")
+    return result.stdout
 
 
 def python() -> Path:

@@ -1,4 +1,4 @@
-"""Versions side by side: a revision of git in a worktree that goes away, ratios of pairs."""
+"""Versions side by side: a revision of git in a folder that goes away, ratios of pairs."""
 
 import subprocess
 from pathlib import Path
@@ -32,25 +32,25 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-def test_a_revision_is_checked_out_and_removed(checkout: Path) -> None:
+def test_a_revision_is_unpacked_and_removed(checkout: Path) -> None:
     with versions("HEAD~1") as (old, new):
         assert (old.name, new) == ("HEAD~1", Version("this", checkout))
         assert (old.root / "file").read_text() == "old"
     assert not old.root.exists()
-    assert len(git(checkout, "worktree", "list").splitlines()) == 1
+    assert git(checkout, "status", "--porcelain") == ""
 
 
 def test_a_revision_is_removed_after_an_error(checkout: Path) -> None:
     with pytest.raises(KeyError), versions("HEAD~1") as (old, _):
         raise KeyError
     assert not old.root.exists()
-    assert len(git(checkout, "worktree", "list").splitlines()) == 1
+    assert git(checkout, "status", "--porcelain") == ""
 
 
 def test_a_revision_that_does_not_exist_is_one_line(checkout: Path) -> None:
     with pytest.raises(ValueError, match=r"^--baseline nothing: .*nothing"), versions("nothing"):
         pass
-    assert len(git(checkout, "worktree", "list").splitlines()) == 1
+    assert git(checkout, "status", "--porcelain") == ""
 
 
 def test_without_a_baseline_there_is_this_version_alone() -> None:
