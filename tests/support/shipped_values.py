@@ -104,6 +104,8 @@ _SHARED: dict[str, object] = {
     "env.shared_field_of_view": True,
     "control.coverage_per_target": False,
     "network.q_network.plan_prior": 3.0,
+    "algorithm.learning_rate": 0.0015,
+    "algorithm.learning_rate_end": 0.00015,
     "algorithm.difference_reward_weight": 0.0,
 }
 
