@@ -44,7 +44,7 @@ def test_every_shipped_configuration_is_short_and_has_its_values(name: str) -> N
     assert values == wanted
 
 
-def test_the_shared_configuration_differs_in_regime_plans_and_difference_reward_only() -> None:
+def test_the_shared_configuration_differs_in_regime_plans_rewards_and_rates_only() -> None:
     own = load(path=CONFIGS / "qplex_hrl_4v4_9.yaml").model_dump(exclude={"logging"})
     shared = load(path=CONFIGS / "qplex_hrl_4v4_9_shared.yaml").model_dump(exclude={"logging"})
     assert shared["env"].pop("shared_field_of_view")
@@ -55,6 +55,8 @@ def test_the_shared_configuration_differs_in_regime_plans_and_difference_reward_
     assert not shared["control"].pop("coverage_per_target")
     assert own["algorithm"].pop("difference_reward_weight") > 0
     assert shared["algorithm"].pop("difference_reward_weight") == 0
+    for key in ("learning_rate", "learning_rate_end"):
+        assert shared["algorithm"].pop(key) > own["algorithm"].pop(key)
     assert own == shared
 
 
