@@ -270,6 +270,10 @@ class CameraNetwork(nn.Module):
         """Return the slow choice in force at every frame, and the slow state after them."""
         if self.selector is None:
             return None, memory.slow
+        if self.slow_interval == 1:  # no slices, whose gradients would be copies
+            return self.selector.select_slow(
+                part.encoding, memory.slow, part.own_restarts(part.start)
+            )
         context, targets, known = part.encoding
         before = min(-part.start % self.slow_interval, len(context))  # frames up to a slow tick
         held = None
