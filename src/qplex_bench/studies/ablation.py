@@ -15,7 +15,7 @@ _EVERY_FRAME = (
     "algorithm.td_lambda=0.956",
     "training.sequence_length=40",
     "training.burn_in=10",
-    "training.batch_size=16",
+    "training.batch_size=5",
 )
 
 _NO_LOOKAHEAD = ("control.lookahead=false", "control.coverage_per_target=false")
