@@ -254,6 +254,7 @@ class PyMARL2Updates:
             [json.dumps(shapes._asdict())],
             python=python,
             path=source,
+            option="--pymarl2-python",
             n_threads=shapes.n_threads,
         )
         for _ in range(WARM_UP):

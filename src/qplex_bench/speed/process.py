@@ -31,6 +31,7 @@ class Client:
         *,
         python: Path,
         path: Path,
+        option: str = "python",
         n_threads: int = 1,
     ) -> None:
         """Start the process and wait until it is ready.
@@ -41,6 +42,7 @@ class Client:
             arguments: of the program.
             python: its interpreter.
             path: folder that it imports from.
+            option: of the command line that names the interpreter, in errors.
             n_threads: that it computes in.
 
         Raises:
@@ -60,7 +62,7 @@ class Client:
                 text=True,
             )
         except OSError as error:
-            raise ValueError(f"{name}: cannot run {python}: {error.strerror}") from error
+            raise ValueError(f"{option} {python}: {error.strerror}") from error
         try:
             self._answer()
         except BaseException:

@@ -38,7 +38,12 @@ class Upstream:
             raise ValueError(f"--upstream {folder}: holds no package 'mate'")
         arguments = (f"{SCENARIO}.yaml", str(UPSTREAM_FRAMES))
         self._client = Client(
-            "upstream", "upstream_client.py", arguments, python=python, path=folder
+            "upstream",
+            "upstream_client.py",
+            arguments,
+            python=python,
+            path=folder,
+            option="--upstream-python",
         )
 
     def frames_per_second(self) -> float:

@@ -139,7 +139,7 @@ def test_the_floor_decides(
 def test_wrong_places(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(ValueError, match=r"--pymarl2 .*holds no"):
         PyMARL2Updates(tmp_path / "nowhere", Path(sys.executable), SMALL)
-    with pytest.raises(ValueError, match=r"PyMARL2: cannot run .*: No such file"):
+    with pytest.raises(ValueError, match=r"--pymarl2-python .*: No such file"):
         PyMARL2Updates(folder, tmp_path / "python", SMALL)
     (folder / "src/components/episode_buffer.py").write_text("import nothing_of_this_name")
     with pytest.raises(ValueError, match=r"PyMARL2 stopped: .*nothing_of_this_name"):

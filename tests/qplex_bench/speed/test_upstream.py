@@ -85,7 +85,7 @@ def test_the_floor_decides(
 def test_wrong_places(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(ValueError, match="holds no package 'mate'"):
         Upstream(tmp_path / "nowhere", Path(sys.executable))
-    with pytest.raises(ValueError, match=r"python: No such file"):
+    with pytest.raises(ValueError, match=r"--upstream-python .*python: No such file"):
         Upstream(folder, tmp_path / "python")
     (folder / "mate" / "__init__.py").write_text("import nothing_of_this_name")
     with pytest.raises(ValueError, match=r"upstream stopped: .*nothing_of_this_name"):
