@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from planned_worlds import Stage
+from planned_worlds import Stage, lanes_of
 
 from camcontrol.planning.planner import PlannerOptions
 from camcontrol.planning_cameras import Planner, planning_env
@@ -80,8 +80,10 @@ def test_what_is_planned_happens() -> None:
     for seed in range(8):
         output = env.reset(np.full(1, seed, np.uint64))
         for _ in range(30):
-            output = env.step(planner.act(output.obs, output.avail_actions))
-            words = planner.plans.cover[0, np.arange(4), :2, planner.scratch.choice[0]]  # [C, 2]
+            actions = planner.act(output.obs, output.avail_actions)
+            cover = lanes_of(planner.plans, output.avail_actions[0]).cover
+            output = env.step(actions)
+            words = cover[np.arange(4), :2, planner.scratch.choice[0]]  # [C, 2]
             first, second = np.bitwise_or.reduce(words)
             planned.append((int(first) & bits).bit_count() + (int(second) & 0xFFFF).bit_count())
             played.append(output.reward.mean() / 3.0)

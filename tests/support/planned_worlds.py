@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from camcontrol.planning.plan_tables import PlanLanes, Plans, plan_lanes
 from camcontrol.planning.planner import PlannerOptions
 from camcontrol.planning_cameras import Planner, planning_env
 from camcontrol.tracking.track import (
@@ -26,6 +27,13 @@ from camcontrol.tracking.track import (
     P_Y,
 )
 from camsim.scenario.schema import load_scenario
+
+
+def lanes_of(plans: Plans, avail_actions: np.ndarray) -> PlanLanes:
+    """The first worker's plans of cameras with actions [C, U] that a plan may begin with."""
+    n_first = int(avail_actions.sum(-1).max())
+    lanes: PlanLanes = getattr(plan_lanes, "py_func", plan_lanes)(plans, n_first, 0)
+    return lanes
 
 
 class Stage:
@@ -62,6 +70,6 @@ class Stage:
     def choices(self, **options: int) -> list[set[int]]:
         """The targets that each camera selects; everything may be selected."""
         self.planner = Planner(self.env, PlannerOptions(**options))
-        avail = np.ones((1, self.env.n_agents, self.env.n_actions), np.bool_)
-        actions = self.planner.act(np.zeros(0, np.float32), avail)[0]
+        self.avail = np.ones((1, self.env.n_agents, self.env.n_actions), np.bool_)
+        actions = self.planner.act(np.zeros(0, np.float32), self.avail)[0]
         return [set(np.flatnonzero(self.env.selection_bits[u]).tolist()) for u in actions]

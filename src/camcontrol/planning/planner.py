@@ -18,7 +18,14 @@ from camcontrol.planning.joint_plan import (
     choose_jointly,
     value_actions,
 )
-from camcontrol.planning.rollouts import WORD_BITS, Plans, allocate_plans, enumerate_plans
+from camcontrol.planning.plan_tables import (
+    WORD_BITS,
+    PlanLanes,
+    Plans,
+    allocate_plans,
+    plan_lanes,
+)
+from camcontrol.planning.rollouts import count_available, enumerate_plans
 from camcontrol.planning.sight import Sight, allocate_sight, predict_sight
 from camcontrol.planning.trajectories import (
     Trajectories,
@@ -57,7 +64,7 @@ class PlanningScratch(NamedTuple):
     others_coverage: UInt32s  # [W, X]
     together: Int32s  # [W, P]
     no_one: UInt32s  # [X] zeros
-    best: UInt32s  # [W, X, A]
+    best: UInt32s  # [W, X * A]
     n_covered: Int32s  # [W, A]
 
 
@@ -65,9 +72,8 @@ class PlanningScratch(NamedTuple):
 def _choose(
     i: int,
     span: tuple[int, int],
-    n_frames: int,
-    n_trajectories: int,
     plans: Plans,
+    lanes: PlanLanes,
     scratch: PlanningScratch,
     actions: Ints,
     features: Float32s,
@@ -75,10 +81,11 @@ def _choose(
 ) -> None:
     """Write actions and plan features of the cameras of `span`, which plan together."""
     low, high = span
-    n = high - low
-    cover, value, first = plans.cover[w, :n], plans.value[w, :n], plans.first[w, :n]
-    choice, trial = scratch.choice[i, low:high], scratch.trial[w, :n]
-    others_coverage, together = scratch.others_coverage[w], scratch.together[w]
+    cover, value, first = lanes.cover, lanes.value, lanes.first
+    n_first, n_trials = first.shape[1], plans.slots.shape[1] * plans.n_trajectories
+    choice, trial = scratch.choice[i, low:high], scratch.trial[w, : high - low]
+    others_coverage, together = scratch.others_coverage[w], scratch.together[w, : value.shape[1]]
+    best = scratch.best[w, : cover.shape[1] * n_first].reshape(cover.shape[1], n_first)
     choose_jointly(cover, value, first, choice, trial, others_coverage, together)
     if len(features) > 0:
         value_actions(
@@ -89,12 +96,12 @@ def _choose(
             others_coverage,
             together,
             plans.target_bits,
-            (scratch.best[w], scratch.n_covered[w]),
-            1.0 / (n_frames * n_trajectories),
+            (best, scratch.n_covered[w, :n_first]),
+            1.0 / n_trials,
             features[i, low:high],
         )
-    for c in range(n):
-        actions[i, low + c] = first[c, choice[c] % first.shape[1]] if choice[c] >= 0 else -1
+    for c in range(high - low):
+        actions[i, low + c] = first[c, choice[c] % n_first] if choice[c] >= 0 else -1
 
 
 @device_fn
@@ -120,8 +127,10 @@ def _plan_one(
     """
     n_cameras = beliefs.pose.shape[1]
     size = len(obs) // (len(actions) * n_cameras)
-    n_frames, n_trajectories = plans.wanted.shape[2], plans.second_pose.shape[2]
+    n_trajectories = plans.n_trajectories
     for c in range(n_cameras):
+        span = (0, n_cameras) if joint else (c, c + 1)
+        lanes = plan_lanes(plans, count_available(avail, i, span[0], span[1]), w)
         n = (i * n_cameras + c) * size
         where = (i, c)
         if c == 0 or not joint:
@@ -160,11 +169,11 @@ def _plan_one(
             c if joint else 0,
             scratch.no_one,
             plans,
+            lanes,
             w,
         )
         if c == n_cameras - 1 or not joint:
-            span = (0 if joint else c, c + 1)
-            _choose(i, span, n_frames, n_trajectories, plans, scratch, actions, features, w)
+            _choose(i, span, plans, lanes, scratch, actions, features, w)
 
 
 @batch_kernel
@@ -244,24 +253,25 @@ class Lookahead:
         self.joint = joint
         self._catalogue = catalogue
         self._first_stage = options.first_stage
-        w = min(n, numba.get_num_threads())
+        w, n_first = min(n, numba.get_num_threads()), min(options.first_actions, u)
         self.trajectories = allocate_trajectories(w, t, options.n_trajectories, options.horizon)
         self.sight = allocate_sight(w, self.trajectories.lanes.shape[2], options.horizon)
         self.plans = allocate_plans(
             (w, c if joint else 1, t, u),
             options.n_trajectories,
             options.horizon,
-            (min(options.first_actions, u), min(options.second_actions, u)),
+            (n_first, min(options.second_actions, u)),
         )
-        n_words = self.plans.held.shape[1]
+        n_words = len(self.plans.target_bits)
+        n_plans = (1 + self.plans.then.shape[1]) * n_first
         self.scratch = PlanningScratch(
             choice=np.zeros((n, c), np.int64),
             trial=np.zeros((w, c), np.int64),
             others_coverage=np.zeros((w, n_words), np.uint32),
-            together=np.zeros((w, self.plans.value.shape[2]), np.int32),
+            together=np.zeros((w, n_plans), np.int32),
             no_one=np.zeros(n_words, np.uint32),
-            best=np.zeros((w, n_words, self.plans.first.shape[2]), np.uint32),
-            n_covered=np.zeros((w, self.plans.first.shape[2]), np.int32),
+            best=np.zeros((w, n_words * n_first), np.uint32),
+            n_covered=np.zeros((w, n_first), np.int32),
         )
         n_features = LOOKAHEAD_ACTION_FEATURES + by_target * t
         self._features = np.zeros((n, c, u, n_features), np.float32)

@@ -4,13 +4,17 @@ Plans are rolled out side by side, one in each lane of an array, so that the loo
 vector instructions. Angles are parts of a turn (`turns`).
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from camcontrol.control.controller import search_pose
+from camcontrol.planning.plan_tables import (
+    WORD_BITS,
+    ActionLanes,
+    PlanLanes,
+    Plans,
+    action_lanes,
+)
 from camcontrol.planning.sight import Sight
-from camcontrol.planning.trajectories import n_lanes
 from camcontrol.planning.turns import half_view_parts, to_parts
 from camcontrol.tracking.track import (
     B_KNOWN,
@@ -26,80 +30,12 @@ from camsim.arrays import Bools, Floats, Int32s, Ints, UInt32s
 from camsim.compiled.geometry import wrap_deg
 from camsim.compiled.jit import device_fn, outlined_fn
 
-WORD_BITS = 32
-"""Most trajectories of a target."""
-
 _WIDEST_HALF = 2**30  # 90 degrees
 _ALMOST_HALF = 2**31 - 64  # of a turn, in parts
 _ONE, _ZERO = np.uint32(1), np.uint32(0)
 _S1, _S2, _S4, _S24 = np.uint32(1), np.uint32(2), np.uint32(4), np.uint32(24)
 _M1, _M2 = np.uint32(0x55555555), np.uint32(0x33333333)
 _M4, _H1 = np.uint32(0x0F0F0F0F), np.uint32(0x01010101)
-
-
-class Plans(NamedTuple):
-    """Tables of cameras' plans: an action for the first frames, then perhaps another one.
-
-    What a plan covers has a bit for every frame f, target t and trajectory k. The K bits of a frame
-    and a target make a slot, number f * T + t; a word holds as many whole slots as fit. Lanes are
-    actions, U' of them with those that fill vector registers, or whole plans: lane b * A + a of P
-    holds first action a (b = 0) or lets second action b - 1 follow. Tables are of W workers.
-    """
-
-    wanted: Int32s  # [W, 2, F, K * U'] orientation and half view that an action wants, in parts
-    pose: Int32s  # [W, 2, K * U'] of the camera while actions are rolled out
-    held: UInt32s  # [W, X, U'] what one camera's actions cover, each held to the end
-    score: Ints  # [W, U] bits in `held`, -1: not possible
-    order: Ints  # [W, U] actions, best first, -1 where there are no more
-    midway: Int32s  # [W, 2, K * U'] its pose after the first stage
-    first: Ints  # [W, C, A] actions of the first stage, best first, -1: none
-    then: Ints  # [W, B] actions of the second stage
-    second_wanted: Int32s  # [W, 2, B * A] as `wanted`, in one frame of one trajectory
-    second_pose: Int32s  # [W, 2, K, B * A] as `pose`, in the second stage
-    cover: UInt32s  # [W, C, X, P] what each plan covers
-    value: Int32s  # [W, C, P] bits in `cover`
-    slots: Ints  # [2, F, T] word of each slot, and its first bit there
-    target_bits: UInt32s  # [X, T] bits of each target in the words of a plan
-
-
-def allocate_plans(
-    sizes: tuple[int, int, int, int], n_trajectories: int, n_frames: int, best: tuple[int, int]
-) -> Plans:
-    """Return zeroed tables.
-
-    Args:
-        sizes: numbers of workers W, cameras C that plan together, targets T and actions U.
-        n_trajectories: K, at most `WORD_BITS`.
-        n_frames: F.
-        best: numbers of actions that are tried in the first stage A and in the second B.
-    """
-    w, c, t, u = sizes
-    a, b = best
-    k, lanes_u = n_trajectories, n_lanes(u)
-    per_word = WORD_BITS // k
-    n_words = -(-n_frames * t // per_word)
-    slots = np.stack(np.divmod(np.arange(n_frames * t), per_word)).reshape(2, n_frames, t)
-    slots[1] *= k
-    target_bits = np.zeros((n_words, t), np.uint32)
-    for f in range(n_frames):
-        for target, (word, shift) in enumerate(slots[:, f].T):
-            target_bits[word, target] |= np.uint32((2**k - 1) << int(shift))
-    return Plans(
-        wanted=np.zeros((w, 2, n_frames, k * lanes_u), np.int32),
-        pose=np.zeros((w, 2, k * lanes_u), np.int32),
-        held=np.zeros((w, n_words, lanes_u), np.uint32),
-        score=np.zeros((w, u), np.int64),
-        order=np.full((w, u), -1, np.int64),
-        midway=np.zeros((w, 2, k * lanes_u), np.int32),
-        first=np.full((w, c, a), -1, np.int64),
-        then=np.full((w, b), -1, np.int64),
-        second_wanted=np.zeros((w, 2, b * a), np.int32),
-        second_pose=np.zeros((w, 2, k, b * a), np.int32),
-        cover=np.zeros((w, c, n_words, (1 + b) * a), np.uint32),
-        value=np.zeros((w, c, (1 + b) * a), np.int32),
-        slots=slots,
-        target_bits=target_bits,
-    )
 
 
 @device_fn
@@ -123,10 +59,10 @@ def count_plans(cover: UInt32s, others_coverage: UInt32s, value: Int32s) -> None
 
 @outlined_fn
 def _want_targets(
-    members: Ints, sight: Sight, u: int, n_trajectories: int, wanted: Int32s, w: int
+    members: Ints, sight: Sight, u: int, n_trajectories: int, lane: int, wanted: Int32s, w: int
 ) -> None:
-    """Fill wanted [2, F, K * U'] of action u: the bisector of its targets, the narrowest view."""
-    n_lanes_u = wanted.shape[2] // n_trajectories
+    """Fill a lane of wanted [2, F, K * U']: the bisector of u's targets, the narrowest view."""
+    n_lanes = wanted.shape[2] // n_trajectories
     for f in range(wanted.shape[1]):
         for k in range(n_trajectories):
             first, low, high, n = np.int32(0), np.int32(0), np.int32(0), 0
@@ -143,7 +79,7 @@ def _want_targets(
                     low, high = min(low, offset), max(high, offset)
                 half = min(half, sight.aim_half[w, f, t * n_trajectories + k])
                 n += 1
-            n = k * n_lanes_u + u
+            n = k * n_lanes + lane
             wanted[0, f, n] = np.int32(first + ((np.int64(low) + np.int64(high)) >> 1))
             wanted[1, f, n] = half
 
@@ -165,19 +101,15 @@ def _want_search(pose: Floats, where: tuple[int, int], search: int) -> tuple[np.
 
 
 @outlined_fn
-def _want(
-    members: Ints,
-    search: Ints,
-    pose: Floats,
-    belief: Floats,
-    where: tuple[int, int],
-    sight: Sight,
-    plans: Plans,
-    w: int,
-) -> None:
-    """Fill `wanted`; and `score`: -1 for actions without targets or with unknown ones, else 0."""
+def _find_possible(
+    members: Ints, search: Ints, belief: Floats, where: tuple[int, int], plans: Plans, w: int
+) -> int:
+    """Give a lane to each possible action, one that searches or has known targets only.
+
+    Return how many there are. Also fill `score`: 0 for these, -1 for all others.
+    """
     i, c = where
-    wanted = plans.wanted[w]
+    n_possible = 0
     for u in range(len(search)):
         known, empty = True, search[u] < 0
         for m in range(members.shape[1]):
@@ -185,14 +117,40 @@ def _want(
             if t >= 0:
                 empty = False
                 known = known and belief[i, c, t, B_KNOWN] > 0.0
-        plans.score[w, u] = 0 if known and not empty else -1
-        if search[u] >= 0:
+        possible = known and not empty
+        plans.score[w, u] = 0 if possible else -1
+        plans.lane[w, u] = n_possible if possible else -1
+        n_possible += possible
+    return n_possible
+
+
+@outlined_fn
+def _want(
+    members: Ints,
+    search: Ints,
+    pose: Floats,
+    where: tuple[int, int],
+    sight: Sight,
+    plans: Plans,
+    wanted: Int32s,
+    w: int,
+) -> None:
+    """Fill `wanted` [2, F, K * U'] of all possible actions."""
+    n_lanes = wanted.shape[2] // plans.n_trajectories
+    for u in range(len(search)):
+        if plans.lane[w, u] >= 0 and search[u] >= 0:
             phi, half = _want_search(pose, where, search[u])
-            for f in range(wanted.shape[1]):
-                for n in range(u, wanted.shape[2], plans.held.shape[2]):
-                    wanted[0, f, n], wanted[1, f, n] = phi, half
-        elif known and not empty:
-            _want_targets(members, sight, u, plans.second_pose.shape[2], wanted, w)
+            for n in range(plans.lane[w, u], wanted.shape[2], n_lanes):
+                wanted[0, 0, n], wanted[1, 0, n] = phi, half
+    for part in range(2):
+        now = wanted[part, 0]
+        for f in range(1, wanted.shape[1]):
+            later = wanted[part, f]
+            for n in range(len(now)):
+                later[n] = now[n]
+    for u in range(len(search)):
+        if plans.lane[w, u] >= 0 and search[u] < 0:
+            _want_targets(members, sight, u, plans.n_trajectories, plans.lane[w, u], wanted, w)
 
 
 @device_fn
@@ -204,7 +162,7 @@ def _limits(pose: Floats, where: tuple[int, int]) -> tuple[np.int32, np.int32, n
     return to_parts(pose[i, c, P_TURN]), half_view_parts(pose[i, c, P_ZOOM]), narrowest
 
 
-@outlined_fn
+@device_fn
 def _move(
     phi: Int32s,
     half: Int32s,
@@ -222,7 +180,7 @@ def _move(
         half[a] = min(max(h, narrowest), np.int32(_WIDEST_HALF))
 
 
-@outlined_fn
+@device_fn
 def _mark(
     phi: Int32s, half: Int32s, bearing: np.int32, widest: np.int32, shift: int, word: UInt32s
 ) -> None:
@@ -240,38 +198,40 @@ def _hold_actions(
     where: tuple[int, int],
     turning: int,
     sight: Sight,
-    sizes: tuple[int, int],
+    n_targets: int,
     plans: Plans,
+    lanes: ActionLanes,
     w: int,
 ) -> None:
-    """Roll out all actions, held to the end, side by side; count what each covers."""
+    """Roll out all possible actions, held to the end, side by side; count what each covers."""
     i, c = where
     limits = _limits(pose, where)
-    held, wanted = plans.held[w], plans.wanted[w]
+    held, wanted, n_trajectories = lanes.held, lanes.wanted, plans.n_trajectories
     held[:] = 0
-    plans.pose[w, 0] = to_parts(pose[i, c, P_PHI])
-    plans.pose[w, 1] = half_view_parts(pose[i, c, P_THETA])
-    phi, half, n_lanes_u = plans.pose[w, 0], plans.pose[w, 1], held.shape[1]
+    lanes.pose[0] = to_parts(pose[i, c, P_PHI])
+    lanes.pose[1] = half_view_parts(pose[i, c, P_THETA])
+    phi, half, n_lanes = lanes.pose[0], lanes.pose[1], held.shape[1]
     for f in range(wanted.shape[1]):
         _move(phi, half, wanted[0, f], wanted[1, f], limits)
-        for t in range(sizes[0]):
+        for t in range(n_targets):
             word, shift = held[plans.slots[0, f, t]], plans.slots[1, f, t]
-            for k in range(sizes[1]):
-                n = t * sizes[1] + k
+            for k in range(n_trajectories):
+                n = t * n_trajectories + k
                 widest = sight.widest[w, f + 1, n]
                 if widest >= limits[2]:
-                    low, high = k * n_lanes_u, (k + 1) * n_lanes_u
+                    low, high = k * n_lanes, (k + 1) * n_lanes
                     bearing = sight.bearing[w, f + 1, n]
                     _mark(phi[low:high], half[low:high], bearing, widest, shift + k, word)
         if f == turning - 1:
-            midway, midway_half = plans.midway[w, 0], plans.midway[w, 1]
+            midway, midway_half = lanes.midway[0], lanes.midway[1]
             for n in range(len(phi)):
                 midway[n], midway_half[n] = phi[n], half[n]
     for u in range(plans.score.shape[1]):
-        if plans.score[w, u] == 0:
+        lane = plans.lane[w, u]
+        if lane >= 0:
             total = 0
             for x in range(held.shape[0]):
-                total += int(count_bits(held[x, u]))
+                total += int(count_bits(held[x, lane]))
             plans.score[w, u] = total
 
 
@@ -315,15 +275,18 @@ def _first_words(turning: int, sizes: tuple[int, int]) -> tuple[int, np.uint32]:
 
 @outlined_fn
 def _begin_plans(
-    turning: int, sizes: tuple[int, int], first: Ints, held: UInt32s, cover: UInt32s
+    turning: int, sizes: tuple[int, int], first: Ints, lane: Ints, held: UInt32s, cover: UInt32s
 ) -> None:
-    """Copy the held plans to `cover` [X, P], and what the first stage covers to all others."""
+    """Copy the held plans to `cover` [X, P], and what the first stage covers to all others.
+
+    `lane`: of each action in `held`.
+    """
     whole, rest = _first_words(turning, sizes)
     for x in range(len(held)):
         words = cover[x]
         keep = np.uint32(0xFFFFFFFF) if x < whole else rest if x == whole else _ZERO
         for a in range(len(first)):
-            words[a] = held[x, max(first[a], 0)]
+            words[a] = held[x, lane[first[a]] if first[a] >= 0 else 0]
         for low in range(len(first), len(words), len(first)):
             of_option = words[low : low + len(first)]
             for a in range(len(first)):
@@ -331,29 +294,39 @@ def _begin_plans(
 
 
 @outlined_fn
-def _turn_plans(first: Ints, plans: Plans, w: int) -> None:
+def _turn_plans(first: Ints, plans: Plans, actions: ActionLanes, lanes: PlanLanes, w: int) -> None:
     """Give all plans their poses after the first stage, and what they want at first."""
-    then, n_trajectories, n_lanes_u = plans.then[w], plans.second_pose.shape[2], plans.held.shape[2]
+    then, n_lanes = plans.then[w], actions.held.shape[1]
     for b in range(len(then)):
-        low, high, u = b * len(first), (b + 1) * len(first), max(then[b], 0)
-        plans.second_wanted[w, 0, low:high] = plans.wanted[w, 0, 0, u]
-        plans.second_wanted[w, 1, low:high] = plans.wanted[w, 1, 0, u]
-        for k in range(n_trajectories):
-            phi, half = plans.second_pose[w, 0, k, low:high], plans.second_pose[w, 1, k, low:high]
+        low, high = b * len(first), (b + 1) * len(first)
+        lane = plans.lane[w, then[b]] if then[b] >= 0 else 0
+        lanes.wanted[0, low:high] = actions.wanted[0, 0, lane]
+        lanes.wanted[1, low:high] = actions.wanted[1, 0, lane]
+        for k in range(plans.n_trajectories):
+            phi, half = lanes.pose[0, k, low:high], lanes.pose[1, k, low:high]
             for a in range(len(first)):
-                n = k * n_lanes_u + max(first[a], 0)
-                phi[a], half[a] = plans.midway[w, 0, n], plans.midway[w, 1, n]
+                n = k * n_lanes + (plans.lane[w, first[a]] if first[a] >= 0 else 0)
+                phi[a], half[a] = actions.midway[0, n], actions.midway[1, n]
 
 
 @device_fn
-def _aim_plans(search: Ints, n_first: int, f: int, k: int, plans: Plans, w: int) -> None:
+def _aim_plans(
+    search: Ints,
+    n_first: int,
+    f: int,
+    k: int,
+    plans: Plans,
+    actions: ActionLanes,
+    lanes: PlanLanes,
+    w: int,
+) -> None:
     """Tell all plans that follow targets what they want in frame f of trajectory k."""
-    aims, aim_halves = plans.second_wanted[w, 0], plans.second_wanted[w, 1]
+    aims, aim_halves = lanes.wanted[0], lanes.wanted[1]
     for b in range(plans.then.shape[1]):
         u, low = max(plans.then[w, b], 0), b * n_first
-        if search[u] < 0:
-            n = k * plans.held.shape[2] + u
-            aim, aim_half = plans.wanted[w, 0, f, n], plans.wanted[w, 1, f, n]
+        if search[u] < 0 and plans.lane[w, u] >= 0:
+            n = k * actions.held.shape[1] + plans.lane[w, u]
+            aim, aim_half = actions.wanted[0, f, n], actions.wanted[1, f, n]
             if aims[low] != aim or aim_halves[low] != aim_half:  # often the same: out of view
                 aims[low : low + n_first] = aim
                 aim_halves[low : low + n_first] = aim_half
@@ -366,23 +339,25 @@ def _change_actions(
     where: tuple[int, int],
     turning: int,
     sight: Sight,
-    sizes: tuple[int, int],
+    n_targets: int,
     row: int,
     plans: Plans,
+    actions: ActionLanes,
+    lanes: PlanLanes,
     w: int,
 ) -> None:
     """Roll out the second stage of all plans, side by side."""
     limits = _limits(pose, where)
-    first, then, cover = plans.first[w, row], plans.then[w], plans.cover[w, row]
-    aims, aim_halves = plans.second_wanted[w, 0], plans.second_wanted[w, 1]
-    _turn_plans(first, plans, w)
-    for f in range(turning, plans.wanted.shape[2]):
-        for k in range(sizes[1]):
-            _aim_plans(search, len(first), f, k, plans, w)
-            phi, half = plans.second_pose[w, 0, k], plans.second_pose[w, 1, k]
+    first, then, cover = lanes.first[row], plans.then[w], lanes.cover[row]
+    aims, aim_halves, n_trajectories = lanes.wanted[0], lanes.wanted[1], plans.n_trajectories
+    _turn_plans(first, plans, actions, lanes, w)
+    for f in range(turning, actions.wanted.shape[1]):
+        for k in range(n_trajectories):
+            _aim_plans(search, len(first), f, k, plans, actions, lanes, w)
+            phi, half = lanes.pose[0, k], lanes.pose[1, k]
             _move(phi, half, aims, aim_halves, limits)
-            for t in range(sizes[0]):
-                n = t * sizes[1] + k
+            for t in range(n_targets):
+                n = t * n_trajectories + k
                 widest = sight.widest[w, f + 1, n]
                 if widest >= limits[2]:
                     word = cover[plans.slots[0, f, t], len(first) :]
@@ -391,7 +366,7 @@ def _change_actions(
     for b in range(len(then)):
         for a in range(len(first)):
             if then[b] < 0 or then[b] == first[a]:  # the same as held: no second copy
-                _cut(turning, sizes, cover, (b + 1) * len(first) + a)
+                _cut(turning, (n_targets, n_trajectories), cover, (b + 1) * len(first) + a)
 
 
 @outlined_fn
@@ -415,6 +390,7 @@ def enumerate_plans(
     row: int,
     no_one: UInt32s,
     plans: Plans,
+    lanes: PlanLanes,
     w: int,
 ) -> None:
     """Enumerate camera c's plans: the best actions, held, or followed by one from `turning` on.
@@ -428,19 +404,34 @@ def enumerate_plans(
         where: (environment, camera).
         turning: frames of the first stage.
         sight: worker w's tables are those of camera c.
-        row: of `plans` where they are written.
+        row: of `lanes` where they are written.
         no_one: [X] zeros.
         plans: worker w's tables are written.
+        lanes: of worker w's tables, at least for as many first actions as are available.
         w: worker.
     """
     i, c = where
-    _want(members, search, pose, belief, where, sight, plans, w)
-    sizes = (belief.shape[2], plans.second_pose.shape[2])
-    _hold_actions(pose, where, turning, sight, sizes, plans, w)
-    first, order = plans.first[w, row], plans.order[w]
+    n_targets = belief.shape[2]
+    sizes = (n_targets, plans.n_trajectories)
+    actions = action_lanes(plans, _find_possible(members, search, belief, where, plans, w), w)
+    _want(members, search, pose, where, sight, plans, actions.wanted, w)
+    _hold_actions(pose, where, turning, sight, n_targets, plans, actions, w)
+    first, order = lanes.first[row], plans.order[w]
     _sort(plans.score[w], order)
     _select_best(order, avail[i, c], everything=False, chosen=first)
     _select_best(order, avail[i, c], everything=True, chosen=plans.then[w])
-    _begin_plans(turning, sizes, first, plans.held[w], plans.cover[w, row])
-    _change_actions(search, pose, where, turning, sight, sizes, row, plans, w)
-    count_plans(plans.cover[w, row], no_one, plans.value[w, row])
+    _begin_plans(turning, sizes, first, plans.lane[w], actions.held, lanes.cover[row])
+    _change_actions(search, pose, where, turning, sight, n_targets, row, plans, actions, lanes, w)
+    count_plans(lanes.cover[row], no_one, lanes.value[row])
+
+
+@device_fn
+def count_available(avail: Bools, i: int, low: int, high: int) -> int:
+    """Return the largest number of available actions of cameras `low` to `high` - 1."""
+    most = 0
+    for c in range(low, high):
+        n = 0
+        for u in range(avail.shape[2]):
+            n += avail[i, c, u]
+        most = max(most, n)
+    return most

@@ -128,13 +128,14 @@ def _average(positions: Floats, lanes: tuple[int, int], random_walk: Floats, mea
         n_random += random_walk[m]
     skips = n_random < high - low
     share = 1.0 / (high - low - n_random * skips)
-    for axis in range(2):
-        for f in range(mean.shape[1]):
-            total = 0.0
-            for m in range(low, high):
-                if not (skips and random_walk[m] > 0.0):
-                    total += share * positions[axis, f, m]
-            mean[axis, f] = total
+    mean[:] = 0.0
+    for m in range(low, high):
+        if skips and random_walk[m] > 0.0:
+            continue
+        for axis in range(2):
+            means, of_lane = mean[axis], positions[axis]
+            for f in range(len(means)):
+                means[f] += share * of_lane[f, m]
 
 
 @outlined_fn

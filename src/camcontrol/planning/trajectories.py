@@ -162,30 +162,47 @@ def _step(lanes: Floats, draws: Floats) -> None:
 
 
 @outlined_fn
+def _note_disc(disc: tuple[float, float, float], lanes: Floats) -> None:
+    """Remember a disc for the positions that are in it and in no earlier one."""
+    ox, oy, r = disc
+    xs, ys = lanes[Q_X], lanes[Q_Y]
+    disc_x, disc_y, radius = lanes[_DISC_X], lanes[_DISC_Y], lanes[_RADIUS]
+    for m in range(len(xs)):
+        qx, qy = xs[m] - ox, ys[m] - oy
+        squared = qx * qx + qy * qy
+        inside = (squared < r * r) & (squared > 0.0) & (radius[m] == 0.0)
+        disc_x[m] = ox if inside else disc_x[m]
+        disc_y[m] = oy if inside else disc_y[m]
+        radius[m] = r if inside else radius[m]
+
+
+@outlined_fn
 def _push_out(obs: Floats, n: int, lanes: Floats) -> None:
     """Move all positions that lie in a known obstacle to its edge, and into the terrain."""
     xs, ys = lanes[Q_X], lanes[Q_Y]
     disc_x, disc_y, radius = lanes[_DISC_X], lanes[_DISC_Y], lanes[_RADIUS]
     radius[:] = 0.0
+    n_pushed = 0
     start = n + 22 + 5 * int(obs[n + 1])
     for o in range(int(obs[n + 2])):
         j = start + 4 * o
         ox, oy, r = obs[j], obs[j + 1], obs[j + 2]
-        if obs[j + 3] > 0.0:
-            for m in range(len(xs)):
-                qx, qy = xs[m] - ox, ys[m] - oy
-                squared = qx * qx + qy * qy
-                inside = (squared < r * r) & (squared > 0.0) & (radius[m] == 0.0)
-                disc_x[m] = ox if inside else disc_x[m]
-                disc_y[m] = oy if inside else disc_y[m]
-                radius[m] = r if inside else radius[m]
+        n_inside = 0
+        for m in range(len(xs)):  # few obstacles hold any position: this loop must be cheap
+            qx, qy = xs[m] - ox, ys[m] - oy
+            n_inside += qx * qx + qy * qy < r * r
+        if n_inside > 0 and obs[j + 3] > 0.0:
+            _note_disc((ox, oy, r), lanes)
+            n_pushed += n_inside
+    if n_pushed > 0:
+        for m in range(len(xs)):
+            qx, qy, r = xs[m] - disc_x[m], ys[m] - disc_y[m], radius[m]
+            scale = r / math.sqrt(max(qx * qx + qy * qy, 1e-300))
+            xs[m] = disc_x[m] + qx * scale if r > 0.0 else xs[m]
+            ys[m] = disc_y[m] + qy * scale if r > 0.0 else ys[m]
     for m in range(len(xs)):
-        qx, qy, r = xs[m] - disc_x[m], ys[m] - disc_y[m], radius[m]
-        scale = r / math.sqrt(max(qx * qx + qy * qy, 1e-300))
-        x = disc_x[m] + qx * scale if r > 0.0 else xs[m]
-        y = disc_y[m] + qy * scale if r > 0.0 else ys[m]
-        xs[m] = min(max(x, -TERRAIN), TERRAIN)
-        ys[m] = min(max(y, -TERRAIN), TERRAIN)
+        xs[m] = min(max(xs[m], -TERRAIN), TERRAIN)
+        ys[m] = min(max(ys[m], -TERRAIN), TERRAIN)
 
 
 @outlined_fn

@@ -8,11 +8,12 @@ two an observation is all context: they get features of no targets and no action
 """
 
 import dataclasses
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from qplex_hrl.networks.pooling import pool
 from qplex_hrl.types import ModelDims
 
 
@@ -80,28 +81,6 @@ def flat_dims(dims: ModelDims) -> ModelDims:
     return dataclasses.replace(dims, context_size=dims.obs_size, n_targets=0, n_actions=0)
 
 
-class _Largest(torch.autograd.Function):
-    """``amax`` over the first axis of what a ReLU gave, with a cheaper gradient.
-
-    All of several largest values get the whole gradient. That is right where they are zero, because
-    there the ReLU stops it.
-    """
-
-    # Any: PyTorch does not say what type a context has.
-    @staticmethod
-    def forward(ctx: Any, values: Tensor) -> Tensor:
-        """Return the largest values [..] of [T, ..]."""
-        largest = values.amax(dim=0)
-        ctx.save_for_backward(values, largest)
-        return largest
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        """Return the gradient of the values."""
-        values, largest = ctx.saved_tensors
-        return torch.where(values == largest, grads[0], 0.0)
-
-
 class FlatEncoder(nn.Module):
     """One layer over the whole observation, with the interface of ``TargetEncoder``."""
 
@@ -156,11 +135,9 @@ class TargetEncoder(nn.Module):
         """
         known = targets[..., 0] > 0.5
         embeddings = self.target_mlp(targets)
-        n_rows = (targets[..., self._row_flag] > 0.5).sum(dim=0).clamp_min(1).unsqueeze(-1)
-        # Embeddings are not negative, so zeros of empty rows cannot win the maximum.
-        largest = cast("Tensor", _Largest.apply(embeddings))  # type: ignore[no-untyped-call]
-        pooled = torch.cat([context, embeddings.sum(dim=0) / n_rows, largest], -1)
-        hidden = self.context_layer(pooled)
+        rows = (context.flatten(0, 1), targets.flatten(1, 2), embeddings.flatten(1, 2))
+        pooled = pool(*rows, self._row_flag)
+        hidden = self.context_layer(pooled.view(*context.shape[:2], -1))
         return Encoding(torch.relu(_add_identity(hidden, self.identity)), embeddings, known)
 
 

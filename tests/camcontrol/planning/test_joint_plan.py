@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from camcontrol.planning import joint_plan as joint
-from camcontrol.planning import rollouts
+from camcontrol.planning import plan_tables, rollouts
 
 choose_jointly = from_python(joint.choose_jointly)
 count = from_python(rollouts.count_bits)
@@ -156,7 +156,7 @@ def test_coverage_per_target_is_that_of_the_best_plan(
     n_targets: int, n_trajectories: int, n_actions: int, n_options: int, seed: int
 ) -> None:
     n_frames = 3
-    allocated = rollouts.allocate_plans(
+    allocated = plan_tables.allocate_plans(
         (1, 1, n_targets, n_actions + 1), n_trajectories, n_frames, (n_actions, n_options)
     )
     rng = np.random.default_rng(seed)

@@ -6,12 +6,13 @@ import numba
 import numpy as np
 import pytest
 import reference_plans
-from planned_worlds import Stage
+from planned_worlds import Stage, lanes_of
 from reference_plans import allocate_reference, enumerate_reference
 
 from camcontrol.control.action_set import SEARCH_BEARINGS
 from camcontrol.control.controller import LEAD_FRAMES
 from camcontrol.planning import rollouts, sight, trajectories
+from camcontrol.planning.plan_tables import plan_lanes
 from camcontrol.planning.planner import BeliefState, Lookahead, PlannerOptions
 from camcontrol.selection_env import SelectionEnv, SelectionOptions
 from camcontrol.tracking.motion_models import Q_RANDOM_WALK
@@ -30,18 +31,17 @@ def opposite(catalogue, u, v):  # type: ignore[no-untyped-def]
     return one >= 0 and other >= 0 and (one - other) % SEARCH_BEARINGS == SEARCH_BEARINGS // 2
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy", _nrt=False)  # as all that it calls
 def differing_bits(  # type: ignore[no-untyped-def]  # noqa: C901  # loops over all bits
     options, catalogue, beliefs, obs, avail, tables, reference
 ):
     """Differing bits and differing first or second actions of all cameras' plans, and all bits."""
     first_stage, k_all = options
     ways, views, plans, no_one = tables
-    measurements, positions, old = reference
+    measurements, positions, walks, old = reference
     n_envs, n_cameras, n_targets = beliefs.belief.shape[:3]
     size, per_word = len(obs) // (n_envs * n_cameras), 32 // k_all
-    n_frames, n_first = plans.wanted.shape[2], plans.first.shape[2]
-    n_options = plans.value.shape[2] // n_first
+    n_frames, n_options = plans.slots.shape[1], 1 + plans.then.shape[1]
     bits, actions, total = 0, 0, 0
     for i in range(n_envs):
         for c in range(n_cameras):
@@ -59,11 +59,12 @@ def differing_bits(  # type: ignore[no-untyped-def]  # noqa: C901  # loops over 
                 0,
             )
             sight.predict_sight(obs, n, beliefs.pose, beliefs.belief, where, ways, k_all, views, 0)
+            lanes = plan_lanes(plans, rollouts.count_available(avail, i, c, c + 1), 0)
+            first = lanes.first[0]
             rollouts.enumerate_plans(
                 catalogue.members, catalogue.search, beliefs.pose, beliefs.belief, avail, where,
-                first_stage, views, 0, no_one, plans, 0,
+                first_stage, views, 0, no_one, plans, lanes, 0,
             )  # fmt: skip
-            walks = np.zeros((n_targets, k_all))
             for t in range(n_targets):
                 for k in range(k_all):
                     walks[t, k] = ways.lanes[0, Q_RANDOM_WALK, t * k_all + k]
@@ -77,21 +78,21 @@ def differing_bits(  # type: ignore[no-untyped-def]  # noqa: C901  # loops over 
                 catalogue.members, catalogue.search, beliefs.pose, beliefs.belief, measurements,
                 avail, where, first_stage, old,
             )  # fmt: skip
-            for a in range(plans.first.shape[2]):
-                actions += plans.first[0, 0, a] != old.first[i, c, a]
+            for a in range(old.first.shape[2]):
+                actions += (first[a] if a < len(first) else -1) != old.first[i, c, a]
             for b in range(plans.then.shape[1]):
                 actions += plans.then[0, b] != old.then[i, b]
-            for a in range(plans.first.shape[2]):
-                if plans.first[0, 0, a] < 0:
+            for a in range(len(first)):
+                if first[a] < 0:
                     break
                 for b in range(n_options):
-                    if b > 0 and opposite(catalogue, plans.first[0, 0, a], plans.then[0, b - 1]):
+                    if b > 0 and opposite(catalogue, first[a], plans.then[0, b - 1]):
                         continue
                     for f in range(n_frames):
                         for t in range(n_targets):
                             for k in range(k_all):
                                 slot = f * n_targets + t
-                                word = plans.cover[0, 0, slot // per_word, b * n_first + a]
+                                word = lanes.cover[0, slot // per_word, b * len(first) + a]
                                 one = word >> np.uint32(slot % per_word * k_all + k) & 1
                                 m = t * k_all + k
                                 words = old.cover[i, c, a * n_options + b, f, m >> 6]
@@ -117,6 +118,7 @@ def test_tables_are_those_of_plans_rolled_out_one_by_one() -> None:
     reference = (
         np.zeros((OPTIONS.horizon + 1, k, 4, 4)),
         np.zeros((OPTIONS.horizon + 1 + LEAD_FRAMES, k, 4, 2)),
+        np.zeros((4, k)),
         allocate_reference((n_envs, 4, 4, env.n_actions), k, OPTIONS.horizon, (20, 5)),
     )
     rng = np.random.default_rng(0)
@@ -149,5 +151,6 @@ def test_a_target_that_leaves_the_view_is_led() -> None:
     assert stage.choices(n_trajectories=4) == [{0}]
     plans = stage.planner.plans
     choice = int(stage.planner.scratch.choice[0, 0])
-    target_0 = plans.cover[0, 0, :, choice] & plans.target_bits[:, 0]
+    cover = lanes_of(plans, stage.avail[0]).cover[0]
+    target_0 = cover[:, choice] & plans.target_bits[:, 0]
     np.testing.assert_array_equal(target_0, plans.target_bits[:, 0])

@@ -1,7 +1,6 @@
 """Observations split into their parts; encoders that pool over targets."""
 
 import dataclasses
-from typing import cast
 
 import pytest
 import torch
@@ -11,7 +10,6 @@ from qplex_hrl.networks.encoders import (
     FlatEncoder,
     StateEncoder,
     TargetEncoder,
-    _Largest,
     flat_dims,
     split_features,
 )
@@ -101,16 +99,3 @@ def test_flat_and_state_encoders_are_layers() -> None:
     assert state.shape == (2, 3, 7)
     assert (state >= 0).all()
     assert (state > 0).any()
-
-
-def test_the_gradient_of_the_largest_embedding_is_that_of_amax() -> None:
-    """Behind a ReLU: where several embeddings are zero, none gets a gradient."""
-    values = torch.randn(4, 3, 5, 6, generator=torch.manual_seed(0))
-    values[:, 0] = -1.0  # all zero after the ReLU
-    weight = torch.randn(3, 5, 6)
-    found, expected = (values.clone().requires_grad_() for _ in range(2))
-    ours = cast("torch.Tensor", _Largest.apply(found.relu()))  # type: ignore[no-untyped-call]
-    assert torch.equal(ours, values.relu().amax(dim=0))
-    (ours * weight).sum().backward()  # type: ignore[no-untyped-call]
-    (expected.relu().amax(dim=0) * weight).sum().backward()  # type: ignore[no-untyped-call]
-    assert torch.equal(found.grad, expected.grad)

@@ -163,25 +163,32 @@ def planned_parts() -> Any:
     import numba
 
     joint_plan = import_module("camcontrol.planning.joint_plan")
+    plan_tables = import_module("camcontrol.planning.plan_tables")
     rollouts = import_module("camcontrol.planning.rollouts")
     sight = import_module("camcontrol.planning.sight")
     trajectories = import_module("camcontrol.planning.trajectories")
     sample, predict = trajectories.sample_trajectories, sight.predict_sight
     enumerate_plans = rollouts.enumerate_plans
     choose, value = joint_plan.choose_jointly, joint_plan.value_actions
+    count_available, plan_lanes = rollouts.count_available, plan_tables.plan_lanes
     extra = _EXTRA
+    # Any: Numba has no type for the last option, which all have that this calls.
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
-    @numba.njit(nogil=True, error_model="numpy")
+    @numba.njit(**options)
     def run(part, options, catalogue, beliefs, inputs, tables, scratch, features):  # type: ignore[no-untyped-def]
         (first_stage, joint), (obs, avail) = options, inputs
         ways, views, plans = tables
         n_envs, n_cameras = beliefs.pose.shape[:2]
         size = len(obs) // (n_envs * n_cameras)
-        n_frames, n_ways = plans.wanted.shape[2], plans.second_pose.shape[2]
+        n_words, n_frames = len(plans.target_bits), plans.slots.shape[1]
+        n_ways = plans.n_trajectories
         pose, belief = beliefs.pose, beliefs.belief
         for i in range(n_envs):
             for c in range(n_cameras):
                 n, where, row = (i * n_cameras + c) * size, (i, c), c if joint else 0
+                low, high = (0, n_cameras) if joint else (c, c + 1)
+                lanes = plan_lanes(plans, count_available(avail, i, low, high), 0)
                 if c == 0 or not joint:
                     for _ in range(1 + extra * (part == 0)):
                         sample(obs, n, belief, beliefs.particles, beliefs.origins, where, joint,
@@ -190,19 +197,21 @@ def planned_parts() -> Any:
                     predict(obs, n, pose, belief, where, ways, n_ways, views, 0)
                 for _ in range(1 + extra * (part == 2)):
                     enumerate_plans(catalogue.members, catalogue.search, pose, belief, avail, where,
-                                    first_stage, views, row, scratch.no_one, plans, 0)  # fmt: skip
+                                    first_stage, views, row, scratch.no_one, plans, lanes,
+                                    0)  # fmt: skip
                 if c < n_cameras - 1 and joint:
                     continue
-                low = 0 if joint else c
-                m = c + 1 - low
-                cover, alone, first = plans.cover[0, :m], plans.value[0, :m], plans.first[0, :m]
-                choice, trial = scratch.choice[i, low : c + 1], scratch.trial[0, :m]
-                others, together = scratch.others_coverage[0], scratch.together[0]
+                cover, alone, first = lanes.cover, lanes.value, lanes.first
+                m, p = alone.shape
+                choice, trial = scratch.choice[i, low:high], scratch.trial[0, :m]
+                others, together = scratch.others_coverage[0], scratch.together[0, :p]
+                n_first = first.shape[1]
+                best = scratch.best[0, : n_words * n_first].reshape(n_words, n_first)
                 for _ in range(1 + extra * (part == 3)):
                     choose(cover, alone, first, choice, trial, others, together)
                     value(cover, alone, first, choice, others, together, plans.target_bits,
-                          (scratch.best[0], scratch.n_covered[0]), 1.0 / (n_frames * n_ways),
-                          features[i, low : c + 1])  # fmt: skip
+                          (best, scratch.n_covered[0, :n_first]), 1.0 / (n_frames * n_ways),
+                          features[i, low:high])  # fmt: skip
 
     return run
 
