@@ -92,10 +92,12 @@ class Agent:
     ) -> NDArray[np.int64]:
         """Return ``greedy`` [N, C] with uniformly drawn available actions at a rate of epsilon."""
         gamble, choice = draw_shard(self._rng, (2, greedy.shape[1]), self._shard)
-        order = avail_actions.cumsum(axis=-1)  # the k-th available action is the first with k
-        wanted = (choice * order[..., -1]).astype(np.int64) + 1
-        drawn = (order >= wanted[..., None]).argmax(axis=-1)
-        return np.where(gamble < epsilon, drawn, greedy)
+        explores = gamble < epsilon
+        order = avail_actions[explores].cumsum(axis=-1)  # the k-th available action is the first k
+        wanted = (choice[explores] * order[:, -1]).astype(np.int64) + 1
+        actions = greedy.copy()
+        actions[explores] = (order >= wanted[:, None]).argmax(axis=-1)
+        return actions
 
     def reset_rows(self, ended: NDArray[np.bool_]) -> None:
         """Forget everything in the environments where ``ended`` [N] is true: a new episode."""
