@@ -56,7 +56,7 @@ class SequenceBatch(NamedTuple):
     the first one from the burn-in's end on.
     """
 
-    obs: Tensor  # [B, L+1, C, D] float32
+    obs: Tensor  # [B, L+1, C, D] float16, as stored, or float32
     state: Tensor  # [B, L+1, S] float32
     avail_actions: Tensor  # [B, L+1, C, U] bool, at least one true per camera
     actions: Tensor  # [B, L, C] int64

@@ -18,7 +18,12 @@ class Collector:
     """
 
     def __init__(
-        self, rollout: Rollout, *, in_thread: bool, prepare_thread: Callable[[], None]
+        self,
+        rollout: Rollout,
+        *,
+        in_thread: bool,
+        prepare_thread: Callable[[], None],
+        make_room: Callable[[int], None] | None = None,
     ) -> None:
         """Start the thread if there is to be one.
 
@@ -26,8 +31,10 @@ class Collector:
             rollout: used by the collector alone between ``start`` and ``finish``.
             in_thread: overlap with the caller.
             prepare_thread: called once in the new thread.
+            make_room: called before each chunk, where it is collected, with its decisions.
         """
         self._rollout = rollout
+        self._make_room = make_room
         self._pool = (
             ThreadPoolExecutor(1, "collector", initializer=prepare_thread) if in_thread else None
         )
@@ -52,13 +59,18 @@ class Collector:
         assert self._pending is None, "finish the chunk before the next one"
         self._rollout.agent.load_weights(network)
         if self._pool is not None:
-            self._pending = self._pool.submit(self._rollout.collect, n_decisions, epsilon)
+            self._pending = self._pool.submit(self._collect, n_decisions, epsilon)
         else:
             self._pending = Future()
-            self._pending.set_result(self._rollout.collect(n_decisions, epsilon))
+            self._pending.set_result(self._collect(n_decisions, epsilon))
 
     def finish(self) -> Experience:
         """Return the chunk begun by ``start``, waiting for it if need be; raise its error."""
         assert self._pending is not None, "start a chunk first"
         pending, self._pending = self._pending, None
         return pending.result()
+
+    def _collect(self, n_decisions: int, epsilon: float) -> Experience:
+        if self._make_room is not None:
+            self._make_room(n_decisions)
+        return self._rollout.collect(n_decisions, epsilon)

@@ -139,6 +139,18 @@ class ReplayBuffer:
         """Number of different windows that can be drawn now."""
         return int(self._starts.size)
 
+    def make_room(self, n_decisions: int) -> None:
+        """Get the memory of the rows that come next, if the ring has never been full.
+
+        The system hands out memory when it is first written, which takes as long as an update here
+        and there. Nothing that ``sample`` reads is touched, so another thread may do this.
+
+        Args:
+            n_decisions: rows of the chunk that comes next.
+        """
+        for array in self._ring:
+            array[self._written : self._written + n_decisions] = 0
+
     def add(self, chunk: DecisionChunk) -> None:
         """Append a chunk, over the oldest rows once the ring is full.
 
@@ -206,7 +218,7 @@ class ReplayBuffer:
             return torch.from_numpy(array).to(device)
 
         return SequenceBatch(
-            obs=tensor(obs).to(torch.float32).transpose(0, 1),
+            obs=tensor(obs).transpose(0, 1),
             state=tensor(state).to(torch.float32),
             avail_actions=tensor(avail_actions),
             actions=tensor(actions),

@@ -39,7 +39,7 @@ def split_features(obs: Tensor, dims: ModelDims, burn_in: int = 0) -> Features:
     """Return the parts of the observations in the layout of this module.
 
     Args:
-        obs: [B, L, C, D] float32.
+        obs: [B, L, C, D] float32 or float16; the parts are float32.
         dims: sizes of the world; C and D must be its ``n_agents`` and ``obs_size``.
         burn_in: first frames, kept apart and without actions: no Q-values are wanted there.
 
@@ -63,10 +63,12 @@ def split_features(obs: Tensor, dims: ModelDims, burn_in: int = 0) -> Features:
 
     def targets_first(part: Tensor) -> Tensor:
         entities = torch.unflatten(part, -1, (dims.n_targets, dims.target_size))
-        return entities.permute(3, 0, 1, 2, 4).flatten(2, 3).contiguous()
+        return entities.permute(3, 0, 1, 2, 4).flatten(2, 3).float().contiguous()
 
-    context = context.reshape(length, n, dims.context_size)
-    actions = torch.unflatten(actions[burn_in:], -1, (dims.n_actions, dims.action_size))
+    context = context.reshape(length, n, dims.context_size).float()
+    # Most of an observation is of actions, and nothing is asked of those in the burn-in.
+    actions = actions[burn_in:].float()
+    actions = torch.unflatten(actions, -1, (dims.n_actions, dims.action_size))
     return Features(
         context=context[burn_in:],
         targets=targets_first(targets[burn_in:]),

@@ -74,7 +74,10 @@ def train(
     run = TrainingRun(config, loop, make_env(config, evaluation_envs(config)), folder)
     prepare = partial(limit_threads, config.training.num_threads)
     with Collector(
-        loop.local_rollout, in_thread=config.training.overlap, prepare_thread=prepare
+        loop.local_rollout,
+        in_thread=config.training.overlap,
+        prepare_thread=prepare,
+        make_room=loop.replay.make_room,
     ) as collector:
         return execute(run, checkpoint, log_level, partial(loop.iterate, collector))
 

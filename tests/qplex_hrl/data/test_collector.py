@@ -36,6 +36,7 @@ def test_a_thread_and_later_weights_change_nothing() -> None:
 
 def test_the_thread_is_prepared_once_and_ends() -> None:
     prepared: list[str] = []
+    rooms: list[tuple[int, str]] = []
     env = FakeEnv(2)
     rollout, network = tiny_rollout(env), tiny_model(env).agent
     rollout.reset(np.arange(2, dtype=np.uint64))
@@ -43,11 +44,13 @@ def test_the_thread_is_prepared_once_and_ends() -> None:
         rollout,
         in_thread=True,
         prepare_thread=lambda: prepared.append(threading.current_thread().name),
+        make_room=lambda n: rooms.append((n, threading.current_thread().name)),
     ) as collector:
-        for _ in range(2):
-            collector.start(network, 2, 1.0)
+        for n in (2, 3):
+            collector.start(network, n, 1.0)
             collector.finish()
     assert len(prepared) == 1
+    assert rooms == [(2, prepared[0]), (3, prepared[0])]
     assert prepared[0] not in {thread.name for thread in threading.enumerate()}
 
 

@@ -230,8 +230,9 @@ def test_the_batch_has_the_types_of_the_learner() -> None:
     replay, stream = buffer(), Stream(2, seed=1)
     replay.add(stream.chunk(12))
     batch = replay.sample(3, CPU)
-    floats = (batch.obs, batch.state, batch.reward, batch.hidden_state)
+    floats = (batch.state, batch.reward, batch.hidden_state)
     assert all(x.dtype == torch.float32 for x in floats)
+    assert batch.obs.dtype == torch.float16  # the networks read it as they need it
     flags = (batch.avail_actions, batch.terminated, batch.truncated, batch.filled)
     assert all(x.dtype == torch.bool for x in flags)
     assert batch.actions.dtype == torch.int64
@@ -240,6 +241,19 @@ def test_the_batch_has_the_types_of_the_learner() -> None:
     assert batch.avail_actions.shape == (3, 5, 2, 3)
     assert batch.actions.shape == (3, 4, 2)
     assert batch.hidden_state.shape == (3, 2, 5)
+
+
+@given(lengths=st.lists(st.integers(1, 6), min_size=1, max_size=10))
+def test_room_made_for_what_comes_next_changes_nothing(lengths: list[int]) -> None:
+    """Before the ring is full, at its end and after it."""
+    replays, streams = (buffer(), buffer()), (Stream(2, seed=1), Stream(2, seed=1))
+    for n in lengths:
+        replays[0].make_room(n)
+        for replay, stream in zip(replays, streams, strict=True):
+            replay.add(stream.chunk(n))
+        states = [replay.state_dict() for replay in replays]
+        for name, array in states[0].items():
+            np.testing.assert_array_equal(array, states[1][name])
 
 
 def test_samples_do_not_alias_the_ring() -> None:

@@ -99,3 +99,14 @@ def test_flat_and_state_encoders_are_layers() -> None:
     assert state.shape == (2, 3, 7)
     assert (state >= 0).all()
     assert (state > 0).any()
+
+
+def test_stored_observations_are_read_as_float32() -> None:
+    """As they are stored, float16, without the actions of the burn-in."""
+    dims, _ = world()
+    stored = observations(dims, 2, 5).half()
+    for mine, other in zip(
+        split_features(stored, dims, 2), split_features(stored.float(), dims, 2), strict=True
+    ):
+        assert mine.dtype == torch.float32
+        assert torch.equal(mine, other)
