@@ -3,6 +3,9 @@
 Actions and plans are rolled out side by side, one in each lane of an array. A table is allocated
 for as many as there can ever be, but used as if it had been allocated for those of the moment: most
 actions are impossible most of the time, and lanes that stand for nothing cost as much as others.
+
+Views of tables are borrowed. A compiled function that holds them must not count references, as none
+does that `camsim.compiled.jit` serves to its callers.
 """
 
 from typing import NamedTuple
