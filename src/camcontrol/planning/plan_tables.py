@@ -22,13 +22,13 @@ _LANES = 8  # those of actions come in multiples of this, so that vector registe
 
 
 class Plans(NamedTuple):
-    """Tables of W workers, flat; `action_lanes` and `plan_lanes` give them their axes.
+    """Tables of W workers. Those that are flat get their axes by `action_lanes` and `plan_lanes`.
 
     What a plan covers has a bit for every frame f, target t and trajectory k. The K bits of a frame
     and a target make a slot, number f * T + t; a word holds as many whole slots as fit.
     """
 
-    wanted: Int32s  # [W, ..]
+    wanted: Int32s  # [W, ..], this and the next three as in `ActionLanes`
     pose: Int32s
     held: UInt32s
     midway: Int32s
@@ -36,7 +36,7 @@ class Plans(NamedTuple):
     score: Ints  # [W, U] bits in `ActionLanes.held`, -1: not possible
     order: Ints  # [W, U] actions, best first, -1 where there are no more
     then: Ints  # [W, B] actions of the second stage
-    first: Ints  # [W, ..]
+    first: Ints  # [W, ..], this and the next four as in `PlanLanes`
     second_wanted: Int32s
     second_pose: Int32s
     cover: UInt32s

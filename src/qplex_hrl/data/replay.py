@@ -142,8 +142,8 @@ class ReplayBuffer:
     def make_room(self, n_decisions: int) -> None:
         """Get the memory of the rows that come next, if the ring has never been full.
 
-        The system hands out memory when it is first written, which takes as long as an update here
-        and there. Nothing that ``sample`` reads is touched, so another thread may do this.
+        The system hands out memory when it is first written, which can take longer than the writing
+        does. Nothing that ``sample`` reads is touched, so another thread may do this.
 
         Args:
             n_decisions: rows of the chunk that comes next.
