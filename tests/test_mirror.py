@@ -56,7 +56,6 @@ ELSEWHERE = {
     "qplex_hrl/config/optimizer": "qplex_hrl/algorithm/test_optimizer.py",
     "qplex_hrl/config/section": "qplex_hrl/config/test_schema.py",  # this and the next: its parts
     "qplex_hrl/config/world": "qplex_hrl/config/test_schema.py",
-    "qplex_hrl/evaluation/players": "qplex_hrl/evaluation/test_evaluate.py",
     "qplex_hrl/networks/gru_kernels": "qplex_hrl/networks/test_gru.py",  # against PyTorch's GRU
     "qplex_hrl/rllib/cluster": "qplex_hrl/rllib/test_train.py",  # needs a cluster
     "qplex_hrl/rllib/env_runner": "qplex_hrl/rllib/test_remote_rollout.py",

@@ -39,6 +39,16 @@ def test_imports_load_only_what_is_used() -> None:
     subprocess.run([sys.executable, "-c", CHECK], check=True)
 
 
+def test_cameras_that_do_not_learn_are_evaluated_without_pytorch() -> None:
+    """PyTorch takes longer to load than a planner needs for its first episodes."""
+    code = (
+        "import sys; from qplex_hrl.cli.main import main; "
+        "main(['evaluate', '--camera-agent', 'planner', '--episodes', '0']); "
+        "import qplex_hrl.evaluation.evaluate; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_a_public_class_has_a_name_of_its_own() -> None:
     """In all packages together: a name in an error or a review means one thing."""
     places = defaultdict(list)

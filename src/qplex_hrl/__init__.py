@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from qplex_hrl.config import RunConfig, load_config
-    from qplex_hrl.evaluation.evaluate import evaluate_checkpoint, evaluate_scripted
-    from qplex_hrl.evaluation.players import EvaluationSetting, load_cameras
+    from qplex_hrl.evaluation.evaluate import evaluate_scripted
+    from qplex_hrl.evaluation.players import EvaluationSetting
+    from qplex_hrl.evaluation.trained import evaluate_checkpoint, load_cameras
     from qplex_hrl.training.trainer import train
 
 __all__ = [
@@ -25,9 +26,9 @@ __all__ = [
 _MODULES = {
     "RunConfig": "qplex_hrl.config",
     "EvaluationSetting": "qplex_hrl.evaluation.players",
-    "evaluate_checkpoint": "qplex_hrl.evaluation.evaluate",
+    "evaluate_checkpoint": "qplex_hrl.evaluation.trained",
     "evaluate_scripted": "qplex_hrl.evaluation.evaluate",
-    "load_cameras": "qplex_hrl.evaluation.players",
+    "load_cameras": "qplex_hrl.evaluation.trained",
     "load_config": "qplex_hrl.config",
     "train": "qplex_hrl.training.trainer",
 }

@@ -17,7 +17,8 @@ from tiny import CPU, tiny_config
 from camcontrol.selection_env import SelectionEnv
 from camsim.tables import EPISODE_COLUMNS
 from qplex_hrl.data.collector import Collector
-from qplex_hrl.evaluation.players import AgentPlayer, greedy_agent
+from qplex_hrl.evaluation.players import AgentPlayer
+from qplex_hrl.evaluation.trained import greedy_agent
 from qplex_hrl.model import CameraNetwork
 from qplex_hrl.training.loop import TrainingLoop
 

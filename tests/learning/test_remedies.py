@@ -20,7 +20,8 @@ from qplex_hrl.config import NetworkConfig, RunConfig
 from qplex_hrl.data.collector import Collector
 from qplex_hrl.data.make_env import build_env
 from qplex_hrl.data.replay import DecisionChunk
-from qplex_hrl.evaluation.players import AgentPlayer, greedy_agent
+from qplex_hrl.evaluation.players import AgentPlayer
+from qplex_hrl.evaluation.trained import greedy_agent
 from qplex_hrl.training.loop import TrainingLoop
 
 WORLD = {"scenario": "MATE-4v2-9", "max_episode_steps": 2000, "num_envs": 4}

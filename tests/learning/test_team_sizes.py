@@ -15,8 +15,8 @@ from qplex_hrl.cli import main as cli
 from qplex_hrl.config import QNetworkConfig, RunConfig
 from qplex_hrl.data.make_env import build_env, model_dims
 from qplex_hrl.evaluation.episode_record import record_checkpoint
-from qplex_hrl.evaluation.evaluate import evaluate_checkpoint
 from qplex_hrl.evaluation.players import EvaluationSetting
+from qplex_hrl.evaluation.trained import evaluate_checkpoint
 from qplex_hrl.model import CameraNetwork, build_model
 from qplex_hrl.runtime import exit_codes
 from qplex_hrl.runtime.checkpoint import save_checkpoint

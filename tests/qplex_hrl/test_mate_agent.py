@@ -29,7 +29,7 @@ from camsim.sim import BatchSim
 from qplex_hrl import mate_agent
 from qplex_hrl.config import RunConfig
 from qplex_hrl.data.make_env import build_env, model_dims
-from qplex_hrl.evaluation.players import greedy_agent
+from qplex_hrl.evaluation.trained import greedy_agent
 from qplex_hrl.mate_agent import TrainedCamera
 from qplex_hrl.model import QPLEXHRLModel, build_model
 from qplex_hrl.runtime.checkpoint import CheckpointError, save_checkpoint

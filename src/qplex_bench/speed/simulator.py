@@ -15,7 +15,7 @@ from camsim.envs.scripted_env import ScriptedEnv
 from camsim.scenario.generator import generate_scenario
 from camsim.scenario.schema import load_scenario
 from camsim.state import ObsBuffers
-from qplex_hrl.runtime.devices import numba_threads
+from qplex_hrl.runtime.threads import numba_threads
 
 SCENARIO = "MATE-4v4-9"
 N_ENVS = 256

@@ -11,7 +11,7 @@ from rich.table import Table
 from camsim.envs.scripted_env import ScriptedEnv
 from camsim.scenario.schema import load_scenario
 from qplex_bench.speed.process import Client
-from qplex_hrl.runtime.devices import numba_threads
+from qplex_hrl.runtime.threads import numba_threads
 
 SCENARIO = "MATE-4v4-9"
 FLOOR = 500.0

@@ -23,13 +23,13 @@ from qplex_bench.studies.robustness_report import (
     report_of,
     rich_report,
 )
-from qplex_hrl.evaluation.evaluate import evaluate_checkpoint, evaluate_scripted
+from qplex_hrl.evaluation.evaluate import evaluate_scripted
+from qplex_hrl.evaluation.players import EVALUATION_ENVS
 from qplex_hrl.evaluation.policy_file import load_policy
+from qplex_hrl.evaluation.trained import evaluate_checkpoint
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
 from qplex_hrl.runtime.seeding import episode_seeds
 from qplex_hrl.runtime.signals import Interrupt, Interrupted
-
-_EVALUATION_ENVS = 32
 
 
 class Cell(NamedTuple):
@@ -155,11 +155,11 @@ def _evaluation(
     setting = setting._replace(message_loss=cell.message_loss)
     with interrupt.at_once():
         if cell.policy is None:
-            result = evaluate_scripted(BASELINE, setting, seeds, num_envs=_EVALUATION_ENVS)
+            result = evaluate_scripted(BASELINE, setting, seeds, num_envs=EVALUATION_ENVS)
         else:
             path = cell.policy.path
             result = evaluate_checkpoint(
-                path, setting, seeds, num_envs=_EVALUATION_ENVS, device=device
+                path, setting, seeds, num_envs=EVALUATION_ENVS, device=device
             )
     result["cell"] = identity
     file.parent.mkdir(parents=True, exist_ok=True)

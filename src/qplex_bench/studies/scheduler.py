@@ -34,7 +34,7 @@ from qplex_bench.studies.report import (
     table_of,
 )
 from qplex_hrl.evaluation.evaluate import evaluate_scripted
-from qplex_hrl.evaluation.players import EvaluationSetting
+from qplex_hrl.evaluation.players import EVALUATION_ENVS, EvaluationSetting
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
 from qplex_hrl.runtime.seeding import episode_seeds
 from qplex_hrl.runtime.signals import Interrupt, Interrupted
@@ -44,7 +44,6 @@ SCRIPTED = ("random", "naive", "heuristic", "greedy", "planner")
 
 _POLL_SECONDS = 0.1
 _PATIENCE_SECONDS = 120.0  # for a run to save itself
-_EVALUATION_ENVS = 32
 
 Commands = Callable[[Run, RunStatus, TableSpec], list[str]]
 """Makes the command of a run's next step from where the run stands."""
@@ -135,9 +134,7 @@ def _play_scripted(
             evaluation: Mapping[str, Any] | None = read_json(file)
             if evaluation is None or not _is_of(evaluation, setting, seeds.tolist()):
                 with interrupt.at_once():
-                    evaluation = evaluate_scripted(
-                        policy, setting, seeds, num_envs=_EVALUATION_ENVS
-                    )
+                    evaluation = evaluate_scripted(policy, setting, seeds, num_envs=EVALUATION_ENVS)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 atomic_write_json(file, evaluation)
             yield Scripted(policy, scenario, regime, evaluation)

@@ -19,8 +19,8 @@ from qplex_hrl.evaluation.players import (
     AgentPlayer,
     EpisodePlayer,
     EvaluationSetting,
-    load_cameras,
 )
+from qplex_hrl.evaluation.trained import load_cameras
 from qplex_hrl.runtime.exit_codes import DONE, FAILED
 from qplex_hrl.runtime.seeding import episode_seeds
 

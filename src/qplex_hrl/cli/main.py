@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-EVALUATION_ENVS = 32  # episodes that run in parallel
 _POLICIES = "random, naive, greedy, heuristic, or a mixture such as greedy=0.5,random=0.5"
 _OPPONENTS = f"evader, {_POLICIES}"
 
@@ -283,18 +282,22 @@ def _evaluate(args: argparse.Namespace) -> int:
     if args.output is not None and not os.access(args.output.parent, os.W_OK):
         raise ValueError(f"--output {args.output}: no such folder, or not writable")
     from camsim.files import atomic_write_json
-    from qplex_hrl.evaluation.evaluate import evaluate_checkpoint, evaluate_scripted
-    from qplex_hrl.runtime.devices import resolve_device
+    from qplex_hrl.evaluation.players import EVALUATION_ENVS
     from qplex_hrl.runtime.seeding import episode_seeds
-    from qplex_hrl.training.run_folder import find_checkpoint
 
     setting = _setting_of(args)
     seeds = episode_seeds(args.seed, args.episodes)
     if args.checkpoint is not None:
+        from qplex_hrl.evaluation.trained import evaluate_checkpoint
+        from qplex_hrl.runtime.devices import resolve_device
+        from qplex_hrl.training.run_folder import find_checkpoint
+
         device = resolve_device(args.device)
         path = find_checkpoint(args.checkpoint)
         result = evaluate_checkpoint(path, setting, seeds, num_envs=EVALUATION_ENVS, device=device)
     else:
+        from qplex_hrl.evaluation.evaluate import evaluate_scripted
+
         result = evaluate_scripted(args.camera_agent, setting, seeds, num_envs=EVALUATION_ENVS)
     _print_evaluation(result)
     if args.output is not None:

@@ -17,10 +17,10 @@ from qplex_hrl.evaluation.players import (
     ActionSelector,
     EvaluationSetting,
     is_planner,
-    load_cameras,
     planning_cameras,
     scripted_opponent,
 )
+from qplex_hrl.evaluation.trained import load_cameras
 from qplex_hrl.runtime.seeding import episode_seeds
 
 __all__ = ["record_checkpoint", "record_scripted", "render_episode"]

@@ -2,25 +2,19 @@
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from qplex_hrl.config import RunConfig, config_hash
-from qplex_hrl.data.make_env import observation_mode
 from qplex_hrl.evaluation.metrics import episode_metrics, finite_or_none, summary
 from qplex_hrl.evaluation.players import (
     DEFAULT_OPPONENT,
     DEFAULT_SCENARIO,
     FULL_PLANNER,
-    AgentPlayer,
     EpisodePlayer,
     EvaluationSetting,
-    load_cameras,
-    scripted_cameras,
+    scripted_player,
 )
 from qplex_hrl.runtime.provenance import code_commit, package_versions
 
@@ -67,33 +61,6 @@ def evaluate(
     return result
 
 
-def evaluate_checkpoint(
-    path: Path,
-    setting: EvaluationSetting,
-    seeds: NDArray[np.uint64],
-    *,
-    num_envs: int,
-    device: torch.device,
-) -> dict[str, Any]:
-    """Return the evaluation of a checkpoint's cameras, acting greedily.
-
-    Args:
-        path: checkpoint of a training run.
-        setting: what differs from the world of the training.
-        seeds: [M], one per episode.
-        num_envs: episodes that run in parallel.
-        device: of the network.
-
-    Raises:
-        CheckpointError: the file is missing, damaged or foreign.
-        ValueError: the world does not exist.
-    """
-    cameras = load_cameras(path, setting, num_envs=min(num_envs, len(seeds)), device=device)
-    player = AgentPlayer(cameras.env, cameras.agent)
-    provenance = provenance_of(cameras.config, path.name)
-    return evaluate(player, seeds, timestep=cameras.timestep, provenance=provenance)
-
-
 def evaluate_scripted(
     camera_policy: str, setting: EvaluationSetting, seeds: NDArray[np.uint64], *, num_envs: int
 ) -> dict[str, Any]:
@@ -108,7 +75,7 @@ def evaluate_scripted(
     Raises:
         ValueError: a policy or the scenario does not exist, or a team would have no player.
     """
-    player = scripted_cameras(camera_policy, setting, num_envs=min(num_envs, len(seeds)))
+    player = scripted_player(camera_policy, setting, num_envs=num_envs, n_episodes=len(seeds))
     regime = "shared" if setting.shared_field_of_view else "own"
     provenance = {
         "policy": camera_policy,
@@ -120,16 +87,3 @@ def evaluate_scripted(
         "config_hash": None,
     }
     return evaluate(player, seeds, timestep=None, provenance=provenance)
-
-
-def provenance_of(config: RunConfig, policy: str) -> dict[str, object]:
-    """Return what was played, for the evaluation of trained cameras."""
-    return {
-        "policy": policy,
-        "scenario": config.env.scenario,
-        "opponent": config.env.opponent,
-        "regime": observation_mode(config.env),
-        "max_episode_steps": config.env.max_episode_steps,
-        "message_loss": config.env.message_loss,
-        "config_hash": config_hash(config),
-    }

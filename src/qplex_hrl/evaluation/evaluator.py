@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -18,26 +17,6 @@ from qplex_hrl.runtime.signals import Interrupted
 
 class EvaluationFailed(RuntimeError):
     """An evaluation raised an error, which is the cause of this one."""
-
-
-class _Cancelled(Exception):
-    """Nobody wants the evaluation any more."""
-
-
-class _CancellableAgent:
-    """An agent that stops the play it is part of once an event is set."""
-
-    def __init__(self, agent: Agent, cancelled: Event) -> None:
-        self._agent = agent
-        self._cancelled = cancelled
-
-    def act(self, obs: NDArray[np.float32], avail_actions: NDArray[np.bool_]) -> NDArray[np.int64]:
-        if self._cancelled.is_set():
-            raise _Cancelled
-        return self._agent.act(obs, avail_actions)
-
-    def reset_rows(self, ended: NDArray[np.bool_]) -> None:
-        self._agent.reset_rows(ended)
 
 
 class Evaluator:
@@ -64,8 +43,7 @@ class Evaluator:
             prepare_thread: called once in the new thread.
         """
         self._agent = agent
-        self._cancelled = Event()
-        self._player = AgentPlayer(env, _CancellableAgent(agent, self._cancelled))
+        self._player = AgentPlayer(env, agent)
         self._pool = (
             ThreadPoolExecutor(1, "evaluator", initializer=prepare_thread) if in_thread else None
         )
@@ -96,7 +74,7 @@ class Evaluator:
 
     def close(self) -> None:
         """Give up what is under way, at its next decision, and end the thread."""
-        self._cancelled.set()
+        self._player.stop()
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 

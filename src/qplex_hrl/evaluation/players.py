@@ -1,10 +1,15 @@
-"""Who plays an evaluation, and where: trained cameras, scripted ones or a planner."""
+"""Who plays an evaluation, and how: agents, scripted cameras, several players side by side.
 
-from pathlib import Path
+Nothing here needs PyTorch. Cameras that learned are in `trained`.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from threading import Event
 from typing import NamedTuple, Protocol
 
+import numba
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from camcontrol.planning_cameras import Planner, planning_env
@@ -15,13 +20,10 @@ from camsim.scenario.parsing import suggestion
 from camsim.scenario.schema import load_scenario
 from camsim.scripted.spec import CAMERA_POLICIES, EXTERNAL, Link, camera_rules
 from camsim.tables import EPISODE_COLUMNS
-from qplex_hrl.agent import Agent
-from qplex_hrl.config import RunConfig
-from qplex_hrl.data.make_env import build_env, model_dims
-from qplex_hrl.evaluation.policy_file import load_policy
-from qplex_hrl.model import CameraNetwork, slow_interval
+from qplex_hrl.runtime.threads import threads_may_share_kernels
 
 DEFAULT_SCENARIO, DEFAULT_OPPONENT = "MATE-4v4-9", "greedy"  # of cameras that do not learn
+EVALUATION_ENVS = 64  # environments of an evaluation, of all its players together
 PLANNER, FULL_PLANNER = "planner", "planner-full"
 """Cameras that look ahead: on what they know, or seeing everything (`planning_cameras`)."""
 
@@ -43,13 +45,8 @@ class EpisodePlayer(Protocol):
         """Return the statistics [M, K] (EPISODE_COLUMNS) of one whole episode for each seed [M]."""
 
 
-class TrainedCameras(NamedTuple):
-    """A checkpoint's cameras, acting greedily, and the worlds they act in."""
-
-    config: RunConfig
-    timestep: int
-    env: SelectionEnv
-    agent: Agent
+class PlayStopped(RuntimeError):
+    """Somebody called `AgentPlayer.stop` while episodes were being played."""
 
 
 class ActionSelector(Protocol):
@@ -69,12 +66,16 @@ class AgentPlayer:
         """Take N environments and an agent for as many."""
         self._env = env
         self._agent = agent
+        self._stopped = Event()
 
     def run_episodes(self, seeds: NDArray[np.uint64]) -> NDArray[np.float64]:
         """Return the statistics [M, K] of the first episode of each seed [M].
 
         N episodes run at a time until the longest has ended. Those that follow in the environments
         that finish early are not counted, so short episodes do not count more often than long ones.
+
+        Raises:
+            PlayStopped: another thread has called ``stop``.
         """
         n_envs = self._env.n_envs
         batches = [
@@ -82,6 +83,10 @@ class AgentPlayer:
             for i in range(0, len(seeds), n_envs)
         ]
         return np.concatenate(batches)[: len(seeds)]
+
+    def stop(self) -> None:
+        """End what is being played at its next decision, for ever; from any thread."""
+        self._stopped.set()
 
     def _first_episodes(self, seeds: NDArray[np.uint64]) -> NDArray[np.float64]:
         """Return the statistics [N, K] of the first episode of seeds [N]."""
@@ -91,6 +96,8 @@ class AgentPlayer:
         statistics = np.zeros((n_envs, len(EPISODE_COLUMNS)))
         playing = np.ones(n_envs, np.bool_)
         while playing.any():
+            if self._stopped.is_set():
+                raise PlayStopped
             output = self._env.step(self._agent.act(output.obs, output.avail_actions))
             ended = output.terminated | output.truncated
             statistics[playing & ended] = output.episode[playing & ended]
@@ -99,31 +106,50 @@ class AgentPlayer:
         return statistics
 
 
-def load_cameras(
-    path: Path, setting: EvaluationSetting, *, num_envs: int, device: torch.device
-) -> TrainedCameras:
-    """Return the cameras of a checkpoint in `num_envs` environments of `setting`.
+class ParallelPlayers:
+    """Players that each play their part of the episodes, side by side where threads may.
 
-    Raises:
-        CheckpointError: the file is missing, damaged or foreign.
-        ValueError: the scenario does not exist, or has other sizes than the weights can play.
+    While the cameras of one decide, the environments of another go on. Who plays what depends on
+    the seeds alone, so the number of threads changes no result.
     """
-    policy = load_policy(path)
-    changes = {key: value for key, value in setting._asdict().items() if value is not None}
-    env_config = policy.config.env.model_copy(update=changes)
-    config = policy.config.model_copy(update={"env": env_config})
-    env = build_env(config, num_envs)
-    policy.check_team(path, env.n_agents)
-    dims = model_dims(env)
-    policy.check_sizes(path, dims)
-    network = CameraNetwork(
-        dims,
-        torch.from_numpy(env.selection_bits.copy()),
-        config.network.q_network,
-        slow_interval(config.network.hrl),
-    )
-    network.load_state_dict(policy.weights)
-    return TrainedCameras(config, policy.timestep, env, greedy_agent(network, env, device))
+
+    def __init__(self, players: Sequence[AgentPlayer]) -> None:
+        """Take at least one player; no two share anything that changes."""
+        self._players = players
+
+    def run_episodes(self, seeds: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """Return the statistics [M, K] (EPISODE_COLUMNS) of one whole episode for each seed [M].
+
+        An error of one player, or an interruption, ends all of them at their next decision.
+        """
+        n_players = min(len(self._players), len(seeds))
+        n_threads = numba.get_num_threads()
+        n_beside = min(n_players, n_threads) if threads_may_share_kernels() else 1
+        each = -(-n_threads // n_beside)
+        with ThreadPoolExecutor(n_beside, "player", numba.set_num_threads, (each,)) as pool:
+            parts = zip(self._players, np.array_split(seeds, n_players), strict=False)
+            played = [pool.submit(player.run_episodes, part) for player, part in parts]
+            try:
+                done, _ = wait(played, return_when=FIRST_EXCEPTION)
+                for episodes in done:
+                    episodes.result()  # raises what it ended with
+            except BaseException:
+                for player in self._players:
+                    player.stop()
+                raise
+            return np.concatenate([episodes.result() for episodes in played])
+
+
+def environment_shares(num_envs: int, n_episodes: int) -> list[int]:
+    """Return how many environments each of the players gets that together play `n_episodes`.
+
+    There are two players, but one for a single episode or environment. A player's batches are about
+    equally large, for the places that a last, smaller one leaves empty are played, too.
+    """
+    n_players = min(2, num_envs, n_episodes)
+    most, to_play = num_envs // n_players, -(-n_episodes // n_players)
+    n_batches = -(-to_play // most)
+    return [-(-to_play // n_batches)] * n_players
 
 
 def is_planner(camera_policy: str) -> bool:
@@ -176,31 +202,32 @@ def scripted_opponent(camera_policy: str, setting: EvaluationSetting) -> str:
     return opponent
 
 
-def scripted_cameras(
-    camera_policy: str, setting: EvaluationSetting, *, num_envs: int
+def scripted_player(
+    camera_policy: str, setting: EvaluationSetting, *, num_envs: int, n_episodes: int
 ) -> EpisodePlayer:
-    """Return `num_envs` environments of `setting` with scripted or planning cameras.
+    """Return who plays `n_episodes` of `setting` with scripted or planning cameras.
+
+    At most about `num_envs` of them run in parallel.
 
     Raises:
         ValueError: a policy or the scenario does not exist, a team would have no player, or a
             planner no camera.
     """
     if is_planner(camera_policy):
-        return AgentPlayer(*planning_cameras(camera_policy, setting, num_envs=num_envs))
+        return ParallelPlayers(
+            [
+                AgentPlayer(*planning_cameras(camera_policy, setting, num_envs=n_envs))
+                for n_envs in environment_shares(num_envs, n_episodes)
+            ]
+        )
     opponent = scripted_opponent(camera_policy, setting)
     view = OBSERVATION_MODES["shared" if setting.shared_field_of_view else "own"]
     return ScriptedEnv(
         load_scenario(setting.scenario or DEFAULT_SCENARIO),
-        num_envs,
+        min(num_envs, n_episodes),
         camera_policy=camera_rules(
             camera_policy, view=view, link=Link(dropout=setting.message_loss or 0.0)
         ),
         target_policy=opponent,
         max_episode_steps=setting.max_episode_steps,
     )
-
-
-def greedy_agent(network: CameraNetwork, env: SelectionEnv, device: torch.device) -> Agent:
-    """Return an agent for ``env`` that is used without exploration."""
-    unused = np.random.default_rng(0)  # draws nothing that matters at epsilon 0
-    return Agent(network, n_envs=env.n_envs, n_agents=env.n_agents, rng=unused, device=device)

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from camcontrol.selection_env import SelectionEnv
 from camsim.files import atomic_write_json
 from qplex_hrl.config import RunConfig, config_hash
-from qplex_hrl.evaluation.evaluate import provenance_of
 from qplex_hrl.evaluation.evaluator import Evaluator
-from qplex_hrl.evaluation.players import greedy_agent
 from qplex_hrl.evaluation.policy_file import cameras_of
+from qplex_hrl.evaluation.trained import greedy_agent, provenance_of
 from qplex_hrl.learner import TrainingDiverged
 from qplex_hrl.runtime.checkpoint import (
     FORMAT_VERSION,
@@ -30,11 +29,12 @@ from qplex_hrl.runtime.checkpoint import (
     save_arrays,
     save_checkpoint,
 )
-from qplex_hrl.runtime.devices import limit_threads, threads_may_share_kernels
+from qplex_hrl.runtime.devices import limit_threads
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
 from qplex_hrl.runtime.logger import MetricSink
 from qplex_hrl.runtime.seeding import episode_seeds
 from qplex_hrl.runtime.signals import Interrupt, Interrupted
+from qplex_hrl.runtime.threads import threads_may_share_kernels
 from qplex_hrl.training.loop import Iteration, TrainingLoop
 from qplex_hrl.training.progress import (
     REFERENCE_COVERAGE,

@@ -17,8 +17,9 @@ from camsim.render import FrameRecord
 from qplex_hrl.config import load_config
 from qplex_hrl.data.make_env import build_env, model_dims
 from qplex_hrl.evaluation.episode_record import record_checkpoint, record_scripted, render_episode
-from qplex_hrl.evaluation.evaluate import evaluate_checkpoint, evaluate_scripted
+from qplex_hrl.evaluation.evaluate import evaluate_scripted
 from qplex_hrl.evaluation.players import EvaluationSetting
+from qplex_hrl.evaluation.trained import evaluate_checkpoint
 from qplex_hrl.model import build_model
 from qplex_hrl.runtime.checkpoint import save_checkpoint
 from qplex_hrl.runtime.seeding import episode_seeds

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from tiny import CPU, tiny_model
 
 from camsim.tables import EPISODE_COLUMNS
-from qplex_hrl.evaluation.evaluate import evaluate, evaluate_checkpoint, evaluate_scripted
+from qplex_hrl.evaluation.evaluate import evaluate, evaluate_scripted
 from qplex_hrl.evaluation.metrics import episode_metrics
-from qplex_hrl.evaluation.players import AgentPlayer, EvaluationSetting, greedy_agent
-from qplex_hrl.runtime.checkpoint import CheckpointError, save_checkpoint
+from qplex_hrl.evaluation.players import AgentPlayer, EvaluationSetting
+from qplex_hrl.evaluation.trained import greedy_agent
 from qplex_hrl.runtime.seeding import episode_seeds
 
 SEEDS = episode_seeds(0, 7)
@@ -21,19 +21,6 @@ SEEDS = episode_seeds(0, 7)
 def player(n_envs: int) -> AgentPlayer:
     env = FakeEnv(n_envs, p_terminate=0.15)
     return AgentPlayer(env, greedy_agent(tiny_model(env).agent, env, CPU))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("n_envs", [1, 2, 3, 7, 10])
-def test_every_seed_gives_one_episode_whatever_the_number_of_environments(n_envs: int) -> None:
-    alone = np.concatenate([player(1).run_episodes(SEEDS[i : i + 1]) for i in range(7)])
-    assert np.array_equal(player(n_envs).run_episodes(SEEDS), alone)
-    lengths = alone[:, EPISODE_COLUMNS.index("length")]
-    assert len(set(lengths.tolist())) > 3, "episodes of different lengths, short ones included"
-
-
-def test_playing_twice_gives_the_same_episodes() -> None:
-    playing = player(3)
-    assert np.array_equal(playing.run_episodes(SEEDS), playing.run_episodes(SEEDS))
 
 
 class FixedPlayer:
@@ -152,10 +139,3 @@ def test_a_planner_needs_cameras() -> None:
         evaluate_scripted(
             "planner", EvaluationSetting(scenario="MATE-Navigation"), SEEDS, num_envs=2
         )
-
-
-def test_a_checkpoint_that_is_not_of_a_training_run_is_refused(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    path = tmp_path / "qplex_hrl_1.pth"
-    save_checkpoint(path, {"weights": [1.0]})
-    with pytest.raises(CheckpointError, match=r"qplex_hrl_1\.pth: not a checkpoint of a training"):
-        evaluate_checkpoint(path, EvaluationSetting(), SEEDS, num_envs=2, device=CPU)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tiny import CPU, tiny_model
 
 from qplex_hrl.evaluation.evaluator import EvaluationFailed, Evaluator
-from qplex_hrl.evaluation.players import greedy_agent
+from qplex_hrl.evaluation.trained import greedy_agent
 
 SEEDS = np.arange(5, dtype=np.uint64)
 WAIT = 30.0
@@ -60,7 +60,7 @@ def test_closing_gives_up_at_the_next_decision() -> None:
     assert env.entered.wait(WAIT)
     closing = threading.Thread(target=one.close)
     closing.start()
-    while not one._cancelled.is_set():
+    while not one._player._stopped.is_set():
         pass
     env.gate.set()
     closing.join(WAIT)

@@ -6,9 +6,9 @@ import pytest
 from paths import PRETRAINED
 from tiny import CPU
 
-from qplex_hrl.evaluation.evaluate import evaluate_checkpoint
 from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.evaluation.policy_file import load_policy
+from qplex_hrl.evaluation.trained import evaluate_checkpoint
 from qplex_hrl.runtime.seeding import episode_seeds
 
 FOLDER = PRETRAINED

@@ -10,11 +10,10 @@ import torch
 from qplex_hrl.runtime.devices import (
     available_memory,
     limit_threads,
-    numba_threads,
     resolve_device,
-    threads_may_share_kernels,
     torch_threads,
 )
+from qplex_hrl.runtime.threads import numba_threads
 
 
 def test_threads_are_limited_in_the_calling_thread() -> None:
@@ -66,12 +65,3 @@ def test_devices_by_name() -> None:
 def test_a_gpu_that_is_not_there_is_refused() -> None:
     with pytest.raises(ValueError, match=r"training\.device = 'cuda:99'; this machine has"):
         resolve_device("cuda:99")
-
-
-@pytest.mark.parametrize(("layer", "may"), [("omp", True), ("tbb", True), ("workqueue", False)])
-def test_threads_share_kernels_where_the_threading_layer_lets_them(
-    monkeypatch: pytest.MonkeyPatch, layer: str, may: bool
-) -> None:
-    assert threads_may_share_kernels() in (True, False)  # before any kernel, too
-    monkeypatch.setattr(numba, "threading_layer", lambda: layer)
-    assert threads_may_share_kernels() is may

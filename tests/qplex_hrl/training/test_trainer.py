@@ -20,9 +20,9 @@ from tiny import NETWORK, make_fake_env, tiny_config
 from camcontrol.selection_env import EnvOutput, SelectionEnv
 from qplex_hrl.config import NetworkConfig, Override, RunConfig, load_config
 from qplex_hrl.data.make_env import build_env
-from qplex_hrl.evaluation.evaluate import evaluate_checkpoint
 from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.evaluation.policy_file import load_policy
+from qplex_hrl.evaluation.trained import evaluate_checkpoint
 from qplex_hrl.runtime.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
 from qplex_hrl.runtime.logger import TrackerError
