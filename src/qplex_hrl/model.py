@@ -23,6 +23,7 @@ from qplex_hrl.networks.mixers import (
     AdaptiveMixer,
     IndependentMixer,
     Mixer,
+    QFIXMixer,
     QMIXMixer,
     QPLEXMixer,
     VDNMixer,
@@ -408,6 +409,8 @@ def build_mixer(
             return QMIXMixer(n_agents, state_size, config)
         case "qplex":
             return QPLEXMixer(n_agents, n_actions, state_size, config)
+        case "qfix_vdn" | "qfix_qmix":
+            return QFIXMixer(n_agents, n_actions, state_size, config)
         case "adaptive":
             return AdaptiveMixer(n_agents, n_actions, state_size, config)
         case _:

@@ -19,6 +19,7 @@ SYSTEMS = {
     "iql": ("discrete", "mlp", "none", 1),
     "vdn": ("discrete", "mlp", "vdn", 1),
     "qmix": ("discrete", "mlp", "qmix", 1),
+    "qfix": ("discrete", "mlp", "qfix_qmix", 1),
     "qplex": ("discrete", "mlp", "qplex", 1),
     "qplex_dev": ("discrete", "attention_rnn", "adaptive", 1),
     "hrl_qmix": ("selection", "rnn", "qmix", 5),
@@ -81,7 +82,8 @@ def test_no_two_files_write_into_one_folder() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "others"), [("qplex", ("iql", "vdn", "qmix")), ("hrl_qmix", ("hrl_vdn", "hrl_qplex"))]
+    ("first", "others"),
+    [("qplex", ("iql", "vdn", "qmix", "qfix")), ("hrl_qmix", ("hrl_vdn", "hrl_qplex"))],
 )
 def test_baselines_differ_in_the_mixer_only(first: str, others: tuple[str, ...]) -> None:
     for other in others:

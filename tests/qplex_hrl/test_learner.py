@@ -64,7 +64,7 @@ def end(full: SequenceBatch, row: int, decision: int) -> SequenceBatch:
 def test_the_team_value_teaches_every_part(q_type: str, mixer: str) -> None:
     one = learner(q_type, mixer, entropy_weight=0.0)
     one.update(windows(one, n_windows=8), RATE)
-    uses_state = mixer in {"qmix", "qplex", "adaptive"}
+    uses_state = mixer not in {"none", "vdn"}
     for name, parameter in one.model.named_parameters():
         if name.startswith("state_encoder") and not uses_state:
             continue

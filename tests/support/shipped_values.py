@@ -161,6 +161,7 @@ DIFFERENCES: dict[str, dict[str, object]] = {
     "iql_4v4_9": _GRID | {_MIXER: "none"},
     "vdn_4v4_9": _GRID | {_MIXER: "vdn"},
     "qmix_4v4_9": _GRID | {_MIXER: "qmix"},
+    "qfix_4v4_9": _GRID | {_MIXER: "qfix_qmix"},
     "qplex_dev_4v4_9": _GRID
     | {
         "network.hrl.coverage_reward_weight": 0.5,

@@ -20,7 +20,7 @@ NETWORKS = (*Q_TYPES, "flat_mlp", "flat_rnn")
 """Names of types, those of the encoding ``flat`` with a prefix."""
 
 SELECTING = ("attention_rnn", "hierarchical_rnn")
-MIXERS = ("none", "vdn", "qmix", "qplex", "adaptive")
+MIXERS = ("none", "vdn", "qmix", "qplex", "qfix_vdn", "qfix_qmix", "adaptive")
 SLOW_INTERVAL = 3
 
 

@@ -135,14 +135,14 @@ class StateEncoderConfig(Section):
 class MixingNetworkConfig(Section):
     """The mixer of the cameras' values into the team's."""
 
-    type: Literal["none", "vdn", "qmix", "qplex", "adaptive"] = Field(
+    type: Literal["none", "vdn", "qmix", "qplex", "qfix_vdn", "qfix_qmix", "adaptive"] = Field(
         default="adaptive", description="how values are mixed; none: each camera learns alone"
     )
     embed_size: Count = Field(default=32, description="width of the mixing layer")
     hypernet_size: Count = Field(
         default=64, description="hidden width of the weight-making networks"
     )
-    n_heads: Count = Field(default=4, description="attention heads of QPLEX's importance weights")
+    n_heads: Count = Field(default=4, description="attention heads of the importance weights")
     attention_layers: int = Field(
         default=2, ge=2, le=3, description="layers of the networks that make importance weights"
     )

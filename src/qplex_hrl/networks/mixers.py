@@ -1,8 +1,9 @@
-"""Mixers of the cameras' values into values of the team: none, VDN, QMIX, QPLEX and adaptive.
+"""Mixers of the cameras' values into those of the team: none, VDN, QMIX, QPLEX, QFIX and adaptive.
 
 All but ``none`` satisfy IGM (individual-global-max): the joint argmax of Q_tot is the tuple of
 individual argmaxes. The weighted sum and QPLEX start close to VDN, because their positive weights
-start near 1 (``weight_hypernet``). QMIX starts with small random weights, as in its authors' code.
+start near 1 (``weight_hypernet``), and QFIX close to what it fixes. QMIX starts with small random
+weights, as in its authors' code.
 """
 
 import itertools
@@ -159,56 +160,34 @@ class WeightedSumMixer(Mixer):
         return MixerOutput(weighted.sum(dim=-1, keepdim=True) + self.bias(state_embedding))
 
 
-class QPLEXMixer(Mixer):
-    """Duplex dueling mixing (QPLEX, Wang et al. 2021, section 3.2).
+class AttentionMixer(Mixer):
+    """Base of mixers with importance weights from attention over state and joint action.
 
-    ``V_i' = w_i(s) V_i + b_i(s)`` and ``A_i' = w_i(s) (Q_i - V_i)`` with V_i = max_a Q_i, w_i > 0;
-    ``Q_tot = sum_i V_i' + sum_i lambda_i(s, a) A_i'`` with
-    ``lambda_i = sum_k |key_k(s)| sigmoid(agent_k(s))_i sigmoid(action_k(s, a))_i``.
-
-    As in the authors' implementation the gradient is that of
-    ``sum_i Q_i' + sum_i (lambda_i - 1) sg(A_i')`` (sg: stop-gradient), whose value is the same: an
-    action whose lambda has become small can still rise. The authors' heads are networks of three
-    layers each; ``attention_layers`` (2 or 3) counts ours, whose heads share the hidden ones.
+    ``lambda_i(s, a) = sum_k |key_k(s)| sigmoid(agent_k(s))_i sigmoid(action_k(s, a))_i`` (QPLEX,
+    Wang et al. 2021, section 3.2). The authors' heads are networks of three layers each;
+    ``attention_layers`` (2 or 3) counts ours, whose heads share the hidden ones.
     """
 
-    def __init__(
-        self, n_agents: int, n_actions: int, state_size: int, config: MixingNetworkConfig
+    def add_attention(
+        self, n_weights: int, n_actions: int, state_size: int, config: MixingNetworkConfig
     ) -> None:
-        """Create the hypernetworks for state embeddings of length ``state_size``."""
-        super().__init__(n_agents)
-        hidden, n_heads = config.hypernet_size, config.n_heads
-        self.n_actions = n_actions
-        self.weight = weight_hypernet(state_size, hidden, n_agents)
-        self.bias = hypernet(state_size, hidden, n_agents)
-        depth = config.attention_layers
+        """Create the networks of ``n_weights`` weights; to be called in ``__init__``."""
+        hidden, n_heads, depth = config.hypernet_size, config.n_heads, config.attention_layers
+        self.n_actions, self.n_heads = n_actions, n_heads
         self.key = weight_hypernet(state_size, hidden, n_heads, depth)
-        self.agent = hypernet(state_size, hidden, n_heads * n_agents, depth)
+        self.agent = hypernet(state_size, hidden, n_heads * n_weights, depth)
         # A linear layer on the state and one-hot actions of all cameras, as a table of its columns.
         self.action_state = nn.Linear(state_size, hidden)
-        self.action_table = nn.Embedding(n_agents * n_actions, hidden)
-        nn.init.normal_(self.action_table.weight, std=n_agents**-0.5)
+        self.action_table = nn.Embedding(self.n_agents * n_actions, hidden)
+        nn.init.normal_(self.action_table.weight, std=self.n_agents**-0.5)
         self.action_hidden = hidden_layers(hidden, depth - 2)
-        self.action_heads = nn.Linear(hidden, n_heads * n_agents)
+        self.action_heads = nn.Linear(hidden, n_heads * n_weights)
         # Both sigmoids start near 1/2: lambda starts near |key| n_heads / 4.
         nn.init.constant_(self.key[-1].bias, 4.0 / n_heads)  # type: ignore[arg-type]
 
-    def mix(
-        self, agent_qs: Tensor, max_agent_qs: Tensor, state_embedding: Tensor, actions: Tensor
-    ) -> MixerOutput:
-        """Return q_tot [B, L, 1]."""
-        weight = positive(self.weight(state_embedding))  # w_i
-        values = weight * max_agent_qs + self.bias(state_embedding)  # V_i'
-        advantages = weight * (agent_qs - max_agent_qs)  # A_i' <= 0
-        lambdas = self.attention(state_embedding, actions)
-        fixed = advantages.detach()
-        # The last bracket is zero: it only carries the gradient of Q_i' = V_i' + A_i'.
-        q_tot = values + lambdas * fixed + (advantages - fixed)
-        return MixerOutput(q_tot.sum(dim=-1, keepdim=True))
-
     def attention(self, state_embedding: Tensor, actions: Tensor) -> Tensor:
-        """Return lambda [B, L, C] > 0."""
-        by_head = (-1, self.n_agents)
+        """Return lambda [B, L, n_weights] > 0."""
+        by_head = (self.n_heads, -1)
         keys = positive(self.key(state_embedding)).unsqueeze(-1)  # [B, L, heads, 1]
         agents = torch.unflatten(self.agent(state_embedding), -1, by_head).sigmoid()
         joint = torch.relu(self.action_state(state_embedding) + self._of_actions(actions))
@@ -223,6 +202,74 @@ class QPLEXMixer(Mixer):
         table = self.action_table.weight
         one_hot = table.new_zeros(*actions.shape[:-1], len(table))
         return one_hot.scatter_(-1, actions + offsets, 1.0) @ table
+
+
+class QPLEXMixer(AttentionMixer):
+    """Duplex dueling mixing (QPLEX, Wang et al. 2021, section 3.2).
+
+    ``V_i' = w_i(s) V_i + b_i(s)`` and ``A_i' = w_i(s) (Q_i - V_i)`` with V_i = max_a Q_i, w_i > 0;
+    ``Q_tot = sum_i V_i' + sum_i lambda_i(s, a) A_i'`` with lambda_i > 0 of ``AttentionMixer``.
+
+    As in the authors' implementation the gradient is that of
+    ``sum_i Q_i' + sum_i (lambda_i - 1) sg(A_i')`` (sg: stop-gradient), whose value is the same: an
+    action whose lambda has become small can still rise.
+    """
+
+    def __init__(
+        self, n_agents: int, n_actions: int, state_size: int, config: MixingNetworkConfig
+    ) -> None:
+        """Create the hypernetworks for state embeddings of length ``state_size``."""
+        super().__init__(n_agents)
+        self.weight = weight_hypernet(state_size, config.hypernet_size, n_agents)
+        self.bias = hypernet(state_size, config.hypernet_size, n_agents)
+        self.add_attention(n_agents, n_actions, state_size, config)
+
+    def mix(
+        self, agent_qs: Tensor, max_agent_qs: Tensor, state_embedding: Tensor, actions: Tensor
+    ) -> MixerOutput:
+        """Return q_tot [B, L, 1]."""
+        weight = positive(self.weight(state_embedding))  # w_i
+        values = weight * max_agent_qs + self.bias(state_embedding)  # V_i'
+        advantages = weight * (agent_qs - max_agent_qs)  # A_i' <= 0
+        lambdas = self.attention(state_embedding, actions)
+        fixed = advantages.detach()
+        # The last bracket is zero: it only carries the gradient of Q_i' = V_i' + A_i'.
+        q_tot = values + lambdas * fixed + (advantages - fixed)
+        return MixerOutput(q_tot.sum(dim=-1, keepdim=True))
+
+
+class QFIXMixer(AttentionMixer):
+    """A fixing layer over VDN or QMIX, the fixee (Q+FIX, Baisero et al. 2025, arXiv 2505.10484).
+
+    ``Q_tot = Q_f + (w(s, a) - 1) sg(Q_f - V_f) + b(s)``, w > 0 and sg the stop-gradient: Q_f and
+    V_f are the fixee's values of the actions taken and of the individual greedy ones. So w scales
+    the fixee's advantages, which are zero for the greedy joint action and negative for all others:
+    IGM holds, and w, which depends on the joint action, can make of them any table with IGM.
+
+    The authors' weight is w - 1 > -1. The stop-gradient is that of the runs in their code: an
+    action whose w has become small can still rise. w is QPLEX's lambda, one for the team: an option
+    of that code, whose default is a plain network of state and joint action.
+    """
+
+    def __init__(
+        self, n_agents: int, n_actions: int, state_size: int, config: MixingNetworkConfig
+    ) -> None:
+        """Create the fixee that ``config.type`` names, and the networks of w and b."""
+        super().__init__(n_agents)
+        over_vdn = config.type == "qfix_vdn"
+        self.fixee = VDNMixer(n_agents) if over_vdn else QMIXMixer(n_agents, state_size, config)
+        self.bias = hypernet(state_size, config.hypernet_size, 1)
+        self.add_attention(1, n_actions, state_size, config)
+
+    def mix(
+        self, agent_qs: Tensor, max_agent_qs: Tensor, state_embedding: Tensor, actions: Tensor
+    ) -> MixerOutput:
+        """Return q_tot [B, L, 1]."""
+        # [2, B, L, C]: the fixee makes its weights from the state once.
+        both = torch.stack([agent_qs, max_agent_qs])
+        taken, greedy = self.fixee.mix(both, both, state_embedding, actions).q_tot
+        fix = (self.attention(state_embedding, actions) - 1.0) * (taken - greedy).detach()
+        return MixerOutput(taken + fix + self.bias(state_embedding))
 
 
 class AdaptiveMixer(Mixer):

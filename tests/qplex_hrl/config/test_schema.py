@@ -96,10 +96,12 @@ def test_a_configuration_cannot_be_changed() -> None:
             "network.mixing_network.type=qplx",
             [
                 "network.mixing_network.type = 'qplx'",
-                "'none', 'vdn', 'qmix', 'qplex' or 'adaptive'",
+                "'none', 'vdn', 'qmix', 'qplex', 'qfix_vdn', 'qfix_qmix' or 'adaptive'",
                 "did you mean 'qplex'?",
             ],
         ),
+        ("network.mixing_network.type=qfix_mix", ["did you mean 'qfix_qmix'?"]),
+        ("network.mixing_network.type=qfix-vdn", ["did you mean 'qfix_vdn'?"]),
         ("network.hrl.fast_interval=9", ["network.hrl", "fast_interval = 9", "frame_skip = 4"]),
         ("network.hrl.frame_skip=5", ["fast_interval = 2; expected a divisor of frame_skip = 5"]),
         (

@@ -1,4 +1,4 @@
-"""Mixers: IGM by brute force, QPLEX against an independent formula, the adaptive gate, shapes."""
+"""Mixers: IGM by brute force, QPLEX and QFIX against their formulas, the adaptive gate, shapes."""
 
 import itertools
 from collections.abc import Iterable
@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from small_model import MIXERS
 from torch import Tensor
 
 from qplex_hrl.config import MixingNetworkConfig
 from qplex_hrl.model import build_mixer
-from qplex_hrl.networks.mixers import AdaptiveMixer, Mixer, QPLEXMixer
+from qplex_hrl.networks.mixers import AdaptiveMixer, Mixer, QFIXMixer, QPLEXMixer
 
 E = 5
 TEAMS = [(2, 2), (2, 5), (3, 4), (4, 3)]
@@ -55,7 +56,7 @@ def random_mixer(
 @pytest.mark.parametrize(("n_agents", "n_actions"), TEAMS)
 @pytest.mark.parametrize(
     ("mixer", "gate"),
-    [("vdn", "between"), ("qmix", "between"), ("qplex", "between")]
+    [(mixer, "between") for mixer in ("vdn", "qmix", "qplex", "qfix_vdn", "qfix_qmix")]
     + [("adaptive", gate) for gate in GATES],
 )
 @torch.no_grad()
@@ -173,7 +174,7 @@ def test_qplex_equals_the_reference_formula(
             assert gradient[index].item() == pytest.approx(slope, abs=1e-6)
 
 
-@pytest.mark.parametrize("mixer", ["none", "vdn", "qmix", "qplex", "adaptive"])
+@pytest.mark.parametrize("mixer", MIXERS)
 def test_no_gradient_flows_into_the_values_of_the_best_actions(mixer: str) -> None:
     built = random_mixer(mixer, 2, 5)
     max_qs, state = torch.randn(3, 2, 2, requires_grad=True), torch.randn(3, 2, E)
@@ -182,6 +183,57 @@ def test_no_gradient_flows_into_the_values_of_the_best_actions(mixer: str) -> No
     of_taken, of_best = torch.autograd.grad(q_tot.sum(), [qs, max_qs], allow_unused=True)
     assert (of_taken > 0).all()
     assert of_best is None or (of_best == 0).all()
+
+
+@pytest.mark.parametrize("fixee", ["vdn", "qmix"])
+def test_qfix_scales_the_advantages_of_its_fixee(fixee: str) -> None:
+    mixer = random_mixer(f"qfix_{fixee}", 3, 4).double()
+    assert isinstance(mixer, QFIXMixer)
+    max_qs = torch.randn(5, 2, 3, dtype=torch.float64)
+    qs = (max_qs - torch.rand(5, 2, 3)).requires_grad_()
+    state, actions = torch.randn(5, 2, E, dtype=torch.float64), torch.randint(4, (5, 2, 3))
+    taken = mixer.fixee(qs, max_qs, state, actions).q_tot
+    greedy = mixer.fixee(max_qs, max_qs, state, actions).q_tot
+    weight, bias = mixer.attention(state, actions), mixer.bias(state)
+    q_tot = mixer(qs, max_qs, state, actions).q_tot
+    assert weight.shape == q_tot.shape
+    torch.testing.assert_close(q_tot, greedy + weight * (taken - greedy) + bias)
+    at_best = mixer(max_qs, max_qs, state, actions).q_tot
+    torch.testing.assert_close(at_best, greedy + bias)  # whatever w
+    of_q_tot, of_fixee = (torch.autograd.grad(q.sum(), qs)[0] for q in (q_tot, taken))
+    torch.testing.assert_close(of_q_tot, of_fixee)  # whatever w: the stop-gradient
+
+
+PAYOFF = torch.tensor([[8.0, -12, -12], [-12, 0, 0], [-12, 0, 0]])
+"""The first game of the QPLEX paper. A monotonic Q_tot is off by 6 or more somewhere: it has
+Q(0, 1) >= Q(1, 1) if camera 0 values its action 0 more than 1, and Q(1, 0) >= Q(0, 0) else."""
+
+
+@pytest.mark.parametrize("fixee", ["vdn", "qmix"])
+def test_a_fixing_layer_represents_a_payoff_that_its_fixee_cannot(fixee: str) -> None:
+    actions = torch.cartesian_prod(torch.arange(3), torch.arange(3)).unsqueeze(1)  # [9, 1, 2]
+
+    def error(mixer: Mixer, values: Tensor, parameters: Iterable[Tensor]) -> float:
+        """Return the largest error of the payoffs after a fit of ``parameters``."""
+        optimizer = torch.optim.Adam(parameters, lr=0.01)
+        for _ in range(400):
+            qs = values[torch.arange(2), actions]
+            max_qs = values.detach().amax(dim=-1).expand_as(qs)
+            table = mixer(qs, max_qs, torch.ones(9, 1, E), actions).q_tot.view(3, 3)
+            optimizer.zero_grad()
+            (table - PAYOFF).square().mean().backward()
+            optimizer.step()
+        return (table - PAYOFF).abs().max().item()
+
+    torch.manual_seed(0)
+    mixer = build_mixer(2, 3, E, MixingNetworkConfig(type=f"qfix_{fixee}"))
+    assert isinstance(mixer, QFIXMixer)
+    values = torch.tensor([[0.0, -1.0, -2.0], [0.0, -1.0, -2.0]])
+    mixer.fixee.requires_grad_(False)  # as the cameras' values: the layer does it alone
+    assert error(mixer, values, (p for p in mixer.parameters() if p.requires_grad)) < 0.5
+    mixer.fixee.requires_grad_(True)
+    values.requires_grad_(True)
+    assert error(mixer.fixee, values, [values, *mixer.fixee.parameters()]) >= 6
 
 
 def test_qplex_starts_close_to_vdn() -> None:
@@ -214,7 +266,7 @@ def test_the_gate_moves_between_the_simple_and_the_complex_mixer() -> None:
             torch.testing.assert_close(mixed.gate, torch.sigmoid(10 * (mixed.complexity - 0.5)))
 
 
-@pytest.mark.parametrize("mixer", ["none", "vdn", "qmix", "qplex", "adaptive"])
+@pytest.mark.parametrize("mixer", MIXERS)
 @torch.no_grad()
 def test_frames_do_not_influence_each_other(mixer: str) -> None:
     built = random_mixer(mixer, 2, 5)
