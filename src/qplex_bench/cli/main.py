@@ -48,9 +48,9 @@ def _add_didactic(parser: argparse.ArgumentParser) -> None:
     add(
         "--mixers",
         nargs="+",
-        default=("vdn", "qmix", "qplex", "adaptive"),
+        default=("vdn", "qmix", "qplex", "qfix_vdn", "qfix_qmix", "adaptive"),
         metavar="NAME",
-        help="default: vdn qmix qplex adaptive",
+        help="default: vdn qmix qplex qfix_vdn qfix_qmix adaptive",
     )
     add("--jobs", type=int, default=1, metavar="N", help="runs at a time; default: 1")
     parser.set_defaults(command=_benchmark_didactic)

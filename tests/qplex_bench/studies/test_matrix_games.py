@@ -11,6 +11,7 @@ from qplex_bench.studies.matrix_games import (
     every_decision,
     learn,
     learn_all,
+    missed_bar,
     one_step,
 )
 
@@ -39,8 +40,8 @@ def test_decisions_carry_reward_and_following_state() -> None:
     assert every_decision(GAMES["matrix 1"]).terminated.all()
 
 
-@pytest.mark.parametrize("mixer", ["qplex", "adaptive"])
-def test_qplex_and_adaptive_learn_payoffs_that_are_no_sum(mixer: str) -> None:
+@pytest.mark.parametrize("mixer", ["qplex", "qfix_vdn", "qfix_qmix", "adaptive"])
+def test_complete_mixers_learn_payoffs_that_are_no_sum(mixer: str) -> None:
     outcome = learn(COOPERATION, mixer, seed=0, n_updates=800)
     assert outcome.optimal
     assert outcome.table_error < 0.5
@@ -75,8 +76,11 @@ def learned(game: str, outcome: GameOutcome) -> bool:
     ("game", "mixer"),
     [
         ("matrix 1", "qplex"),
+        ("matrix 1", "qfix_vdn"),
+        ("matrix 1", "qfix_qmix"),
         ("matrix 1", "adaptive"),
         pytest.param("matrix 2", "adaptive", marks=pytest.mark.slow),
+        ("two states", "qfix_vdn"),
         ("two states", "adaptive"),
     ],
 )
@@ -97,6 +101,20 @@ def test_vdn_and_qmix_do_not_with_as_many_updates(game: str, mixer: str) -> None
     else:
         assert not outcome.optimal
         assert outcome.table_error > 7
+
+
+@pytest.mark.parametrize(
+    ("mixer", "missed"),
+    [
+        ("qplex", {"matrix 1", "matrix 2", "two states"}),
+        ("qfix_qmix", {"matrix 1", "two states"}),
+        ("qmix", set()),
+    ],
+)
+def test_the_bar_of_each_game(mixer: str, missed: set[str]) -> None:
+    bad, good = GameOutcome(False, 9.0, 9.0, 0.0), GameOutcome(True, 0.0, 0.0, 0.0)
+    assert {name for name in GAMES if missed_bar(name, mixer, [bad])} == missed
+    assert missed_bar("matrix 1", mixer, [good]) == (mixer == "qmix")
 
 
 def test_runs_side_by_side_equal_a_single_one() -> None:
