@@ -207,5 +207,5 @@ class FakeEnv:
             frames=frames,
             episode=statistics,
             difference_reward=np.repeat(reward[:, None] / self.n_agents, self.n_agents, axis=1),
-            stereo_difference_reward=np.zeros((self.n_envs, self.n_agents)),
+            stereo_difference_reward=np.repeat(reward[:, None] * [[0.5]], self.n_agents, axis=1),
         )

@@ -11,7 +11,6 @@ from camsim.state import SimParams, StartBoxes, Tables, allocate_tables
 from camsim.tables import C_X, C_Y, T_X, T_Y
 
 Places = list[tuple[float, float]]
-SEEN = list[list[bool]]
 ROW = 1  # of the tables: the other one holds nothing but NaN and cameras that see everything
 
 _AT = st.floats(-1000.0, 1000.0) | st.sampled_from([-200.0, -100.0, 0.0, 100.0, 200.0])
