@@ -43,7 +43,7 @@ REVISIT_TIME_SCALE = 50.0
 class Rules(NamedTuple):
     """Constants of a selection environment."""
 
-    fast_interval: int  # frames under one selection
+    decision_frames: int  # frames under one selection, unless cameras react
     executor: int  # camcontrol.control.action_set.EXECUTORS, or GRID
     memory_frames: int  # how long an unseen target stays known
     mode: int  # camsim.layout.OBSERVATION_MODES
@@ -275,6 +275,27 @@ def show_one(
     out: Outputs,
 ) -> None:
     """Write what the learner sees of environment i: features, masks, rescaled global state."""
+    _show_features(i, rules, catalogue, s, agent_state, scratch, buffers, out)
+    write_state(i, params, s, buffers.state)
+    n_numbers = out.state.shape[1]
+    for n in range(n_numbers):
+        value = buffers.state[i * n_numbers + n] - scratch.state_shift[n]
+        out.state[i, n] = value * scratch.state_scale[n]
+    out.scalars[i, X_INITIAL_COVERAGE] = s.world[i, W_COVERAGE]
+
+
+@outlined_fn
+def _show_features(
+    i: int,
+    rules: Rules,
+    catalogue: Catalogue,
+    s: Tables,
+    agent_state: AgentState,
+    scratch: Scratch,
+    buffers: ObsBuffers,
+    out: Outputs,
+) -> None:
+    """Write features and masks of environment i."""
     n_cameras = s.cameras.shape[1]
     size = len(buffers.camera_obs) // (len(s.rng) * n_cameras)
     memory = (agent_state.pose, agent_state.belief, agent_state.sector_ages)
@@ -293,12 +314,6 @@ def show_one(
             out.obs,
             out.avail_actions,
         )
-    write_state(i, params, s, buffers.state)
-    n_numbers = out.state.shape[1]
-    for n in range(n_numbers):
-        value = buffers.state[i * n_numbers + n] - scratch.state_shift[n]
-        out.state[i, n] = value * scratch.state_scale[n]
-    out.scalars[i, X_INITIAL_COVERAGE] = s.world[i, W_COVERAGE]
 
 
 @device_fn
@@ -325,11 +340,12 @@ def _run_frames(
     actions: Ints,
     out: Outputs,
 ) -> None:
-    """Run the frames of one decision and add up what they earn."""
+    """Run frames of a decision, after those that were run, and add up what they earn."""
     scalars = out.scalars
-    _clear_sums(i, out)
     discount = 1.0
-    for _ in range(rules.fast_interval):
+    for _ in range(int(scalars[i, X_FRAMES])):
+        discount *= rules.gamma
+    for _ in range(rules.decision_frames):
         _frame(i, params, rules, catalogue, s, agent_state, opponent, scratch, buffers, actions)
         stereo = stereo_coverage(i, params, s)
         reward = _frame_reward(i, params, s, scratch, stereo)
@@ -345,7 +361,6 @@ def _run_frames(
         _count_selections(i, s, catalogue.members, actions, agent_state.episode)
         if s.world[i, W_DONE] > 0.0:
             break
-    scalars[i, X_COVERAGE] = s.world[i, W_COVERAGE]
 
 
 @device_fn
@@ -375,9 +390,10 @@ def _run_one(
     actions: Ints,
     out: Outputs,
 ) -> None:
-    if job == BEGIN:
+    if job & CLEAR:
         _clear_sums(i, out)
-    elif job != FOLLOW:
+    over = s.world[i, W_DONE] > 0.0 and not job & CLEAR  # since an earlier part of the decision
+    if job & RUN and not over:
         _run_frames(
             i,
             params,
@@ -391,19 +407,26 @@ def _run_one(
             actions,
             out,
         )
-        if job == DECIDE and s.world[i, W_DONE] > 0.0:
+    if job & CLOSE:
+        out.scalars[i, X_COVERAGE] = s.world[i, W_COVERAGE]
+        if s.world[i, W_DONE] > 0.0:
             _note_end(i, s, agent_state, out)
     ended = out.scalars[i, X_TERMINATED] > 0.0 or out.scalars[i, X_TRUNCATED] > 0.0
-    begins = job == BEGIN or (job == FOLLOW and ended)
+    begins = job & BEGIN or (job & FOLLOW and ended)
     if begins:
         begin_one(i, params, rules, boxes, s, agent_state, opponent, scratch, buffers)
-    if begins or job == DECIDE:
+    if begins or job & CLOSE:
         show_one(i, params, rules, catalogue, s, agent_state, scratch, buffers, out)
+    elif job & GLANCE and not over:
+        _show_features(i, rules, catalogue, s, agent_state, scratch, buffers, out)
 
 
-BEGIN, DECIDE, FRAMES, FOLLOW = 0, 1, 2, 3
-"""Jobs of `run_batch`: start episodes; run a decision; run its frames only; start the next episode
-where the decision has ended one. A decision resets nothing, so that its last frame can be seen."""
+CLEAR, RUN, GLANCE, CLOSE, BEGIN, FOLLOW = 1, 2, 4, 8, 16, 32
+"""Parts of a job of `run_batch`, in this order: forget what was earned; run frames; write features
+alone; note the episode's end and write all that the learner sees; start an episode; start the next
+one where the decision has ended one. A decision resets nothing, so that its last frame is seen."""
+
+DECIDE = CLEAR | RUN | CLOSE
 
 
 @batch_kernel

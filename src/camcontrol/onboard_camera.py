@@ -249,10 +249,14 @@ class OnboardCamera:
 
     def features(self) -> tuple[Float32s, Bools]:
         """Return features [F] and available actions [U] now; views of reused buffers."""
+        features, available = self.glance()
+        return features if self._lookahead is None else self._plan_features(), available
+
+    def glance(self) -> tuple[Float32s, Bools]:
+        """Return the features without those of plans, and available actions; see `features`."""
         self._run(SHOW)
         camera, state = self._state.camera[0], self._state
-        features, available = state.features[0, camera], state.avail_actions[0, camera]
-        return features if self._lookahead is None else self._plan_features(), available
+        return state.features[0, camera], state.avail_actions[0, camera]
 
     def _plan_features(self) -> Float32s:
         """Return the features with those of plans."""

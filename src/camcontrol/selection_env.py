@@ -1,5 +1,6 @@
 """SelectionEnv: N worlds whose cameras choose targets or moves and observe their own beliefs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -33,6 +34,13 @@ from camsim.scripted.targets.dispatch import allocate_target_memory
 from camsim.sim import BatchSim, checked_seeds, load_arrays
 from camsim.state import MIN_BASELINE_DEG, SimParams
 from camsim.tables import EPISODE_COLUMNS
+
+React = Callable[[Float32s, Bools, int], NDArray[np.int64]]
+"""Returns the actions [N, C] int64 that are played from a frame within a decision on.
+
+It gets observations [N, C, D'] without plan features, available actions [N, C, U] and the frame,
+counted from the decision's first, 0. Both arrays are reused buffers; rows whose episode has ended
+are undefined."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +175,7 @@ class SelectionEnv:
         sizes = (self.n_agents, self.n_targets, scenario.n_obstacles)
         self.state_size = StateLayout(*sizes).size
         self._rules = kernels.Rules(
-            fast_interval=options.fast_interval,
+            decision_frames=options.decision_frames,
             executor=executor_of(options),
             memory_frames=0 if options.belief == "none" else options.memory_frames,
             mode=self.sim.mode,
@@ -238,6 +246,7 @@ class SelectionEnv:
         # Views made once: in an environment of one world a microsecond per decision counts.
         self._columns = self._out.scalars.T  # [OUTPUT_COLUMNS, N]
         self._ends = self._columns[kernels.X_TERMINATED : kernels.X_TRUNCATED + 1]  # [2, N]
+        self._no_actions = np.zeros((n, c), np.int64)
         self._final = FinalFrames(
             obs=np.zeros((n, c, self.obs_size), np.float32),
             state=np.zeros_like(self._out.state),
@@ -255,16 +264,28 @@ class SelectionEnv:
             ValueError: `seeds` is not one unsigned integer per environment.
         """
         self.sim.tables.rng[:] = streams_from_seeds(checked_seeds(seeds, self.n_envs))
-        self._run(kernels.BEGIN, np.zeros((self.n_envs, self.n_agents), np.int64))
+        self._run(kernels.CLEAR | kernels.BEGIN, self._no_actions)
         return self._result()
 
-    def step(self, actions: NDArray[np.int64]) -> EnvOutput:
+    def step(self, actions: NDArray[np.int64], react: React | None = None) -> EnvOutput:
         """Run one decision: `actions` [N, C] int64, each in 0..U-1.
+
+        With `react`, cameras may change their actions within it, every `options.fast_interval`
+        frames. No plans are made for that.
 
         Raises:
             ValueError: the shape is wrong or an action is out of range.
         """
-        self._run(kernels.DECIDE, self._checked(actions))
+        if react is None:
+            self._run(kernels.DECIDE, self._checked(actions))
+            return self._result()
+        length, interval = self.options.decision_frames, self.options.fast_interval
+        job = kernels.CLEAR | kernels.RUN
+        for frame in range(interval, length, interval):
+            self._call_kernel(job | kernels.GLANCE, self._checked(actions), interval)
+            actions = react(self._out.obs, self._out.avail_actions, frame)
+            job = kernels.RUN
+        self._run(job | kernels.CLOSE, self._checked(actions), interval)
         return self._result()
 
     def run_frames(self, actions: NDArray[np.int64], n_frames: int | None = None) -> None:
@@ -273,14 +294,19 @@ class SelectionEnv:
         With `n_frames`, run so many of them. An episode that has ended is not stopped. A decision's
         frames one by one, then `observe`, lead to the same world and observations as `step`.
         """
-        self._run(kernels.FRAMES, self._checked(actions), n_frames)
+        self._call_kernel(kernels.CLEAR | kernels.RUN, self._checked(actions), n_frames)
+
+    def glance(self) -> tuple[Float32s, Bools]:
+        """Return what cameras react to after `run_frames`, as `React` gets it."""
+        self._call_kernel(kernels.GLANCE, self._no_actions)
+        return self._out.obs, self._out.avail_actions
 
     def observe(self) -> EnvOutput:
         """Return what the cameras know after `run_frames`; reward, bonus and frames are 0.
 
         Where the episode has ended, its end is reported and the next one has begun, as in `step`.
         """
-        self._run(kernels.DECIDE, np.zeros((self.n_envs, self.n_agents), np.int64), 0)
+        self._run(kernels.CLEAR | kernels.CLOSE, self._no_actions)
         return self._result()
 
     def state_dict(self) -> dict[str, np.ndarray]:
@@ -312,8 +338,6 @@ class SelectionEnv:
     def _run(self, job: int, actions: Ints, n_frames: int | None = None) -> None:
         """Do a job in all environments and follow ended episodes by the next ones."""
         self._call_kernel(job, actions, n_frames)
-        if job == kernels.FRAMES:
-            return
         self._write_plan_features()
         if np.count_nonzero(self._ends):
             ended: Bools = np.asarray((self._ends > 0.0).any(axis=0))  # [N]
@@ -328,7 +352,7 @@ class SelectionEnv:
         kernels.run_batch(
             job,
             self.sim.params,
-            rules if n_frames is None else rules._replace(fast_interval=n_frames),
+            rules if n_frames is None else rules._replace(decision_frames=n_frames),
             self.catalogue,
             self.sim.boxes,
             self.sim.tables,

@@ -29,6 +29,9 @@ class FeatureLayout(NamedTuple):
     """How many features at the end of an action's row are its best plan's coverage per target: T,
     or 0."""
 
+    plan_size: int = 0
+    """How many features at the end of an action's row come from planning, these included."""
+
     @property
     def size(self) -> int:
         """Length D of the learner's observation."""
@@ -66,4 +69,5 @@ def feature_layout(
         row_flag=TARGET_FEATURES,
         plan_advantage=n_base + PLAN_ADVANTAGE if lookahead else -1,
         n_target_coverages=n_target_coverages,
+        plan_size=lookahead * LOOKAHEAD_ACTION_FEATURES + n_target_coverages,
     )

@@ -167,11 +167,13 @@ def random_batch(case: Case, recurrent_size: int) -> SequenceBatch:
         targets[..., flag :: dims.target_size] = 1.0
     no = torch.zeros(case.n_sequences, length, dtype=torch.bool)
     frames = (case.n_sequences, length)
+    actions = torch.randint(dims.n_actions, (*frames, dims.n_agents), generator=rng)
     return SequenceBatch(
         obs=obs,
         state=torch.randn(case.n_sequences, length + 1, dims.state_size, generator=rng),
         avail_actions=torch.ones(*obs.shape[:-1], dims.n_actions, dtype=torch.bool),
-        actions=torch.randint(dims.n_actions, (*frames, dims.n_agents), generator=rng),
+        actions=actions,
+        last_actions=actions,
         reward=torch.randn(*frames, generator=rng),
         difference_reward=torch.zeros(*frames, dims.n_agents),
         terminated=no,

@@ -149,6 +149,7 @@ def every_decision(game: Game) -> SequenceBatch:
         state=one_hot,
         avail_actions=torch.ones(n, 2, 2, n_actions, dtype=torch.bool),
         actions=torch.stack([first, second], dim=-1).unsqueeze(1),
+        last_actions=torch.stack([first, second], dim=-1).unsqueeze(1),
         reward=game.reward[state, first, second].unsqueeze(1),
         difference_reward=torch.zeros(n, 1, 2),
         terminated=ended,
@@ -174,7 +175,7 @@ def learn(game: Game, mixer: str, seed: int, n_updates: int = N_UPDATES) -> Game
     )
     selection_bits = torch.zeros(game.n_actions, 1, dtype=torch.bool)
     model = build_model(dims, selection_bits, network)
-    learner = Learner(model, algorithm, HRLConfig(fast_interval=1), 0, EAGER, recipe)
+    learner = Learner(model, algorithm, HRLConfig(frame_skip=1), 0, EAGER, recipe)
     decisions = every_decision(game)
     for update in range(n_updates):
         drawn = torch.randint(len(decisions.reward), (BATCH_SIZE,))

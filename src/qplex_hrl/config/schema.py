@@ -54,12 +54,13 @@ class HRLConfig(Section):
     """Hierarchical target selection: clocks, sets of targets and reward terms."""
 
     frame_skip: Count = Field(
-        default=CAMERA.fast_interval,
-        description="frames between two decisions of the slow selector",
+        default=CAMERA.decision_frames,
+        description="frames of a decision of the slow level, which plans and remembers",
     )
     fast_interval: Count = Field(
         default=CAMERA.fast_interval,
-        description="frames between two decisions of the fast selector; divides frame_skip",
+        description="frames between two of the fast level, which keeps or replaces what the slow "
+        "one has decided; divides frame_skip; equal to it: no fast level",
     )
     multi_selection: bool = Field(
         default=CAMERA.multi_selection, description="a camera may select several targets at once"

@@ -21,6 +21,7 @@ def selection_options(config: RunConfig) -> SelectionOptions:
     return SelectionOptions(
         action_mode=config.env.action_mode,
         action_levels=config.env.action_levels,
+        decision_frames=hrl.frame_skip,
         fast_interval=hrl.fast_interval,
         belief=control.belief,
         n_particles=control.n_particles,
@@ -68,5 +69,6 @@ def model_dims(env: SelectionEnv) -> ModelDims:
         row_flag=layout.row_flag,
         plan_advantage=layout.plan_advantage,
         n_target_coverages=layout.n_target_coverages,
+        plan_size=layout.plan_size,
         state_size=env.state_size,
     )

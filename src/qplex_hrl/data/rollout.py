@@ -97,7 +97,8 @@ class Rollout:
         actions = agent.act(now.obs, now.avail_actions, epsilon)
         chunk.actions[row] = actions
         coverage_before = now.coverage.copy()
-        output = self._env.step(actions)
+        output = self._env.step(actions, agent.reaction)
+        chunk.last_actions[row] = agent.actions
         chunk.reward[row], chunk.difference_reward[row] = self._shaping(
             output.reward,
             (output.difference_reward, output.stereo_difference_reward),
