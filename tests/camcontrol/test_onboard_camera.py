@@ -15,7 +15,7 @@ from camsim.scenario.schema import load_scenario
 
 LIMIT = 40  # frames of an episode; one more is played
 OWN = SelectionOptions(
-    fast_interval=1,
+    decision_frames=1,
     belief="last_seen",
     memory_frames=20,
     lookahead=False,

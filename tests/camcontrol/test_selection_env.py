@@ -23,7 +23,7 @@ from camsim.scenario.schema import load_scenario
 from camsim.tables import EPISODE_COLUMNS
 
 UPSTREAM = SelectionOptions(
-    fast_interval=1,
+    decision_frames=1,
     belief="none",
     max_selected=9,
     search_actions=0,
@@ -35,7 +35,7 @@ OURS = SelectionOptions(
     belief="last_seen", memory_frames=20, lookahead=False, coverage_per_target=False, gamma=0.98
 )
 REGIMES = {
-    "upstream": replace(UPSTREAM, fast_interval=5),
+    "upstream": replace(UPSTREAM, decision_frames=5),
     "own": OURS,
     "shared": replace(OURS, observation_mode="shared"),
     "lossy": replace(OURS, observation_mode="shared", message_loss=0.4),
@@ -133,7 +133,7 @@ def test_difference_reward_is_what_only_one_camera_sees(name: str) -> None:
         actions = choose(whole, rng, output.avail_actions)
         output = whole.step(actions)
         expected = np.zeros((n_envs, whole.n_agents))
-        for frame in range(options.fast_interval):
+        for frame in range(options.decision_frames):
             by_frame.run_frames(actions, 1)
             seen = by_frame.sim.tables.camera_target.astype(bool)  # [N, C, T]
             for c in range(whole.n_agents):
@@ -165,7 +165,7 @@ def test_stereo_coverage_earns_and_its_difference_reward_is_what_a_camera_adds(
         actions = choose(whole, rng, output.avail_actions)
         output = whole.step(actions)
         reward, lost = np.zeros(n_envs), np.zeros((n_envs, whole.n_agents))
-        for frame in range(options.fast_interval):
+        for frame in range(options.decision_frames):
             by_frame.run_frames(actions, 1)
             stereo, lost_now = of_world(by_frame.sim, least)
             coverage = read(by_frame.sim, "coverage_rate")
@@ -253,24 +253,90 @@ def test_decision_of_five_frames_is_five_decisions_of_one(regime: str) -> None:
     """Same states, discounted rewards and bonuses added up."""
     options, n_envs = REGIMES[regime], 5
     slow = make(options, n_envs)
-    quick = make(replace(options, fast_interval=1), n_envs)
+    quick = make(replace(options, decision_frames=1), n_envs)
     rng = np.random.default_rng(92)
     for _ in range(8):
         actions = rng.integers(0, slow.n_actions, (n_envs, 4))
         whole = copied(slow.step(actions))
-        parts = [copied(quick.step(actions)) for _ in range(options.fast_interval)]
-        discounts = options.gamma ** np.arange(options.fast_interval)
+        parts = [copied(quick.step(actions)) for _ in range(options.decision_frames)]
+        discounts = options.gamma ** np.arange(options.decision_frames)
         for field in ("reward", "bonus"):
             total = sum(
                 discount * getattr(part, field)
                 for discount, part in zip(discounts, parts, strict=True)
             )
             np.testing.assert_allclose(getattr(whole, field), total, rtol=1e-12)
-        np.testing.assert_array_equal(whole.frames, options.fast_interval)
+        np.testing.assert_array_equal(whole.frames, options.decision_frames)
         for field in ("obs", "state", "avail_actions", "coverage", "initial_coverage"):
             np.testing.assert_array_equal(getattr(whole, field), getattr(parts[-1], field))
         for name, array in slow.sim.state_dict().items():
             np.testing.assert_array_equal(quick.sim.state_dict()[name], array, name)
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize("regime", REGIMES)
+@pytest.mark.parametrize("interval", [1, 5])
+def test_cameras_that_react_by_keeping_change_nothing(regime: str, interval: int) -> None:
+    """Bit for bit, through the ends of episodes; they are asked every `fast_interval` frames."""
+    options = replace(REGIMES[regime], max_episode_steps=23, decision_frames=10)
+    plain, reacting = make(options, 4), make(replace(options, fast_interval=interval), 4)
+    rng = np.random.default_rng(93)
+    output = plain.observe()
+    n_ends = 0
+    for _ in range(9):
+        actions = choose(plain, rng, output.avail_actions)
+        asked: list[int] = []
+
+        def keep(
+            obs: np.ndarray,
+            avail_actions: np.ndarray,
+            frame: int,
+            kept: np.ndarray = actions,
+            asked: list[int] = asked,
+        ) -> np.ndarray:
+            asked.append(frame)
+            assert len(obs) == len(avail_actions) == 4
+            return kept
+
+        found = copied(reacting.step(actions, keep))
+        output = copied(plain.step(actions))
+        assert asked == list(range(interval, 10, interval))
+        for field in output._fields:
+            np.testing.assert_array_equal(getattr(found, field), getattr(output, field), field)
+        n_ends += int((output.terminated | output.truncated).sum())
+    assert n_ends > 4
+
+
+@pytest.mark.jit
+def test_a_replaced_action_is_played_from_its_frame_on() -> None:
+    """As if the decision had been two; what cameras react to is what they would observe."""
+    options = replace(OURS, decision_frames=6, fast_interval=2)
+    whole, parts = make(options, 4), make(replace(options, decision_frames=2), 4)
+    rng = np.random.default_rng(94)
+    for _ in range(6):
+        first, second = (choose(whole, rng, whole.observe().avail_actions) for _ in range(2))
+        seen: list[tuple[np.ndarray, np.ndarray]] = []
+
+        def react(
+            obs: np.ndarray,
+            avail_actions: np.ndarray,
+            frame: int,
+            new: np.ndarray = second,
+            seen: list[tuple[np.ndarray, np.ndarray]] = seen,
+        ) -> np.ndarray:
+            seen.append((obs.copy(), avail_actions.copy()))
+            return new
+
+        found = copied(whole.step(first, react))
+        outputs = [copied(parts.step(actions)) for actions in (first, second, second)]
+        for (obs, avail_actions), output in zip(seen, outputs, strict=False):
+            np.testing.assert_array_equal(obs, output.obs)
+            np.testing.assert_array_equal(avail_actions, output.avail_actions)
+        np.testing.assert_array_equal(found.obs, outputs[-1].obs)
+        discounts = options.gamma ** np.array([0, 2, 4])
+        reward = sum(d * o.reward for d, o in zip(discounts, outputs, strict=True))
+        np.testing.assert_allclose(found.reward, reward, rtol=1e-12)
+        np.testing.assert_array_equal(found.frames, 6)
 
 
 @pytest.mark.jit
@@ -520,7 +586,7 @@ def test_only_a_decision_that_ends_an_episode_runs_the_kernel_twice(
 def test_episode_statistics(regime: str) -> None:
     """Every column, counted again from the frames; selections by the oracle's definition."""
     n_envs, limit = 4, 39
-    options = replace(REGIMES[regime], fast_interval=1, max_episode_steps=limit, gamma=1.0)
+    options = replace(REGIMES[regime], decision_frames=1, max_episode_steps=limit, gamma=1.0)
     env = make(options, n_envs)
     rng = np.random.default_rng(96)
     wanted = {name: np.zeros(n_envs) for name in EPISODE_COLUMNS}
@@ -569,7 +635,7 @@ def test_reward_terms() -> None:
     }
     rng = np.random.default_rng(97)
     for term, value in terms.items():
-        options = replace(OURS, fast_interval=1, reward_coefficients={term: 3.0})
+        options = replace(OURS, decision_frames=1, reward_coefficients={term: 3.0})
         env = make(options, 4)
         for _ in range(10):
             output = env.step(rng.integers(0, env.n_actions, (4, 4)))
@@ -578,7 +644,7 @@ def test_reward_terms() -> None:
 
 def test_bonus_for_reacquired_targets() -> None:
     """min(time, 50)/50 for each covered target after `time` uncovered frames, mean over targets."""
-    env = make(replace(OURS, fast_interval=1), 6)
+    env = make(replace(OURS, decision_frames=1), 6)
     revisit_time = 1.0 - (read(env.sim, "tracked_bits") > 0)
     rng = np.random.default_rng(98)
     total = 0.0
@@ -632,7 +698,7 @@ def test_any_team_size(name: str) -> None:
 def test_memory_keeps_targets_known_and_ends() -> None:
     """A target out of view stays known for `memory_frames` at most; with 0, only those in view."""
     for memory_frames in (0, 4, 20):
-        env = make(replace(OURS, fast_interval=1, memory_frames=memory_frames), 6)
+        env = make(replace(OURS, decision_frames=1, memory_frames=memory_frames), 6)
         rng = np.random.default_rng(100)
         unseen = np.full((6, 4, 4), 10**6)
         longest = 0
@@ -650,7 +716,7 @@ def test_memory_keeps_targets_known_and_ends() -> None:
 
 def test_own_observation_tells_nothing_about_what_is_out_of_sight() -> None:
     """Accounts of targets that no camera sees change no feature and no mask ("own view")."""
-    options = replace(OURS, fast_interval=1)
+    options = replace(OURS, decision_frames=1)
     env, other = make(options, 8), make(options, 8)
     rng = np.random.default_rng(101)
     compared = 0
@@ -680,7 +746,7 @@ def test_own_observation_tells_nothing_about_what_is_out_of_sight() -> None:
         ({"belief": "psychic"}, "belief = 'psychic'; expected one of"),
         ({"executor": "magic"}, "executor = 'magic'; expected one of upstream, lead"),
         ({"opponent": "lazy"}, "opponent = 'lazy'; expected one of"),
-        ({"fast_interval": 0}, "fast_interval = 0; expected at least 1"),
+        ({"decision_frames": 0}, "decision_frames = 0; expected at least 1"),
         ({"reward_coefficients": {"fame": 1.0}}, "reward coefficient 'fame'; expected one of"),
         ({"observation_mode": "all"}, "observation_mode = 'all'"),
         ({"search_actions": 99}, "search_actions = 99"),

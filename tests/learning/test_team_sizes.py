@@ -122,7 +122,7 @@ def by_index() -> CameraNetwork:
     dims, bits = world()
     torch.manual_seed(0)
     config = QNetworkConfig(type="hierarchical_rnn", hidden_size=8, camera_identity="index")
-    return CameraNetwork(dims, bits, config, slow_interval=3)
+    return CameraNetwork(dims, bits, config)
 
 
 @torch.no_grad()

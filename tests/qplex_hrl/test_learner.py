@@ -5,7 +5,7 @@ import io
 
 import pytest
 import torch
-from small_model import MIXERS, NETWORKS, SLOW_INTERVAL, batch, model, observations, world
+from small_model import FRAMES, MIXERS, NETWORKS, batch, model, observations, world
 
 from qplex_hrl import learner as learner_module
 from qplex_hrl.algorithm.compiled_loss import CompilationFailed
@@ -26,9 +26,7 @@ def learner(
     execution: Execution = EAGER,
     **algorithm: object,
 ) -> Learner:
-    hrl = HRLConfig(
-        frame_skip=SLOW_INTERVAL, fast_interval=1, selection_entropy_weight=entropy_weight
-    )
+    hrl = HRLConfig(frame_skip=FRAMES, fast_interval=1, selection_entropy_weight=entropy_weight)
     plain = {"learning_rate": RATE, "ema_decay": 0.0, "difference_reward_weight": 0.0}
     chosen = {key: algorithm.pop(key) for key in OptimizerConfig.model_fields if key in algorithm}
     recipe = OptimizerConfig.model_validate(chosen)
@@ -185,9 +183,8 @@ def begun_late(full: SequenceBatch, padding: int) -> SequenceBatch:
 @pytest.mark.parametrize("burn_in", [2, 3, 4])
 @pytest.mark.parametrize("q_type", NETWORKS)
 def test_padding_before_an_episode_change_nothing(q_type: str, burn_in: int) -> None:
-    """The slow selector decides every 3 decisions; the padding ends where it does."""
     one, other = (learner(q_type, burn_in=b) for b in (burn_in, 0))
-    padding = -(-burn_in // SLOW_INTERVAL) * SLOW_INTERVAL
+    padding = burn_in
     data = windows(one, length=9)
     data.hidden_state.zero_()
     padded = begun_late(data, padding)
@@ -207,7 +204,7 @@ def test_padding_before_an_episode_change_nothing(q_type: str, burn_in: int) -> 
 def test_an_episode_that_begins_in_the_burn_in_begins_with_the_zero_state(q_type: str) -> None:
     one = learner(q_type, burn_in=4)
     data = windows(one, length=9)
-    padded = begun_late(data, SLOW_INTERVAL)
+    padded = begun_late(data, 3)
     mixed = SequenceBatch(*(torch.cat(pair) for pair in zip(data, padded, strict=True)))
     online = one._evaluate(mixed, one._inputs(mixed))
     own = one.model.agent(data.obs, torch.zeros_like(data.hidden_state), burn_in=1).q_values

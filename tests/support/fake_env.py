@@ -70,7 +70,7 @@ class FakeEnv:
         n_agents: int = 2,
         n_targets: int = 2,
         n_actions: int = 4,
-        fast_interval: int = 5,
+        decision_frames: int = 5,
         max_decisions: int = 20,
         p_terminate: float = 0.02,
     ) -> None:
@@ -83,7 +83,7 @@ class FakeEnv:
         self.selection_bits[: min(n_actions, n_targets)] = np.eye(n_targets, dtype=np.bool_)[
             : min(n_actions, n_targets)
         ]
-        self._fast_interval = fast_interval
+        self._decision_frames = decision_frames
         self._max_decisions = max_decisions
         self._p_terminate = p_terminate
         self._rng = np.zeros(n_envs, np.uint64)
@@ -97,7 +97,7 @@ class FakeEnv:
         self._begin(np.ones(self.n_envs, np.bool_))
         return self._idle_output()
 
-    def step(self, actions: NDArray[np.int64]) -> FakeOutput:
+    def step(self, actions: NDArray[np.int64], react: object = None) -> FakeOutput:
         assert self._available()[
             np.arange(self.n_envs)[:, None], np.arange(self.n_agents), actions
         ].all(), "an unavailable action"
@@ -108,8 +108,8 @@ class FakeEnv:
         truncated = ~terminated & (self._decision >= self._max_decisions)
         frames = np.where(
             terminated,
-            1 + (draws[:, 1] * self._fast_interval).astype(np.int64),
-            self._fast_interval,
+            1 + (draws[:, 1] * self._decision_frames).astype(np.int64),
+            self._decision_frames,
         )
         self._count(coverage, frames)
         statistics = self._statistics.copy()

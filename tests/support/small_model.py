@@ -21,7 +21,7 @@ NETWORKS = (*Q_TYPES, "flat_mlp", "flat_rnn")
 
 SELECTING = ("attention_rnn", "hierarchical_rnn")
 MIXERS = ("none", "vdn", "qmix", "qplex", "qfix_vdn", "qfix_qmix", "adaptive")
-SLOW_INTERVAL = 3
+FRAMES = 3
 
 
 def world(
@@ -64,7 +64,7 @@ def model(
     return build_model(
         *(sizes or world()),
         NetworkConfig(
-            hrl=HRLConfig(frame_skip=SLOW_INTERVAL, fast_interval=1),
+            hrl=HRLConfig(frame_skip=FRAMES, fast_interval=1),
             q_network=q_network,
             state_encoder=StateEncoderConfig(hidden_size=8, embed_size=6),
             mixing_network=MixingNetworkConfig(
@@ -101,13 +101,14 @@ def batch(
     rng = torch.Generator().manual_seed(seed)
     avail = availability(dims, n_windows, length + 1, seed=seed)
     no = torch.zeros(n_windows, length, dtype=torch.bool)
+    actions = torch.multinomial(avail[:, :-1].float().flatten(0, 2), 1, generator=rng)
+    actions = actions.view(n_windows, length, dims.n_agents)
     return SequenceBatch(
         obs=observations(dims, n_windows, length + 1, seed=seed),
         state=torch.randn(n_windows, length + 1, dims.state_size, generator=rng),
         avail_actions=avail,
-        actions=torch.multinomial(avail[:, :-1].float().flatten(0, 2), 1, generator=rng).view(
-            n_windows, length, dims.n_agents
-        ),
+        actions=actions,
+        last_actions=actions,
         reward=torch.randn(n_windows, length, generator=rng),
         difference_reward=torch.randn(n_windows, length, dims.n_agents, generator=rng),
         terminated=no,

@@ -79,7 +79,7 @@ class Worlds:
                 return super().step(actions)
 
         kind = Training if self._n_made == 1 else Evaluating
-        return kind(num_envs, fast_interval=config.network.hrl.fast_interval)
+        return kind(num_envs, decision_frames=config.network.hrl.frame_skip)
 
 
 def without_times(content: Any) -> Any:

@@ -69,7 +69,7 @@ def acting_at(
             return super().step(actions)
 
     def make(config: RunConfig, num_envs: int) -> FakeEnv:
-        made.append(Acting(num_envs, fast_interval=config.network.hrl.fast_interval))
+        made.append(Acting(num_envs, decision_frames=config.network.hrl.frame_skip))
         return made[-1]
 
     return make
