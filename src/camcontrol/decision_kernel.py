@@ -13,11 +13,13 @@ from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
 from camsim.compiled.jit import batch_kernel, device_fn, outlined_fn, row
 from camsim.envs.episode import REWARD_SUM, SELECTED, VALID_SELECTED, clear_episode, count_frame
 from camsim.kernels.boundary import BoundaryTables, trace_boundaries
+from camsim.kernels.difference_reward import add_coverage_lost, add_stereo_lost
 from camsim.kernels.observe import write_state
 from camsim.kernels.reset import reset_one
 from camsim.kernels.reward_terms import CAMERA_TERMS
 from camsim.kernels.soft_coverage import mean_camera_score
 from camsim.kernels.step import observe_one, step_one
+from camsim.kernels.stereo_coverage import stereo_coverage
 from camsim.layout import RAW
 from camsim.scripted.spec import TargetRules
 from camsim.scripted.targets.dispatch import TargetMemory, act_targets, reset_targets
@@ -70,6 +72,7 @@ class Outputs(NamedTuple):
     scalars: Floats  # [N, OUTPUT_COLUMNS]
     episode: Floats  # [N, K] of an episode that ended in this decision
     difference_reward: Floats  # [N, C]
+    stereo_difference_reward: Floats  # [N, C] zeros if stereo coverage earns nothing
 
 
 class Scratch(NamedTuple):
@@ -79,7 +82,7 @@ class Scratch(NamedTuple):
     target_action: Floats  # [N, T, 2]
     order: Ints  # [N, .] permutations at a reset
     no_goal: Ints  # [0, T]
-    coefficients: Floats  # [7] of the reward terms, in REWARD_TERMS order
+    coefficients: Floats  # [8] of the reward terms, in REWARD_TERMS order
     state_scale: Floats  # [S] factors of the rescaled global state
     state_shift: Floats  # [S] subtracted before
     inner: Floats  # this and the next three: fields of `BoundaryTables`
@@ -92,7 +95,8 @@ class Scratch(NamedTuple):
 
 
 REWARD_TERMS = CAMERA_TERMS
-"""MATE's auxiliary camera reward terms (world 9.8), reduced by mean over cameras."""
+"""MATE's auxiliary camera reward terms (world 9.8) and ours, reduced by mean over cameras."""
+_STEREO = REWARD_TERMS.index("stereo_coverage_rate")
 
 # Columns of `Outputs.scalars`.
 X_REWARD, X_COVERAGE, X_INITIAL_COVERAGE, X_BONUS = 0, 1, 2, 3
@@ -126,7 +130,7 @@ def _soft_coverage(i: int, s: Tables, boundaries: BoundaryTables, scores: Floats
 
 
 @device_fn
-def _frame_reward(i: int, params: SimParams, s: Tables, scratch: Scratch) -> float:
+def _frame_reward(i: int, params: SimParams, s: Tables, scratch: Scratch, stereo: float) -> float:
     """Return the weighted reward terms of the frame, averaged over cameras."""
     world, coefficients = s.world, scratch.coefficients
     n_seen = 0.0
@@ -140,21 +144,8 @@ def _frame_reward(i: int, params: SimParams, s: Tables, scratch: Scratch) -> flo
     reward += coefficients[3] * world[i, W_TRANSPORT]
     reward += coefficients[4] * _soft_coverage(i, s, _boundaries(scratch), scratch.scores)
     reward += coefficients[5] * n_seen / max(s.cameras.shape[1], 1)
+    reward += coefficients[_STEREO] * stereo
     return float(reward + coefficients[6])
-
-
-@device_fn
-def _add_difference_reward(i: int, s: Tables, discount: float, difference_reward: Floats) -> None:
-    """Add to every camera's difference reward the share of targets that it alone has in view."""
-    n_targets = s.targets.shape[1]
-    for t in range(n_targets):
-        n_seeing, seeing = 0, 0
-        for c in range(s.cameras.shape[1]):
-            if s.camera_target[i, c, t] > 0.0:
-                n_seeing += 1
-                seeing = c
-        if n_seeing == 1:
-            difference_reward[i, seeing] += discount / n_targets
 
 
 @device_fn
@@ -311,6 +302,16 @@ def show_one(
 
 
 @device_fn
+def _clear_sums(i: int, out: Outputs) -> None:
+    """Set to zero what a decision adds up."""
+    for n in range(OUTPUT_COLUMNS):
+        out.scalars[i, n] = 0.0
+    for c in range(out.difference_reward.shape[1]):
+        out.difference_reward[i, c] = 0.0
+        out.stereo_difference_reward[i, c] = 0.0
+
+
+@device_fn
 def _run_frames(
     i: int,
     params: SimParams,
@@ -322,25 +323,25 @@ def _run_frames(
     scratch: Scratch,
     buffers: ObsBuffers,
     actions: Ints,
-    scalars: Floats,
-    difference_reward: Floats,
+    out: Outputs,
 ) -> None:
     """Run the frames of one decision and add up what they earn."""
-    for n in range(OUTPUT_COLUMNS):
-        scalars[i, n] = 0.0
-    for c in range(difference_reward.shape[1]):
-        difference_reward[i, c] = 0.0
+    scalars = out.scalars
+    _clear_sums(i, out)
     discount = 1.0
     for _ in range(rules.fast_interval):
         _frame(i, params, rules, catalogue, s, agent_state, opponent, scratch, buffers, actions)
-        reward = _frame_reward(i, params, s, scratch)
+        stereo = stereo_coverage(i, params, s)
+        reward = _frame_reward(i, params, s, scratch, stereo)
         scalars[i, X_REWARD] += discount * reward
-        _add_difference_reward(i, s, discount, difference_reward)
+        add_coverage_lost(i, s, discount, out.difference_reward)
+        if scratch.coefficients[_STEREO] != 0.0:
+            add_stereo_lost(i, params, s, discount, out.stereo_difference_reward)
         scalars[i, X_BONUS] += discount * _reacquisition_bonus(i, s, agent_state.revisit_time)
         scalars[i, X_FRAMES] += 1.0
         discount *= rules.gamma
         agent_state.episode[i, REWARD_SUM] += reward
-        count_frame(i, s.world, params.sparse_reward, agent_state.episode)
+        count_frame(i, s.world, stereo, params.sparse_reward, agent_state.episode)
         _count_selections(i, s, catalogue.members, actions, agent_state.episode)
         if s.world[i, W_DONE] > 0.0:
             break
@@ -375,10 +376,7 @@ def _run_one(
     out: Outputs,
 ) -> None:
     if job == BEGIN:
-        for n in range(OUTPUT_COLUMNS):
-            out.scalars[i, n] = 0.0
-        for c in range(out.difference_reward.shape[1]):
-            out.difference_reward[i, c] = 0.0
+        _clear_sums(i, out)
     elif job != FOLLOW:
         _run_frames(
             i,
@@ -391,8 +389,7 @@ def _run_one(
             scratch,
             buffers,
             actions,
-            out.scalars,
-            out.difference_reward,
+            out,
         )
         if job == DECIDE and s.world[i, W_DONE] > 0.0:
             _note_end(i, s, agent_state, out)

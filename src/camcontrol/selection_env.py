@@ -23,6 +23,7 @@ from camcontrol.tracking.relative_particles import allocate_relative_particles
 from camcontrol.tracking.track import allocate_belief
 from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
 from camsim.compiled.rng import streams_from_seeds
+from camsim.envs.episode import with_all_columns
 from camsim.kernels.boundary import BoundaryTables, allocate_boundaries, trace_batch
 from camsim.kernels.soft_coverage import allocate_scores
 from camsim.layout import OBSERVATION_MODES, StateLayout
@@ -30,7 +31,7 @@ from camsim.scenario.schema import Scenario
 from camsim.scripted.spec import target_rules
 from camsim.scripted.targets.dispatch import allocate_target_memory
 from camsim.sim import BatchSim, checked_seeds, load_arrays
-from camsim.state import SimParams
+from camsim.state import MIN_BASELINE_DEG, SimParams
 from camsim.tables import EPISODE_COLUMNS
 
 
@@ -42,6 +43,7 @@ class SelectionOptions(ControlOptions):
     opponent_view: str = "own"  # what targets observe: own, shared or enhanced
     message_loss: float = 0.0  # chance per frame that a shared view lacks a teammate's
     max_episode_steps: int | None = None  # None: the scenario's
+    min_baseline_deg: float = MIN_BASELINE_DEG  # of two views that are stereo coverage
     gamma: float = 0.9835  # discount per frame inside a decision
     reward_coefficients: dict[str, float] = field(
         default_factory=lambda: dict.fromkeys(kernels.REWARD_TERMS, 0.0) | {"coverage_rate": 1.0}
@@ -63,6 +65,9 @@ class EnvOutput(NamedTuple):
     frames: Ints  # [N] frames executed
     episode: Floats  # [N, K] statistics of the finished episode, where terminated or truncated
     difference_reward: Floats  # [N, C] discounted sum: share of targets in this view alone
+    # [N, C] likewise: stereo covered targets that would not be so without this camera; 0 unless
+    # stereo_coverage_rate has a coefficient.
+    stereo_difference_reward: Floats
     # The last frame of an episode that ended, before the reset: what comes after a truncated
     # episode has the value of that frame. Valid where terminated or truncated. Elsewhere they are
     # those of the environment's last end, 0 before the first.
@@ -140,6 +145,7 @@ class SelectionEnv:
             observation_mode=options.observation_mode,
             max_episode_steps=options.max_episode_steps,
             message_loss=options.message_loss,
+            min_baseline_deg=options.min_baseline_deg,
         )
         self.options = options
         self.n_envs, self.n_agents, self.n_targets = (
@@ -227,6 +233,7 @@ class SelectionEnv:
             scalars=np.zeros((n, kernels.OUTPUT_COLUMNS)),
             episode=np.zeros((n, len(EPISODE_COLUMNS))),
             difference_reward=np.zeros((n, c)),
+            stereo_difference_reward=np.zeros((n, c)),
         )
         # Views made once: in an environment of one world a microsecond per decision counts.
         self._columns = self._out.scalars.T  # [OUTPUT_COLUMNS, N]
@@ -283,13 +290,20 @@ class SelectionEnv:
     def load_state_dict(self, state: dict[str, np.ndarray]) -> EnvOutput:
         """Restore what `state_dict` returned; return the outputs of the last decision.
 
-        A state without `final.*`, from before these existed, gives 0 for them.
+        A state from before `final.*` and stereo coverage existed gives 0 for the arrays it lacks,
+        and NaN for the stereo coverage of the episodes that it stopped in.
 
         Raises:
             ValueError: an array is missing or has another shape.
         """
-        final = {f"final.{name}": np.zeros_like(a) for name, a in self._final._asdict().items()}
-        load_arrays(self._arrays(), final | state)
+        new = {f"final.{name}": np.zeros_like(a) for name, a in self._final._asdict().items()}
+        new["out.stereo_difference_reward"] = np.zeros_like(self._out.stereo_difference_reward)
+        episodes = {
+            name: with_all_columns(state[name])
+            for name in ("agents.episode", "out.episode")
+            if name in state
+        }
+        load_arrays(self._arrays(), new | state | episodes)
         if self._scores_pairs:  # derived from the layout, so not stored
             trace_batch(self.sim.params, self.sim.tables, self._boundaries)
         self._write_plan_features()
@@ -373,6 +387,7 @@ class SelectionEnv:
             frames=columns[kernels.X_FRAMES].astype(np.int64),
             episode=self._out.episode,
             difference_reward=self._out.difference_reward,
+            stereo_difference_reward=self._out.stereo_difference_reward,
             final_obs=self._final.obs,
             final_state=self._final.state,
             final_avail_actions=self._final.avail_actions,

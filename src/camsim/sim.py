@@ -10,6 +10,7 @@ from camsim.kernels import step as kernels
 from camsim.layout import OBSERVATION_MODES
 from camsim.scenario.schema import Scenario
 from camsim.state import (
+    MIN_BASELINE_DEG,
     ObsBuffers,
     SimParams,
     SimView,
@@ -40,6 +41,7 @@ class BatchSim:
         max_episode_steps: int | None = None,
         target_obs: bool = False,
         message_loss: float = 0.0,
+        min_baseline_deg: float = MIN_BASELINE_DEG,
     ) -> None:
         """Allocate the worlds; call `reset` before the first step.
 
@@ -51,10 +53,11 @@ class BatchSim:
             target_obs: also write the targets' observations.
             message_loss: chance, per frame and ordered pair of cameras, that a shared observation
                 holds nothing of the teammate's view; at 0 nothing is drawn for it.
+            min_baseline_deg: angle at the target from which on two views are stereo coverage.
 
         Raises:
-            ValueError: num_envs is not positive, the observation mode is unknown, or messages are
-                lost where there are none.
+            ValueError: num_envs is not positive, the observation mode is unknown, messages are
+                lost where there are none, or the angle is not in [0, 180].
         """
         if num_envs < 1:
             raise ValueError(f"num_envs = {num_envs}; expected at least 1")
@@ -69,7 +72,9 @@ class BatchSim:
                 "expected 0, for only shared observations need messages"
             )
         self.num_envs = num_envs
-        self.params = SimParams.from_scenario(scenario, max_episode_steps, message_loss)
+        self.params = SimParams.from_scenario(
+            scenario, max_episode_steps, message_loss, min_baseline_deg
+        )
         self.boxes = StartBoxes.from_scenario(scenario)
         self.mode = OBSERVATION_MODES[observation_mode]
         self.tables = allocate_tables(num_envs, self.boxes)

@@ -5,6 +5,7 @@ Kernels get few, wide tables (one row per entity, columns named in `tables`): Nu
 calls functions of few arrays several times faster than functions of fifty.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,25 @@ import camsim.tables as col
 from camsim.arrays import Bools, Floats, UInt64s
 from camsim.layout import CameraObsLayout, StateLayout, TargetObsLayout
 from camsim.scenario.schema import Scenario
+
+MIN_BASELINE_DEG = 30.0
+"""Default of the angle from which on two views of a target are stereo coverage."""
+
+_ROUNDING = 1e-12  # of squared cosines: less than 1e-4 degrees at any angle
+
+
+def baseline_limit(min_baseline_deg: float) -> float:
+    """Return the largest signed squared cosine of two lines of sight that differ by the angle.
+
+    The signed square of x is x * |x|; it grows with x, so it compares like the cosine itself.
+
+    Raises:
+        ValueError: the angle is not in [0, 180].
+    """
+    if not 0.0 <= min_baseline_deg <= 180.0:
+        raise ValueError(f"min_baseline_deg = {min_baseline_deg}; expected 0 to 180")
+    cosine = math.cos(math.radians(min_baseline_deg))
+    return cosine * abs(cosine) + _ROUNDING
 
 
 class SimParams(NamedTuple):
@@ -38,6 +58,7 @@ class SimParams(NamedTuple):
     freight_scale: int
     bounty_scale: int
     message_loss: float  # chance that a teammate's view is missing from a shared observation
+    baseline_limit: float  # of stereo coverage: `baseline_limit`
 
     @classmethod
     def from_scenario(
@@ -45,8 +66,13 @@ class SimParams(NamedTuple):
         scenario: Scenario,
         max_episode_steps: int | None = None,
         message_loss: float = 0.0,
+        min_baseline_deg: float = MIN_BASELINE_DEG,
     ) -> "SimParams":
-        """Return the constants of `scenario`, with another time limit if one is given."""
+        """Return the constants of `scenario`, with another time limit if one is given.
+
+        Raises:
+            ValueError: min_baseline_deg is not in [0, 180].
+        """
         camera, target, obstacle = scenario.camera, scenario.target, scenario.obstacle
         freight_scale = int(np.ceil(2000.0 / target.step_size))
         low, high = (0.0, 0.0) if obstacle is None else obstacle.radius_bounds
@@ -74,6 +100,7 @@ class SimParams(NamedTuple):
             freight_scale=freight_scale,
             bounty_scale=int(np.ceil(freight_scale * scenario.bounty_factor)),
             message_loss=float(message_loss),
+            baseline_limit=baseline_limit(min_baseline_deg),
         )
 
     @property

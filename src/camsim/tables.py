@@ -32,5 +32,6 @@ EPISODE_COLUMNS = (
     "reward_sum",
     "selected",
     "valid_selected",
+    "stereo_coverage_sum",
 )
 """Columns of the statistics of one finished episode."""

@@ -13,6 +13,7 @@ import reference_hrl
 import reference_sim
 from random_worlds import scenario_with
 from reference_bridge import state_of, world_of
+from reference_stereo import of_world
 
 from camcontrol import selection_env as selection
 from camcontrol.selection_env import EnvOutput, SelectionEnv, SelectionOptions
@@ -143,6 +144,70 @@ def test_difference_reward_is_what_only_one_camera_sees(name: str) -> None:
         np.testing.assert_allclose(output.difference_reward, expected, atol=1e-12)
         some += expected.sum()
     assert some > 1.0
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize("least", [30.0, 80.0])
+def test_stereo_coverage_earns_and_its_difference_reward_is_what_a_camera_adds(
+    least: float,
+) -> None:
+    """Every frame of a decision, discounted; each camera taken out and the rest counted again."""
+    n_envs = 6
+    weights = {"stereo_coverage_rate": 3.0, "coverage_rate": 0.5}
+    options = replace(
+        OURS, reward_coefficients=weights, min_baseline_deg=least, observation_mode="shared"
+    )
+    whole, by_frame = make(options, n_envs), make(options, n_envs)
+    rng = np.random.default_rng(19)
+    output, earned, some = whole.observe(), 0.0, 0.0
+    assert (output.stereo_difference_reward == 0.0).all()
+    for _ in range(30):
+        actions = choose(whole, rng, output.avail_actions)
+        output = whole.step(actions)
+        reward, lost = np.zeros(n_envs), np.zeros((n_envs, whole.n_agents))
+        for frame in range(options.fast_interval):
+            by_frame.run_frames(actions, 1)
+            stereo, lost_now = of_world(by_frame.sim, least)
+            coverage = read(by_frame.sim, "coverage_rate")
+            reward += options.gamma**frame * (3.0 * stereo + 0.5 * coverage)
+            lost += options.gamma**frame * lost_now
+            earned += stereo.sum()
+        by_frame.observe()
+        np.testing.assert_allclose(output.reward, reward, atol=1e-12)
+        np.testing.assert_allclose(output.stereo_difference_reward, lost, atol=1e-12)
+        some += lost.sum()
+    assert min(earned, some) > 1.0
+
+
+@pytest.mark.jit
+def test_stereo_coverage_changes_nothing_else() -> None:
+    """Its coefficient and angle leave all but reward and stereo figures as they are, bit for bit.
+
+    Without a coefficient there is no stereo difference reward.
+    """
+    weights = {"coverage_rate": 0.7, "baseline": -0.1, "num_tracked": 0.2}
+    plain = replace(OURS, reward_coefficients=weights, max_episode_steps=37)
+    others = (
+        replace(plain, min_baseline_deg=0.0),
+        replace(plain, reward_coefficients=weights | {"stereo_coverage_rate": 0.0}),
+        replace(plain, reward_coefficients=weights | {"stereo_coverage_rate": 2.0}),
+    )
+    envs = [make(options, 4) for options in (plain, *others)]
+    rng, stereo = np.random.default_rng(23), [0.0] * len(envs)
+    outputs = [env.observe() for env in envs]
+    for _ in range(25):
+        actions = choose(envs[0], rng, outputs[0].avail_actions)
+        outputs = [copied(env.step(actions)) for env in envs]
+        for k, other in enumerate(outputs):
+            stereo[k] += other.stereo_difference_reward.sum()
+            for name, wanted in outputs[0]._asdict().items():
+                earns = k == 3 and name in ("reward", "episode", "stereo_difference_reward")
+                if not earns:
+                    columns = slice(-1) if name == "episode" else slice(None)  # the last is stereo
+                    found = getattr(other, name)[..., columns]
+                    np.testing.assert_array_equal(found, wanted[..., columns], name)
+    assert stereo[:3] == [0.0, 0.0, 0.0]
+    assert stereo[3] > 0.1
 
 
 def visible_to(state: reference_sim.State, camera: int, mode: str) -> list[bool]:
@@ -403,6 +468,34 @@ def test_a_state_from_before_the_final_fields_still_loads() -> None:
         env.load_state_dict(old)
 
 
+def test_a_state_from_before_stereo_coverage_goes_on_as_it_was() -> None:
+    """Nobody knows the stereo coverage of the episode that it stopped in; the next one is whole."""
+    env, again = (make(replace(OURS, max_episode_steps=11), 2) for _ in range(2))
+    actions = np.zeros((2, 4), np.int64)
+    env.step(actions)
+    old = env.state_dict()
+    del old["out.stereo_difference_reward"]
+    for name in ("agents.episode", "out.episode"):
+        old[name] = old[name][:, :8]
+    assert not again.load_state_dict(old).stereo_difference_reward.any()
+    ends = 0
+    for _ in range(6):
+        wanted, output = env.step(actions), again.step(actions)
+        np.testing.assert_array_equal(output.obs, wanted.obs)
+        np.testing.assert_array_equal(output.reward, wanted.reward)
+        if wanted.truncated.any():
+            ends += 1
+            np.testing.assert_array_equal(output.episode[:, :8], wanted.episode[:, :8])
+            assert np.isnan(output.episode[:, 8]).all() == (ends == 1)
+    assert ends == 2
+    assert_equal_states(env, again)
+    old["agents.episode"] = old["agents.episode"][:, :5]
+    with pytest.raises(
+        ValueError, match=r"agents\.episode: stored shape \(2, 5\); expected \(2, 9\)"
+    ):
+        again.load_state_dict(old)
+
+
 def test_only_a_decision_that_ends_an_episode_runs_the_kernel_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -443,6 +536,7 @@ def test_episode_statistics(regime: str) -> None:
         wanted["coverage_sum"] += read(env.sim, "coverage_rate")
         wanted["reward_sum"] += read(env.sim, "coverage_rate")
         wanted["real_coverage_sum"] += read(env.sim, "real_coverage_rate")
+        wanted["stereo_coverage_sum"] += of_world(env.sim)[0]
         wanted["camera_return"] += result.camera_reward
         wanted["mean_transport_rate"] = read(env.sim, "mean_transport_rate").copy()
         for i in range(n_envs):
@@ -471,6 +565,7 @@ def test_reward_terms() -> None:
         "mean_transport_rate": lambda env: read(env.sim, "mean_transport_rate"),
         "num_tracked": lambda env: read(env.sim, "camera_target_mask").sum(2).mean(1),
         "baseline": lambda env: np.ones(env.n_envs),
+        "stereo_coverage_rate": lambda env: of_world(env.sim)[0],
     }
     rng = np.random.default_rng(97)
     for term, value in terms.items():
@@ -590,6 +685,7 @@ def test_own_observation_tells_nothing_about_what_is_out_of_sight() -> None:
         ({"observation_mode": "all"}, "observation_mode = 'all'"),
         ({"search_actions": 99}, "search_actions = 99"),
         ({"random_walk_share": 0.6}, "random_walk_share = 0.6; expected a share from 0 to 0.5"),
+        ({"min_baseline_deg": -5.0}, "min_baseline_deg = -5.0; expected 0 to 180"),
     ],
 )
 def test_bad_options(changes: dict[str, object], message: str) -> None:

@@ -46,6 +46,7 @@ class FakeOutput(NamedTuple):
     frames: NDArray[np.int64]
     episode: NDArray[np.float64]
     difference_reward: NDArray[np.float64]
+    stereo_difference_reward: NDArray[np.float64]
 
 
 def uniform(rng: NDArray[np.uint64], n: int) -> NDArray[np.float64]:
@@ -145,6 +146,7 @@ class FakeEnv:
             "length": frames,
             "coverage_sum": coverage * frames,
             "real_coverage_sum": 0.5 * coverage * frames,
+            "stereo_coverage_sum": 0.25 * coverage * frames,
             "camera_return": -1.0 * frames,
             "reward_sum": coverage,
             "selected": self.n_agents * frames,
@@ -205,4 +207,5 @@ class FakeEnv:
             frames=frames,
             episode=statistics,
             difference_reward=np.repeat(reward[:, None] / self.n_agents, self.n_agents, axis=1),
+            stereo_difference_reward=np.repeat(reward[:, None] * [[0.5]], self.n_agents, axis=1),
         )

@@ -9,6 +9,7 @@ SHIPPED: dict[str, object] = {
     "env.max_episode_steps": None,
     "env.shared_field_of_view": False,
     "env.message_loss": 0.0,
+    "env.min_baseline_deg": 30.0,
     "env.enhanced_observation": "none",
     "env.action_mode": "selection",
     "env.action_levels": 5,
@@ -34,6 +35,7 @@ SHIPPED: dict[str, object] = {
     "network.hrl.reward_coefficients.soft_coverage_score": 0.0,
     "network.hrl.reward_coefficients.num_tracked": 0.0,
     "network.hrl.reward_coefficients.baseline": 0.0,
+    "network.hrl.reward_coefficients.stereo_coverage_rate": 0.0,
     "network.q_network.type": "attention_rnn",
     "network.q_network.hidden_size": 64,
     "network.q_network.encoding": "entities",
@@ -151,6 +153,10 @@ _EIGHT_TO_EIGHT = {
     "env.scenario": "MATE-8v8-9",
     "training.buffer_size": 25_000,
 }
+_STEREO = {
+    "network.hrl.reward_coefficients.coverage_rate": 0.0,
+    "network.hrl.reward_coefficients.stereo_coverage_rate": 1.0,
+}
 _MIXER = "network.mixing_network.type"
 
 DIFFERENCES: dict[str, dict[str, object]] = {
@@ -182,10 +188,12 @@ DIFFERENCES: dict[str, dict[str, object]] = {
     },
     "qplex_hrl_4v2_9": {"env.scenario": "MATE-4v2-9"},
     "qplex_hrl_4v2_9_shared": _SHARED | {"env.scenario": "MATE-4v2-9"},
+    "qplex_hrl_4v2_9_stereo": _SHARED | {"env.scenario": "MATE-4v2-9"} | _STEREO,
     "qplex_hrl_4v8_9": _FOUR_TO_EIGHT,
     "qplex_hrl_4v8_9_shared": _SHARED | _FOUR_TO_EIGHT,
     "qplex_hrl_8v8_9": _EIGHT_TO_EIGHT,
     "qplex_hrl_8v8_9_shared": _SHARED | _EIGHT_TO_EIGHT,
+    "qplex_hrl_8v8_9_stereo": _SHARED | _EIGHT_TO_EIGHT | _STEREO,
     "smoke": {
         "env.scenario": "MATE-4v2-9",
         "env.num_envs": 4,

@@ -11,12 +11,13 @@ from camsim.compiled.rng import streams_from_seeds
 from camsim.envs.episode import clear_episode, count_frame
 from camsim.envs.step_kernel import Actions, Teams, play_frame, start_teams
 from camsim.kernels.step import observe_one
+from camsim.kernels.stereo_coverage import stereo_coverage
 from camsim.scenario.schema import Scenario
 from camsim.scripted.cameras.dispatch import CameraMemory, allocate_camera_memory
 from camsim.scripted.spec import CameraRules, TargetRules, camera_rules, target_rules
 from camsim.scripted.targets.dispatch import TargetMemory, allocate_target_memory
 from camsim.sim import BatchSim, checked_seeds
-from camsim.state import ObsBuffers, SimParams, StartBoxes, Tables
+from camsim.state import MIN_BASELINE_DEG, ObsBuffers, SimParams, StartBoxes, Tables
 from camsim.tables import EPISODE_COLUMNS, W_DONE
 
 
@@ -64,7 +65,8 @@ def _run_one(
         n += 1
         done = s.world[i, W_DONE] > 0
         if whole:
-            count_frame(i, s.world, params.sparse_reward, episode)
+            stereo = stereo_coverage(i, params, s)
+            count_frame(i, s.world, stereo, params.sparse_reward, episode)
             if done:
                 break
         else:
@@ -112,6 +114,7 @@ class ScriptedEnv:
         camera_policy: str | Mapping[str, float] | CameraRules = "random",
         target_policy: str | Mapping[str, float] | TargetRules = "greedy",
         max_episode_steps: int | None = None,
+        min_baseline_deg: float = MIN_BASELINE_DEG,
     ) -> None:
         """Allocate the worlds.
 
@@ -121,15 +124,21 @@ class ScriptedEnv:
             camera_policy: name, mixture or full rules (camsim.scripted.spec).
             target_policy: the same for the targets.
             max_episode_steps: overrides the scenario's.
+            min_baseline_deg: angle at the target from which on two views are stereo coverage.
 
         Raises:
-            ValueError: a policy is unknown.
+            ValueError: a policy is unknown, or min_baseline_deg is not in [0, 180].
         """
         if not isinstance(camera_policy, CameraRules):
             camera_policy = camera_rules(camera_policy)
         if not isinstance(target_policy, TargetRules):
             target_policy = target_rules(target_policy)
-        self.sim = BatchSim(scenario, num_envs, max_episode_steps=max_episode_steps)
+        self.sim = BatchSim(
+            scenario,
+            num_envs,
+            max_episode_steps=max_episode_steps,
+            min_baseline_deg=min_baseline_deg,
+        )
         n_cameras, n_targets = len(self.sim.boxes.cameras), len(self.sim.boxes.targets)
         self.teams: Teams = (
             camera_policy,

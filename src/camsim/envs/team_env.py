@@ -34,7 +34,7 @@ from camsim.scripted.spec import (
 )
 from camsim.scripted.targets.dispatch import TargetMemory, allocate_target_memory
 from camsim.sim import BatchSim, checked_seeds, load_arrays
-from camsim.state import ObsBuffers, allocate_obs
+from camsim.state import MIN_BASELINE_DEG, ObsBuffers, allocate_obs
 
 Policy = str | Mapping[str, float]
 _NO_LIMITS = Link()
@@ -72,6 +72,7 @@ class TeamOptions:
     target_link: Link = _NO_LIMITS
     auto_reset: bool = True  # the step after an episode's end starts the next one
     max_episode_steps: int | None = None  # None: the scenario's
+    min_baseline_deg: float = MIN_BASELINE_DEG  # of the reward term stereo_coverage_rate
     dtype: str = "float64"  # of observations and state: float64 or float32
     with_camera_obs: bool = True  # what is not wanted comes with zero environments
     with_target_obs: bool = True
@@ -114,6 +115,7 @@ class TeamOptions:
             (("camera_action_levels", "target_action_levels"), _WHOLE, "an odd integer or None"),
             (("camera_link", "target_link"), (Link,), "a Link"),
             (("max_episode_steps",), _WHOLE, "an integer or None"),
+            (("min_baseline_deg",), (int, float), "a number from 0 to 180"),
             (_FLAGS, (bool, np.bool_), "True or False"),
         )
         for names, allowed, words in kinds:
@@ -151,7 +153,12 @@ class TeamEnv:
         """
         options.check()
         self.scenario, self.options, self.num_envs = scenario, options, num_envs
-        self.sim = BatchSim(scenario, num_envs, max_episode_steps=options.max_episode_steps)
+        self.sim = BatchSim(
+            scenario,
+            num_envs,
+            max_episode_steps=options.max_episode_steps,
+            min_baseline_deg=options.min_baseline_deg,
+        )
         self.n_cameras, self.n_targets = scenario.n_cameras, scenario.n_targets
         self.sizes = (self.n_cameras, self.n_targets, scenario.n_obstacles)
         self._modes = (

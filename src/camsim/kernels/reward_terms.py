@@ -1,4 +1,4 @@
-"""MATE's auxiliary reward terms of both teams, unweighted, one column each (world 9.8).
+"""Auxiliary reward terms of both teams, unweighted, one column each: MATE's (world 9.8) and ours.
 
 The soft coverage score is a column of zeros unless the pairs were scored before.
 """
@@ -8,6 +8,7 @@ import math
 from camsim.arrays import Floats
 from camsim.compiled.jit import device_fn, outlined_fn
 from camsim.kernels.soft_coverage import camera_score, target_score
+from camsim.kernels.stereo_coverage import stereo_coverage
 from camsim.layout import TERRAIN, WAREHOUSE_HALF_WIDTH, WAREHOUSES
 from camsim.state import SimParams, Tables
 from camsim.tables import (
@@ -26,8 +27,9 @@ from camsim.tables import (
 )
 
 SHARED_TERMS = ("raw_reward", "coverage_rate", "real_coverage_rate", "mean_transport_rate")
-CAMERA_TERMS = (*SHARED_TERMS, "soft_coverage_score", "num_tracked", "baseline")
-"""Columns of a camera's terms."""
+MATE_CAMERA_TERMS = (*SHARED_TERMS, "soft_coverage_score", "num_tracked", "baseline")
+CAMERA_TERMS = (*MATE_CAMERA_TERMS, "stereo_coverage_rate")
+"""Columns of a camera's terms: MATE's in their order, then ours."""
 
 TARGET_TERMS = (
     *SHARED_TERMS,
@@ -64,6 +66,7 @@ def write_camera_terms(i: int, params: SimParams, s: Tables, scores: Floats, out
         scores: [N, C, T] of `coverage.score_pairs`; [0, C, T]: soft coverage is not wanted.
         out: [N, C, len(CAMERA_TERMS)].
     """
+    stereo = stereo_coverage(i, params, s)
     for c in range(s.cameras.shape[1]):
         _write_shared_terms(i, c, params, s.world, -1.0, out)
         out[i, c, 4] = camera_score(i, c, s.camera_target, scores) if len(scores) > 0 else 0.0
@@ -72,6 +75,7 @@ def write_camera_terms(i: int, params: SimParams, s: Tables, scores: Floats, out
             n_seen += s.camera_target[i, c, t]
         out[i, c, 5] = n_seen
         out[i, c, 6] = 1.0
+        out[i, c, 7] = stereo
 
 
 @device_fn

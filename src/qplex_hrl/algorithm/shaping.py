@@ -45,8 +45,9 @@ class Shaping:
     """Makes the training rewards of the team and of each camera.
 
     The team's is ``scale * (reward + shaping)``, that of camera i is
-    ``scale * (coverage_rate * D_i + shaping)``, where D_i is the coverage that would be lost
-    without it. In both, ``shaping = coverage_weight * coverage shaping + bonus_weight * bonus``.
+    ``scale * (coverage_rate * D_i + stereo_coverage_rate * S_i + shaping)``, where D_i and S_i are
+    the coverage and the stereo coverage that would be lost without it. In both,
+    ``shaping = coverage_weight * coverage shaping + bonus_weight * bonus``.
 
     The coverage shaping has a potential of the state alone, the same for all cameras. So it changes
     neither the team's best policies nor any camera's best response (Devlin and Kudenko 2011). The
@@ -58,6 +59,7 @@ class Shaping:
     bonus_weight: float
     scale: float
     coverage_rate: float  # the reward's coefficient of coverage
+    stereo_coverage_rate: float = 0.0  # and of stereo coverage
 
     @classmethod
     def from_config(cls, algorithm: AlgorithmConfig, hrl: HRLConfig) -> Self:
@@ -68,12 +70,13 @@ class Shaping:
             bonus_weight=hrl.exploration_bonus,
             scale=algorithm.reward_scale,
             coverage_rate=hrl.reward_coefficients.coverage_rate,
+            stereo_coverage_rate=hrl.reward_coefficients.stereo_coverage_rate,
         )
 
     def __call__(
         self,
         reward: NDArray[np.float64],
-        difference_reward: NDArray[np.float64],
+        difference_rewards: tuple[NDArray[np.float64], NDArray[np.float64]],
         coverage: tuple[NDArray[np.float64], NDArray[np.float64]],
         bonus: NDArray[np.float64],
         terminated: NDArray[np.bool_],
@@ -82,15 +85,18 @@ class Shaping:
 
         Args:
             reward: [N] configured reward of the environment, discounted within the decision.
-            difference_reward: [N, C] share of targets that only this camera has in view,
-                discounted likewise.
+            difference_rewards: [N, C] each, discounted likewise: share of targets that only this
+                camera has in view, and of those that would not be stereo covered without it.
             coverage: [N] each, of the frame the decision was taken in and of its last frame.
             bonus: [N] unweighted exploration bonus.
             terminated: [N] bool, nothing follows.
         """
         potential = coverage_shaping(*coverage, terminated, self.discount)
         shaping = self.coverage_weight * potential + self.bonus_weight * bonus
+        lost = self.coverage_rate * difference_rewards[0]
+        if self.stereo_coverage_rate != 0.0:
+            lost = lost + self.stereo_coverage_rate * difference_rewards[1]
         return TrainingReward(
             team=self.scale * (reward + shaping),
-            own=self.scale * (self.coverage_rate * difference_reward + shaping[:, None]),
+            own=self.scale * (lost + shaping[:, None]),
         )

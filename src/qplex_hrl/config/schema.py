@@ -28,7 +28,7 @@ __all__ = [
 
 
 class RewardCoefficients(Section):
-    """Weights of MATE's auxiliary reward terms; the sum is averaged over cameras."""
+    """Weights of MATE's auxiliary reward terms and of ours; the sum is averaged over cameras."""
 
     raw_reward: float = Field(default=0.0, description="the cameras' reward of MATE itself")
     coverage_rate: float = Field(default=1.0, description="share of targets in view, 0 to 1")
@@ -43,6 +43,11 @@ class RewardCoefficients(Section):
     )
     num_tracked: float = Field(default=0.0, description="targets that the camera itself sees")
     baseline: float = Field(default=0.0, description="constant per frame")
+    stereo_coverage_rate: float = Field(
+        default=0.0,
+        description="ours, not MATE's: share of targets in two views whose directions differ by "
+        "at least env.min_baseline_deg, 0 to 1",
+    )
 
 
 class HRLConfig(Section):
@@ -192,8 +197,9 @@ class AlgorithmConfig(Section):
     difference_reward_weight: Weight = Field(
         default=2.0,
         description="weight, per camera, of the loss of its own value against its difference "
-        "reward: the targets that only this camera has in view, times coverage_rate, with the "
-        "team's shaping and bonus; 0: the team's reward alone teaches",
+        "reward: the targets that only this camera has in view, times coverage_rate, and those "
+        "that only it makes stereo covered, times stereo_coverage_rate, with the team's shaping "
+        "and bonus; 0: the team's reward alone teaches",
     )
     epsilon_start: float = Field(
         default=0.5, ge=0, le=1, description="share of random actions at first"
@@ -347,11 +353,13 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _difference_reward_needs_coverage(self) -> Self:
         weight = self.algorithm.difference_reward_weight
-        if weight > 0 and self.network.hrl.reward_coefficients.coverage_rate == 0:
+        coefficients = self.network.hrl.reward_coefficients
+        if weight > 0 and coefficients.coverage_rate == coefficients.stereo_coverage_rate == 0:
             raise ValueError(
                 f"algorithm.difference_reward_weight = {weight} with "
-                "network.hrl.reward_coefficients.coverage_rate = 0, by which it is multiplied; "
-                "expected difference_reward_weight = 0, or another coverage_rate"
+                "network.hrl.reward_coefficients.coverage_rate = 0 and stereo_coverage_rate = 0, "
+                "by which it is multiplied; expected difference_reward_weight = 0, or one of them "
+                "not 0"
             )
         return self
 

@@ -7,6 +7,7 @@ from typing_extensions import Self
 
 from camcontrol.options import ActionMode, Belief, ControlOptions, Executor
 from camsim.scripted.spec import TARGET_POLICIES, policy_weights
+from camsim.state import MIN_BASELINE_DEG
 from qplex_hrl.config.section import Count, Section
 
 __all__ = ["CAMERA", "ControlConfig", "EnvConfig"]
@@ -49,6 +50,13 @@ class EnvConfig(Section):
         le=1,
         description="chance that a camera gets nothing of a teammate's view in a frame; needs "
         "shared_field_of_view",
+    )
+    min_baseline_deg: float = Field(
+        default=MIN_BASELINE_DEG,
+        ge=0,
+        le=180,
+        description="stereo coverage: smallest angle between a target's lines of sight to two "
+        "cameras that see it, in degrees",
     )
     enhanced_observation: Literal["none", "camera", "both", "target"] = Field(
         default="none", description="team that observes everything, seen or not"

@@ -37,6 +37,7 @@ def selection_options(config: RunConfig) -> SelectionOptions:
         opponent_view=opponent_view(config.env),
         message_loss=config.env.message_loss,
         max_episode_steps=config.env.max_episode_steps,
+        min_baseline_deg=config.env.min_baseline_deg,
         gamma=config.algorithm.gamma,
         reward_coefficients=hrl.reward_coefficients.model_dump(),
     )

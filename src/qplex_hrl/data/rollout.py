@@ -100,7 +100,7 @@ class Rollout:
         output = self._env.step(actions)
         chunk.reward[row], chunk.difference_reward[row] = self._shaping(
             output.reward,
-            output.difference_reward,
+            (output.difference_reward, output.stereo_difference_reward),
             (coverage_before, output.coverage),
             output.bonus,
             output.terminated,

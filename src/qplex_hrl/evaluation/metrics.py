@@ -18,6 +18,8 @@ def episode_metrics(statistics: NDArray[np.float64]) -> dict[str, NDArray[np.flo
 
     - coverage_rate: mean over all frames of (targets seen by a camera) / T
     - real_coverage_rate: the same over the targets that carry a bounty
+    - stereo_coverage_rate: the same over all targets, of those in two views whose directions differ
+      by at least `min_baseline_deg`
     - transport_rate: MATE's mean transport rate at the episode's end; lower is better
     - selection_efficiency: selected targets in that camera's view / selected targets
     - episode_reward: sum of the configured reward, undiscounted
@@ -31,6 +33,7 @@ def episode_metrics(statistics: NDArray[np.float64]) -> dict[str, NDArray[np.flo
     return {
         "coverage_rate": _ratio(column["coverage_sum"], column["length"]),
         "real_coverage_rate": _ratio(column["real_coverage_sum"], column["length"]),
+        "stereo_coverage_rate": _ratio(column["stereo_coverage_sum"], column["length"]),
         "transport_rate": column["mean_transport_rate"].copy(),
         "selection_efficiency": _ratio(column["valid_selected"], column["selected"]),
         "episode_reward": column["reward_sum"].copy(),

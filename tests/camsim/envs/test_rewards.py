@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from reference_stereo import of_world
 from team_worlds import assert_equal_rows, make, nothing, seeds
 
 from camsim.kernels.reward_terms import CAMERA_TERMS, TARGET_TERMS
@@ -62,6 +63,7 @@ def test_all_terms_of_both_teams() -> None:
         camera_rewards=dict.fromkeys(CAMERA_TERMS, 1.0),
         target_rewards=dict.fromkeys(TARGET_TERMS, 1.0),
         max_episode_steps=5,
+        min_baseline_deg=45.0,
     )
     env.reset(seeds(3))
     for frame in range(1, 15):
@@ -75,6 +77,9 @@ def test_all_terms_of_both_teams() -> None:
             if frame % 7 == 0:  # episodes have six frames
                 total = np.zeros_like(reward)
             np.testing.assert_allclose(reward, total, atol=1e-12)
+        stereo = info["camera.auxiliary_reward_stereo_coverage_rate"]
+        np.testing.assert_array_equal(stereo, np.repeat(of_world(env.sim, 45.0)[0][:, None], 4, 1))
+        np.testing.assert_array_equal(info["camera.stereo_coverage_rate"], stereo)
     again = make(3, options=env.options)
     restored = again.load_state_dict(env.state_dict())
     assert_equal_rows(restored, env.output)

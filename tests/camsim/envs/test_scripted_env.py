@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from reference_stereo import of_world
 
 from camsim.envs.scripted_env import ScriptedEnv
 from camsim.parity.teacher_forcing import read
@@ -46,9 +47,17 @@ def test_episode_depends_on_its_seed_alone() -> None:
     assert len(np.unique(wanted[:, 1])) > 3
 
 
-def test_statistics_are_sums_over_all_frames() -> None:
+@pytest.mark.parametrize("least", [30.0, 75.0])
+def test_statistics_are_sums_over_all_frames(least: float) -> None:
     limit, n_envs = 30, 4
-    rows = make(n_envs, limit).run_episodes(seeds(n_envs))
+    playing = ScriptedEnv(
+        load_scenario("MATE-4v4-9"),
+        n_envs,
+        camera_policy="greedy",
+        max_episode_steps=limit,
+        min_baseline_deg=least,
+    )
+    rows = playing.run_episodes(seeds(n_envs))
     env = make(n_envs, 1000)
     env.reset(seeds(n_envs))
     wanted = np.zeros((n_envs, len(EPISODE_COLUMNS)))
@@ -59,6 +68,8 @@ def test_statistics_are_sums_over_all_frames() -> None:
         wanted[:, 2] += read(env.sim, "real_coverage_rate")
         wanted[:, 3] = read(env.sim, "mean_transport_rate")
         wanted[:, 4] += env.sim.result().camera_reward
+        wanted[:, 8] += of_world(env.sim, least)[0]
+    assert (wanted[:, 8] > 0.0).any()
     np.testing.assert_allclose(rows, wanted, rtol=1e-12)
 
 
@@ -86,6 +97,11 @@ def test_scenario_without_cameras() -> None:
 def test_unknown_rule(key: str) -> None:
     with pytest.raises(ValueError, match=f"{key} = 'clever'; expected one of"):
         ScriptedEnv(load_scenario("MATE-4v4-9"), 1, **{key: "clever"})
+
+
+def test_an_angle_out_of_range() -> None:
+    with pytest.raises(ValueError, match="min_baseline_deg = 181; expected 0 to 180"):
+        ScriptedEnv(load_scenario("MATE-4v4-9"), 1, min_baseline_deg=181)
 
 
 def test_no_seeds_no_episodes() -> None:

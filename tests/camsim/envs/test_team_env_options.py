@@ -104,6 +104,8 @@ def test_a_delay_is_a_whole_number() -> None:
         ({"target_view": "all"}, "target_view = 'all'"),
         ({"dtype": "float16"}, "dtype = 'float16'; expected one of float64, float32"),
         ({"max_episode_steps": 0}, "max_episode_steps = 0; expected at least 1"),
+        ({"min_baseline_deg": 200.0}, "min_baseline_deg = 200.0; expected 0 to 180"),
+        ({"min_baseline_deg": "30"}, "min_baseline_deg = '30'; expected a number from 0 to 180"),
         ({"camera_action_levels": 4}, "action levels = 4; expected an odd number"),
         ({"targets": "greedy", "target_action_levels": 5}, "a rule drives the targets"),
         ({"cameras": "clever"}, "camera.policy = 'clever'"),

@@ -10,13 +10,14 @@ import pytest
 from random_worlds import random_simulator, scenario_with
 from reference_bridge import state_of
 from reference_rewards import goal_distance, own_score
+from reference_stereo import of_world
 
 from camcontrol.selection_env import SelectionEnv, SelectionOptions
 from camsim.envs import rewards
 from camsim.envs.rewards import combine
 from camsim.kernels import reward_terms
 from camsim.kernels.boundary import allocate_boundaries, trace_batch
-from camsim.kernels.reward_terms import CAMERA_TERMS, TARGET_TERMS
+from camsim.kernels.reward_terms import CAMERA_TERMS, MATE_CAMERA_TERMS, TARGET_TERMS
 from camsim.kernels.soft_coverage import allocate_scores, score_batch
 from camsim.parity.teacher_forcing import read
 from camsim.scenario.schema import load_scenario
@@ -50,6 +51,10 @@ def test_terms_equal_the_oracle(name: str, reward_type: str) -> None:
     sim.settle()
     scores = np.random.default_rng(0).normal(size=sim.tables.camera_target.shape)
     cameras, targets = terms_of(sim, scores)
+    np.testing.assert_array_equal(
+        cameras["stereo_coverage_rate"],
+        np.broadcast_to(of_world(sim)[0][:, None], scores.shape[:2]),
+    )
     result = sim.result()
     for i in range(sim.num_envs):
         state = state_of(sim, i)
@@ -71,6 +76,13 @@ def test_terms_equal_the_oracle(name: str, reward_type: str) -> None:
         assert (targets["sparse_delivery"][i] == state.target_dones).all()
         assert (targets["is_tracked"][i] == seen.any(0)).all()
         assert (targets["is_colliding"][i] == state.target_is_colliding).all()
+
+
+def test_mates_terms_stand_first_in_their_order() -> None:
+    mate = "raw_reward coverage_rate real_coverage_rate mean_transport_rate soft_coverage_score "
+    assert tuple((mate + "num_tracked baseline").split()) == MATE_CAMERA_TERMS
+    assert CAMERA_TERMS[: len(MATE_CAMERA_TERMS)] == MATE_CAMERA_TERMS
+    assert CAMERA_TERMS[len(MATE_CAMERA_TERMS) :] == ("stereo_coverage_rate",)
 
 
 def test_targets_that_know_all_warehouses_to_be_empty() -> None:

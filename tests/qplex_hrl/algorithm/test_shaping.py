@@ -28,7 +28,7 @@ def test_rewards_of_a_decision() -> None:
     )
     team, own = shaping(
         np.array([1.0, 1.0]),
-        np.array([[0.5, 0.0], [0.0, 1.0]]),
+        (np.array([[0.5, 0.0], [0.0, 1.0]]), np.full((2, 2), 9.0)),
         (np.array([0.25, 0.25]), np.array([0.75, 0.75])),
         np.array([0.2, 0.0]),
         np.array([False, True]),
@@ -38,6 +38,16 @@ def test_rewards_of_a_decision() -> None:
     np.testing.assert_allclose(team, [0.185, 0.05])
     # 0.1 * (0.4 * 0.5 + 0.85) = 0.105, 0.1 * 0.85; 0.1 * (0 - 0.5), 0.1 * (0.4 - 0.5)
     np.testing.assert_allclose(own, [[0.105, 0.085], [-0.05, -0.01]])
+
+
+def test_a_camera_earns_the_weighted_sum_of_what_would_be_lost_without_it() -> None:
+    shaping = Shaping(0.5, 0.0, 0.0, scale=0.5, coverage_rate=0.4, stereo_coverage_rate=3.0)
+    none, rows = np.zeros(1), np.zeros((1, 2))
+    lost = (np.array([[0.5, 0.0]]), np.array([[0.25, 1.0]]))
+    own = shaping(none, lost, (none, none), none, none > 0).own
+    # Half of 0.4 * 0.5 + 3 * 0.25 is 0.475; half of 0 + 3 * 1 is 1.5
+    np.testing.assert_allclose(own, [[0.475, 1.5]])
+    np.testing.assert_array_equal(shaping(none, (rows, rows), (none, none), none, none > 0).own, 0)
 
 
 @pytest.mark.parametrize("which", ["team", "own"])
@@ -52,7 +62,9 @@ def test_the_configuration_moves_each_term(which: str) -> None:
             reward_coefficients=RewardCoefficients(**changes),
         )
         one, no = np.ones(1), np.zeros(1, np.bool_)
-        gained = Shaping.from_config(algorithm, hrl)(one, one[:, None], (0.5 * one, one), one, no)
+        gained = Shaping.from_config(algorithm, hrl)(
+            one, (one[:, None], 0.5 * one[:, None]), (0.5 * one, one), one, no
+        )
         return float(getattr(gained, which).item())
 
     assert shaped() == 1.0
@@ -60,3 +72,4 @@ def test_the_configuration_moves_each_term(which: str) -> None:
     assert shaped(exploration_bonus=0.5) == 1.5
     assert shaped(coverage_reward_weight=2.0) == pytest.approx(1 + 2 * (0.81 - 0.5))
     assert shaped(coverage_rate=0.5) == (0.5 if which == "own" else 1.0)
+    assert shaped(stereo_coverage_rate=4.0) == (3.0 if which == "own" else 1.0)

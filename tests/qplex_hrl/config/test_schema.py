@@ -116,6 +116,12 @@ def test_a_configuration_cannot_be_changed() -> None:
         ("env.action_mode=grid", ["env.action_mode = 'grid'; expected 'selection' or 'discrete'"]),
         ("env.message_loss=0.1", ["env", "message_loss = 0.1; expected 0 unless shared_field"]),
         ("env.message_loss=1.1", ["env.message_loss = 1.1; expected less than or equal to 1"]),
+        ("env.min_baseline_deg=-1", ["env.min_baseline_deg = -1; expected greater than or equal"]),
+        (
+            "env.min_baseline_deg=181",
+            ["min_baseline_deg = 181; expected less than or equal to 180"],
+        ),
+        ("env.min_baseline_deg=wide", ["env.min_baseline_deg = 'wide'; expected a valid number"]),
         ("env.action_levels=4", ["env.action_levels = 4; expected an odd number"]),
         ("env.action_levels=1", ["env.action_levels = 1; expected greater than or equal to 3"]),
         ("env.action_levels=257", ["env.action_levels = 257; expected less than or equal to 255"]),
@@ -157,6 +163,8 @@ def test_a_difference_reward_that_is_always_zero_is_refused_in_one_line() -> Non
     ) as caught:
         load(nothing, "algorithm.difference_reward_weight=2.0")
     assert "\n" not in str(caught.value)
+    stereo = "network.hrl.reward_coefficients.stereo_coverage_rate=1"
+    load(nothing, stereo, "algorithm.difference_reward_weight=2.0")
 
 
 def test_moves_of_a_grid_cannot_look_ahead() -> None:
@@ -168,4 +176,6 @@ def test_moves_of_a_grid_cannot_look_ahead() -> None:
 def test_cross_checks_accept_their_limits() -> None:
     load("env.shared_field_of_view=true", "env.message_loss=1")
     load("training.buffer_size=28")
+    for angle in (0, 180):
+        assert load(f"env.min_baseline_deg={angle}").env.min_baseline_deg == angle
     assert HRLConfig(frame_skip=3, fast_interval=3).fast_interval == 3

@@ -19,7 +19,7 @@ PLAIN = {"lookahead": False, "coverage_per_target": False, "search_actions": 4}
 def config(hrl: dict[str, object] | None = None, **control: object) -> RunConfig:
     return RunConfig.model_validate(
         {
-            "env": {"scenario": "MATE-4v2-9", "max_episode_steps": 30},
+            "env": {"scenario": "MATE-4v2-9", "max_episode_steps": 30, "min_baseline_deg": 50.0},
             "control": PLAIN | control,
             "network": {"hrl": hrl or {}},
         }
@@ -53,6 +53,7 @@ def test_options_are_those_of_the_configuration() -> None:
         observation_mode="own",
         opponent="greedy",
         max_episode_steps=30,
+        min_baseline_deg=50.0,
         gamma=wanted.algorithm.gamma,
         reward_coefficients=coefficients,
     )

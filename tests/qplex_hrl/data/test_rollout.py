@@ -9,6 +9,7 @@ from fake_env import FakeEnv
 from tiny import CPU, tiny_agent, tiny_model, tiny_rollout, tiny_shaping, tiny_sizes
 
 from camsim.tables import EPISODE_COLUMNS
+from qplex_hrl.config import HRLConfig, RewardCoefficients
 from qplex_hrl.data.replay import DecisionChunk, ReplayBuffer
 from qplex_hrl.data.rollout import Rollout
 
@@ -34,10 +35,15 @@ def assert_equal(left: DecisionChunk, right: DecisionChunk) -> None:
         assert np.array_equal(getattr(left, name), getattr(right, name)), name
 
 
-def test_a_chunk_is_what_agent_and_environment_did() -> None:
-    """The same loop written out by hand."""
-    chunk = started().collect(30, epsilon=0.3).decisions
-    env, agent, shaping = world(), tiny_agent(world()), tiny_shaping()
+@pytest.mark.parametrize("stereo", [0.0, 2.0])
+def test_a_chunk_is_what_agent_and_environment_did(stereo: float) -> None:
+    """The same loop written out by hand, whether stereo coverage earns something or not."""
+    weights = RewardCoefficients(stereo_coverage_rate=stereo)
+    env, agent = world(), tiny_agent(world())
+    shaping = tiny_shaping(HRLConfig(reward_coefficients=weights))
+    rollout = Rollout(world(), tiny_agent(world()), shaping, tiny_sizes(env))  # type: ignore[arg-type]
+    rollout.reset(SEEDS)
+    chunk = rollout.collect(30, epsilon=0.3).decisions
     output = env.reset(SEEDS)
     for row in range(30):
         assert np.array_equal(chunk.obs[row], output.obs.astype(np.float16))
@@ -52,13 +58,15 @@ def test_a_chunk_is_what_agent_and_environment_did() -> None:
         output = env.step(actions)
         reward, own = shaping(
             output.reward,
-            output.difference_reward,
+            (output.difference_reward, output.stereo_difference_reward),
             (before, output.coverage),
             output.bonus,
             output.terminated,
         )
         assert np.array_equal(chunk.reward[row], reward.astype(np.float32))
         assert np.array_equal(chunk.difference_reward[row], own.astype(np.float32))
+        lost = output.difference_reward + stereo * output.stereo_difference_reward
+        np.testing.assert_allclose(own - reward[:, None], 0.2 * (lost - output.reward[:, None]))
         assert np.array_equal(chunk.terminated[row], output.terminated)
         assert np.array_equal(chunk.truncated[row], output.truncated)
         agent.reset_rows(output.terminated | output.truncated)

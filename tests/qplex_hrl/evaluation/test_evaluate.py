@@ -45,6 +45,7 @@ def test_the_object_of_the_contract() -> None:
         reward_sum=[3, 5],
         selected=[0, 40],
         valid_selected=[0, 10],
+        stereo_coverage_sum=[4, 4],
     )
     result = evaluate(fixed, SEEDS[:2], timestep=7, provenance={"policy": "p", "scenario": "s"})
     assert json.loads(json.dumps(result, allow_nan=False)) == result
@@ -58,6 +59,10 @@ def test_the_object_of_the_contract() -> None:
     assert result["mean_selection_efficiency"] == 0.25  # the first episode selected nothing
     assert result["mean_episode_reward"] == 4.0
     assert result["mean_episode_length"] == 15.0
+    assert result["mean_stereo_coverage_rate"] == pytest.approx(0.3)  # mean of 4/10 and 4/20
+    assert result["std_stereo_coverage_rate"] == pytest.approx(0.02**0.5)
+    assert result["ci95_stereo_coverage_rate"] == pytest.approx([0.2, 0.4])
+    assert [row["stereo_coverage_rate"] for row in result["episodes"]] == [0.4, 0.2]
     assert [row["seed"] for row in result["episodes"]] == result["seeds"]
     assert [row["coverage_rate"] for row in result["episodes"]] == [0.5, 1.0]
     assert result["episodes"][0]["selection_efficiency"] is None

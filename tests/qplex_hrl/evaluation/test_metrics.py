@@ -23,6 +23,7 @@ def test_episode_metrics_by_hand() -> None:
         reward_sum=4,
         selected=8,
         valid_selected=6,
+        stereo_coverage_sum=2.5,
     )
     metrics = episode_metrics(np.stack([first, row(length=4, coverage_sum=1)]))
     assert {name: values.tolist() for name, values in metrics.items() if name[0] != "s"} == {
@@ -33,6 +34,7 @@ def test_episode_metrics_by_hand() -> None:
         "camera_return": [-3.0, 0.0],
         "episode_length": [10.0, 4.0],
     }
+    assert metrics["stereo_coverage_rate"].tolist() == [0.25, 0.0]
     # 6 / 8; nothing was selected in the second episode, so nothing is counted there
     np.testing.assert_array_equal(metrics["selection_efficiency"], [0.75, np.nan])
 

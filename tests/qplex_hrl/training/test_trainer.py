@@ -145,7 +145,8 @@ TRAINING_METRICS = (
 )
 EVALUATION_METRICS = (
     *("mean_coverage_rate", "mean_real_coverage_rate", "mean_transport_rate"),
-    *("mean_selection_efficiency", "mean_episode_reward", "mean_episode_length"),
+    *("mean_stereo_coverage_rate", "mean_selection_efficiency"),
+    *("mean_episode_reward", "mean_episode_length"),
 )
 
 
