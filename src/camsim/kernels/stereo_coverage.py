@@ -25,6 +25,11 @@ def views_differ(i: int, t: int, a: int, b: int, params: SimParams, s: Tables) -
 @device_fn
 def _is_covered(i: int, t: int, params: SimParams, s: Tables) -> bool:
     """Tell whether two of the cameras that see target t do so from directions that differ."""
+    n_seeing = 0
+    for c in range(s.camera_target.shape[1]):
+        n_seeing += s.camera_target[i, c, t]
+    if n_seeing < 2:  # counted without a branch, which would be guessed wrong too often
+        return False
     for a in range(1, s.camera_target.shape[1]):
         if s.camera_target[i, a, t]:
             for b in range(a):
