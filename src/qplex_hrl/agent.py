@@ -70,11 +70,6 @@ class Agent:
         return self._hidden_state
 
     @property
-    def actions(self) -> NDArray[np.int64]:
-        """[N, C] int64: the actions in force."""
-        return self._actions
-
-    @property
     def reaction(self) -> React | None:
         """Replaces actions within a decision, for ``SelectionEnv.step``; None: nobody does."""
         return None if self._network.reaction is None else self._react

@@ -214,7 +214,7 @@ class Learner:
             reaction,
             torch.stack([obs[:, first], obs[:, second]]).flatten(1, 3).float(),
             torch.stack([q_values[:, first], q_values[:, second]]).flatten(1, 3),
-            trained.last_actions[:, self.n_updates % 2 :: 2].flatten(),
+            trained.actions[:, self.n_updates % 2 :: 2].flatten(),
             same.unsqueeze(-1).expand(-1, -1, n_agents).flatten(),
         )
 

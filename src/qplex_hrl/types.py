@@ -62,7 +62,6 @@ class SequenceBatch(NamedTuple):
     state: Tensor  # [B, L+1, S] float32
     avail_actions: Tensor  # [B, L+1, C, U] bool, at least one true per camera
     actions: Tensor  # [B, L, C] int64
-    last_actions: Tensor  # [B, L, C] int64, those at the decision's end: reactions replace actions
     reward: Tensor  # [B, L] float32, the team's
     difference_reward: Tensor  # [B, L, C] float32, each camera's own
     terminated: Tensor  # [B, L] bool, nothing follows

@@ -108,7 +108,6 @@ def batch(
         state=torch.randn(n_windows, length + 1, dims.state_size, generator=rng),
         avail_actions=avail,
         actions=actions,
-        last_actions=actions,
         reward=torch.randn(n_windows, length, generator=rng),
         difference_reward=torch.randn(n_windows, length, dims.n_agents, generator=rng),
         terminated=no,

@@ -173,7 +173,6 @@ def random_batch(case: Case, recurrent_size: int) -> SequenceBatch:
         state=torch.randn(case.n_sequences, length + 1, dims.state_size, generator=rng),
         avail_actions=torch.ones(*obs.shape[:-1], dims.n_actions, dtype=torch.bool),
         actions=actions,
-        last_actions=actions,
         reward=torch.randn(*frames, generator=rng),
         difference_reward=torch.zeros(*frames, dims.n_agents),
         terminated=no,

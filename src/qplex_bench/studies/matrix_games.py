@@ -149,7 +149,6 @@ def every_decision(game: Game) -> SequenceBatch:
         state=one_hot,
         avail_actions=torch.ones(n, 2, 2, n_actions, dtype=torch.bool),
         actions=torch.stack([first, second], dim=-1).unsqueeze(1),
-        last_actions=torch.stack([first, second], dim=-1).unsqueeze(1),
         reward=game.reward[state, first, second].unsqueeze(1),
         difference_reward=torch.zeros(n, 1, 2),
         terminated=ended,

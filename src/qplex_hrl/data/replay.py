@@ -38,7 +38,6 @@ class DecisionChunk(NamedTuple):
     state: NDArray[np.float16]  # [n, N, S]
     avail_actions: NDArray[np.bool_]  # [n, N, C, U]
     actions: NDArray[np.int64]  # [n, N, C]
-    last_actions: NDArray[np.int64]  # [n, N, C], at the decision's end
     reward: NDArray[np.float32]  # [n, N]
     difference_reward: NDArray[np.float32]  # [n, N, C]
     terminated: NDArray[np.bool_]  # [n, N]
@@ -56,7 +55,6 @@ def allocate_chunk(n_decisions: int, sizes: ReplaySizes) -> DecisionChunk:
         state=np.zeros((*shape, sizes.state_size), np.float16),
         avail_actions=np.zeros((*per_camera, sizes.n_actions), np.bool_),
         actions=np.zeros(per_camera, np.int64),
-        last_actions=np.zeros(per_camera, np.int64),
         reward=np.zeros(shape, np.float32),
         difference_reward=np.zeros(per_camera, np.float32),
         terminated=np.zeros(shape, np.bool_),
@@ -205,8 +203,6 @@ class ReplayBuffer:
         avail_actions[outside, :, 0] = True
         actions = _take(self._ring.actions, decisions)
         actions[outside[:, :-1]] = 0
-        last_actions = _take(self._ring.last_actions, decisions)
-        last_actions[outside[:, :-1]] = 0
         reward = np.where(inside[:, :-1], _take(self._ring.reward, decisions), np.float32(0))
         difference_reward = _take(self._ring.difference_reward, decisions)
         difference_reward[outside[:, :-1]] = 0
@@ -221,7 +217,6 @@ class ReplayBuffer:
             state=tensor(state).to(torch.float32),
             avail_actions=tensor(avail_actions),
             actions=tensor(actions),
-            last_actions=tensor(last_actions),
             reward=tensor(reward),
             difference_reward=tensor(difference_reward),
             terminated=tensor(terminated & inside[:, :-1]),
