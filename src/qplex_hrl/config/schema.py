@@ -166,6 +166,16 @@ class NetworkConfig(Section):
     state_encoder: StateEncoderConfig = StateEncoderConfig()
     mixing_network: MixingNetworkConfig = MixingNetworkConfig()
 
+    @model_validator(mode="after")
+    def _fast_level_needs_entities(self) -> Self:
+        hrl = self.hrl
+        if hrl.fast_interval < hrl.frame_skip and self.q_network.encoding == "flat":
+            raise ValueError(
+                f"hrl.fast_interval = {hrl.fast_interval} with q_network.encoding = 'flat'; "
+                f"expected hrl.frame_skip = {hrl.frame_skip}, or encoding 'entities'"
+            )
+        return self
+
 
 class AlgorithmConfig(Section):
     """The learning rule and the exploration schedule."""
