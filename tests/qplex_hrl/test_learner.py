@@ -116,6 +116,7 @@ def test_metrics_are_numbers_of_this_batch() -> None:
     metrics = one.update(windows(one), RATE)
     expected = {"loss", "td_loss", "td_error", "q_tot", "td_target", "grad_norm"}
     expected |= {"selection_entropy", "fast_entropy", "slow_entropy", "gate", "complexity"}
+    expected |= {"reaction_loss"}
     assert set(metrics) == expected
     for name, value in metrics.items():
         assert value.shape == (), name
@@ -123,7 +124,8 @@ def test_metrics_are_numbers_of_this_batch() -> None:
         assert torch.isfinite(value), name
     entropy = (metrics["fast_entropy"] + metrics["slow_entropy"]) / 2
     torch.testing.assert_close(metrics["selection_entropy"], entropy)
-    torch.testing.assert_close(metrics["loss"], metrics["td_loss"] - 0.01 * entropy)
+    slow = metrics["td_loss"] - 0.01 * entropy
+    torch.testing.assert_close(metrics["loss"], slow + metrics["reaction_loss"])
 
 
 def test_padding_change_nothing() -> None:
@@ -255,7 +257,8 @@ def test_difference_rewards_teach_every_cameras_own_value() -> None:
     total = with_own.update(data, RATE)
     loss = total["difference_reward_loss"]
     assert torch.isfinite(loss)
-    torch.testing.assert_close(total["loss"], total["td_loss"] + 2.0 * loss)
+    others = total["td_loss"] + total["reaction_loss"]
+    torch.testing.assert_close(total["loss"], others + 2.0 * loss)
     alone = []
     for c in range(
         data.difference_reward.shape[-1]

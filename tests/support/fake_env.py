@@ -23,6 +23,7 @@ class FakeLayout(NamedTuple):
     row_flag: int = 0
     plan_advantage: int = -1
     n_target_coverages: int = 0
+    plan_size: int = 0
 
     @property
     def size(self) -> int:
@@ -31,6 +32,12 @@ class FakeLayout(NamedTuple):
             + self.n_targets * self.target_size
             + self.n_actions * self.action_size
         )
+
+
+class FakeOptions(NamedTuple):
+    """What agents ask of the real options."""
+
+    decision_frames: int
 
 
 class FakeOutput(NamedTuple):
@@ -84,6 +91,7 @@ class FakeEnv:
             : min(n_actions, n_targets)
         ]
         self._decision_frames = decision_frames
+        self.options = FakeOptions(decision_frames)
         self._max_decisions = max_decisions
         self._p_terminate = p_terminate
         self._rng = np.zeros(n_envs, np.uint64)

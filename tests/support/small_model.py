@@ -45,6 +45,7 @@ def world(
         action_size=2 + tells_coverages * n_targets,
         state_size=5,
         n_target_coverages=tells_coverages * n_targets,
+        plan_size=tells_coverages * n_targets,
     )
     return dims, bits
 
@@ -64,7 +65,7 @@ def model(
     return build_model(
         *(sizes or world()),
         NetworkConfig(
-            hrl=HRLConfig(frame_skip=FRAMES, fast_interval=1),
+            hrl=HRLConfig(frame_skip=FRAMES, fast_interval=FRAMES if encoding == "flat" else 1),
             q_network=q_network,
             state_encoder=StateEncoderConfig(hidden_size=8, embed_size=6),
             mixing_network=MixingNetworkConfig(

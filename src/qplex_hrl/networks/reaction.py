@@ -18,7 +18,7 @@ class HeldPlan(NamedTuple):
     """What a camera holds since its last slow decision."""
 
     advantages: Tensor  # [n, U] slow values minus the best one, at least FLOOR
-    plan_features: Tensor  # [n, U, Fp] of the observation that it was made from, Fp may be 0
+    plan_features: Tensor  # [n, U, Fp] of its observation, but for the coverage per target
 
 
 class ReactionNetwork(nn.Module):
@@ -52,7 +52,8 @@ class ReactionNetwork(nn.Module):
         self.context_layer = nn.Linear(dims.context_size + 2 * width, width)
         self.state_layer = nn.Linear(width, width)
         self.target_layer = nn.Linear(width, width, bias=False)
-        self.action_layer = nn.Linear(dims.action_size + 2, width, bias=False)
+        features = dims.action_size - dims.n_target_coverages + 2
+        self.action_layer = nn.Linear(features, width, bias=False)
         self.output = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
         selection = selection_bits.to(torch.get_default_dtype())
         self.register_buffer("selection", selection, persistent=False)
@@ -103,7 +104,10 @@ def held_plan(obs: Tensor, q_values: Tensor, dims: ModelDims) -> HeldPlan:
     advantages = q_values - q_values.amax(dim=-1, keepdim=True)
     actions = obs[:, obs.shape[-1] - dims.n_actions * dims.action_size :]
     by_action = torch.unflatten(actions, -1, (dims.n_actions, dims.action_size))
-    plan_features = by_action[..., dims.action_size - dims.plan_size :]
+    of_any_team = slice(
+        dims.action_size - dims.plan_size, dims.action_size - dims.n_target_coverages
+    )
+    plan_features = by_action[..., of_any_team]
     return HeldPlan(advantages.clamp_min(FLOOR), plan_features)
 
 
