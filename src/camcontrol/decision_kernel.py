@@ -1,22 +1,34 @@
 """One decision of all environments: frames under a held selection, then what the learner sees."""
 
-from typing import NamedTuple
-
 import numba
 
 from camcontrol.control.action_set import Catalogue
 from camcontrol.control.controller import execute
+from camcontrol.decision_arrays import (
+    OUTPUT_COLUMNS,
+    STEREO_TERM,
+    X_BONUS,
+    X_COVERAGE,
+    X_FRAMES,
+    X_INITIAL_COVERAGE,
+    X_REWARD,
+    X_TERMINATED,
+    X_TRUNCATED,
+    AgentState,
+    Outputs,
+    Rules,
+    Scratch,
+)
 from camcontrol.features.track_features import write_features
 from camcontrol.tracking import particle_filter as filters
 from camcontrol.tracking import track
-from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
+from camsim.arrays import Floats, Ints
 from camsim.compiled.jit import batch_kernel, device_fn, outlined_fn, row
 from camsim.envs.episode import REWARD_SUM, SELECTED, VALID_SELECTED, clear_episode, count_frame
 from camsim.kernels.boundary import BoundaryTables, trace_boundaries
 from camsim.kernels.difference_reward import add_coverage_lost, add_stereo_lost
 from camsim.kernels.observe import write_state
 from camsim.kernels.reset import reset_one
-from camsim.kernels.reward_terms import CAMERA_TERMS
 from camsim.kernels.soft_coverage import mean_camera_score
 from camsim.kernels.step import observe_one, step_one
 from camsim.kernels.stereo_coverage import stereo_coverage
@@ -39,69 +51,6 @@ from camsim.tables import (
 REVISIT_TIME_SCALE = 50.0
 """Revisit time, in frames, from which on covering a target again earns the full bonus."""
 
-
-class Rules(NamedTuple):
-    """Constants of a selection environment."""
-
-    decision_frames: int  # frames under one selection, unless cameras react
-    executor: int  # camcontrol.control.action_set.EXECUTORS, or GRID
-    memory_frames: int  # how long an unseen target stays known
-    mode: int  # camsim.layout.OBSERVATION_MODES
-    gamma: float  # discount per frame inside a decision
-
-
-class AgentState(NamedTuple):
-    """What cameras keep from frame to frame, and the episode's statistics."""
-
-    pose: Floats  # [N, C, POSE_COLUMNS]
-    belief: Floats  # [N, C, T, BELIEF_COLUMNS]
-    sector_ages: Floats  # [N, C, N_SECTORS]
-    particles: Floats  # this and the next two: camcontrol.tracking.motion_models.ParticleSets
-    origins: Floats
-    stream: UInt64s
-    revisit_time: Floats  # [N, T] frames since each target was last covered
-    episode: Floats  # [N, K] running statistics, camsim.tables.EPISODE_COLUMNS
-
-
-class Outputs(NamedTuple):
-    """What a decision returns; see `camcontrol.selection_env.EnvOutput`."""
-
-    obs: Float32s  # [N, C, D]
-    state: Float32s  # [N, S]
-    avail_actions: Bools  # [N, C, U]
-    scalars: Floats  # [N, OUTPUT_COLUMNS]
-    episode: Floats  # [N, K] of an episode that ended in this decision
-    difference_reward: Floats  # [N, C]
-    stereo_difference_reward: Floats  # [N, C] zeros if stereo coverage earns nothing
-
-
-class Scratch(NamedTuple):
-    """Preallocated work arrays and constant tables."""
-
-    camera_action: Floats  # [N, C, 2]
-    target_action: Floats  # [N, T, 2]
-    order: Ints  # [N, .] permutations at a reset
-    no_goal: Ints  # [0, T]
-    coefficients: Floats  # [8] of the reward terms, in REWARD_TERMS order
-    state_scale: Floats  # [S] factors of the rescaled global state
-    state_shift: Floats  # [S] subtracted before
-    inner: Floats  # this and the next three: fields of `BoundaryTables`
-    outer: Floats
-    n_knots: Ints
-    knot_at_degree: Ints
-    scores: Floats  # [N, C, T] soft coverage; these five have one axis only if it earns nothing
-    relative: Floats  # this and the next: camcontrol.tracking.relative_particles
-    marks: Ints
-
-
-REWARD_TERMS = CAMERA_TERMS
-"""MATE's auxiliary camera reward terms (world 9.8) and ours, reduced by mean over cameras."""
-_STEREO = REWARD_TERMS.index("stereo_coverage_rate")
-
-# Columns of `Outputs.scalars`.
-X_REWARD, X_COVERAGE, X_INITIAL_COVERAGE, X_BONUS = 0, 1, 2, 3
-X_TERMINATED, X_TRUNCATED, X_FRAMES = 4, 5, 6
-OUTPUT_COLUMNS = 7
 
 Opponent = tuple[TargetRules, TargetMemory]
 
@@ -144,7 +93,7 @@ def _frame_reward(i: int, params: SimParams, s: Tables, scratch: Scratch, stereo
     reward += coefficients[3] * world[i, W_TRANSPORT]
     reward += coefficients[4] * _soft_coverage(i, s, _boundaries(scratch), scratch.scores)
     reward += coefficients[5] * n_seen / max(s.cameras.shape[1], 1)
-    reward += coefficients[_STEREO] * stereo
+    reward += coefficients[STEREO_TERM] * stereo
     return float(reward + coefficients[6])
 
 
@@ -351,7 +300,7 @@ def _run_frames(
         reward = _frame_reward(i, params, s, scratch, stereo)
         scalars[i, X_REWARD] += discount * reward
         add_coverage_lost(i, s, discount, out.difference_reward)
-        if scratch.coefficients[_STEREO] != 0.0:
+        if scratch.coefficients[STEREO_TERM] != 0.0:
             add_stereo_lost(i, params, s, discount, out.stereo_difference_reward)
         scalars[i, X_BONUS] += discount * _reacquisition_bonus(i, s, agent_state.revisit_time)
         scalars[i, X_FRAMES] += 1.0

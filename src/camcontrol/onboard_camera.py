@@ -58,7 +58,7 @@ class OnboardState(NamedTuple):
 
 
 class OnboardConfig(NamedTuple):
-    """Constants of a camera, as in `camcontrol.decision_kernel.Rules`."""
+    """Constants of a camera, as in `camcontrol.decision_arrays.Rules`."""
 
     executor: int  # camcontrol.control.action_set.EXECUTORS, or GRID
     memory_frames: int  # how long an unseen target stays known

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from camcontrol import decision_arrays as arrays
 from camcontrol import decision_kernel as kernels
 from camcontrol.control.action_set import selection_bits
 from camcontrol.features.layout import feature_layout
@@ -54,7 +55,7 @@ class SelectionOptions(ControlOptions):
     min_baseline_deg: float = MIN_BASELINE_DEG  # of two views that are stereo coverage
     gamma: float = 0.9835  # discount per frame inside a decision
     reward_coefficients: dict[str, float] = field(
-        default_factory=lambda: dict.fromkeys(kernels.REWARD_TERMS, 0.0) | {"coverage_rate": 1.0}
+        default_factory=lambda: dict.fromkeys(arrays.REWARD_TERMS, 0.0) | {"coverage_rate": 1.0}
     )
 
 
@@ -97,9 +98,9 @@ def _check(options: SelectionOptions) -> None:
     if options.opponent_view not in OBSERVATION_MODES:
         known = ", ".join(OBSERVATION_MODES)
         raise ValueError(f"opponent_view = {options.opponent_view!r}; expected one of {known}")
-    unknown = sorted(set(options.reward_coefficients) - set(kernels.REWARD_TERMS))
+    unknown = sorted(set(options.reward_coefficients) - set(arrays.REWARD_TERMS))
     if unknown:
-        terms = ", ".join(kernels.REWARD_TERMS)
+        terms = ", ".join(arrays.REWARD_TERMS)
         raise ValueError(f"reward coefficient {unknown[0]!r}; expected one of {terms}")
 
 
@@ -174,7 +175,7 @@ class SelectionEnv:
         self.obs_size = self.feature_layout.size
         sizes = (self.n_agents, self.n_targets, scenario.n_obstacles)
         self.state_size = StateLayout(*sizes).size
-        self._rules = kernels.Rules(
+        self._rules = arrays.Rules(
             decision_frames=options.decision_frames,
             executor=executor_of(options),
             memory_frames=0 if options.belief == "none" else options.memory_frames,
@@ -201,18 +202,18 @@ class SelectionEnv:
         n_particles = n_particles_of(self.options)
         n_sets = 1 if self._know_the_same() else c
         relative, marks = allocate_relative_particles(n, t, n_particles)
-        self.agent_state = kernels.AgentState(
+        self.agent_state = arrays.AgentState(
             *allocate_belief(n, c, t),
             *allocate_particles(n, n_sets, t, n_particles, self.options.random_walk_share),
             revisit_time=np.zeros((n, t)),
             episode=np.zeros((n, len(EPISODE_COLUMNS))),
         )
-        self._scratch = kernels.Scratch(
+        self._scratch = arrays.Scratch(
             camera_action=np.zeros((n, c, 2)),
             target_action=np.zeros((n, t, 2)),
             order=self.sim.order,
             no_goal=self.sim.no_goal,
-            coefficients=np.array([weights.get(term, 0.0) for term in kernels.REWARD_TERMS]),
+            coefficients=np.array([weights.get(term, 0.0) for term in arrays.REWARD_TERMS]),
             state_scale=scale,
             state_shift=shift,
             inner=self._boundaries.inner,
@@ -234,18 +235,18 @@ class SelectionEnv:
                 self.catalogue, (n, c, t), layout, joint=joint, viewers=viewers
             )
             layout = self._lookahead.base_layout
-        self._out = kernels.Outputs(
+        self._out = arrays.Outputs(
             obs=np.zeros((n, c, layout.size), np.float32),
             state=np.zeros((n, self.state_size), np.float32),
             avail_actions=np.zeros((n, c, self.n_actions), np.bool_),
-            scalars=np.zeros((n, kernels.OUTPUT_COLUMNS)),
+            scalars=np.zeros((n, arrays.OUTPUT_COLUMNS)),
             episode=np.zeros((n, len(EPISODE_COLUMNS))),
             difference_reward=np.zeros((n, c)),
             stereo_difference_reward=np.zeros((n, c)),
         )
         # Views made once: in an environment of one world a microsecond per decision counts.
         self._columns = self._out.scalars.T  # [OUTPUT_COLUMNS, N]
-        self._ends = self._columns[kernels.X_TERMINATED : kernels.X_TRUNCATED + 1]  # [2, N]
+        self._ends = self._columns[arrays.X_TERMINATED : arrays.X_TRUNCATED + 1]  # [2, N]
         self._no_actions = np.zeros((n, c), np.int64)
         self._final = FinalFrames(
             obs=np.zeros((n, c, self.obs_size), np.float32),
@@ -382,7 +383,7 @@ class SelectionEnv:
         parts["opponent"] = self._opponent_memory._asdict()
         parts["out"] = self._out._asdict()
         parts["final"] = self._final._asdict()
-        return {f"{part}.{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
+        return {f"{part}.{name}": a for part, group in parts.items() for name, a in group.items()}
 
     def _checked(self, actions: NDArray[np.int64]) -> Ints:
         actions = np.ascontiguousarray(actions, np.int64)
@@ -402,13 +403,13 @@ class SelectionEnv:
             obs=self._obs(),
             state=self._out.state,
             avail_actions=self._out.avail_actions,
-            reward=columns[kernels.X_REWARD],
-            coverage=columns[kernels.X_COVERAGE],
-            initial_coverage=columns[kernels.X_INITIAL_COVERAGE],
-            bonus=columns[kernels.X_BONUS],
-            terminated=columns[kernels.X_TERMINATED] > 0,
-            truncated=columns[kernels.X_TRUNCATED] > 0,
-            frames=columns[kernels.X_FRAMES].astype(np.int64),
+            reward=columns[arrays.X_REWARD],
+            coverage=columns[arrays.X_COVERAGE],
+            initial_coverage=columns[arrays.X_INITIAL_COVERAGE],
+            bonus=columns[arrays.X_BONUS],
+            terminated=columns[arrays.X_TERMINATED] > 0,
+            truncated=columns[arrays.X_TRUNCATED] > 0,
+            frames=columns[arrays.X_FRAMES].astype(np.int64),
             episode=self._out.episode,
             difference_reward=self._out.difference_reward,
             stereo_difference_reward=self._out.stereo_difference_reward,

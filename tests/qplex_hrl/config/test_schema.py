@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from shipped_values import SHIPPED, flat
 
 import qplex_hrl
-from camcontrol.decision_kernel import REWARD_TERMS
+from camcontrol.decision_arrays import REWARD_TERMS
 from camcontrol.options import ControlOptions
 from qplex_hrl.config import (
     ConfigError,
