@@ -39,6 +39,7 @@ class Outputs(NamedTuple):
     episode: Floats  # [N, K] of an episode that ended in this decision
     difference_reward: Floats  # [N, C]
     stereo_difference_reward: Floats  # [N, C] zeros if stereo coverage earns nothing
+    glance: Float32s  # [N, C, G] what cameras react to within a decision
 
 
 class Scratch(NamedTuple):

@@ -19,10 +19,10 @@ from camcontrol.decision_arrays import (
     Rules,
     Scratch,
 )
-from camcontrol.features.track_features import write_features
+from camcontrol.features.track_features import write_features, write_glance
 from camcontrol.tracking import particle_filter as filters
 from camcontrol.tracking import track
-from camsim.arrays import Floats, Ints
+from camsim.arrays import Float32s, Floats, Ints
 from camsim.compiled.jit import batch_kernel, device_fn, outlined_fn, row
 from camsim.envs.episode import REWARD_SUM, SELECTED, VALID_SELECTED, clear_episode, count_frame
 from camsim.kernels.boundary import BoundaryTables, trace_boundaries
@@ -224,27 +224,6 @@ def show_one(
     out: Outputs,
 ) -> None:
     """Write what the learner sees of environment i: features, masks, rescaled global state."""
-    _show_features(i, rules, catalogue, s, agent_state, scratch, buffers, out)
-    write_state(i, params, s, buffers.state)
-    n_numbers = out.state.shape[1]
-    for n in range(n_numbers):
-        value = buffers.state[i * n_numbers + n] - scratch.state_shift[n]
-        out.state[i, n] = value * scratch.state_scale[n]
-    out.scalars[i, X_INITIAL_COVERAGE] = s.world[i, W_COVERAGE]
-
-
-@outlined_fn
-def _show_features(
-    i: int,
-    rules: Rules,
-    catalogue: Catalogue,
-    s: Tables,
-    agent_state: AgentState,
-    scratch: Scratch,
-    buffers: ObsBuffers,
-    out: Outputs,
-) -> None:
-    """Write features and masks of environment i."""
     n_cameras = s.cameras.shape[1]
     size = len(buffers.camera_obs) // (len(s.rng) * n_cameras)
     memory = (agent_state.pose, agent_state.belief, agent_state.sector_ages)
@@ -263,6 +242,25 @@ def _show_features(
             out.obs,
             out.avail_actions,
         )
+    write_state(i, params, s, buffers.state)
+    n_numbers = out.state.shape[1]
+    for n in range(n_numbers):
+        value = buffers.state[i * n_numbers + n] - scratch.state_shift[n]
+        out.state[i, n] = value * scratch.state_scale[n]
+    out.scalars[i, X_INITIAL_COVERAGE] = s.world[i, W_COVERAGE]
+
+
+@outlined_fn
+def glance_one(
+    i: int, s: Tables, agent_state: AgentState, buffers: ObsBuffers, glance: Float32s
+) -> None:
+    """Write what the cameras of environment i react to, glance[i]."""
+    n_cameras = s.cameras.shape[1]
+    size = len(buffers.camera_obs) // (len(s.rng) * n_cameras)
+    pose, belief, clock = agent_state.pose, agent_state.belief, s.world[i, W_STEP]
+    for c in range(n_cameras):
+        k = (i * n_cameras + c) * size
+        write_glance(buffers.camera_obs, k, pose, belief, (i, c), clock, glance)
 
 
 @device_fn
@@ -367,13 +365,13 @@ def _run_one(
     if begins or job & CLOSE:
         show_one(i, params, rules, catalogue, s, agent_state, scratch, buffers, out)
     elif job & GLANCE and not over:
-        _show_features(i, rules, catalogue, s, agent_state, scratch, buffers, out)
+        glance_one(i, s, agent_state, buffers, out.glance)
 
 
 CLEAR, RUN, GLANCE, CLOSE, BEGIN, FOLLOW = 1, 2, 4, 8, 16, 32
-"""Parts of a job of `run_batch`, in this order: forget what was earned; run frames; write features
-alone; note the episode's end and write all that the learner sees; start an episode; start the next
-one where the decision has ended one. A decision resets nothing, so that its last frame is seen."""
+"""Parts of a job of `run_batch`, in this order: forget what was earned; run frames; write a glance;
+note the episode's end and write all that the learner sees; start an episode; start the next one
+where the decision has ended one. A decision resets nothing, so that its last frame is seen."""
 
 DECIDE = CLEAR | RUN | CLOSE
 

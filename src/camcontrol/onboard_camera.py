@@ -14,7 +14,7 @@ from camcontrol.control.action_set import Catalogue, selection_bits
 from camcontrol.control.controller import execute
 from camcontrol.features.layout import feature_layout
 from camcontrol.features.plan_features import FeatureLookahead
-from camcontrol.features.track_features import write_features
+from camcontrol.features.track_features import write_features, write_glance
 from camcontrol.options import ControlOptions, catalogue_of, executor_of, n_particles_of
 from camcontrol.planning.planner import BeliefState
 from camcontrol.tracking.particle_filter import (
@@ -54,6 +54,7 @@ class OnboardState(NamedTuple):
     selection: Ints  # [N] selected action
     motion: Floats  # [N, C, 2] turn and zoom of the next frame, degrees
     features: Float32s  # [N, C, F]
+    glance: Float32s  # [N, C, G]
     avail_actions: Bools  # [N, C, U]
 
 
@@ -65,8 +66,9 @@ class OnboardConfig(NamedTuple):
     shared: bool  # the observations hold what any camera in them sees
 
 
-FORGET, PERCEIVE, SHOW, MOVE = 0, 1, 2, 3
-"""Jobs of `onboard_batch`: clear the memory; take in a frame; write features; write the motion."""
+FORGET, PERCEIVE, SHOW, GLANCE, MOVE = 0, 1, 2, 3, 4
+"""Jobs of `onboard_batch`: clear the memory; take in a frame; write features; write a glance; write
+the motion."""
 
 
 @device_fn
@@ -109,6 +111,8 @@ def _onboard_one(
             s.features,
             s.avail_actions,
         )
+    elif job == GLANCE:
+        write_glance(s.obs, k, s.pose, s.belief, (n, c), s.clock[n], s.glance)
     else:
         execute(
             config.executor,
@@ -198,6 +202,7 @@ class OnboardCamera:
             selection=np.zeros(1, np.int64),
             motion=np.zeros((1, n_cameras, 2)),
             features=np.zeros((1, n_cameras, layout.size), np.float32),
+            glance=np.zeros((1, n_cameras, len(layout.glance_columns)), np.float32),
             avail_actions=np.zeros((1, n_cameras, n_actions), np.bool_),
         )
         self._frames = 0
@@ -249,14 +254,16 @@ class OnboardCamera:
 
     def features(self) -> tuple[Float32s, Bools]:
         """Return features [F] and available actions [U] now; views of reused buffers."""
-        features, available = self.glance()
-        return features if self._lookahead is None else self._plan_features(), available
-
-    def glance(self) -> tuple[Float32s, Bools]:
-        """Return the features without those of plans, and available actions; see `features`."""
         self._run(SHOW)
         camera, state = self._state.camera[0], self._state
-        return state.features[0, camera], state.avail_actions[0, camera]
+        features, available = state.features[0, camera], state.avail_actions[0, camera]
+        return features if self._lookahead is None else self._plan_features(), available
+
+    def glance(self) -> Float32s:
+        """Return what the camera reacts to now [G], see `camcontrol.selection_env.React`; reused."""
+        self._run(GLANCE)
+        glance: Float32s = self._state.glance[0, self._state.camera[0]]
+        return glance
 
     def _plan_features(self) -> Float32s:
         """Return the features with those of plans."""

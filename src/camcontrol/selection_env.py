@@ -36,12 +36,12 @@ from camsim.sim import BatchSim, checked_seeds, load_arrays
 from camsim.state import MIN_BASELINE_DEG, SimParams
 from camsim.tables import EPISODE_COLUMNS
 
-React = Callable[[Float32s, Bools, int], NDArray[np.int64]]
+React = Callable[[Float32s, int], NDArray[np.int64]]
 """Returns the actions [N, C] int64 that are played from a frame within a decision on.
 
-It gets observations [N, C, D'] without plan features, available actions [N, C, U] and the frame,
-counted from the decision's first, 0. Both arrays are reused buffers; rows whose episode has ended
-are undefined."""
+It gets a glance [N, C, G], those features of an observation that cost little
+(`FeatureLayout.glance_columns`), and the frame, counted from the decision's first, 0. The array is
+a reused buffer; rows whose episode has ended are undefined."""
 
 
 @dataclass(frozen=True)
@@ -243,6 +243,7 @@ class SelectionEnv:
             episode=np.zeros((n, len(EPISODE_COLUMNS))),
             difference_reward=np.zeros((n, c)),
             stereo_difference_reward=np.zeros((n, c)),
+            glance=np.zeros((n, c, len(layout.glance_columns)), np.float32),
         )
         # Views made once: in an environment of one world a microsecond per decision counts.
         self._columns = self._out.scalars.T  # [OUTPUT_COLUMNS, N]
@@ -272,7 +273,7 @@ class SelectionEnv:
         """Run one decision: `actions` [N, C] int64, each in 0..U-1.
 
         With `react`, cameras may change their actions within it, every `options.fast_interval`
-        frames. No plans are made for that.
+        frames, by a glance: no plans are made for that.
 
         Raises:
             ValueError: the shape is wrong or an action is out of range.
@@ -284,7 +285,7 @@ class SelectionEnv:
         job = kernels.CLEAR | kernels.RUN
         for frame in range(interval, length, interval):
             self._call_kernel(job | kernels.GLANCE, self._checked(actions), interval)
-            actions = react(self._out.obs, self._out.avail_actions, frame)
+            actions = react(self._out.glance, frame)
             job = kernels.RUN
         self._run(job | kernels.CLOSE, self._checked(actions), interval)
         return self._result()
@@ -297,10 +298,10 @@ class SelectionEnv:
         """
         self._call_kernel(kernels.CLEAR | kernels.RUN, self._checked(actions), n_frames)
 
-    def glance(self) -> tuple[Float32s, Bools]:
-        """Return what cameras react to after `run_frames`, as `React` gets it."""
+    def glance(self) -> Float32s:
+        """Return what cameras react to after `run_frames` [N, C, G], as `React` gets it."""
         self._call_kernel(kernels.GLANCE, self._no_actions)
-        return self._out.obs, self._out.avail_actions
+        return self._out.glance
 
     def observe(self) -> EnvOutput:
         """Return what the cameras know after `run_frames`; reward, bonus and frames are 0.
@@ -382,6 +383,7 @@ class SelectionEnv:
         parts = {"sim": self.sim._arrays(), "agents": agents}
         parts["opponent"] = self._opponent_memory._asdict()
         parts["out"] = self._out._asdict()
+        del parts["out"]["glance"]  # not kept beyond a decision
         parts["final"] = self._final._asdict()
         return {f"{part}.{name}": a for part, group in parts.items() for name, a in group.items()}
 

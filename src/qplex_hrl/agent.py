@@ -10,7 +10,7 @@ from torch import nn
 
 from camcontrol.selection_env import React
 from qplex_hrl.model import CameraNetwork
-from qplex_hrl.networks.reaction import HeldPlan, held_plan
+from qplex_hrl.networks.reaction import HeldPlan
 from qplex_hrl.sharding import Shard, draw_shard
 
 
@@ -97,31 +97,28 @@ class Agent:
         self._hidden_state = output.hidden_state
         self._decision_index += 1
         if self._network.reaction is not None:
-            self._held = held_plan(
-                inputs.flatten(0, 1), output.q_values.flatten(0, 1), self._network.dims
+            self._held = self._network.reaction.hold(
+                inputs.flatten(0, 1), output.q_values.flatten(0, 1)
             )
         greedy = output.q_values.argmax(dim=-1).cpu().numpy()
         self._actions = self._explore(greedy, avail_actions, epsilon)
         return self._actions
 
     @torch.no_grad()
-    def _react(
-        self, obs: NDArray[np.float32], avail_actions: NDArray[np.bool_], frame: int
-    ) -> NDArray[np.int64]:
+    def _react(self, glance: NDArray[np.float32], frame: int) -> NDArray[np.int64]:
         """Return the actions [N, C] int64 from `frame` of the decision on; see ``React``."""
         network = self._network.reaction
         assert network is not None, "cameras that do not react"
         assert self._held is not None, "act first"
         actions = torch.from_numpy(self._actions).flatten().to(self._device)
-        available = torch.from_numpy(avail_actions).flatten(0, 1).to(self._device)
         advantages = network(
-            torch.from_numpy(obs).flatten(0, 1).to(self._device),
+            torch.from_numpy(glance).flatten(0, 1).to(self._device),
             self._held,
             actions,
             frame / self._decision_frames,
-        ).masked_fill_(~available, -torch.inf)
-        best, better = advantages.max(dim=-1)  # keeping is worth 0, available or not
-        replaced = torch.where(best > 0, better, actions)
+        )
+        best, better = advantages.max(dim=-1)  # keeping is worth 0
+        replaced = torch.where(best > network.margin, better, actions)
         self._actions = replaced.view(self._actions.shape).cpu().numpy()
         return self._actions
 

@@ -16,11 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 from camcontrol.onboard_camera import OnboardCamera
 from camsim.layout import PRESERVED, CameraObsLayout
 from qplex_hrl.agent import Agent
-from qplex_hrl.data.make_env import observation_mode, selection_options
+from qplex_hrl.data.make_env import dims_of, observation_mode, selection_options
 from qplex_hrl.evaluation.policy_file import load_policy
 from qplex_hrl.model import camera_network
 from qplex_hrl.runtime.checkpoint import CheckpointError
-from qplex_hrl.types import ModelDims
 
 _LOG = logging.getLogger(__name__)
 _CPU = torch.device("cpu")
@@ -111,9 +110,8 @@ class TrainedCamera:
             features, available = camera.features()
             self.selection = int(agent.act(features[None, None], available[None, None])[0, 0])
         elif agent.reaction is not None and frame % self._options.fast_interval == 0:
-            features, available = camera.glance()
-            actions = agent.reaction(features[None, None], available[None, None], frame)
-            self.selection = int(actions[0, 0])
+            glance = camera.glance()[None, None]
+            self.selection = int(agent.reaction(glance, frame)[0, 0])
         return camera.move(self.selection)
 
     def _started(self) -> tuple[OnboardCamera, Agent]:
@@ -133,20 +131,8 @@ class TrainedCamera:
 
     def _make_agent(self, camera: OnboardCamera) -> Agent:
         """Return the network with fresh memory, for one camera in one environment."""
-        layout = camera.feature_layout
-        dims = ModelDims(
-            n_agents=1,  # this camera
-            n_targets=layout.n_targets,
-            n_actions=layout.n_actions,
-            context_size=layout.context_size,
-            target_size=layout.target_size,
-            action_size=layout.action_size,
-            row_flag=layout.row_flag,
-            plan_advantage=layout.plan_advantage,
-            n_target_coverages=layout.n_target_coverages,
-            plan_size=layout.plan_size,
-            state_size=0,  # of the mixer, which is not used in play
-        )
+        # One camera; the state is the mixer's, which is not used in play.
+        dims = dims_of(camera.feature_layout, n_agents=1, state_size=0)
         self._policy.check_sizes(self._path, dims)
         bits = torch.from_numpy(camera.selection_bits.copy())
         cameras = camera_network(dims, bits, self._config.network)

@@ -86,7 +86,7 @@ class CameraNetwork(nn.Module):
         selection_bits: Tensor,
         config: QNetworkConfig,
         *,
-        reacts: bool = False,
+        reaction_margin: float | None = None,
         make_core: MakeCore | None = None,
     ) -> None:
         """Create the network.
@@ -95,7 +95,8 @@ class CameraNetwork(nn.Module):
             dims: sizes of the world.
             selection_bits: [U, T] bool, the targets that each action selects.
             config: type and sizes.
-            reacts: cameras may replace an action within a decision.
+            reaction_margin: cameras may replace an action within a decision by one that is worth so
+                much more; None: they do not.
             make_core: makes the temporal core; None: that of ``config.type``.
 
         Raises:
@@ -138,8 +139,10 @@ class CameraNetwork(nn.Module):
         slow_size = self.selector.recurrent_size if self.selector else 0
         self._hidden_parts = [self.core.recurrent_size, slow_size]
         self.reaction: ReactionNetwork | None = None
-        if reacts:
-            self.reaction = ReactionNetwork(dims, selection_bits, max(width // 2, 1))
+        if reaction_margin is not None:
+            self.reaction = ReactionNetwork(
+                dims, selection_bits, max(width // 2, 1), reaction_margin
+            )
 
     def _make_head(self, config: QNetworkConfig, selection_bits: Tensor) -> ActionHead | LinearHead:
         width, dims = config.hidden_size, self.dims
@@ -407,5 +410,11 @@ def camera_network(
     make_core: MakeCore | None = None,
 ) -> CameraNetwork:
     """Return the cameras' part of ``build_model``."""
-    reacts = config.hrl.fast_interval < config.hrl.frame_skip
-    return CameraNetwork(dims, selection_bits, config.q_network, reacts=reacts, make_core=make_core)
+    hrl = config.hrl
+    return CameraNetwork(
+        dims,
+        selection_bits,
+        config.q_network,
+        reaction_margin=hrl.reaction_margin if hrl.fast_interval < hrl.frame_skip else None,
+        make_core=make_core,
+    )

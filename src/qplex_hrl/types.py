@@ -39,6 +39,18 @@ class ModelDims:
     plan_size: int = 0
     """How many features at the end of an action's row come from planning, these included."""
 
+    glance_columns: tuple[int, ...] = ()
+    """Which features of an observation are a glance, what cameras react to within a decision: of
+    their own, then as many of each target, the first of which is 1 if it is known."""
+
+    glance_context_size: int = 0
+    """How many of them are the camera's own."""
+
+    @property
+    def glance_target_size(self) -> int:
+        """How many of them belong to each target."""
+        return (len(self.glance_columns) - self.glance_context_size) // self.n_targets
+
     @property
     def obs_size(self) -> int:
         """Length D of one camera's observation."""

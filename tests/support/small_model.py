@@ -46,6 +46,8 @@ def world(
         state_size=5,
         n_target_coverages=tells_coverages * n_targets,
         plan_size=tells_coverages * n_targets,
+        glance_columns=(0, 1, *(3 + 4 * t + n for t in range(n_targets) for n in (0, 1, 3))),
+        glance_context_size=2,
     )
     return dims, bits
 

@@ -7,6 +7,15 @@ from camcontrol.planning.joint_plan import LOOKAHEAD_ACTION_FEATURES, PLAN_ADVAN
 CONTEXT_FEATURES, TARGET_FEATURES, ACTION_FEATURES = 18, 32, 12
 """Lengths of the feature rows (`track_features`); feature 0 of a target: known."""
 
+CAMERA_FEATURES, ESTIMATE_FEATURES = 10, 19
+"""How many features come first in the context and in a target's row, and cost little."""
+
+TEAM_MATES_AT, TEAM_MATES_FEATURES = 24, 3
+"""Where a target's row says how teammates stand to it."""
+
+GLANCE_TARGET_FEATURES = ESTIMATE_FEATURES + TEAM_MATES_FEATURES
+"""Length of a target's row in what cameras react to; see `FeatureLayout.glance_columns`."""
+
 BELIEF_CONTEXT_FEATURES, BELIEF_TARGET_FEATURES, BELIEF_ACTION_FEATURES = 16, 18, 5
 """How many features the particle belief adds to each row (`belief_features`)."""
 
@@ -37,6 +46,20 @@ class FeatureLayout(NamedTuple):
         """Length D of the learner's observation."""
         rows = self.n_targets * self.target_size + self.n_actions * self.action_size
         return self.context_size + rows
+
+    @property
+    def glance_columns(self) -> list[int]:
+        """Return which features of the observation are a glance, what cameras react to: G of them.
+
+        The camera's own, then `GLANCE_TARGET_FEATURES` per target: its estimate and how teammates
+        stand to it. They need no particles, obstacles or plans.
+        """
+        of_target = [
+            *range(ESTIMATE_FEATURES),
+            *range(TEAM_MATES_AT, TEAM_MATES_AT + TEAM_MATES_FEATURES),
+        ]
+        starts = (self.context_size + self.target_size * t for t in range(self.n_targets))
+        return [*range(CAMERA_FEATURES), *(start + n for start in starts for n in of_target)]
 
 
 def feature_layout(

@@ -19,7 +19,15 @@ from camcontrol.features.belief_features import (
     write_context_belief,
     write_target_belief,
 )
-from camcontrol.features.layout import ACTION_FEATURES, CONTEXT_FEATURES, TARGET_FEATURES
+from camcontrol.features.layout import (
+    ACTION_FEATURES,
+    CAMERA_FEATURES,
+    CONTEXT_FEATURES,
+    ESTIMATE_FEATURES,
+    GLANCE_TARGET_FEATURES,
+    TARGET_FEATURES,
+    TEAM_MATES_AT,
+)
 from camcontrol.tracking.relative_particles import RelativeParticles
 from camcontrol.tracking.track import (
     B_AGE,
@@ -62,15 +70,10 @@ _TIME_SCALE = 36.0  # frames of a half turn
 
 
 @outlined_fn
-def _context(
-    pose: Floats,
-    belief: Floats,
-    sector_ages: Floats,
-    where: tuple[int, int],
-    clock: float,
-    out: Float32s,
+def _camera(
+    pose: Floats, belief: Floats, where: tuple[int, int], clock: float, out: Float32s
 ) -> None:
-    """Write the camera's own features at out[i, c, 0:]."""
+    """Write the camera's own features but for its sectors at out[i, c, 0:]."""
     i, c = where
     ahead_x, ahead_y = pose[i, c, P_COS], pose[i, c, P_SIN]
     forward_x, forward_y = pose[i, c, P_INWARD_COS], pose[i, c, P_INWARD_SIN]
@@ -88,8 +91,6 @@ def _context(
     out[i, c, 7] = n_known / belief.shape[2]
     out[i, c, 8] = n_seen / belief.shape[2]
     out[i, c, 9] = 1.0 - min(clock / 100.0, 1.0)
-    for n in range(N_SECTORS):
-        out[i, c, 10 + n] = min(sector_ages[i, c, n] / _SECTOR_AGE_SCALE, 1.0)
 
 
 @outlined_fn
@@ -150,22 +151,11 @@ def _warehouses(
 
 
 @outlined_fn
-def _target(
-    obs: Floats,
-    k: int,
-    pose: Floats,
-    belief: Floats,
-    where: tuple[int, int],
-    t: int,
-    out: Float32s,
-    n: int,
+def _estimate(
+    pose: Floats, belief: Floats, where: tuple[int, int], t: int, out: Float32s, n: int
 ) -> None:
-    """Write target t's features at out[i, c, n:] (spec of each in the order written)."""
+    """Write the first features of a known target t at out[i, c, n:] (in the order written)."""
     i, c = where
-    if belief[i, c, t, B_KNOWN] == 0.0:
-        for m in range(TARGET_FEATURES):
-            out[i, c, n + m] = 0.0
-        return
     x, y = belief[i, c, t, B_X], belief[i, c, t, B_Y]
     vx, vy = belief[i, c, t, B_VX], belief[i, c, t, B_VY]
     distance, bearing = belief[i, c, t, B_DISTANCE], belief[i, c, t, B_BEARING]
@@ -195,13 +185,35 @@ def _target(
     out[i, c, n + 16] = math.sqrt(vx * vx + vy * vy) / 20.0
     out[i, c, n + 17] = (x * fx + y * fy) / 1000.0
     out[i, c, n + 18] = (y * fx - x * fy) / 1000.0
+
+
+@outlined_fn
+def _target(
+    obs: Floats,
+    k: int,
+    pose: Floats,
+    belief: Floats,
+    where: tuple[int, int],
+    t: int,
+    out: Float32s,
+    n: int,
+) -> None:
+    """Write target t's features at out[i, c, n:] (spec of each in the order written)."""
+    i, c = where
+    if belief[i, c, t, B_KNOWN] == 0.0:
+        for m in range(TARGET_FEATURES):
+            out[i, c, n + m] = 0.0
+        return
+    _estimate(pose, belief, where, t, out, n)
+    x, y = belief[i, c, t, B_X], belief[i, c, t, B_Y]
+    vx, vy = belief[i, c, t, B_VX], belief[i, c, t, B_VY]
     own_x, own_y = pose[i, c, P_X], pose[i, c, P_Y]
     out[i, c, n + 19] = line_clearance(obs, k, own_x, own_y, x, y) / 100.0
     out[i, c, n + 20] = line_clearance(obs, k, own_x, own_y, x + 5 * vx, y + 5 * vy) / 100.0
     out[i, c, n + 21] = line_clearance(obs, k, own_x, own_y, x + 12 * vx, y + 12 * vy) / 100.0
-    out[i, c, n + 22] = (pose[i, c, P_MAX_RANGE] - distance) / 1000.0
+    out[i, c, n + 22] = (pose[i, c, P_MAX_RANGE] - belief[i, c, t, B_DISTANCE]) / 1000.0
     out[i, c, n + 23] = belief[i, c, t, B_SPEED] / 20.0
-    _team_mates(obs, k, x, y, out, where, n + 24)
+    _team_mates(obs, k, x, y, out, where, n + TEAM_MATES_AT)
     _warehouses(x, y, vx, vy, pose[i, c, P_INWARD], out, where, n + 27)
 
 
@@ -227,7 +239,7 @@ def _expected(
         if in_view(belief, where, t, phi, theta, reach):
             n_all += 1.0
             n_kept += belief[i, c, t, B_SEEN]
-            if out[i, c, rows[0] + rows[1] * t + 24] == 0.0:
+            if out[i, c, rows[0] + rows[1] * t + TEAM_MATES_AT] == 0.0:
                 n_new += 1.0
     out[i, c, n] = n_all / n_targets
     out[i, c, n + 1] = n_new / n_targets
@@ -334,7 +346,10 @@ def write_features(
     """
     pose, belief, sector_ages = memory
     write_bearings(pose, belief, where)
-    _context(pose, belief, sector_ages, where, clock, out)
+    _camera(pose, belief, where, clock, out)
+    i, c = where
+    for n in range(N_SECTORS):
+        out[i, c, CAMERA_FEATURES + n] = min(sector_ages[i, c, n] / _SECTOR_AGE_SCALE, 1.0)
     start, target_size, _ = row_sizes(particles)
     n_entries = write_context_belief(
         obs, k, pose, belief, particles, relative, where, out, CONTEXT_FEATURES
@@ -362,3 +377,31 @@ def write_features(
             out,
             avail,
         )
+
+
+@outlined_fn
+def write_glance(
+    obs: Floats,
+    k: int,
+    pose: Floats,
+    belief: Floats,
+    where: tuple[int, int],
+    clock: float,
+    out: Float32s,
+) -> None:
+    """Write what camera c reacts to, out[i, c]: the features that cost little.
+
+    They are what `glance_columns` takes of those that `write_features` writes at the same time.
+    """
+    i, c = where
+    write_bearings(pose, belief, where)
+    _camera(pose, belief, where, clock, out)
+    for t in range(belief.shape[2]):
+        n = CAMERA_FEATURES + GLANCE_TARGET_FEATURES * t
+        if belief[i, c, t, B_KNOWN] == 0.0:
+            for m in range(GLANCE_TARGET_FEATURES):
+                out[i, c, n + m] = 0.0
+            continue
+        _estimate(pose, belief, where, t, out, n)
+        x, y = belief[i, c, t, B_X], belief[i, c, t, B_Y]
+        _team_mates(obs, k, x, y, out, where, n + ESTIMATE_FEATURES)

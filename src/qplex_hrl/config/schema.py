@@ -62,6 +62,11 @@ class HRLConfig(Section):
         description="frames between two of the fast level, which keeps or replaces what the slow "
         "one has decided; divides frame_skip; equal to it: no fast level",
     )
+    reaction_margin: Weight = Field(
+        default=0.0,
+        description="the fast level replaces an action by one that is worth so much more, "
+        "in units of the return",
+    )
     multi_selection: bool = Field(
         default=CAMERA.multi_selection, description="a camera may select several targets at once"
     )

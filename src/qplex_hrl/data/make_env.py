@@ -1,5 +1,6 @@
 """Environments and model sizes from the configuration: the one factory."""
 
+from camcontrol.features.layout import CAMERA_FEATURES, FeatureLayout
 from camcontrol.selection_env import SelectionEnv, SelectionOptions
 from camsim.scenario.schema import load_scenario
 from qplex_hrl.config import EnvConfig, RunConfig
@@ -58,11 +59,21 @@ def opponent_view(config: EnvConfig) -> str:
 
 def model_dims(env: SelectionEnv) -> ModelDims:
     """Return the sizes that ``env`` dictates to the networks."""
-    layout = env.feature_layout
+    return dims_of(env.feature_layout, env.n_agents, env.state_size)
+
+
+def dims_of(layout: FeatureLayout, n_agents: int, state_size: int) -> ModelDims:
+    """Return the sizes of networks for observations laid out in this way.
+
+    Args:
+        layout: of a camera's observation.
+        n_agents: cameras C.
+        state_size: of the mixer's input, S.
+    """
     return ModelDims(
-        n_agents=env.n_agents,
-        n_targets=env.n_targets,
-        n_actions=env.n_actions,
+        n_agents=n_agents,
+        n_targets=layout.n_targets,
+        n_actions=layout.n_actions,
         context_size=layout.context_size,
         target_size=layout.target_size,
         action_size=layout.action_size,
@@ -70,5 +81,7 @@ def model_dims(env: SelectionEnv) -> ModelDims:
         plan_advantage=layout.plan_advantage,
         n_target_coverages=layout.n_target_coverages,
         plan_size=layout.plan_size,
-        state_size=env.state_size,
+        glance_columns=tuple(layout.glance_columns),
+        glance_context_size=CAMERA_FEATURES,
+        state_size=state_size,
     )
