@@ -260,7 +260,7 @@ class OnboardCamera:
         return features if self._lookahead is None else self._plan_features(), available
 
     def glance(self) -> Float32s:
-        """Return what the camera reacts to now [G], see `camcontrol.selection_env.React`; reused."""
+        """Return what the camera reacts to now [G], reused: see `selection_env.React`."""
         self._run(GLANCE)
         glance: Float32s = self._state.glance[0, self._state.camera[0]]
         return glance

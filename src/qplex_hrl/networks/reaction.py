@@ -18,7 +18,7 @@ class HeldPlan(NamedTuple):
     """What a camera holds since its last slow decision."""
 
     advantages: Tensor  # [n, U] slow values minus the best one, at least FLOOR
-    plan_features: Tensor  # [n, U, Fp] of its observation, but for the coverage per target
+    keys: Tensor  # [n, U, W] what the fast level makes of its plan features and advantages
     avail_actions: Tensor  # [n, U] bool
     glance: Tensor  # [n, G] of its observation
 
@@ -36,10 +36,13 @@ class ReactionNetwork(nn.Module):
     are right (interruption: Sutton, Precup and Singh 1999, theorem 2).
 
     f is asked in every frame, so it sees a glance only: the camera, each target's estimate, how
-    teammates stand to it, now and at the decision.
+    teammates stand to it, now and at the decision. And all that depends on the plan is computed
+    once: ``f_u = k_u . (s + sum_{t in u} v_t)``, keys k_u of the plan, s and v_t of the glance.
     """
 
     selection: Tensor
+    adds_up: Tensor
+    n_selected: Tensor
     glance_columns: Tensor
 
     def __init__(
@@ -56,17 +59,25 @@ class ReactionNetwork(nn.Module):
         super().__init__()
         self.dims = dims
         self.margin = margin
+        n_plan = dims.plan_size - dims.n_target_coverages
+        self.key_mlp = nn.Sequential(
+            nn.Linear(n_plan + 2, width), nn.ReLU(), nn.Linear(width, width)
+        )
         self.target_mlp = nn.Sequential(
             nn.Linear(2 * dims.glance_target_size, width), nn.ReLU(), nn.Linear(width, width)
         )
-        self.context_layer = nn.Linear(2 * dims.glance_context_size + 2 * width, width)
-        self.state_layer = nn.Linear(width, width)
         self.target_layer = nn.Linear(width, width, bias=False)
-        n_features = dims.plan_size - dims.n_target_coverages + 2
-        self.action_layer = nn.Linear(n_features, width, bias=False)
-        self.output = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
+        self.context_mlp = nn.Sequential(
+            nn.Linear(2 * dims.glance_context_size + 3 * width, width),
+            nn.ReLU(),
+            nn.Linear(width, width),
+        )
         selection = selection_bits.to(torch.get_default_dtype())
         self.register_buffer("selection", selection, persistent=False)
+        adds_up = nn.functional.pad(selection, (1, 0), value=1.0)  # [U, 1 + T] s, then v_t
+        self.register_buffer("adds_up", adds_up, persistent=False)
+        n_selected = selection.sum(dim=-1, keepdim=True)
+        self.register_buffer("n_selected", n_selected, persistent=False)
         columns = torch.tensor(dims.glance_columns, dtype=torch.int64)
         self.register_buffer("glance_columns", columns, persistent=False)
 
@@ -78,15 +89,18 @@ class ReactionNetwork(nn.Module):
             q_values: [n, U], minus infinity where an action is not available.
         """
         dims = self.dims
-        advantages = q_values - q_values.amax(dim=-1, keepdim=True)
+        best = q_values.amax(dim=-1, keepdim=True)
+        advantages = (q_values - best).clamp_min(FLOOR)
         of_actions = obs[:, obs.shape[-1] - dims.n_actions * dims.action_size :]
         by_action = torch.unflatten(of_actions, -1, (dims.n_actions, dims.action_size))
         of_any_team = slice(
             dims.action_size - dims.plan_size, dims.action_size - dims.n_target_coverages
         )
+        n_selected = self.n_selected.expand(len(obs), -1, -1)
+        features = [by_action[..., of_any_team], advantages.unsqueeze(-1), n_selected]
         return HeldPlan(
-            advantages.clamp_min(FLOOR),
-            by_action[..., of_any_team],
+            advantages,
+            self.key_mlp(torch.cat(features, dim=-1)),
             torch.isfinite(q_values),
             self.glance(obs),
         )
@@ -113,32 +127,28 @@ class ReactionNetwork(nn.Module):
         targets = torch.unflatten(glance[:, start:], -1, by_target)
         before = torch.unflatten(held.glance[:, start:], -1, by_target)
         embeddings = torch.relu(self.target_mlp(torch.cat([targets, before], dim=-1)))
-        context = torch.cat(
-            [
-                glance[:, :start],
-                held.glance[:, :start],
-                embeddings.mean(dim=1),
-                embeddings.amax(dim=1),
-            ],
-            dim=-1,
-        )
-        state = self.state_layer(torch.relu(self.context_layer(context)))
-        in_force = nn.functional.one_hot(actions, dims.n_actions).to(glance.dtype)
-        features = torch.cat(
-            [held.plan_features, held.advantages.unsqueeze(-1), in_force.unsqueeze(-1)], dim=-1
-        )
-        hidden = self.action_layer(features) + state.unsqueeze(1)
-        hidden = torch.relu(hidden + self.selection @ self.target_layer(embeddings))
-        values: Tensor = held.advantages + passed * self.output(hidden).squeeze(-1)
-        values = values - values.gather(-1, actions.unsqueeze(-1))
-        possible = self._available(targets[..., 0] > 0, held.avail_actions) | (in_force > 0)
+        rows = torch.arange(len(actions), device=actions.device)
+        context = [
+            glance[:, :start],
+            held.glance[:, :start],
+            embeddings.mean(dim=1),
+            embeddings.amax(dim=1),
+            held.keys[rows, actions],
+        ]
+        state = self.context_mlp(torch.cat(context, dim=-1))
+        queries = torch.cat([state.unsqueeze(1), self.target_layer(embeddings)], dim=1)
+        changes = (held.keys @ queries.mT * self.adds_up).sum(dim=-1)
+        values: Tensor = held.advantages + passed * changes
+        values = values - values[rows, actions].unsqueeze(-1)
+        possible = self._available(targets[..., 0] > 0, held.avail_actions)
+        possible[rows, actions] = True
         return values.masked_fill(~possible, -torch.inf)
 
     def _available(self, known: Tensor, before: Tensor) -> Tensor:
         """Return the actions [n, U] that may be chosen, of known targets [n, T]."""
-        n_unknown = (~known).to(self.selection.dtype) @ self.selection.T
-        single = self.selection.sum(dim=-1) == 1
-        return (n_unknown == 0) & (before | single)
+        n_known = known.to(self.selection.dtype) @ self.selection.T
+        n_selected = self.n_selected.squeeze(-1)
+        return (n_known == n_selected) & (before | (n_selected == 1))
 
 
 def reaction_loss(
