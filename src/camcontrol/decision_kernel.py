@@ -22,7 +22,7 @@ from camcontrol.decision_arrays import (
 from camcontrol.features.track_features import write_features, write_glance
 from camcontrol.tracking import particle_filter as filters
 from camcontrol.tracking import track
-from camsim.arrays import Float32s, Floats, Ints
+from camsim.arrays import Floats, Ints
 from camsim.compiled.jit import batch_kernel, device_fn, outlined_fn, row
 from camsim.envs.episode import REWARD_SUM, SELECTED, VALID_SELECTED, clear_episode, count_frame
 from camsim.kernels.boundary import BoundaryTables, trace_boundaries
@@ -252,15 +252,31 @@ def show_one(
 
 @outlined_fn
 def glance_one(
-    i: int, s: Tables, agent_state: AgentState, buffers: ObsBuffers, glance: Float32s
+    i: int,
+    rules: Rules,
+    catalogue: Catalogue,
+    s: Tables,
+    agent_state: AgentState,
+    buffers: ObsBuffers,
+    out: Outputs,
 ) -> None:
-    """Write what the cameras of environment i react to, glance[i]."""
+    """Write what the cameras of environment i react to, and masks."""
     n_cameras = s.cameras.shape[1]
     size = len(buffers.camera_obs) // (len(s.rng) * n_cameras)
     pose, belief, clock = agent_state.pose, agent_state.belief, s.world[i, W_STEP]
     for c in range(n_cameras):
-        k = (i * n_cameras + c) * size
-        write_glance(buffers.camera_obs, k, pose, belief, (i, c), clock, glance)
+        write_glance(
+            rules.executor,
+            catalogue,
+            buffers.camera_obs,
+            (i * n_cameras + c) * size,
+            pose,
+            belief,
+            (i, c),
+            clock,
+            out.glance,
+            out.avail_actions,
+        )
 
 
 @device_fn
@@ -365,7 +381,7 @@ def _run_one(
     if begins or job & CLOSE:
         show_one(i, params, rules, catalogue, s, agent_state, scratch, buffers, out)
     elif job & GLANCE and not over:
-        glance_one(i, s, agent_state, buffers, out.glance)
+        glance_one(i, rules, catalogue, s, agent_state, buffers, out)
 
 
 CLEAR, RUN, GLANCE, CLOSE, BEGIN, FOLLOW = 1, 2, 4, 8, 16, 32

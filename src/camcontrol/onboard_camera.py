@@ -112,7 +112,18 @@ def _onboard_one(
             s.avail_actions,
         )
     elif job == GLANCE:
-        write_glance(s.obs, k, s.pose, s.belief, (n, c), s.clock[n], s.glance)
+        write_glance(
+            config.executor,
+            catalogue,
+            s.obs,
+            k,
+            s.pose,
+            s.belief,
+            (n, c),
+            s.clock[n],
+            s.glance,
+            s.avail_actions,
+        )
     else:
         execute(
             config.executor,
@@ -259,11 +270,14 @@ class OnboardCamera:
         features, available = state.features[0, camera], state.avail_actions[0, camera]
         return features if self._lookahead is None else self._plan_features(), available
 
-    def glance(self) -> Float32s:
-        """Return what the camera reacts to now [G], reused: see `selection_env.React`."""
+    def glance(self) -> tuple[Float32s, Bools]:
+        """Return what the camera reacts to now: a glance [G] and available actions [U].
+
+        See `selection_env.React`. Both are views of reused buffers.
+        """
         self._run(GLANCE)
-        glance: Float32s = self._state.glance[0, self._state.camera[0]]
-        return glance
+        camera, state = self._state.camera[0], self._state
+        return state.glance[0, camera], state.avail_actions[0, camera]
 
     def _plan_features(self) -> Float32s:
         """Return the features with those of plans."""

@@ -36,12 +36,12 @@ from camsim.sim import BatchSim, checked_seeds, load_arrays
 from camsim.state import MIN_BASELINE_DEG, SimParams
 from camsim.tables import EPISODE_COLUMNS
 
-React = Callable[[Float32s, int], NDArray[np.int64]]
+React = Callable[[Float32s, Bools, int], NDArray[np.int64]]
 """Returns the actions [N, C] int64 that are played from a frame within a decision on.
 
 It gets a glance [N, C, G], those features of an observation that cost little
-(`FeatureLayout.glance_columns`), and the frame, counted from the decision's first, 0. The array is
-a reused buffer; rows whose episode has ended are undefined."""
+(`FeatureLayout.glance_columns`), available actions [N, C, U] and the frame, counted from the
+decision's first, 0. Both arrays are reused buffers; rows whose episode has ended are undefined."""
 
 
 @dataclass(frozen=True)
@@ -285,7 +285,7 @@ class SelectionEnv:
         job = kernels.CLEAR | kernels.RUN
         for frame in range(interval, length, interval):
             self._call_kernel(job | kernels.GLANCE, self._checked(actions), interval)
-            actions = react(self._out.glance, frame)
+            actions = react(self._out.glance, self._out.avail_actions, frame)
             job = kernels.RUN
         self._run(job | kernels.CLOSE, self._checked(actions), interval)
         return self._result()
@@ -298,10 +298,10 @@ class SelectionEnv:
         """
         self._call_kernel(kernels.CLEAR | kernels.RUN, self._checked(actions), n_frames)
 
-    def glance(self) -> Float32s:
-        """Return what cameras react to after `run_frames` [N, C, G], as `React` gets it."""
+    def glance(self) -> tuple[Float32s, Bools]:
+        """Return what cameras react to after `run_frames`, as `React` gets it."""
         self._call_kernel(kernels.GLANCE, self._no_actions)
-        return self._out.glance
+        return self._out.glance, self._out.avail_actions
 
     def observe(self) -> EnvOutput:
         """Return what the cameras know after `run_frames`; reward, bonus and frames are 0.

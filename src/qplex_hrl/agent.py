@@ -105,19 +105,22 @@ class Agent:
         return self._actions
 
     @torch.no_grad()
-    def _react(self, glance: NDArray[np.float32], frame: int) -> NDArray[np.int64]:
+    def _react(
+        self, glance: NDArray[np.float32], avail_actions: NDArray[np.bool_], frame: int
+    ) -> NDArray[np.int64]:
         """Return the actions [N, C] int64 from `frame` of the decision on; see ``React``."""
         network = self._network.reaction
         assert network is not None, "cameras that do not react"
         assert self._held is not None, "act first"
         actions = torch.from_numpy(self._actions).flatten().to(self._device)
+        available = torch.from_numpy(avail_actions).flatten(0, 1).to(self._device)
         advantages = network(
             torch.from_numpy(glance).flatten(0, 1).to(self._device),
             self._held,
             actions,
             frame / self._decision_frames,
-        )
-        best, better = advantages.max(dim=-1)  # keeping is worth 0
+        ).masked_fill_(~available, -torch.inf)
+        best, better = advantages.max(dim=-1)  # keeping is worth 0, available or not
         replaced = torch.where(best > network.margin, better, actions)
         self._actions = replaced.view(self._actions.shape).cpu().numpy()
         return self._actions

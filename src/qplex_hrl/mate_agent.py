@@ -110,8 +110,9 @@ class TrainedCamera:
             features, available = camera.features()
             self.selection = int(agent.act(features[None, None], available[None, None])[0, 0])
         elif agent.reaction is not None and frame % self._options.fast_interval == 0:
-            glance = camera.glance()[None, None]
-            self.selection = int(agent.reaction(glance, frame)[0, 0])
+            glance, available = camera.glance()
+            actions = agent.reaction(glance[None, None], available[None, None], frame)
+            self.selection = int(actions[0, 0])
         return camera.move(self.selection)
 
     def _started(self) -> tuple[OnboardCamera, Agent]:

@@ -141,7 +141,7 @@ class CameraNetwork(nn.Module):
         self.reaction: ReactionNetwork | None = None
         if reaction_margin is not None:
             self.reaction = ReactionNetwork(
-                dims, selection_bits, max(width // 4, 1), reaction_margin
+                dims, selection_bits, max(width // 2, 1), reaction_margin
             )
 
     def _make_head(self, config: QNetworkConfig, selection_bits: Tensor) -> ActionHead | LinearHead:

@@ -40,8 +40,8 @@ class ModelDims:
     """How many features at the end of an action's row come from planning, these included."""
 
     glance_columns: tuple[int, ...] = ()
-    """Which features of an observation are a glance, what cameras react to within a decision: of
-    their own, then as many of each target, the first of which is 1 if it is known."""
+    """Which features of an observation are a glance, what a camera reacts to within a decision:
+    its own, then as many of each target."""
 
     glance_context_size: int = 0
     """How many of them are the camera's own."""

@@ -7,14 +7,9 @@ from camcontrol.planning.joint_plan import LOOKAHEAD_ACTION_FEATURES, PLAN_ADVAN
 CONTEXT_FEATURES, TARGET_FEATURES, ACTION_FEATURES = 18, 32, 12
 """Lengths of the feature rows (`track_features`); feature 0 of a target: known."""
 
-CAMERA_FEATURES, ESTIMATE_FEATURES = 10, 19
-"""How many features come first in the context and in a target's row, and cost little."""
-
-TEAM_MATES_AT, TEAM_MATES_FEATURES = 24, 3
-"""Where a target's row says how teammates stand to it."""
-
-GLANCE_TARGET_FEATURES = ESTIMATE_FEATURES + TEAM_MATES_FEATURES
-"""Length of a target's row in what cameras react to; see `FeatureLayout.glance_columns`."""
+GLANCE_CONTEXT_FEATURES, GLANCE_TARGET_FEATURES = 10, 27
+"""How many of them come first in their row and are a glance, what cameras react to within a
+decision: the camera's pose and counts; a target's estimate, obstacles and teammates."""
 
 BELIEF_CONTEXT_FEATURES, BELIEF_TARGET_FEATURES, BELIEF_ACTION_FEATURES = 16, 18, 5
 """How many features the particle belief adds to each row (`belief_features`)."""
@@ -49,17 +44,14 @@ class FeatureLayout(NamedTuple):
 
     @property
     def glance_columns(self) -> list[int]:
-        """Return which features of the observation are a glance, what cameras react to: G of them.
+        """Return which features of the observation are a glance: G of them.
 
-        The camera's own, then `GLANCE_TARGET_FEATURES` per target: its estimate and how teammates
-        stand to it. They need no particles, obstacles or plans.
+        `GLANCE_CONTEXT_FEATURES`, then `GLANCE_TARGET_FEATURES` per target. They need neither
+        particles nor plans, and none of them belongs to an action.
         """
-        of_target = [
-            *range(ESTIMATE_FEATURES),
-            *range(TEAM_MATES_AT, TEAM_MATES_AT + TEAM_MATES_FEATURES),
-        ]
         starts = (self.context_size + self.target_size * t for t in range(self.n_targets))
-        return [*range(CAMERA_FEATURES), *(start + n for start in starts for n in of_target)]
+        of_targets = (start + n for start in starts for n in range(GLANCE_TARGET_FEATURES))
+        return [*range(GLANCE_CONTEXT_FEATURES), *of_targets]
 
 
 def feature_layout(

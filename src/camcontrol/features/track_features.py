@@ -9,6 +9,7 @@ import math
 from camcontrol.control.action_set import Catalogue
 from camcontrol.control.controller import (
     aim,
+    available,
     in_view,
     may_select,
     selects_known,
@@ -21,12 +22,10 @@ from camcontrol.features.belief_features import (
 )
 from camcontrol.features.layout import (
     ACTION_FEATURES,
-    CAMERA_FEATURES,
     CONTEXT_FEATURES,
-    ESTIMATE_FEATURES,
+    GLANCE_CONTEXT_FEATURES,
     GLANCE_TARGET_FEATURES,
     TARGET_FEATURES,
-    TEAM_MATES_AT,
 )
 from camcontrol.tracking.relative_particles import RelativeParticles
 from camcontrol.tracking.track import (
@@ -67,6 +66,7 @@ from camsim.layout import WAREHOUSES
 _AGE_SCALE = 40.0
 _SECTOR_AGE_SCALE = 60.0
 _TIME_SCALE = 36.0  # frames of a half turn
+_TEAM_MATES = 24  # where a target's row says how teammates stand to it
 
 
 @outlined_fn
@@ -126,19 +126,18 @@ def _team_mates(
 
 @outlined_fn
 def _warehouses(
-    x: float,
-    y: float,
-    vx: float,
-    vy: float,
-    forward: float,
-    out: Float32s,
-    where: tuple[int, int],
-    n: int,
+    pose: Floats, belief: Floats, where: tuple[int, int], t: int, out: Float32s, n: int
 ) -> None:
-    """Write how a target heads for each warehouse, own corner first, and the nearest distance."""
+    """Write how target t heads for each warehouse, own corner first, and the nearest distance."""
     i, c = where
+    if belief[i, c, t, B_KNOWN] == 0.0:
+        for m in range(5):
+            out[i, c, n + m] = 0.0
+        return
+    x, y = belief[i, c, t, B_X], belief[i, c, t, B_Y]
+    vx, vy = belief[i, c, t, B_VX], belief[i, c, t, B_VY]
     speed = math.sqrt(vx * vx + vy * vy)
-    first = math.floor(wrap_deg(forward + 180.0) / 90.0) % 4  # behind the camera
+    first = math.floor(wrap_deg(pose[i, c, P_INWARD] + 180.0) / 90.0) % 4  # behind the camera
     nearest = 4000.0
     for w in range(4):
         dx = WAREHOUSES[(first + w) % 4, 0] - x
@@ -151,11 +150,22 @@ def _warehouses(
 
 
 @outlined_fn
-def _estimate(
-    pose: Floats, belief: Floats, where: tuple[int, int], t: int, out: Float32s, n: int
+def _target(
+    obs: Floats,
+    k: int,
+    pose: Floats,
+    belief: Floats,
+    where: tuple[int, int],
+    t: int,
+    out: Float32s,
+    n: int,
 ) -> None:
-    """Write the first features of a known target t at out[i, c, n:] (in the order written)."""
+    """Write target t's features but for warehouses at out[i, c, n:] (in the order written)."""
     i, c = where
+    if belief[i, c, t, B_KNOWN] == 0.0:
+        for m in range(GLANCE_TARGET_FEATURES):
+            out[i, c, n + m] = 0.0
+        return
     x, y = belief[i, c, t, B_X], belief[i, c, t, B_Y]
     vx, vy = belief[i, c, t, B_VX], belief[i, c, t, B_VY]
     distance, bearing = belief[i, c, t, B_DISTANCE], belief[i, c, t, B_BEARING]
@@ -186,35 +196,13 @@ def _estimate(
     out[i, c, n + 17] = (x * fx + y * fy) / 1000.0
     out[i, c, n + 18] = (y * fx - x * fy) / 1000.0
 
-
-@outlined_fn
-def _target(
-    obs: Floats,
-    k: int,
-    pose: Floats,
-    belief: Floats,
-    where: tuple[int, int],
-    t: int,
-    out: Float32s,
-    n: int,
-) -> None:
-    """Write target t's features at out[i, c, n:] (spec of each in the order written)."""
-    i, c = where
-    if belief[i, c, t, B_KNOWN] == 0.0:
-        for m in range(TARGET_FEATURES):
-            out[i, c, n + m] = 0.0
-        return
-    _estimate(pose, belief, where, t, out, n)
-    x, y = belief[i, c, t, B_X], belief[i, c, t, B_Y]
-    vx, vy = belief[i, c, t, B_VX], belief[i, c, t, B_VY]
     own_x, own_y = pose[i, c, P_X], pose[i, c, P_Y]
     out[i, c, n + 19] = line_clearance(obs, k, own_x, own_y, x, y) / 100.0
     out[i, c, n + 20] = line_clearance(obs, k, own_x, own_y, x + 5 * vx, y + 5 * vy) / 100.0
     out[i, c, n + 21] = line_clearance(obs, k, own_x, own_y, x + 12 * vx, y + 12 * vy) / 100.0
-    out[i, c, n + 22] = (pose[i, c, P_MAX_RANGE] - belief[i, c, t, B_DISTANCE]) / 1000.0
+    out[i, c, n + 22] = (pose[i, c, P_MAX_RANGE] - distance) / 1000.0
     out[i, c, n + 23] = belief[i, c, t, B_SPEED] / 20.0
-    _team_mates(obs, k, x, y, out, where, n + TEAM_MATES_AT)
-    _warehouses(x, y, vx, vy, pose[i, c, P_INWARD], out, where, n + 27)
+    _team_mates(obs, k, x, y, out, where, n + _TEAM_MATES)
 
 
 @outlined_fn
@@ -239,7 +227,7 @@ def _expected(
         if in_view(belief, where, t, phi, theta, reach):
             n_all += 1.0
             n_kept += belief[i, c, t, B_SEEN]
-            if out[i, c, rows[0] + rows[1] * t + TEAM_MATES_AT] == 0.0:
+            if out[i, c, rows[0] + rows[1] * t + _TEAM_MATES] == 0.0:
                 n_new += 1.0
     out[i, c, n] = n_all / n_targets
     out[i, c, n + 1] = n_new / n_targets
@@ -349,7 +337,7 @@ def write_features(
     _camera(pose, belief, where, clock, out)
     i, c = where
     for n in range(N_SECTORS):
-        out[i, c, CAMERA_FEATURES + n] = min(sector_ages[i, c, n] / _SECTOR_AGE_SCALE, 1.0)
+        out[i, c, GLANCE_CONTEXT_FEATURES + n] = min(sector_ages[i, c, n] / _SECTOR_AGE_SCALE, 1.0)
     start, target_size, _ = row_sizes(particles)
     n_entries = write_context_belief(
         obs, k, pose, belief, particles, relative, where, out, CONTEXT_FEATURES
@@ -358,6 +346,7 @@ def write_features(
     for t in range(belief.shape[2]):
         n = start + target_size * t
         _target(obs, k, pose, belief, where, t, out, n)
+        _warehouses(pose, belief, where, t, out, n + GLANCE_TARGET_FEATURES)
         n += TARGET_FEATURES
         entry = write_target_belief(
             pose, belief, particles, origins, relative, where, t, entry, out, n
@@ -381,6 +370,8 @@ def write_features(
 
 @outlined_fn
 def write_glance(
+    executor: int,
+    catalogue: Catalogue,
     obs: Floats,
     k: int,
     pose: Floats,
@@ -388,20 +379,17 @@ def write_glance(
     where: tuple[int, int],
     clock: float,
     out: Float32s,
+    avail: Bools,
 ) -> None:
-    """Write what camera c reacts to, out[i, c]: the features that cost little.
+    """Write what camera c reacts to, out[i, c], and which actions it may select, avail[i, c].
 
-    They are what `glance_columns` takes of those that `write_features` writes at the same time.
+    Out are those of `write_features` that `FeatureLayout.glance_columns` names, avail is the same.
     """
     i, c = where
     write_bearings(pose, belief, where)
     _camera(pose, belief, where, clock, out)
     for t in range(belief.shape[2]):
-        n = CAMERA_FEATURES + GLANCE_TARGET_FEATURES * t
-        if belief[i, c, t, B_KNOWN] == 0.0:
-            for m in range(GLANCE_TARGET_FEATURES):
-                out[i, c, n + m] = 0.0
-            continue
-        _estimate(pose, belief, where, t, out, n)
-        x, y = belief[i, c, t, B_X], belief[i, c, t, B_Y]
-        _team_mates(obs, k, x, y, out, where, n + ESTIMATE_FEATURES)
+        n = GLANCE_CONTEXT_FEATURES + GLANCE_TARGET_FEATURES * t
+        _target(obs, k, pose, belief, where, t, out, n)
+    for u in range(len(catalogue.search)):
+        avail[i, c, u] = available(executor, catalogue, pose, belief, where, u)

@@ -97,7 +97,7 @@ def _frames_of_agent(env: SelectionEnv, agent: ActionSelector, seed: int) -> Ite
         actions = agent.act(output.obs, output.avail_actions)
         for frame in range(env.options.decision_frames):
             if agent.reaction is not None and frame and frame % env.options.fast_interval == 0:
-                actions = agent.reaction(env.glance(), frame)
+                actions = agent.reaction(*env.glance(), frame)
             env.run_frames(actions, 1)
             record = record_frame(env.sim, 0, selection=env.selection_bits[actions[0]])
             yield record

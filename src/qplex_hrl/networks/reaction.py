@@ -19,7 +19,6 @@ class HeldPlan(NamedTuple):
 
     advantages: Tensor  # [n, U] slow values minus the best one, at least FLOOR
     keys: Tensor  # [n, U, W] what the fast level makes of its plan features and advantages
-    avail_actions: Tensor  # [n, U] bool
     glance: Tensor  # [n, G] of its observation
 
 
@@ -101,7 +100,6 @@ class ReactionNetwork(nn.Module):
         return HeldPlan(
             advantages,
             self.key_mlp(torch.cat(features, dim=-1)),
-            torch.isfinite(q_values),
             self.glance(obs),
         )
 
@@ -111,9 +109,6 @@ class ReactionNetwork(nn.Module):
 
     def forward(self, glance: Tensor, held: HeldPlan, actions: Tensor, passed: float) -> Tensor:
         """Return the advantages over keeping, [n, U], 0 for the action in force.
-
-        Minus infinity for others that are not available: those that were not at the decision, or
-        that select a target which is not known any more. A single target that is known always is.
 
         Args:
             glance: [n, G] now.
@@ -139,16 +134,7 @@ class ReactionNetwork(nn.Module):
         queries = torch.cat([state.unsqueeze(1), self.target_layer(embeddings)], dim=1)
         changes = (held.keys @ queries.mT * self.adds_up).sum(dim=-1)
         values: Tensor = held.advantages + passed * changes
-        values = values - values[rows, actions].unsqueeze(-1)
-        possible = self._available(targets[..., 0] > 0, held.avail_actions)
-        possible[rows, actions] = True
-        return values.masked_fill(~possible, -torch.inf)
-
-    def _available(self, known: Tensor, before: Tensor) -> Tensor:
-        """Return the actions [n, U] that may be chosen, of known targets [n, T]."""
-        n_known = known.to(self.selection.dtype) @ self.selection.T
-        n_selected = self.n_selected.squeeze(-1)
-        return (n_known == n_selected) & (before | (n_selected == 1))
+        return values - values[rows, actions].unsqueeze(-1)
 
 
 def reaction_loss(
@@ -168,8 +154,6 @@ def reaction_loss(
     expected = network(network.glance(obs[1]), held, actions, 1.0)
     kept = q_values[1].gather(-1, actions.unsqueeze(-1))
     possible = torch.isfinite(q_values[1]) & torch.isfinite(kept) & filled.unsqueeze(-1)
-    possible &= torch.isfinite(expected)
-    zero = torch.zeros_like(expected)
-    found = torch.where(possible, q_values[1] - kept, zero)
-    error = nn.functional.huber_loss(torch.where(possible, expected, zero), found, reduction="none")
-    return error.sum() / possible.sum().clamp_min(1)
+    found = torch.where(possible, q_values[1] - kept, expected.detach())
+    error = nn.functional.huber_loss(expected, found, reduction="none")
+    return (error * possible).sum() / possible.sum().clamp_min(1)

@@ -5,14 +5,7 @@ import torch
 from small_model import availability, observations, world
 from torch import Tensor
 
-from qplex_hrl.networks.reaction import (
-    FLOOR,
-    HeldPlan,
-    ReactionNetwork,
-    held_plan,
-    reaction_loss,
-    without_plan_features,
-)
+from qplex_hrl.networks.reaction import FLOOR, ReactionNetwork, reaction_loss
 from qplex_hrl.types import ModelDims
 
 ROWS = 6
@@ -41,44 +34,68 @@ def rows(seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
 
 @pytest.mark.parametrize("passed", [0.0, 0.3, 1.0])
 def test_keeping_is_worth_nothing(passed: float) -> None:
-    dims, _ = sizes()
     obs, values, actions = rows()
     fast = network()
-    advantages = fast(
-        without_plan_features(obs, dims), held_plan(obs, values, dims), actions, passed
-    )
+    advantages = fast(fast.glance(rows(seed=1)[0]), fast.hold(obs, values), actions, passed)
     assert advantages.shape == values.shape
     assert torch.equal(advantages.gather(-1, actions[:, None]), torch.zeros(ROWS, 1))
 
 
 def test_nothing_is_replaced_where_nothing_has_passed() -> None:
-    dims, _ = sizes()
     obs, values, actions = rows()
-    held = held_plan(obs, values, dims)
-    advantages = network()(without_plan_features(obs, dims), held, actions, 0.0)
+    fast = network()
+    advantages = fast(fast.glance(obs), fast.hold(obs, values), actions, 0.0)
     best = values.amax(dim=-1, keepdim=True)
     torch.testing.assert_close(advantages, (values - best).clamp_min(FLOOR))
     assert (advantages <= 0).all()
 
 
 def test_a_held_plan_is_what_the_slow_level_said_and_saw() -> None:
-    dims, _ = sizes()
     obs, values, _ = rows()
-    held = held_plan(obs, values, dims)
+    fast = network()
+    held = fast.hold(obs, values)
     assert held.advantages.amax(dim=-1).tolist() == [0.0] * len(obs)
     assert held.advantages.amin() >= FLOOR
-    last = obs[:, -dims.n_actions * dims.action_size :].view(len(obs), dims.n_actions, -1)
-    assert torch.equal(held.plan_features, last[..., -PLAN:])
+    assert torch.equal(held.glance, fast.glance(obs))
 
 
-def test_without_plan_features_all_else_stays_in_place() -> None:
+def test_keys_depend_on_the_plan_features_and_on_no_others_of_an_action() -> None:
     dims, _ = sizes()
-    obs, _, _ = rows()
-    short = without_plan_features(obs, dims)
-    start = dims.context_size + dims.n_targets * dims.target_size
-    assert torch.equal(short[:, :start], obs[:, :start])
-    of_actions = obs[:, start:].view(len(obs), dims.n_actions, -1)[..., :-PLAN]
-    assert torch.equal(short[:, start:].view(of_actions.shape), of_actions)
+    obs, values, _ = rows()
+    fast = network()
+    keys = fast.hold(obs, values).keys
+    for feature, matters in ((-1, True), (-2, False)):
+        changed = obs.clone()
+        of_actions = changed[:, -dims.n_actions * dims.action_size :]
+        of_actions.view(ROWS, dims.n_actions, -1)[..., feature] += 1.0
+        assert (not torch.equal(fast.hold(changed, values).keys, keys)) == matters
+
+
+def test_the_advantages_are_those_of_the_formula() -> None:
+    """Action by action, with a loop over the targets that it selects."""
+    dims, bits = sizes()
+    obs, values, actions = rows()
+    later = rows(seed=1)[0]
+    fast = network()
+    held = fast.hold(obs, values)
+    found = fast(fast.glance(later), held, actions, 0.6)
+    for n in range(ROWS):
+        now, then = fast.glance(later)[n], held.glance[n]
+        start = dims.glance_context_size
+        pairs = zip(now[start:].view(dims.n_targets, -1), then[start:].view(dims.n_targets, -1))
+        embeddings = torch.stack([torch.relu(fast.target_mlp(torch.cat(pair))) for pair in pairs])
+        in_force = held.keys[n, actions[n]]
+        pooled = [embeddings.mean(0), embeddings.amax(0), in_force]
+        state = fast.context_mlp(torch.cat([now[:start], then[:start], *pooled]))
+        worth = []
+        for u in range(dims.n_actions):
+            query = state.clone()
+            for t in range(dims.n_targets):
+                if bits[u, t]:
+                    query += fast.target_layer(embeddings[t])
+            worth.append(held.advantages[n, u] + 0.6 * held.keys[n, u] @ query)
+        expected = torch.stack(worth) - worth[actions[n]]
+        torch.testing.assert_close(found[n], expected)
 
 
 def test_only_possible_actions_of_rows_that_go_on_are_learned_from() -> None:
@@ -105,18 +122,19 @@ def test_an_action_that_is_impossible_now_teaches_nothing() -> None:
 
 
 def test_it_learns_to_replace_an_action_that_has_become_worse() -> None:
-    """What an action is worth now depends on its first feature now; before, action 1 was best."""
-    dims, _ = sizes()
+    """What a single target is worth now depends on what is seen of it; before, action 1 was best."""
+    dims, bits = sizes()
     fast = network()
     optimizer = torch.optim.Adam(fast.parameters(), 3e-3)
     rng = torch.Generator().manual_seed(0)
+    seen = slice(dims.context_size, dims.context_size + dims.n_targets * dims.target_size)
 
     def sample(n: int) -> tuple[Tensor, Tensor, Tensor]:
         obs = torch.randn(2, n, dims.obs_size, generator=rng)
         before = torch.zeros(n, dims.n_actions)
         before[:, 1] = 1.0
-        first_features = obs[1, :, -dims.n_actions * dims.action_size :: dims.action_size]
-        return obs, torch.stack([before, before + 2 * first_features]), before.argmax(dim=-1)
+        worth = obs[1, :, seen].reshape(n, dims.n_targets, dims.target_size)[..., 0]
+        return obs, torch.stack([before, before + worth @ bits.T.float()]), before.argmax(dim=-1)
 
     for _ in range(300):
         obs, values, actions = sample(128)
@@ -125,8 +143,7 @@ def test_it_learns_to_replace_an_action_that_has_become_worse() -> None:
         loss.backward()
         optimizer.step()
     obs, values, actions = sample(500)
-    held: HeldPlan = held_plan(obs[0], values[0], dims)
-    chosen = fast(without_plan_features(obs[1], dims), held, actions, 1.0).argmax(dim=-1)
+    chosen = fast(fast.glance(obs[1]), fast.hold(obs[0], values[0]), actions, 1.0).argmax(dim=-1)
     best = values[1].topk(2, dim=-1)
     clear = best.values[:, 0] - best.values[:, 1] > 0.5
     assert (chosen == best.indices[:, 0])[clear].float().mean() > 0.95
