@@ -82,7 +82,8 @@ def test_the_advantages_are_those_of_the_formula() -> None:
     for n in range(ROWS):
         now, then = fast.glance(later)[n], held.glance[n]
         start = dims.glance_context_size
-        pairs = zip(now[start:].view(dims.n_targets, -1), then[start:].view(dims.n_targets, -1))
+        by_target = (part[start:].view(dims.n_targets, -1) for part in (now, then))
+        pairs = zip(*by_target, strict=True)
         embeddings = torch.stack([torch.relu(fast.target_mlp(torch.cat(pair))) for pair in pairs])
         in_force = held.keys[n, actions[n]]
         pooled = [embeddings.mean(0), embeddings.amax(0), in_force]
@@ -122,7 +123,7 @@ def test_an_action_that_is_impossible_now_teaches_nothing() -> None:
 
 
 def test_it_learns_to_replace_an_action_that_has_become_worse() -> None:
-    """What a single target is worth now depends on what is seen of it; before, action 1 was best."""
+    """What a target is worth now depends on what is seen of it; before, action 1 was best."""
     dims, bits = sizes()
     fast = network()
     optimizer = torch.optim.Adam(fast.parameters(), 3e-3)
