@@ -24,6 +24,7 @@ SHIPPED: dict[str, object] = {
     "control.executor": "lead",
     "network.hrl.frame_skip": 5,
     "network.hrl.fast_interval": 1,
+    "network.hrl.reaction_margin": 0.05,
     "network.hrl.multi_selection": True,
     "network.hrl.coverage_reward_weight": 0.5,
     "network.hrl.selection_entropy_weight": 0.01,
@@ -104,6 +105,7 @@ SHIPPED: dict[str, object] = {
 
 _SHARED: dict[str, object] = {
     "env.shared_field_of_view": True,
+    "network.hrl.reaction_margin": 0.0,
     "control.coverage_per_target": False,
     "network.q_network.plan_prior": 3.0,
     "algorithm.learning_rate": 0.0015,

@@ -36,6 +36,9 @@ class FeatureLayout(NamedTuple):
     plan_size: int = 0
     """How many features at the end of an action's row come from planning, these included."""
 
+    glance_context_size: int = GLANCE_CONTEXT_FEATURES
+    """How many features of the context come first and are a part of a glance."""
+
     @property
     def size(self) -> int:
         """Length D of the learner's observation."""
@@ -46,12 +49,12 @@ class FeatureLayout(NamedTuple):
     def glance_columns(self) -> list[int]:
         """Return which features of the observation are a glance: G of them.
 
-        `GLANCE_CONTEXT_FEATURES`, then `GLANCE_TARGET_FEATURES` per target. They need neither
+        `glance_context_size`, then `GLANCE_TARGET_FEATURES` per target. They need neither
         particles nor plans, and none of them belongs to an action.
         """
         starts = (self.context_size + self.target_size * t for t in range(self.n_targets))
         of_targets = (start + n for start in starts for n in range(GLANCE_TARGET_FEATURES))
-        return [*range(GLANCE_CONTEXT_FEATURES), *of_targets]
+        return [*range(self.glance_context_size), *of_targets]
 
 
 def feature_layout(

@@ -63,9 +63,9 @@ class HRLConfig(Section):
         "one has decided; divides frame_skip; equal to it: no fast level",
     )
     reaction_margin: Weight = Field(
-        default=0.0,
-        description="the fast level replaces an action by one that is worth so much more, "
-        "in units of the return",
+        default=0.05,
+        description="how much more return than the action in force another must promise for the "
+        "fast level to replace it",
     )
     multi_selection: bool = Field(
         default=CAMERA.multi_selection, description="a camera may select several targets at once"

@@ -1,6 +1,6 @@
 """Environments and model sizes from the configuration: the one factory."""
 
-from camcontrol.features.layout import GLANCE_CONTEXT_FEATURES, FeatureLayout
+from camcontrol.features.layout import FeatureLayout
 from camcontrol.selection_env import SelectionEnv, SelectionOptions
 from camsim.scenario.schema import load_scenario
 from qplex_hrl.config import EnvConfig, RunConfig
@@ -82,6 +82,6 @@ def dims_of(layout: FeatureLayout, n_agents: int, state_size: int) -> ModelDims:
         n_target_coverages=layout.n_target_coverages,
         plan_size=layout.plan_size,
         glance_columns=tuple(layout.glance_columns),
-        glance_context_size=GLANCE_CONTEXT_FEATURES,
+        glance_context_size=layout.glance_context_size,
         state_size=state_size,
     )

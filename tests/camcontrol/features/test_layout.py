@@ -28,6 +28,12 @@ def test_looking_ahead_adds_to_actions_and_tells_of_targets_on_request() -> None
     assert feature_layout(4, 26, particles=True, by_target=True).n_target_coverages == 0
 
 
+def test_a_glance_is_the_beginning_of_the_context_and_of_each_targets_row() -> None:
+    layout = feature_layout(2, 26, particles=True, lookahead=True)
+    expected = [*range(10), *range(34, 34 + 27), *range(34 + 50, 34 + 50 + 27)]
+    assert layout.glance_columns == expected
+
+
 def test_looking_ahead_needs_particles() -> None:
     assert feature_layout(4, 26, particles=False, lookahead=True) == feature_layout(
         4, 26, particles=False

@@ -62,7 +62,7 @@ def acting_at(
     class Acting(FakeEnv):
         n_steps = 0
 
-        def step(self, actions: NDArray[np.int64]) -> FakeOutput:
+        def step(self, actions: NDArray[np.int64], react: object = None) -> FakeOutput:
             self.n_steps += 1
             if self.n_steps == decision and (self is made[0]) == first_env_only:
                 action()
@@ -324,7 +324,7 @@ def test_divergence_stops_with_the_last_good_checkpoint(tmp_path: Path) -> None:
     class Poisoned(FakeEnv):
         n_steps = 0
 
-        def step(self, actions: NDArray[np.int64]) -> FakeOutput:
+        def step(self, actions: NDArray[np.int64], react: object = None) -> FakeOutput:
             self.n_steps += 1
             output = super().step(actions)
             return output._replace(reward=output.reward + (np.nan if self.n_steps > 70 else 0))
