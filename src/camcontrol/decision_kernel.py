@@ -257,6 +257,7 @@ def glance_one(
     catalogue: Catalogue,
     s: Tables,
     agent_state: AgentState,
+    scratch: Scratch,
     buffers: ObsBuffers,
     out: Outputs,
 ) -> None:
@@ -272,6 +273,8 @@ def glance_one(
             (i * n_cameras + c) * size,
             pose,
             belief,
+            agent_state.particles,
+            scratch.relative,
             (i, c),
             clock,
             out.glance,
@@ -381,7 +384,7 @@ def _run_one(
     if begins or job & CLOSE:
         show_one(i, params, rules, catalogue, s, agent_state, scratch, buffers, out)
     elif job & GLANCE and not over:
-        glance_one(i, rules, catalogue, s, agent_state, buffers, out)
+        glance_one(i, rules, catalogue, s, agent_state, scratch, buffers, out)
 
 
 CLEAR, RUN, GLANCE, CLOSE, BEGIN, FOLLOW = 1, 2, 4, 8, 16, 32

@@ -119,6 +119,8 @@ def _onboard_one(
             k,
             s.pose,
             s.belief,
+            s.particles,
+            s.relative,
             (n, c),
             s.clock[n],
             s.glance,

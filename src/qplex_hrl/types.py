@@ -40,16 +40,10 @@ class ModelDims:
     """How many features at the end of an action's row come from planning, these included."""
 
     glance_columns: tuple[int, ...] = ()
-    """Which features of an observation are a glance, what a camera reacts to within a decision:
-    its own, then as many of each target."""
+    """Which features of an observation are a glance, what a camera reacts to within a decision."""
 
-    glance_context_size: int = 0
-    """How many of them are the camera's own."""
-
-    @property
-    def glance_target_size(self) -> int:
-        """How many of them belong to each target."""
-        return (len(self.glance_columns) - self.glance_context_size) // self.n_targets
+    glance_sizes: tuple[int, int, int] = (0, 0, 0)
+    """How many of them are in its context, in the row of each target and in that of each action."""
 
     @property
     def obs_size(self) -> int:

@@ -24,11 +24,11 @@ class FakeLayout(NamedTuple):
     plan_advantage: int = -1
     n_target_coverages: int = 0
     plan_size: int = 0
-    glance_context_size: int = 2
+    glance_sizes: tuple[int, int, int] = (2, 3, 2)
 
     @property
     def glance_columns(self) -> list[int]:
-        return [*range(self.context_size + self.n_targets * self.target_size)]
+        return [*range(self.size)]
 
     @property
     def size(self) -> int:

@@ -46,10 +46,17 @@ def world(
         state_size=5,
         n_target_coverages=tells_coverages * n_targets,
         plan_size=tells_coverages * n_targets,
-        glance_columns=(0, 1, *(3 + 4 * t + n for t in range(n_targets) for n in (0, 1, 3))),
-        glance_context_size=2,
+        glance_columns=glance_columns(n_targets, len(bits), 2 + tells_coverages * n_targets),
+        glance_sizes=(2, 3, 1),
     )
     return dims, bits
+
+
+def glance_columns(n_targets: int, n_actions: int, action_size: int) -> tuple[int, ...]:
+    """Return two of three features of the context, three of four of a target, one of an action."""
+    of_targets = (3 + 4 * t + n for t in range(n_targets) for n in range(3))
+    start = 3 + 4 * n_targets
+    return (0, 1, *of_targets, *range(start, start + action_size * n_actions, action_size))
 
 
 def model(

@@ -7,9 +7,10 @@ from camcontrol.planning.joint_plan import LOOKAHEAD_ACTION_FEATURES, PLAN_ADVAN
 CONTEXT_FEATURES, TARGET_FEATURES, ACTION_FEATURES = 18, 32, 12
 """Lengths of the feature rows (`track_features`); feature 0 of a target: known."""
 
-GLANCE_CONTEXT_FEATURES, GLANCE_TARGET_FEATURES = 10, 27
+GLANCE_CONTEXT_FEATURES, GLANCE_TARGET_FEATURES, GLANCE_ACTION_FEATURES = 10, 27, 11
 """How many of them come first in their row and are a glance, what cameras react to within a
-decision: the camera's pose and counts; a target's estimate, obstacles and teammates."""
+decision: the camera's pose and counts; a target's estimate, obstacles and teammates; where an
+action points and what it would show."""
 
 BELIEF_CONTEXT_FEATURES, BELIEF_TARGET_FEATURES, BELIEF_ACTION_FEATURES = 16, 18, 5
 """How many features the particle belief adds to each row (`belief_features`)."""
@@ -36,8 +37,12 @@ class FeatureLayout(NamedTuple):
     plan_size: int = 0
     """How many features at the end of an action's row come from planning, these included."""
 
-    glance_context_size: int = GLANCE_CONTEXT_FEATURES
-    """How many features of the context come first and are a part of a glance."""
+    glance_sizes: tuple[int, int, int] = (
+        GLANCE_CONTEXT_FEATURES,
+        GLANCE_TARGET_FEATURES,
+        GLANCE_ACTION_FEATURES,
+    )
+    """How many features come first in the rows of context, targets and actions and are a glance."""
 
     @property
     def size(self) -> int:
@@ -49,12 +54,19 @@ class FeatureLayout(NamedTuple):
     def glance_columns(self) -> list[int]:
         """Return which features of the observation are a glance: G of them.
 
-        `glance_context_size`, then `GLANCE_TARGET_FEATURES` per target. They need neither
-        particles nor plans, and none of them belongs to an action.
+        Rows as in the observation, each with its first features only, `glance_sizes`. They need no
+        plans, and no counts of particles.
         """
-        starts = (self.context_size + self.target_size * t for t in range(self.n_targets))
-        of_targets = (start + n for start in starts for n in range(GLANCE_TARGET_FEATURES))
-        return [*range(self.glance_context_size), *of_targets]
+        of_context, of_target, of_action = self.glance_sizes
+        columns = list(range(of_context))
+        start = self.context_size
+        for _ in range(self.n_targets):
+            columns += range(start, start + of_target)
+            start += self.target_size
+        for _ in range(self.n_actions):
+            columns += range(start, start + of_action)
+            start += self.action_size
+        return columns
 
 
 def feature_layout(

@@ -9,7 +9,6 @@ import math
 from camcontrol.control.action_set import Catalogue
 from camcontrol.control.controller import (
     aim,
-    available,
     in_view,
     may_select,
     selects_known,
@@ -23,11 +22,12 @@ from camcontrol.features.belief_features import (
 from camcontrol.features.layout import (
     ACTION_FEATURES,
     CONTEXT_FEATURES,
+    GLANCE_ACTION_FEATURES,
     GLANCE_CONTEXT_FEATURES,
     GLANCE_TARGET_FEATURES,
     TARGET_FEATURES,
 )
-from camcontrol.tracking.relative_particles import RelativeParticles
+from camcontrol.tracking.relative_particles import RelativeParticles, measure
 from camcontrol.tracking.track import (
     B_AGE,
     B_BEARING,
@@ -255,32 +255,33 @@ def _action(
     catalogue: Catalogue,
     pose: Floats,
     belief: Floats,
-    sector_ages: Floats,
     particles: Floats,
-    relative: RelativeParticles,
+    tables: Floats,
     where: tuple[int, int],
     u: int,
-    n_entries: int,
+    rows: tuple[int, int],
     out: Float32s,
+    n: int,
     avail: Bools,
-) -> None:
-    """Write action u's features: kind, where it points, how soon, what it would show.
+) -> tuple[float, float, tuple[float, float, float, float]]:
+    """Write action u's first features at out[i, c, n:]: kind, where it points, what it would show.
 
     A move has no targets: its shares of the largest turn and zoom stand where the kind does. Also
-    write whether the action may be selected. `n_entries`: of the camera's table of particles.
+    write whether the action may be selected. `tables` hold the camera's particles; `rows` are start
+    and length of the targets' rows. Return the orientation and angle of the view, in degrees, and
+    the view as in `camcontrol.tracking.relative_particles.count_in_view`; the angle is -1 where
+    there is nothing to aim at.
     """
     i, c = where
-    start, target_size, action_size = row_sizes(particles)
-    n = start + target_size * belief.shape[2] + action_size * u
     spread, phi, theta, direction = aim(
-        executor, catalogue, pose, belief, particles, relative[0], where, u
+        executor, catalogue, pose, belief, particles, tables, where, u
     )
     n_selected = selects_known(catalogue, belief, where, u)
     avail[i, c, u] = may_select(executor, n_selected, spread, theta)
     if spread < 0.0:
-        for m in range(action_size):
+        for m in range(GLANCE_ACTION_FEATURES):
             out[i, c, n + m] = 0.0
-        return
+        return 0.0, -1.0, (0.0, 0.0, 0.0, 0.0)
     reach = math.sqrt(pose[i, c, P_AREA] / theta)
     turn, zoom = wrap_deg(phi - pose[i, c, P_PHI]), theta - pose[i, c, P_THETA]
     n_members = 0
@@ -295,10 +296,8 @@ def _action(
     out[i, c, n + 5] = frames / _TIME_SCALE
     out[i, c, n + 6] = theta / 90.0 - 1.0
     out[i, c, n + 7] = spread / max(theta, 1.0)
-    _expected(belief, where, (phi, theta, reach), (start, target_size), out, n + 8)
-    out[i, c, n + 11] = _mean_sector_age(sector_ages, pose, where, phi, theta)
-    view = (direction[0], direction[1], direction[2], reach)
-    write_action_belief(particles, relative, where, n_entries, view, out, n + ACTION_FEATURES)
+    _expected(belief, where, (phi, theta, reach), rows, out, n + 8)
+    return phi, theta, (direction[0], direction[1], direction[2], reach)
 
 
 @outlined_fn
@@ -338,7 +337,7 @@ def write_features(
     i, c = where
     for n in range(N_SECTORS):
         out[i, c, GLANCE_CONTEXT_FEATURES + n] = min(sector_ages[i, c, n] / _SECTOR_AGE_SCALE, 1.0)
-    start, target_size, _ = row_sizes(particles)
+    start, target_size, action_size = row_sizes(particles)
     n_entries = write_context_belief(
         obs, k, pose, belief, particles, relative, where, out, CONTEXT_FEATURES
     )
@@ -351,21 +350,30 @@ def write_features(
         entry = write_target_belief(
             pose, belief, particles, origins, relative, where, t, entry, out, n
         )
+    rows, n = (start, target_size), start + target_size * belief.shape[2]
     for u in range(len(catalogue.search)):
-        _action(
+        phi, theta, view = _action(
             executor,
             catalogue,
             pose,
             belief,
-            sector_ages,
             particles,
-            relative,
+            relative[0],
             where,
             u,
-            n_entries,
+            rows,
             out,
+            n,
             avail,
         )
+        if theta < 0.0:
+            for m in range(GLANCE_ACTION_FEATURES, action_size):
+                out[i, c, n + m] = 0.0
+        else:
+            out[i, c, n + 11] = _mean_sector_age(sector_ages, pose, where, phi, theta)
+            first = n + ACTION_FEATURES
+            write_action_belief(particles, relative, where, n_entries, view, out, first)
+        n += action_size
 
 
 @outlined_fn
@@ -376,6 +384,8 @@ def write_glance(
     k: int,
     pose: Floats,
     belief: Floats,
+    particles: Floats,
+    tables: Floats,
     where: tuple[int, int],
     clock: float,
     out: Float32s,
@@ -385,11 +395,15 @@ def write_glance(
 
     Out are those of `write_features` that `FeatureLayout.glance_columns` names, avail is the same.
     """
-    i, c = where
     write_bearings(pose, belief, where)
     _camera(pose, belief, where, clock, out)
+    n = GLANCE_CONTEXT_FEATURES
     for t in range(belief.shape[2]):
-        n = GLANCE_CONTEXT_FEATURES + GLANCE_TARGET_FEATURES * t
         _target(obs, k, pose, belief, where, t, out, n)
+        n += GLANCE_TARGET_FEATURES
+    if particles.ndim == 5:  # decided when compiling
+        measure(pose, belief, particles, where, tables[where[0]])
+    rows = (GLANCE_CONTEXT_FEATURES, GLANCE_TARGET_FEATURES)
     for u in range(len(catalogue.search)):
-        avail[i, c, u] = available(executor, catalogue, pose, belief, where, u)
+        _action(executor, catalogue, pose, belief, particles, tables, where, u, rows, out, n, avail)
+        n += GLANCE_ACTION_FEATURES

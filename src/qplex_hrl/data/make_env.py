@@ -82,6 +82,6 @@ def dims_of(layout: FeatureLayout, n_agents: int, state_size: int) -> ModelDims:
         n_target_coverages=layout.n_target_coverages,
         plan_size=layout.plan_size,
         glance_columns=tuple(layout.glance_columns),
-        glance_context_size=layout.glance_context_size,
+        glance_sizes=layout.glance_sizes,
         state_size=state_size,
     )

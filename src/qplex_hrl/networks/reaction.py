@@ -18,7 +18,7 @@ class HeldPlan(NamedTuple):
     """What a camera holds since its last slow decision."""
 
     advantages: Tensor  # [n, U] slow values minus the best one, at least FLOOR
-    keys: Tensor  # [n, U, W] what the fast level makes of its plan features and advantages
+    plan: Tensor  # [n, U, W] embedding of plan features and advantages
     glance: Tensor  # [n, G] of its observation
 
 
@@ -34,14 +34,11 @@ class ReactionNetwork(nn.Module):
     now (`reaction_loss`). To replace an action by a better one never lowers the value if the values
     are right (interruption: Sutton, Precup and Singh 1999, theorem 2).
 
-    f is asked in every frame, so it sees a glance only: the camera, each target's estimate, how
-    teammates stand to it, now and at the decision. And all that depends on the plan is computed
-    once: ``f_u = k_u . (s + sum_{t in u} v_t)``, keys k_u of the plan, s and v_t of the glance.
+    f is asked in every frame, so it sees a glance only, a part of the observation that costs
+    little, and the one at the decision. What depends on the plan is computed once.
     """
 
     selection: Tensor
-    adds_up: Tensor
-    n_selected: Tensor
     glance_columns: Tensor
 
     def __init__(
@@ -58,25 +55,20 @@ class ReactionNetwork(nn.Module):
         super().__init__()
         self.dims = dims
         self.margin = margin
+        of_context, of_target, of_action = dims.glance_sizes
         n_plan = dims.plan_size - dims.n_target_coverages
-        self.key_mlp = nn.Sequential(
-            nn.Linear(n_plan + 2, width), nn.ReLU(), nn.Linear(width, width)
-        )
+        self.plan_layer = nn.Linear(n_plan + 1, width)
         self.target_mlp = nn.Sequential(
-            nn.Linear(2 * dims.glance_target_size, width), nn.ReLU(), nn.Linear(width, width)
+            nn.Linear(2 * of_target, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU()
+        )
+        self.context_mlp = nn.Sequential(
+            nn.Linear(2 * of_context + 2 * width, width), nn.ReLU(), nn.Linear(width, width)
         )
         self.target_layer = nn.Linear(width, width, bias=False)
-        self.context_mlp = nn.Sequential(
-            nn.Linear(2 * dims.glance_context_size + 3 * width, width),
-            nn.ReLU(),
-            nn.Linear(width, width),
-        )
+        self.action_layer = nn.Linear(of_action + 1, width, bias=False)
+        self.output = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
         selection = selection_bits.to(torch.get_default_dtype())
         self.register_buffer("selection", selection, persistent=False)
-        adds_up = nn.functional.pad(selection, (1, 0), value=1.0)  # [U, 1 + T] s, then v_t
-        self.register_buffer("adds_up", adds_up, persistent=False)
-        n_selected = selection.sum(dim=-1, keepdim=True)
-        self.register_buffer("n_selected", n_selected, persistent=False)
         columns = torch.tensor(dims.glance_columns, dtype=torch.int64)
         self.register_buffer("glance_columns", columns, persistent=False)
 
@@ -95,11 +87,10 @@ class ReactionNetwork(nn.Module):
         of_any_team = slice(
             dims.action_size - dims.plan_size, dims.action_size - dims.n_target_coverages
         )
-        n_selected = self.n_selected.expand(len(obs), -1, -1)
-        features = [by_action[..., of_any_team], advantages.unsqueeze(-1), n_selected]
+        features = [by_action[..., of_any_team], advantages.unsqueeze(-1)]
         return HeldPlan(
             advantages,
-            self.key_mlp(torch.cat(features, dim=-1)),
+            self.plan_layer(torch.cat(features, dim=-1)),
             self.glance(obs),
         )
 
@@ -116,25 +107,27 @@ class ReactionNetwork(nn.Module):
             actions: [n] int64 in force.
             passed: part of the decision that has passed, 0 to 1.
         """
-        dims = self.dims
-        start = dims.glance_context_size
-        by_target = (dims.n_targets, dims.glance_target_size)
-        targets = torch.unflatten(glance[:, start:], -1, by_target)
-        before = torch.unflatten(held.glance[:, start:], -1, by_target)
-        embeddings = torch.relu(self.target_mlp(torch.cat([targets, before], dim=-1)))
-        rows = torch.arange(len(actions), device=actions.device)
-        context = [
-            glance[:, :start],
-            held.glance[:, :start],
-            embeddings.mean(dim=1),
-            embeddings.amax(dim=1),
-            held.keys[rows, actions],
-        ]
-        state = self.context_mlp(torch.cat(context, dim=-1))
-        queries = torch.cat([state.unsqueeze(1), self.target_layer(embeddings)], dim=1)
-        changes = (held.keys @ queries.mT * self.adds_up).sum(dim=-1)
-        values: Tensor = held.advantages + passed * changes
-        return values - values[rows, actions].unsqueeze(-1)
+        context, targets, by_action = self._rows(glance)
+        context_before, targets_before, _ = self._rows(held.glance)
+        embeddings = self.target_mlp(torch.cat([targets, targets_before], dim=-1))
+        pooled = [context, context_before, embeddings.mean(dim=1), embeddings.amax(dim=1)]
+        state = self.context_mlp(torch.cat(pooled, dim=-1))
+        in_force = nn.functional.one_hot(actions, self.dims.n_actions).to(glance.dtype)
+        hidden = self.action_layer(torch.cat([by_action, in_force.unsqueeze(-1)], dim=-1))
+        hidden = hidden + held.plan + state.unsqueeze(1)
+        hidden = torch.relu(hidden + self.selection @ self.target_layer(embeddings))
+        values: Tensor = held.advantages + passed * self.output(hidden).squeeze(-1)
+        return values - values.gather(-1, actions.unsqueeze(-1))
+
+    def _rows(self, glance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the rows of context [n, .], targets [n, T, .] and actions [n, U, .]."""
+        of_context, of_target, of_action = self.dims.glance_sizes
+        n_targets, n_actions = self.dims.n_targets, self.dims.n_actions
+        context, targets, actions = torch.split(
+            glance, [of_context, n_targets * of_target, n_actions * of_action], dim=-1
+        )
+        by_target = torch.unflatten(targets, -1, (n_targets, of_target))
+        return context, by_target, torch.unflatten(actions, -1, (n_actions, of_action))
 
 
 def reaction_loss(
