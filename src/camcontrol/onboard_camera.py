@@ -173,6 +173,7 @@ class OnboardCamera:
         self.feature_layout = feature_layout(
             n_targets,
             n_actions,
+            n_search=int((self._catalogue.search >= 0).sum()),
             particles=options.belief == "particles",
             lookahead=options.lookahead,
             by_target=options.coverage_per_target,

@@ -168,6 +168,7 @@ class SelectionEnv:
         self.feature_layout = feature_layout(
             self.n_targets,
             self.n_actions,
+            n_search=int((self.catalogue.search >= 0).sum()),
             particles=options.belief == "particles",
             lookahead=options.lookahead,
             by_target=options.coverage_per_target,

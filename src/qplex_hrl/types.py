@@ -45,6 +45,9 @@ class ModelDims:
     glance_sizes: tuple[int, int, int] = (0, 0, 0)
     """How many of them are in its context, in the row of each target and in that of each action."""
 
+    n_search: int = 0
+    """How many actions, the last ones, search; they have no rows in a glance."""
+
     @property
     def obs_size(self) -> int:
         """Length D of one camera's observation."""

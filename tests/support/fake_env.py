@@ -25,6 +25,7 @@ class FakeLayout(NamedTuple):
     n_target_coverages: int = 0
     plan_size: int = 0
     glance_sizes: tuple[int, int, int] = (2, 3, 2)
+    n_search: int = 0
 
     @property
     def glance_columns(self) -> list[int]:

@@ -46,8 +46,9 @@ def world(
         state_size=5,
         n_target_coverages=tells_coverages * n_targets,
         plan_size=tells_coverages * n_targets,
-        glance_columns=glance_columns(n_targets, len(bits), 2 + tells_coverages * n_targets),
+        glance_columns=glance_columns(n_targets, len(sets), 2 + tells_coverages * n_targets),
         glance_sizes=(2, 3, 1),
+        n_search=n_search,
     )
     return dims, bits
 

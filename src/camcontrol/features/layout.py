@@ -44,6 +44,9 @@ class FeatureLayout(NamedTuple):
     )
     """How many features come first in the rows of context, targets and actions and are a glance."""
 
+    n_search: int = 0
+    """How many actions, the last ones, search; they have no rows in a glance."""
+
     @property
     def size(self) -> int:
         """Length D of the learner's observation."""
@@ -54,8 +57,8 @@ class FeatureLayout(NamedTuple):
     def glance_columns(self) -> list[int]:
         """Return which features of the observation are a glance: G of them.
 
-        Rows as in the observation, each with its first features only, `glance_sizes`. They need no
-        plans, and no counts of particles.
+        Rows as in the observation, each with its first features only, `glance_sizes`, and none for
+        search actions. They need no plans, and no counts of particles.
         """
         of_context, of_target, of_action = self.glance_sizes
         columns = list(range(of_context))
@@ -63,7 +66,7 @@ class FeatureLayout(NamedTuple):
         for _ in range(self.n_targets):
             columns += range(start, start + of_target)
             start += self.target_size
-        for _ in range(self.n_actions):
+        for _ in range(self.n_actions - self.n_search):
             columns += range(start, start + of_action)
             start += self.action_size
         return columns
@@ -73,6 +76,7 @@ def feature_layout(
     n_targets: int,
     n_actions: int,
     *,
+    n_search: int,
     particles: bool,
     lookahead: bool = False,
     by_target: bool = False,
@@ -82,17 +86,19 @@ def feature_layout(
     Args:
         n_targets: T.
         n_actions: U.
+        n_search: how many of them search.
         particles: with the rows' second parts, of the particle belief.
         lookahead: with the actions' third parts, their plan features; needs the second parts.
         by_target: these include the coverage per target.
     """
     if not particles:
-        return FeatureLayout(n_targets, n_actions)
+        return FeatureLayout(n_targets, n_actions, n_search=n_search)
     n_base = ACTION_FEATURES + BELIEF_ACTION_FEATURES
     n_target_coverages = n_targets if lookahead and by_target else 0
     return FeatureLayout(
         n_targets,
         n_actions,
+        n_search=n_search,
         context_size=CONTEXT_FEATURES + BELIEF_CONTEXT_FEATURES,
         target_size=TARGET_FEATURES + BELIEF_TARGET_FEATURES,
         action_size=n_base + lookahead * LOOKAHEAD_ACTION_FEATURES + n_target_coverages,

@@ -404,6 +404,12 @@ def write_glance(
     if particles.ndim == 5:  # decided when compiling
         measure(pose, belief, particles, where, tables[where[0]])
     rows = (GLANCE_CONTEXT_FEATURES, GLANCE_TARGET_FEATURES)
+    i, c = where
     for u in range(len(catalogue.search)):
-        _action(executor, catalogue, pose, belief, particles, tables, where, u, rows, out, n, avail)
-        n += GLANCE_ACTION_FEATURES
+        if catalogue.search[u] >= 0:
+            avail[i, c, u] = True
+        else:
+            _action(
+                executor, catalogue, pose, belief, particles, tables, where, u, rows, out, n, avail
+            )
+            n += GLANCE_ACTION_FEATURES

@@ -83,5 +83,6 @@ def dims_of(layout: FeatureLayout, n_agents: int, state_size: int) -> ModelDims:
         plan_size=layout.plan_size,
         glance_columns=tuple(layout.glance_columns),
         glance_sizes=layout.glance_sizes,
+        n_search=layout.n_search,
         state_size=state_size,
     )

@@ -18,7 +18,7 @@ class HeldPlan(NamedTuple):
     """What a camera holds since its last slow decision."""
 
     advantages: Tensor  # [n, U] slow values minus the best one, at least FLOOR
-    plan: Tensor  # [n, U, W] embedding of plan features and advantages
+    plan: Tensor  # [n, U, W] embedding of plan features and advantages, and of search actions
     glance: Tensor  # [n, G] of its observation
 
 
@@ -35,7 +35,8 @@ class ReactionNetwork(nn.Module):
     are right (interruption: Sutton, Precup and Singh 1999, theorem 2).
 
     f is asked in every frame, so it sees a glance only, a part of the observation that costs
-    little, and the one at the decision. What depends on the plan is computed once.
+    little, and the one at the decision. What depends on the plan, and search actions, which hardly
+    change within a decision, are embedded once.
     """
 
     selection: Tensor
@@ -62,12 +63,13 @@ class ReactionNetwork(nn.Module):
             nn.Linear(2 * of_target, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU()
         )
         self.context_mlp = nn.Sequential(
-            nn.Linear(2 * of_context + 2 * width, width), nn.ReLU(), nn.Linear(width, width)
+            nn.Linear(2 * of_context + 3 * width, width), nn.ReLU(), nn.Linear(width, width)
         )
         self.target_layer = nn.Linear(width, width, bias=False)
-        self.action_layer = nn.Linear(of_action + 1, width, bias=False)
-        self.output = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
-        selection = selection_bits.to(torch.get_default_dtype())
+        self.action_layer = nn.Linear(of_action, width, bias=False)
+        self.output = nn.Linear(width, 1)
+        selection = selection_bits[: dims.n_actions - dims.n_search]
+        selection = selection.to(torch.get_default_dtype())
         self.register_buffer("selection", selection, persistent=False)
         columns = torch.tensor(dims.glance_columns, dtype=torch.int64)
         self.register_buffer("glance_columns", columns, persistent=False)
@@ -88,11 +90,10 @@ class ReactionNetwork(nn.Module):
             dims.action_size - dims.plan_size, dims.action_size - dims.n_target_coverages
         )
         features = [by_action[..., of_any_team], advantages.unsqueeze(-1)]
-        return HeldPlan(
-            advantages,
-            self.plan_layer(torch.cat(features, dim=-1)),
-            self.glance(obs),
-        )
+        of_search = by_action[:, len(self.selection) :, : dims.glance_sizes[2]]
+        searching = nn.functional.pad(self.action_layer(of_search), (0, 0, len(self.selection), 0))
+        plan = self.plan_layer(torch.cat(features, dim=-1)) + searching
+        return HeldPlan(advantages, plan, self.glance(obs))
 
     def glance(self, obs: Tensor) -> Tensor:
         """Return what cameras react to [n, G], from observations [n, D]."""
@@ -110,19 +111,19 @@ class ReactionNetwork(nn.Module):
         context, targets, by_action = self._rows(glance)
         context_before, targets_before, _ = self._rows(held.glance)
         embeddings = self.target_mlp(torch.cat([targets, targets_before], dim=-1))
-        pooled = [context, context_before, embeddings.mean(dim=1), embeddings.amax(dim=1)]
+        in_force = held.plan[torch.arange(len(actions), device=actions.device), actions]
+        pooled = [context, context_before, embeddings.mean(dim=1), embeddings.amax(dim=1), in_force]
         state = self.context_mlp(torch.cat(pooled, dim=-1))
-        in_force = nn.functional.one_hot(actions, self.dims.n_actions).to(glance.dtype)
-        hidden = self.action_layer(torch.cat([by_action, in_force.unsqueeze(-1)], dim=-1))
-        hidden = hidden + held.plan + state.unsqueeze(1)
-        hidden = torch.relu(hidden + self.selection @ self.target_layer(embeddings))
-        values: Tensor = held.advantages + passed * self.output(hidden).squeeze(-1)
+        now = self.action_layer(by_action) + self.selection @ self.target_layer(embeddings)
+        now = nn.functional.pad(now, (0, 0, 0, self.dims.n_search))
+        changes = self.output(torch.relu(held.plan + now + state.unsqueeze(1))).squeeze(-1)
+        values: Tensor = held.advantages + passed * changes
         return values - values.gather(-1, actions.unsqueeze(-1))
 
     def _rows(self, glance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the rows of context [n, .], targets [n, T, .] and actions [n, U, .]."""
+        """Return the rows of context [n, .], targets [n, T, .] and actions but search [n, ., .]."""
         of_context, of_target, of_action = self.dims.glance_sizes
-        n_targets, n_actions = self.dims.n_targets, self.dims.n_actions
+        n_targets, n_actions = self.dims.n_targets, len(self.selection)
         context, targets, actions = torch.split(
             glance, [of_context, n_targets * of_target, n_actions * of_action], dim=-1
         )
