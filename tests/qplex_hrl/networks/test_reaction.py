@@ -59,16 +59,19 @@ def test_a_held_plan_is_what_the_slow_level_said_and_saw() -> None:
     assert torch.equal(held.glance, fast.glance(obs))
 
 
-def test_keys_depend_on_the_plan_features_and_on_no_others_of_an_action() -> None:
+def test_plans_depend_on_the_plan_features_and_search_actions_on_their_rows() -> None:
+    """Feature 0 of an action is part of a glance, the last is of the plan."""
     dims, _ = sizes()
     obs, values, _ = rows()
     fast = network()
-    keys = fast.hold(obs, values).keys
-    for feature, matters in ((-1, True), (-2, False)):
+    plan = fast.hold(obs, values).plan
+    for feature, matters_to in ((-1, "all"), (0, "search")):
         changed = obs.clone()
         of_actions = changed[:, -dims.n_actions * dims.action_size :]
         of_actions.view(ROWS, dims.n_actions, -1)[..., feature] += 1.0
-        assert (not torch.equal(fast.hold(changed, values).keys, keys)) == matters
+        same = (fast.hold(changed, values).plan == plan).all(dim=-1).all(dim=0)
+        n_search = 0 if matters_to == "all" else dims.n_actions - dims.n_search
+        assert same.tolist() == [u < n_search for u in range(dims.n_actions)]
 
 
 def test_the_advantages_are_those_of_the_formula() -> None:
@@ -79,22 +82,26 @@ def test_the_advantages_are_those_of_the_formula() -> None:
     fast = network()
     held = fast.hold(obs, values)
     found = fast(fast.glance(later), held, actions, 0.6)
+    start, length = dims.context_size, dims.target_size
+    end = start + dims.n_targets * length
     for n in range(ROWS):
-        now, then = fast.glance(later)[n], held.glance[n]
-        start = dims.glance_context_size
-        by_target = (part[start:].view(dims.n_targets, -1) for part in (now, then))
-        pairs = zip(*by_target, strict=True)
-        embeddings = torch.stack([torch.relu(fast.target_mlp(torch.cat(pair))) for pair in pairs])
-        in_force = held.keys[n, actions[n]]
-        pooled = [embeddings.mean(0), embeddings.amax(0), in_force]
-        state = fast.context_mlp(torch.cat([now[:start], then[:start], *pooled]))
+        now, then = later[n], obs[n]
+        pairs = [
+            torch.cat([part[start + length * t :][:3] for part in (now, then)])
+            for t in range(dims.n_targets)
+        ]
+        embeddings = torch.stack([fast.target_mlp(pair) for pair in pairs])
+        pooled = [embeddings.mean(0), embeddings.amax(0), held.plan[n, actions[n]]]
+        state = fast.context_mlp(torch.cat([now[:2], then[:2], *pooled]))
         worth = []
         for u in range(dims.n_actions):
-            query = state.clone()
+            hidden = held.plan[n, u] + state
+            if u < dims.n_actions - dims.n_search:
+                hidden = hidden + fast.action_layer(now[end + dims.action_size * u :][:1])
             for t in range(dims.n_targets):
                 if bits[u, t]:
-                    query += fast.target_layer(embeddings[t])
-            worth.append(held.advantages[n, u] + 0.6 * held.keys[n, u] @ query)
+                    hidden = hidden + fast.target_layer(embeddings[t])
+            worth.append(held.advantages[n, u] + 0.6 * fast.output(torch.relu(hidden))[0])
         expected = torch.stack(worth) - worth[actions[n]]
         torch.testing.assert_close(found[n], expected)
 
