@@ -87,8 +87,7 @@ def test_every_variant_decides_in_its_world(tmp_path: Path) -> None:
         values = cameras.step(
             torch.from_numpy(output.obs),
             torch.from_numpy(output.avail_actions),
-            torch.zeros(2, env.n_agents, cameras.hidden_size),
-            torch.ones(2, dtype=torch.bool),
+            torch.zeros(2, env.n_agents, cameras.recurrent_size),
         ).q_values
         finite = values.isfinite().numpy()
         np.testing.assert_array_equal(finite, output.avail_actions, run.system)

@@ -136,7 +136,7 @@ def test_the_module_acts_as_the_cameras_network() -> None:
     inputs = {
         "obs": torch.from_numpy(output.obs),
         "avail_actions": torch.from_numpy(output.avail_actions),
-        "hidden_state": torch.zeros(2, env.n_agents, network.hidden_size),
+        "hidden_state": torch.zeros(2, env.n_agents, network.recurrent_size),
     }
     with torch.no_grad():
         acted, expected = module.forward_inference(inputs), network.step(*inputs.values())
