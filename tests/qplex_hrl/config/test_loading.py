@@ -33,6 +33,14 @@ def test_there_is_no_other_shipped_configuration() -> None:
     assert {path.stem for path in CONFIGS.glob("*.yaml")} == set(DIFFERENCES)
 
 
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("qplex_hrl_*.yaml")), ids=lambda p: p.stem)
+def test_both_clocks_of_qplex_hrl_run(path: Path) -> None:
+    """The fast level is asked more often than the slow one, in every shipped file of the system."""
+    hrl = load_config(path).network.hrl
+    assert hrl.fast_interval == 1
+    assert hrl.frame_skip > hrl.fast_interval
+
+
 @pytest.mark.parametrize("name", DIFFERENCES)
 def test_every_shipped_configuration_is_short_and_has_its_values(name: str) -> None:
     path = CONFIGS / f"{name}.yaml"
