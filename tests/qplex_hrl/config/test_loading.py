@@ -61,6 +61,8 @@ def test_the_shared_configuration_differs_in_regime_plans_rewards_and_rates_only
     assert own["network"]["q_network"].pop("plan_prior") == 0
     assert own["control"].pop("coverage_per_target")
     assert not shared["control"].pop("coverage_per_target")
+    assert own["network"]["hrl"].pop("reaction_margin") > 0
+    assert shared["network"]["hrl"].pop("reaction_margin") == 0
     assert own["algorithm"].pop("difference_reward_weight") > 0
     assert shared["algorithm"].pop("difference_reward_weight") == 0
     for key in ("learning_rate", "learning_rate_end"):
