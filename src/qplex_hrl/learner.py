@@ -110,6 +110,10 @@ class Learner:
             algorithm.learning_rate,
             recipe,
         )
+        reaction = model.agent.reaction
+        self._fast_parameters = [] if reaction is None else list(reaction.parameters())
+        of_fast = {id(parameter) for parameter in self._fast_parameters}
+        self._slow_parameters = [p for p in model.parameters() if id(p) not in of_fast]
         decay = algorithm.ema_decay
         self._ema = WeightEMA(model.agent, decay) if decay else None
         self._config = algorithm
@@ -288,7 +292,9 @@ class Learner:
         return _TDTargets(returns[..., :n_team], own)
 
     def backward(self, loss: Tensor) -> Tensor:
-        """Give every parameter its clipped gradient; return the gradient's norm before clipping.
+        """Give every parameter its clipped gradient; return the norm before clipping.
+
+        The norm is that of all parameters but the fast level's, which are clipped by their own.
 
         Args:
             loss: [].
@@ -298,8 +304,10 @@ class Learner:
         """
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self._config.grad_clip)
-        if not torch.isfinite(loss + norm):
+        # Apart from the fast level, whose errors must not shorten the steps of all others.
+        norm = nn.utils.clip_grad_norm_(self._slow_parameters, self._config.grad_clip)
+        fast_norm = nn.utils.clip_grad_norm_(self._fast_parameters, self._config.grad_clip)
+        if not torch.isfinite(loss + norm + fast_norm):
             msg = (
                 f"training diverged in update {self.n_updates + 1}: loss {loss.item():g}, "
                 f"gradient norm {norm.item():g}; lower algorithm.learning_rate or reward_scale"

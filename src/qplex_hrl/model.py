@@ -140,9 +140,10 @@ class CameraNetwork(nn.Module):
         self._hidden_parts = [self.core.recurrent_size, slow_size]
         self.reaction: ReactionNetwork | None = None
         if reaction_margin is not None:
-            self.reaction = ReactionNetwork(
-                dims, selection_bits, max(width // 2, 1), reaction_margin
-            )
+            with torch.random.fork_rng(devices=()):  # what is drawn later stays as it is without
+                self.reaction = ReactionNetwork(
+                    dims, selection_bits, max(width // 2, 1), reaction_margin
+                )
 
     def _make_head(self, config: QNetworkConfig, selection_bits: Tensor) -> ActionHead | LinearHead:
         width, dims = config.hidden_size, self.dims

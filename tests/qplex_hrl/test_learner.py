@@ -57,6 +57,25 @@ def end(full: SequenceBatch, row: int, decision: int) -> SequenceBatch:
     return padded
 
 
+def test_a_fast_level_leaves_what_the_slow_one_learns_as_it_was() -> None:
+    """Bit for bit: first weights, and after updates whose gradients are clipped."""
+    hrl = HRLConfig(frame_skip=FRAMES, fast_interval=1)
+    config = AlgorithmConfig(grad_clip=0.1)
+    with_fast, without = (
+        Learner(model(reacts=reacts), config, hrl, BURN_IN) for reacts in (True, False)
+    )
+    for seed in range(4):
+        metrics = [one.update(windows(one, seed=seed), RATE) for one in (with_fast, without)]
+        assert metrics[0]["grad_norm"] == metrics[1]["grad_norm"] > config.grad_clip
+    slow = without.model.state_dict()
+    found = with_fast.model.state_dict()
+    assert {name for name in found if name not in slow} == {
+        name for name in found if name.startswith("agent.reaction.")
+    }
+    for name, value in slow.items():
+        assert torch.equal(found[name], value), name
+
+
 @pytest.mark.parametrize("mixer", MIXERS)
 @pytest.mark.parametrize("q_type", NETWORKS)
 def test_the_team_value_teaches_every_part(q_type: str, mixer: str) -> None:

@@ -65,17 +65,23 @@ def model(
     mixer: str = "adaptive",
     sizes: tuple[ModelDims, Tensor] | None = None,
     seed: int = 0,
+    *,
+    reacts: bool = True,
 ) -> QPLEXHRLModel:
-    """Return a freshly initialised small model; ``q_type`` is one of `NETWORKS`."""
+    """Return a freshly initialised small model; ``q_type`` is one of `NETWORKS`.
+
+    With ``reacts`` it has a fast level, but for the encoding ``flat``.
+    """
     torch.manual_seed(seed)
     encoding = "flat" if q_type.startswith("flat_") else "entities"
+    reacts = reacts and encoding == "entities"
     q_network = QNetworkConfig(
         type=q_type.removeprefix("flat_"), encoding=encoding, hidden_size=8, n_heads=2
     )
     return build_model(
         *(sizes or world()),
         NetworkConfig(
-            hrl=HRLConfig(frame_skip=FRAMES, fast_interval=FRAMES if encoding == "flat" else 1),
+            hrl=HRLConfig(frame_skip=FRAMES, fast_interval=1 if reacts else FRAMES),
             q_network=q_network,
             state_encoder=StateEncoderConfig(hidden_size=8, embed_size=6),
             mixing_network=MixingNetworkConfig(

@@ -6,16 +6,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from rich.table import Table
 
-from qplex_bench.studies.plan import EPISODES_SEED, Run, TableSpec
+from qplex_bench.studies.plan import EPISODES_SEED, SCORES, STEREO, Run, TableSpec
 from qplex_hrl.config import RunConfig, config_hash
 
 FORMAT_VERSION = 1
 
-_METRICS = ("coverage_rate", "real_coverage_rate", "transport_rate", "selection_efficiency")
+_METRICS = (
+    "coverage_rate",
+    "real_coverage_rate",
+    "stereo_coverage_rate",
+    "transport_rate",
+    "selection_efficiency",
+)
 _T_975 = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
 """Quantiles of Student's t for a two-sided 95 % interval, 1 to 10 degrees of freedom."""
 
@@ -45,8 +51,9 @@ class Outcome(NamedTuple):
 
 
 class Scripted(NamedTuple):
-    """Scripted cameras on the table's episodes."""
+    """Cameras that no run trains, on the table's episodes."""
 
+    kind: Literal["scripted", "untrained"]
     policy: str
     scenario: str
     regime: str
@@ -161,17 +168,18 @@ def _row(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 def _difference(
     row: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], reference: str | None
 ) -> dict[str, Any]:
-    """Return how much more coverage a row has than the reference in its world, seed by seed."""
+    """Return how much more a row scores than the reference in its world, seed by seed."""
+    score = SCORES[row["regime"]]
     if reference is None or row["system"] == reference:
         return {}
     world = ("scenario", "regime")
     theirs = {
-        seed["seed"]: seed["coverage_rate"]
+        seed["seed"]: seed[score]
         for other in rows
         if other["system"] == reference and all(other[key] == row[key] for key in world)
         for seed in other["seeds"]
     }
-    pairs = [(seed["coverage_rate"], theirs.get(seed["seed"])) for seed in row["seeds"]]
+    pairs = [(seed[score], theirs.get(seed["seed"])) for seed in row["seeds"]]
     differences = [a - b for a, b in pairs if a is not None and b is not None]
     return {"mean_difference": _mean(differences), "ci95_difference": t_interval(differences)}
 
@@ -210,13 +218,14 @@ def _scripted_row(one: Scripted) -> dict[str, Any]:
     evaluation = one.evaluation
     row: dict[str, Any] = {
         "system": one.policy,
+        "kind": one.kind,
         "scenario": one.scenario,
         "regime": one.regime,
         "interval": "95 % bootstrap interval over episodes",
     }
     for name in _METRICS:
-        row[f"mean_{name}"] = evaluation[f"mean_{name}"]
-        row[f"ci95_{name}"] = evaluation[f"ci95_{name}"]
+        row[f"mean_{name}"] = evaluation.get(f"mean_{name}")
+        row[f"ci95_{name}"] = evaluation.get(f"ci95_{name}")
     provenance = evaluation["provenance"]
     return row | {key: provenance[key] for key in ("commit", "versions")}
 
@@ -284,12 +293,13 @@ def _cells(table: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _row_cells(row: Mapping[str, Any]) -> list[str]:
-    each = [_seed_text(seed) for seed in row.get("seeds", [])]
+    score = SCORES[row["regime"]]
+    each = [_number(seed[score], ".3f") or str(seed["status"]) for seed in row.get("seeds", [])]
     return [
-        row["system"] if each else f"{row['system']} (scripted)",
+        row["system"] if each else f"{row['system']} ({row['kind']})",
         row["scenario"],
         row["regime"],
-        _with_interval(row["mean_coverage_rate"], row["ci95_coverage_rate"]),
+        _with_interval(row[f"mean_{score}"], row[f"ci95_{score}"]),
         " ".join(each),
         _number(row["mean_transport_rate"], ".3f"),
         _number(row["mean_selection_efficiency"], ".3f"),
@@ -297,10 +307,6 @@ def _row_cells(row: Mapping[str, Any]) -> list[str]:
         _number(row.get("mean_updates"), ",.0f"),
         _number(row.get("mean_minutes"), ".1f"),
     ]
-
-
-def _seed_text(seed: Mapping[str, Any]) -> str:
-    return _number(seed["coverage_rate"], ".3f") or str(seed["status"])
 
 
 def _with_interval(mean: float | None, interval: Sequence[float] | None, form: str = ".3f") -> str:
@@ -333,8 +339,17 @@ def _notes(table: Mapping[str, Any]) -> list[str]:
         "- After so many frames: each seed's first evaluation during training from then on, on "
         "episodes of its own; mean over seeds ± half the 95 % t-interval."
     ]
+    stereo = [
+        f"- With {STEREO}, coverage is stereo coverage: of targets in two views from directions "
+        "that differ enough."
+    ]
+    untrained = [
+        "- Untrained: cameras that hold what a rule chooses from what trained ones observe."
+    ]
     return [
         *(ablation if changes else []),
+        *(stereo if any(row["regime"] == STEREO for row in table["rows"]) else []),
+        *(untrained if any(row["kind"] == "untrained" for row in table["scripted"]) else []),
         *(milestones if table["milestones"] else []),
         "- Coverage: mean over training seeds ± half the 95 % t-interval over seeds; of scripted "
         "cameras, which do not learn, over episodes, with the bootstrap interval.",

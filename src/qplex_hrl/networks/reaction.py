@@ -67,7 +67,7 @@ class ReactionNetwork(nn.Module):
         )
         self.target_layer = nn.Linear(width, width, bias=False)
         self.action_layer = nn.Linear(of_action, width, bias=False)
-        self.output = nn.Linear(width, 1)
+        self.output = nn.Linear(width, 1, bias=False)
         selection = selection_bits[: dims.n_actions - dims.n_search]
         selection = selection.to(torch.get_default_dtype())
         self.register_buffer("selection", selection, persistent=False)
