@@ -41,6 +41,7 @@ ELSEWHERE = {
     "qplex_bench/agreement/reference": "parity/test_statistics.py",
     "qplex_bench/cli/evader": "qplex_bench/studies/test_train_evader.py",  # through the command
     "qplex_bench/cli/main": "cli/test_cli.py",
+    "qplex_bench/cli/reaction": "qplex_bench/studies/test_reaction.py",  # its command
     "qplex_bench/cli/robustness": "qplex_bench/studies/test_robustness.py",
     "qplex_bench/cli/speed": "qplex_bench/speed/test_decision.py",
     "qplex_bench/cli/table": "qplex_bench/studies/test_scheduler.py",

@@ -48,7 +48,7 @@ def _add_runs(parser: argparse.ArgumentParser, output: str) -> None:
         nargs="+",
         default=("own",),
         metavar="R",
-        help="own or shared field of view, or both; default: own",
+        help="own or shared field of view, or stereo, some of them; default: own",
     )
     add("--seeds", type=int, default=3, metavar="N", help="trainings of each row; default: 3")
     add("--timesteps", type=int, default=500_000, metavar="N", help="frames; default: 500000")

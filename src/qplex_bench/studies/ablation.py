@@ -51,6 +51,7 @@ REGIME_PARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "no_difference_reward": ("algorithm.difference_reward_weight=0.0",),
     },
     "shared": {"no_plan_prior": ("network.q_network.plan_prior=0.0",)},
+    "stereo": {"no_plan_prior": ("network.q_network.plan_prior=0.0",)},
 }
 """The same, of parts that only the configurations for one regime have."""
 
