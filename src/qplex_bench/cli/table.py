@@ -62,6 +62,9 @@ def _add_runs(parser: argparse.ArgumentParser, output: str) -> None:
         metavar="N",
         help="also the coverage after so many frames, by the evaluations during training",
     )
+    add(
+        "--pairs", action="store_true", help="also the difference of every two rows, with a verdict"
+    )
     add("--scripted", action="store_true", help="also scripted cameras, on the same episodes")
     add(
         "--set",
@@ -123,4 +126,5 @@ def _spec_of(args: argparse.Namespace, systems: Sequence[str]) -> "TableSpec":
         configs=args.configs,
         output=args.output,
         milestones=tuple(sorted(set(args.milestones))),
+        pairs=args.pairs,
     )

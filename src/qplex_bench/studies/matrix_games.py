@@ -102,6 +102,7 @@ def settings(mixer: str) -> tuple[NetworkConfig, AlgorithmConfig, OptimizerConfi
     """
     mixing = {"type": mixer, "hypernet_size": 64, "n_heads": 10, "attention_layers": 3}
     network = {
+        "hrl": {"frame_skip": 1, "fast_interval": 1},
         "q_network": {"type": "mlp", "hidden_size": 32, "encoding": "flat"},
         "state_encoder": {"hidden_size": 16, "embed_size": 16},
         "mixing_network": mixing,

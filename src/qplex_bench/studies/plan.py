@@ -59,6 +59,7 @@ class TableSpec(NamedTuple):
     output: Path
     milestones: tuple[int, ...] = ()  # frames after which coverage is told, too
     variants: tuple[Variant, ...] = ()  # those of the systems that have no file of their own
+    pairs: bool = False  # also the difference of every two systems
     reference: str | None = None  # system that the others are compared with: an ablation
 
     def variant(self, system: str) -> Variant:

@@ -125,7 +125,7 @@ class Grades(Fakes):
 
 @pytest.mark.usefixtures("_nobody_untrained")
 def test_the_table_says_what_each_part_is_worth(tmp_path: Path) -> None:
-    wanted = ablation(tmp_path, "no_pairs", "no_entropy")
+    wanted = ablation(tmp_path, "no_pairs", "no_entropy", pairs=True)
     fakes = Grades()
     assert make_table(wanted, commands=fakes) == DONE
     whole, pairs, entropy = table_in(tmp_path)["rows"]  # type: ignore[misc]
@@ -139,6 +139,8 @@ def test_the_table_says_what_each_part_is_worth(tmp_path: Path) -> None:
     assert "| coverage | difference | of each seed |" in text
     assert "| no_pairs | MATE-4v2-9 | own | 0.210 ± 0.508 | -0.040 ± 0.127 | 0.170 0.250 |" in text
     assert "no_pairs: `network.hrl.multi_selection=false`" in text
+    assert "| qplex_hrl | no_pairs | MATE-4v2-9 | own | +0.040 ± 0.127 | no claim |" in text
+    assert len(table_in(tmp_path)["pairs"]) == 3  # type: ignore[arg-type]
     again = Grades()
     assert make_table(wanted, commands=again) == DONE
     assert again.steps == [], "finished runs are not repeated"
