@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from paths import CONFIGS
 from tiny import NETWORK, make_fake_env, tiny_config
 
-from camcontrol.selection_env import EnvOutput, SelectionEnv
+from camcontrol.selection_env import EnvOutput, React, SelectionEnv
 from qplex_hrl.config import NetworkConfig, Override, RunConfig, load_config
 from qplex_hrl.data.make_env import build_env
 from qplex_hrl.evaluation.players import EvaluationSetting
@@ -405,10 +405,10 @@ def test_in_the_real_world_a_checkpoint_goes_on_and_is_evaluated_exactly(tmp_pat
         env = build_env(config, num_envs)
         step, n_steps = env.step, itertools.count()
 
-        def counted(actions: NDArray[np.int64]) -> EnvOutput:
-            if next(n_steps) == 120:
+        def counted(actions: NDArray[np.int64], react: React | None = None) -> EnvOutput:
+            if next(n_steps) == 60:
                 signal.raise_signal(signal.SIGINT)
-            return step(actions)
+            return step(actions, react)
 
         env.step = counted  # type: ignore[method-assign]
         return env
