@@ -102,10 +102,9 @@ def test_a_decision_at_a_time_equals_a_window() -> None:
     agent = make_model(dims, bits, network).agent
     obs, avail = observations(dims, 1, 6), availability(dims, 1, 6)
     window = agent(obs, torch.zeros(1, dims.n_agents, agent.recurrent_size)).q_values
-    hidden = torch.zeros(1, dims.n_agents, agent.hidden_size)
+    hidden = torch.zeros(1, dims.n_agents, agent.recurrent_size)
     for n in range(6):
-        tick = torch.tensor([n % agent.slow_interval == 0])
-        output = agent.step(obs[:, n], avail[:, n], hidden, tick)
+        output = agent.step(obs[:, n], avail[:, n], hidden)
         hidden = output.hidden_state
         possible = avail[:, n]
         torch.testing.assert_close(output.q_values[possible], window[:, n][possible])

@@ -13,6 +13,7 @@ FILTER = "camcontrol/tracking/test_particle_filter.py"
 
 ELSEWHERE = {
     "camcontrol/control/pointing_offset": FILTER,  # which makes its particles
+    "camcontrol/decision_arrays": "camcontrol/test_selection_env.py",
     "camcontrol/decision_kernel": "camcontrol/test_selection_env.py",  # its only caller
     "camcontrol/planning/common_view": "camcontrol/test_onboard_camera.py",  # with lossy messages
     "camcontrol/planning/planner": "camcontrol/test_planning_cameras.py",
@@ -40,6 +41,7 @@ ELSEWHERE = {
     "qplex_bench/agreement/reference": "parity/test_statistics.py",
     "qplex_bench/cli/evader": "qplex_bench/studies/test_train_evader.py",  # through the command
     "qplex_bench/cli/main": "cli/test_cli.py",
+    "qplex_bench/cli/reaction": "qplex_bench/studies/test_reaction.py",  # its command
     "qplex_bench/cli/robustness": "qplex_bench/studies/test_robustness.py",
     "qplex_bench/cli/speed": "qplex_bench/speed/test_decision.py",
     "qplex_bench/cli/table": "qplex_bench/studies/test_scheduler.py",

@@ -1,22 +1,34 @@
 """One decision of all environments: frames under a held selection, then what the learner sees."""
 
-from typing import NamedTuple
-
 import numba
 
 from camcontrol.control.action_set import Catalogue
 from camcontrol.control.controller import execute
-from camcontrol.features.track_features import write_features
+from camcontrol.decision_arrays import (
+    OUTPUT_COLUMNS,
+    STEREO_TERM,
+    X_BONUS,
+    X_COVERAGE,
+    X_FRAMES,
+    X_INITIAL_COVERAGE,
+    X_REWARD,
+    X_TERMINATED,
+    X_TRUNCATED,
+    AgentState,
+    Outputs,
+    Rules,
+    Scratch,
+)
+from camcontrol.features.track_features import write_features, write_glance
 from camcontrol.tracking import particle_filter as filters
 from camcontrol.tracking import track
-from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
+from camsim.arrays import Floats, Ints
 from camsim.compiled.jit import batch_kernel, device_fn, outlined_fn, row
 from camsim.envs.episode import REWARD_SUM, SELECTED, VALID_SELECTED, clear_episode, count_frame
 from camsim.kernels.boundary import BoundaryTables, trace_boundaries
 from camsim.kernels.difference_reward import add_coverage_lost, add_stereo_lost
 from camsim.kernels.observe import write_state
 from camsim.kernels.reset import reset_one
-from camsim.kernels.reward_terms import CAMERA_TERMS
 from camsim.kernels.soft_coverage import mean_camera_score
 from camsim.kernels.step import observe_one, step_one
 from camsim.kernels.stereo_coverage import stereo_coverage
@@ -39,69 +51,6 @@ from camsim.tables import (
 REVISIT_TIME_SCALE = 50.0
 """Revisit time, in frames, from which on covering a target again earns the full bonus."""
 
-
-class Rules(NamedTuple):
-    """Constants of a selection environment."""
-
-    fast_interval: int  # frames under one selection
-    executor: int  # camcontrol.control.action_set.EXECUTORS, or GRID
-    memory_frames: int  # how long an unseen target stays known
-    mode: int  # camsim.layout.OBSERVATION_MODES
-    gamma: float  # discount per frame inside a decision
-
-
-class AgentState(NamedTuple):
-    """What cameras keep from frame to frame, and the episode's statistics."""
-
-    pose: Floats  # [N, C, POSE_COLUMNS]
-    belief: Floats  # [N, C, T, BELIEF_COLUMNS]
-    sector_ages: Floats  # [N, C, N_SECTORS]
-    particles: Floats  # this and the next two: camcontrol.tracking.motion_models.ParticleSets
-    origins: Floats
-    stream: UInt64s
-    revisit_time: Floats  # [N, T] frames since each target was last covered
-    episode: Floats  # [N, K] running statistics, camsim.tables.EPISODE_COLUMNS
-
-
-class Outputs(NamedTuple):
-    """What a decision returns; see `camcontrol.selection_env.EnvOutput`."""
-
-    obs: Float32s  # [N, C, D]
-    state: Float32s  # [N, S]
-    avail_actions: Bools  # [N, C, U]
-    scalars: Floats  # [N, OUTPUT_COLUMNS]
-    episode: Floats  # [N, K] of an episode that ended in this decision
-    difference_reward: Floats  # [N, C]
-    stereo_difference_reward: Floats  # [N, C] zeros if stereo coverage earns nothing
-
-
-class Scratch(NamedTuple):
-    """Preallocated work arrays and constant tables."""
-
-    camera_action: Floats  # [N, C, 2]
-    target_action: Floats  # [N, T, 2]
-    order: Ints  # [N, .] permutations at a reset
-    no_goal: Ints  # [0, T]
-    coefficients: Floats  # [8] of the reward terms, in REWARD_TERMS order
-    state_scale: Floats  # [S] factors of the rescaled global state
-    state_shift: Floats  # [S] subtracted before
-    inner: Floats  # this and the next three: fields of `BoundaryTables`
-    outer: Floats
-    n_knots: Ints
-    knot_at_degree: Ints
-    scores: Floats  # [N, C, T] soft coverage; these five have one axis only if it earns nothing
-    relative: Floats  # this and the next: camcontrol.tracking.relative_particles
-    marks: Ints
-
-
-REWARD_TERMS = CAMERA_TERMS
-"""MATE's auxiliary camera reward terms (world 9.8) and ours, reduced by mean over cameras."""
-_STEREO = REWARD_TERMS.index("stereo_coverage_rate")
-
-# Columns of `Outputs.scalars`.
-X_REWARD, X_COVERAGE, X_INITIAL_COVERAGE, X_BONUS = 0, 1, 2, 3
-X_TERMINATED, X_TRUNCATED, X_FRAMES = 4, 5, 6
-OUTPUT_COLUMNS = 7
 
 Opponent = tuple[TargetRules, TargetMemory]
 
@@ -144,7 +93,7 @@ def _frame_reward(i: int, params: SimParams, s: Tables, scratch: Scratch, stereo
     reward += coefficients[3] * world[i, W_TRANSPORT]
     reward += coefficients[4] * _soft_coverage(i, s, _boundaries(scratch), scratch.scores)
     reward += coefficients[5] * n_seen / max(s.cameras.shape[1], 1)
-    reward += coefficients[_STEREO] * stereo
+    reward += coefficients[STEREO_TERM] * stereo
     return float(reward + coefficients[6])
 
 
@@ -301,6 +250,38 @@ def show_one(
     out.scalars[i, X_INITIAL_COVERAGE] = s.world[i, W_COVERAGE]
 
 
+@outlined_fn
+def glance_one(
+    i: int,
+    rules: Rules,
+    catalogue: Catalogue,
+    s: Tables,
+    agent_state: AgentState,
+    scratch: Scratch,
+    buffers: ObsBuffers,
+    out: Outputs,
+) -> None:
+    """Write what the cameras of environment i react to, and masks."""
+    n_cameras = s.cameras.shape[1]
+    size = len(buffers.camera_obs) // (len(s.rng) * n_cameras)
+    pose, belief, clock = agent_state.pose, agent_state.belief, s.world[i, W_STEP]
+    for c in range(n_cameras):
+        write_glance(
+            rules.executor,
+            catalogue,
+            buffers.camera_obs,
+            (i * n_cameras + c) * size,
+            pose,
+            belief,
+            agent_state.particles,
+            scratch.relative,
+            (i, c),
+            clock,
+            out.glance,
+            out.avail_actions,
+        )
+
+
 @device_fn
 def _clear_sums(i: int, out: Outputs) -> None:
     """Set to zero what a decision adds up."""
@@ -325,17 +306,18 @@ def _run_frames(
     actions: Ints,
     out: Outputs,
 ) -> None:
-    """Run the frames of one decision and add up what they earn."""
+    """Run frames of a decision, after those that were run, and add up what they earn."""
     scalars = out.scalars
-    _clear_sums(i, out)
     discount = 1.0
-    for _ in range(rules.fast_interval):
+    for _ in range(int(scalars[i, X_FRAMES])):
+        discount *= rules.gamma
+    for _ in range(rules.decision_frames):
         _frame(i, params, rules, catalogue, s, agent_state, opponent, scratch, buffers, actions)
         stereo = stereo_coverage(i, params, s)
         reward = _frame_reward(i, params, s, scratch, stereo)
         scalars[i, X_REWARD] += discount * reward
         add_coverage_lost(i, s, discount, out.difference_reward)
-        if scratch.coefficients[_STEREO] != 0.0:
+        if scratch.coefficients[STEREO_TERM] != 0.0:
             add_stereo_lost(i, params, s, discount, out.stereo_difference_reward)
         scalars[i, X_BONUS] += discount * _reacquisition_bonus(i, s, agent_state.revisit_time)
         scalars[i, X_FRAMES] += 1.0
@@ -345,7 +327,6 @@ def _run_frames(
         _count_selections(i, s, catalogue.members, actions, agent_state.episode)
         if s.world[i, W_DONE] > 0.0:
             break
-    scalars[i, X_COVERAGE] = s.world[i, W_COVERAGE]
 
 
 @device_fn
@@ -375,9 +356,10 @@ def _run_one(
     actions: Ints,
     out: Outputs,
 ) -> None:
-    if job == BEGIN:
+    if job & CLEAR:
         _clear_sums(i, out)
-    elif job != FOLLOW:
+    over = s.world[i, W_DONE] > 0.0 and not job & CLEAR  # since an earlier part of the decision
+    if job & RUN and not over:
         _run_frames(
             i,
             params,
@@ -391,19 +373,26 @@ def _run_one(
             actions,
             out,
         )
-        if job == DECIDE and s.world[i, W_DONE] > 0.0:
+    if job & CLOSE:
+        out.scalars[i, X_COVERAGE] = s.world[i, W_COVERAGE]
+        if s.world[i, W_DONE] > 0.0:
             _note_end(i, s, agent_state, out)
     ended = out.scalars[i, X_TERMINATED] > 0.0 or out.scalars[i, X_TRUNCATED] > 0.0
-    begins = job == BEGIN or (job == FOLLOW and ended)
+    begins = job & BEGIN or (job & FOLLOW and ended)
     if begins:
         begin_one(i, params, rules, boxes, s, agent_state, opponent, scratch, buffers)
-    if begins or job == DECIDE:
+    if begins or job & CLOSE:
         show_one(i, params, rules, catalogue, s, agent_state, scratch, buffers, out)
+    elif job & GLANCE and not over:
+        glance_one(i, rules, catalogue, s, agent_state, scratch, buffers, out)
 
 
-BEGIN, DECIDE, FRAMES, FOLLOW = 0, 1, 2, 3
-"""Jobs of `run_batch`: start episodes; run a decision; run its frames only; start the next episode
-where the decision has ended one. A decision resets nothing, so that its last frame can be seen."""
+CLEAR, RUN, GLANCE, CLOSE, BEGIN, FOLLOW = 1, 2, 4, 8, 16, 32
+"""Parts of a job of `run_batch`, in this order: forget what was earned; run frames; write a glance;
+note the episode's end and write all that the learner sees; start an episode; start the next one
+where the decision has ended one. A decision resets nothing, so that its last frame is seen."""
+
+DECIDE = CLEAR | RUN | CLOSE
 
 
 @batch_kernel

@@ -14,7 +14,7 @@ from camcontrol.control.action_set import Catalogue, selection_bits
 from camcontrol.control.controller import execute
 from camcontrol.features.layout import feature_layout
 from camcontrol.features.plan_features import FeatureLookahead
-from camcontrol.features.track_features import write_features
+from camcontrol.features.track_features import write_features, write_glance
 from camcontrol.options import ControlOptions, catalogue_of, executor_of, n_particles_of
 from camcontrol.planning.planner import BeliefState
 from camcontrol.tracking.particle_filter import (
@@ -54,19 +54,21 @@ class OnboardState(NamedTuple):
     selection: Ints  # [N] selected action
     motion: Floats  # [N, C, 2] turn and zoom of the next frame, degrees
     features: Float32s  # [N, C, F]
+    glance: Float32s  # [N, C, G]
     avail_actions: Bools  # [N, C, U]
 
 
 class OnboardConfig(NamedTuple):
-    """Constants of a camera, as in `camcontrol.decision_kernel.Rules`."""
+    """Constants of a camera, as in `camcontrol.decision_arrays.Rules`."""
 
     executor: int  # camcontrol.control.action_set.EXECUTORS, or GRID
     memory_frames: int  # how long an unseen target stays known
     shared: bool  # the observations hold what any camera in them sees
 
 
-FORGET, PERCEIVE, SHOW, MOVE = 0, 1, 2, 3
-"""Jobs of `onboard_batch`: clear the memory; take in a frame; write features; write the motion."""
+FORGET, PERCEIVE, SHOW, GLANCE, MOVE = 0, 1, 2, 3, 4
+"""Jobs of `onboard_batch`: clear the memory; take in a frame; write features; write a glance; write
+the motion."""
 
 
 @device_fn
@@ -107,6 +109,21 @@ def _onboard_one(
             (n, c),
             s.clock[n],
             s.features,
+            s.avail_actions,
+        )
+    elif job == GLANCE:
+        write_glance(
+            config.executor,
+            catalogue,
+            s.obs,
+            k,
+            s.pose,
+            s.belief,
+            s.particles,
+            s.relative,
+            (n, c),
+            s.clock[n],
+            s.glance,
             s.avail_actions,
         )
     else:
@@ -156,6 +173,7 @@ class OnboardCamera:
         self.feature_layout = feature_layout(
             n_targets,
             n_actions,
+            n_search=int((self._catalogue.search >= 0).sum()),
             particles=options.belief == "particles",
             lookahead=options.lookahead,
             by_target=options.coverage_per_target,
@@ -198,6 +216,7 @@ class OnboardCamera:
             selection=np.zeros(1, np.int64),
             motion=np.zeros((1, n_cameras, 2)),
             features=np.zeros((1, n_cameras, layout.size), np.float32),
+            glance=np.zeros((1, n_cameras, len(layout.glance_columns)), np.float32),
             avail_actions=np.zeros((1, n_cameras, n_actions), np.bool_),
         )
         self._frames = 0
@@ -253,6 +272,15 @@ class OnboardCamera:
         camera, state = self._state.camera[0], self._state
         features, available = state.features[0, camera], state.avail_actions[0, camera]
         return features if self._lookahead is None else self._plan_features(), available
+
+    def glance(self) -> tuple[Float32s, Bools]:
+        """Return what the camera reacts to now: a glance [G] and available actions [U].
+
+        See `selection_env.React`. Both are views of reused buffers.
+        """
+        self._run(GLANCE)
+        camera, state = self._state.camera[0], self._state
+        return state.glance[0, camera], state.avail_actions[0, camera]
 
     def _plan_features(self) -> Float32s:
         """Return the features with those of plans."""

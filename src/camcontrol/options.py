@@ -25,7 +25,8 @@ class ControlOptions:
 
     action_mode: ActionMode = "selection"  # targets, or discrete: MATE's grid of turns and zooms
     action_levels: int = 5  # turns and zooms of the grid, each: odd, at least 3
-    fast_interval: int = 5  # frames under one action
+    decision_frames: int = 5  # frames under one action, unless the camera reacts
+    fast_interval: int = 1  # frames between two reactions within a decision; divides it
     belief: Belief = "particles"  # none: targets in view only, as in MATE; or last_seen
     n_particles: int = 24  # of each unseen target, of the particle belief
     random_walk_share: float = 0.0  # share of them that walk at random, to no warehouse
@@ -55,11 +56,17 @@ def check_control(options: ControlOptions) -> None:
     if options.lookahead:
         check_lookahead(options)
     for key, count in (
+        ("decision_frames", options.decision_frames),
         ("fast_interval", options.fast_interval),
         ("n_particles", options.n_particles),
     ):
         if count < 1:
             raise ValueError(f"{key} = {count}; expected at least 1")
+    if options.decision_frames % options.fast_interval:
+        raise ValueError(
+            f"fast_interval = {options.fast_interval}; "
+            f"expected a divisor of decision_frames = {options.decision_frames}"
+        )
     share = options.random_walk_share
     if not 0.0 <= share <= 0.5:
         raise ValueError(f"random_walk_share = {share}; expected a share from 0 to 0.5")
@@ -89,7 +96,7 @@ def catalogue_of(options: ControlOptions, n_targets: int) -> Catalogue:
         ValueError: the options give no catalogue, or one that is too large.
     """
     if options.action_mode == "discrete":
-        return make_moves(options.action_levels, options.fast_interval)
+        return make_moves(options.action_levels, options.decision_frames)
     return make_catalogue(
         n_targets,
         multi_selection=options.multi_selection,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from camcontrol.options import check_lookahead
 from camcontrol.planning.planner import BeliefState, Lookahead, PlannerOptions
-from camcontrol.selection_env import SelectionEnv, SelectionOptions
+from camcontrol.selection_env import React, SelectionEnv, SelectionOptions
 from camsim.arrays import Bools, Float32s
 from camsim.scenario.schema import Scenario
 
@@ -36,6 +36,9 @@ class Planner:
                 executor than `lead`, or an option is out of range.
         """
         check_lookahead(env.options)
+        self.reaction: React | None = None
+        """Planners replace no action within a decision."""
+
         self._env = env
         a = env.agent_state
         self._beliefs = BeliefState(a.pose, a.belief, a.particles, a.origins)
@@ -87,7 +90,7 @@ def planning_env(
     if view not in VIEWS:
         raise ValueError(f"view = {view!r}; expected one of {', '.join(VIEWS)}")
     options = SelectionOptions(
-        fast_interval=DECISION_FRAMES,
+        decision_frames=DECISION_FRAMES,
         belief="particles",
         lookahead=False,  # the planner looks ahead itself
         coverage_per_target=False,

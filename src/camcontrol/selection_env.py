@@ -1,11 +1,13 @@
 """SelectionEnv: N worlds whose cameras choose targets or moves and observe their own beliefs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from camcontrol import decision_arrays as arrays
 from camcontrol import decision_kernel as kernels
 from camcontrol.control.action_set import selection_bits
 from camcontrol.features.layout import feature_layout
@@ -34,6 +36,13 @@ from camsim.sim import BatchSim, checked_seeds, load_arrays
 from camsim.state import MIN_BASELINE_DEG, SimParams
 from camsim.tables import EPISODE_COLUMNS
 
+React = Callable[[Float32s, Bools, int], NDArray[np.int64]]
+"""Returns the actions [N, C] int64 that are played from a frame within a decision on.
+
+It gets a glance [N, C, G], those features of an observation that cost little
+(`FeatureLayout.glance_columns`), available actions [N, C, U] and the frame, counted from the
+decision's first, 0. Both arrays are reused buffers; rows whose episode has ended are undefined."""
+
 
 @dataclass(frozen=True)
 class SelectionOptions(ControlOptions):
@@ -46,7 +55,7 @@ class SelectionOptions(ControlOptions):
     min_baseline_deg: float = MIN_BASELINE_DEG  # of two views that are stereo coverage
     gamma: float = 0.9835  # discount per frame inside a decision
     reward_coefficients: dict[str, float] = field(
-        default_factory=lambda: dict.fromkeys(kernels.REWARD_TERMS, 0.0) | {"coverage_rate": 1.0}
+        default_factory=lambda: dict.fromkeys(arrays.REWARD_TERMS, 0.0) | {"coverage_rate": 1.0}
     )
 
 
@@ -89,9 +98,9 @@ def _check(options: SelectionOptions) -> None:
     if options.opponent_view not in OBSERVATION_MODES:
         known = ", ".join(OBSERVATION_MODES)
         raise ValueError(f"opponent_view = {options.opponent_view!r}; expected one of {known}")
-    unknown = sorted(set(options.reward_coefficients) - set(kernels.REWARD_TERMS))
+    unknown = sorted(set(options.reward_coefficients) - set(arrays.REWARD_TERMS))
     if unknown:
-        terms = ", ".join(kernels.REWARD_TERMS)
+        terms = ", ".join(arrays.REWARD_TERMS)
         raise ValueError(f"reward coefficient {unknown[0]!r}; expected one of {terms}")
 
 
@@ -159,6 +168,7 @@ class SelectionEnv:
         self.feature_layout = feature_layout(
             self.n_targets,
             self.n_actions,
+            n_search=int((self.catalogue.search >= 0).sum()),
             particles=options.belief == "particles",
             lookahead=options.lookahead,
             by_target=options.coverage_per_target,
@@ -166,8 +176,8 @@ class SelectionEnv:
         self.obs_size = self.feature_layout.size
         sizes = (self.n_agents, self.n_targets, scenario.n_obstacles)
         self.state_size = StateLayout(*sizes).size
-        self._rules = kernels.Rules(
-            fast_interval=options.fast_interval,
+        self._rules = arrays.Rules(
+            decision_frames=options.decision_frames,
             executor=executor_of(options),
             memory_frames=0 if options.belief == "none" else options.memory_frames,
             mode=self.sim.mode,
@@ -193,18 +203,18 @@ class SelectionEnv:
         n_particles = n_particles_of(self.options)
         n_sets = 1 if self._know_the_same() else c
         relative, marks = allocate_relative_particles(n, t, n_particles)
-        self.agent_state = kernels.AgentState(
+        self.agent_state = arrays.AgentState(
             *allocate_belief(n, c, t),
             *allocate_particles(n, n_sets, t, n_particles, self.options.random_walk_share),
             revisit_time=np.zeros((n, t)),
             episode=np.zeros((n, len(EPISODE_COLUMNS))),
         )
-        self._scratch = kernels.Scratch(
+        self._scratch = arrays.Scratch(
             camera_action=np.zeros((n, c, 2)),
             target_action=np.zeros((n, t, 2)),
             order=self.sim.order,
             no_goal=self.sim.no_goal,
-            coefficients=np.array([weights.get(term, 0.0) for term in kernels.REWARD_TERMS]),
+            coefficients=np.array([weights.get(term, 0.0) for term in arrays.REWARD_TERMS]),
             state_scale=scale,
             state_shift=shift,
             inner=self._boundaries.inner,
@@ -226,18 +236,20 @@ class SelectionEnv:
                 self.catalogue, (n, c, t), layout, joint=joint, viewers=viewers
             )
             layout = self._lookahead.base_layout
-        self._out = kernels.Outputs(
+        self._out = arrays.Outputs(
             obs=np.zeros((n, c, layout.size), np.float32),
             state=np.zeros((n, self.state_size), np.float32),
             avail_actions=np.zeros((n, c, self.n_actions), np.bool_),
-            scalars=np.zeros((n, kernels.OUTPUT_COLUMNS)),
+            scalars=np.zeros((n, arrays.OUTPUT_COLUMNS)),
             episode=np.zeros((n, len(EPISODE_COLUMNS))),
             difference_reward=np.zeros((n, c)),
             stereo_difference_reward=np.zeros((n, c)),
+            glance=np.zeros((n, c, len(layout.glance_columns)), np.float32),
         )
         # Views made once: in an environment of one world a microsecond per decision counts.
         self._columns = self._out.scalars.T  # [OUTPUT_COLUMNS, N]
-        self._ends = self._columns[kernels.X_TERMINATED : kernels.X_TRUNCATED + 1]  # [2, N]
+        self._ends = self._columns[arrays.X_TERMINATED : arrays.X_TRUNCATED + 1]  # [2, N]
+        self._no_actions = np.zeros((n, c), np.int64)
         self._final = FinalFrames(
             obs=np.zeros((n, c, self.obs_size), np.float32),
             state=np.zeros_like(self._out.state),
@@ -255,16 +267,28 @@ class SelectionEnv:
             ValueError: `seeds` is not one unsigned integer per environment.
         """
         self.sim.tables.rng[:] = streams_from_seeds(checked_seeds(seeds, self.n_envs))
-        self._run(kernels.BEGIN, np.zeros((self.n_envs, self.n_agents), np.int64))
+        self._run(kernels.CLEAR | kernels.BEGIN, self._no_actions)
         return self._result()
 
-    def step(self, actions: NDArray[np.int64]) -> EnvOutput:
+    def step(self, actions: NDArray[np.int64], react: React | None = None) -> EnvOutput:
         """Run one decision: `actions` [N, C] int64, each in 0..U-1.
+
+        With `react`, cameras may change their actions within it, every `options.fast_interval`
+        frames, by a glance: no plans are made for that.
 
         Raises:
             ValueError: the shape is wrong or an action is out of range.
         """
-        self._run(kernels.DECIDE, self._checked(actions))
+        if react is None:
+            self._run(kernels.DECIDE, self._checked(actions))
+            return self._result()
+        length, interval = self.options.decision_frames, self.options.fast_interval
+        job = kernels.CLEAR | kernels.RUN
+        for frame in range(interval, length, interval):
+            self._call_kernel(job | kernels.GLANCE, self._checked(actions), interval)
+            actions = react(self._out.glance, self._out.avail_actions, frame)
+            job = kernels.RUN
+        self._run(job | kernels.CLOSE, self._checked(actions), interval)
         return self._result()
 
     def run_frames(self, actions: NDArray[np.int64], n_frames: int | None = None) -> None:
@@ -273,14 +297,19 @@ class SelectionEnv:
         With `n_frames`, run so many of them. An episode that has ended is not stopped. A decision's
         frames one by one, then `observe`, lead to the same world and observations as `step`.
         """
-        self._run(kernels.FRAMES, self._checked(actions), n_frames)
+        self._call_kernel(kernels.CLEAR | kernels.RUN, self._checked(actions), n_frames)
+
+    def glance(self) -> tuple[Float32s, Bools]:
+        """Return what cameras react to after `run_frames`, as `React` gets it."""
+        self._call_kernel(kernels.GLANCE, self._no_actions)
+        return self._out.glance, self._out.avail_actions
 
     def observe(self) -> EnvOutput:
         """Return what the cameras know after `run_frames`; reward, bonus and frames are 0.
 
         Where the episode has ended, its end is reported and the next one has begun, as in `step`.
         """
-        self._run(kernels.DECIDE, np.zeros((self.n_envs, self.n_agents), np.int64), 0)
+        self._run(kernels.CLEAR | kernels.CLOSE, self._no_actions)
         return self._result()
 
     def state_dict(self) -> dict[str, np.ndarray]:
@@ -312,8 +341,6 @@ class SelectionEnv:
     def _run(self, job: int, actions: Ints, n_frames: int | None = None) -> None:
         """Do a job in all environments and follow ended episodes by the next ones."""
         self._call_kernel(job, actions, n_frames)
-        if job == kernels.FRAMES:
-            return
         self._write_plan_features()
         if np.count_nonzero(self._ends):
             ended: Bools = np.asarray((self._ends > 0.0).any(axis=0))  # [N]
@@ -328,7 +355,7 @@ class SelectionEnv:
         kernels.run_batch(
             job,
             self.sim.params,
-            rules if n_frames is None else rules._replace(fast_interval=n_frames),
+            rules if n_frames is None else rules._replace(decision_frames=n_frames),
             self.catalogue,
             self.sim.boxes,
             self.sim.tables,
@@ -357,8 +384,9 @@ class SelectionEnv:
         parts = {"sim": self.sim._arrays(), "agents": agents}
         parts["opponent"] = self._opponent_memory._asdict()
         parts["out"] = self._out._asdict()
+        del parts["out"]["glance"]  # not kept beyond a decision
         parts["final"] = self._final._asdict()
-        return {f"{part}.{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
+        return {f"{part}.{name}": a for part, group in parts.items() for name, a in group.items()}
 
     def _checked(self, actions: NDArray[np.int64]) -> Ints:
         actions = np.ascontiguousarray(actions, np.int64)
@@ -378,13 +406,13 @@ class SelectionEnv:
             obs=self._obs(),
             state=self._out.state,
             avail_actions=self._out.avail_actions,
-            reward=columns[kernels.X_REWARD],
-            coverage=columns[kernels.X_COVERAGE],
-            initial_coverage=columns[kernels.X_INITIAL_COVERAGE],
-            bonus=columns[kernels.X_BONUS],
-            terminated=columns[kernels.X_TERMINATED] > 0,
-            truncated=columns[kernels.X_TRUNCATED] > 0,
-            frames=columns[kernels.X_FRAMES].astype(np.int64),
+            reward=columns[arrays.X_REWARD],
+            coverage=columns[arrays.X_COVERAGE],
+            initial_coverage=columns[arrays.X_INITIAL_COVERAGE],
+            bonus=columns[arrays.X_BONUS],
+            terminated=columns[arrays.X_TERMINATED] > 0,
+            truncated=columns[arrays.X_TRUNCATED] > 0,
+            frames=columns[arrays.X_FRAMES].astype(np.int64),
             episode=self._out.episode,
             difference_reward=self._out.difference_reward,
             stereo_difference_reward=self._out.stereo_difference_reward,

@@ -1,4 +1,4 @@
-"""The acting side of a model: epsilon-greedy cameras of N environments, memory and slow clock."""
+"""The acting side of a model: epsilon-greedy cameras of N environments, their memory and clocks."""
 
 import copy
 from collections.abc import Mapping
@@ -8,17 +8,22 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from camcontrol.selection_env import React
 from qplex_hrl.model import CameraNetwork
+from qplex_hrl.networks.reaction import HeldPlan
 from qplex_hrl.sharding import Shard, draw_shard
 
 
 class Agent:
     """Chooses actions for the cameras of N environments with its own copy of the network.
 
-    Everything an environment's cameras remember is a row here: recurrent and held slow state
-    [N, C, H] and the index of the next decision in the episode [N]. The slow selector decides when
-    that index is a multiple of the network's ``slow_interval``. A decision takes the same amount of
-    numbers from the generator for any epsilon, so a schedule does not shift the random stream.
+    Everything an environment's cameras remember is a row here: recurrent state [N, C, R] and the
+    index of the next decision in the episode [N]. A decision takes the same amount of numbers from
+    the generator for any epsilon, so a schedule does not shift the random stream.
+
+    ``act`` decides on the slow clock. Within a decision ``reaction`` may replace actions on the
+    fast one. A deviation by exploration is one more action in force: it lasts until the end, or
+    until replaced.
     """
 
     def __init__(
@@ -30,6 +35,7 @@ class Agent:
         rng: np.random.Generator,
         device: torch.device,
         shard: Shard | None = None,
+        decision_frames: int = 1,
     ) -> None:
         """Copy the network and start every environment at an episode's first decision.
 
@@ -41,12 +47,16 @@ class Agent:
             device: where the copy acts.
             shard: of a larger team of environments that these N are: what they draw from ``rng`` is
                 then what they would draw among all; the N are all if None.
+            decision_frames: frames of a decision, for cameras that react.
         """
         self._shard = Shard(0, n_envs, n_envs) if shard is None else shard
         self._network = copy.deepcopy(network).to(device).eval().requires_grad_(False)
         self._rng = rng
         self._device = device
-        self._hidden_state = torch.zeros((n_envs, n_agents, network.hidden_size), device=device)
+        self._hidden_state = torch.zeros((n_envs, n_agents, network.recurrent_size), device=device)
+        self._decision_frames = decision_frames
+        self._held: HeldPlan | None = None
+        self._actions = np.zeros((n_envs, n_agents), np.int64)
         self._decision_index = np.zeros(n_envs, np.int64)
 
     @property
@@ -56,8 +66,13 @@ class Agent:
 
     @property
     def recurrent_state(self) -> torch.Tensor:
-        """[N, C, R] float32: the recurrent part of the memory before the next decision."""
-        return self._hidden_state[..., : self._network.recurrent_size]
+        """[N, C, R] float32: the memory before the next decision."""
+        return self._hidden_state
+
+    @property
+    def reaction(self) -> React | None:
+        """Replaces actions within a decision, for ``SelectionEnv.step``; None: nobody does."""
+        return None if self._network.reaction is None else self._react
 
     def load_weights(self, network: nn.Module | Mapping[str, torch.Tensor]) -> None:
         """Copy the parameters of ``network``, which has the same architecture, or its state."""
@@ -75,17 +90,40 @@ class Agent:
             avail_actions: [N, C, U] bool, at least one true per camera.
             epsilon: probability with which a camera takes a uniformly drawn available action.
         """
-        slow_tick = torch.from_numpy(self._decision_index % self._network.slow_interval == 0)
+        inputs = torch.from_numpy(obs).to(self._device)
         output = self._network.step(
-            torch.from_numpy(obs).to(self._device),
-            torch.from_numpy(avail_actions).to(self._device),
-            self._hidden_state,
-            slow_tick.to(self._device),
+            inputs, torch.from_numpy(avail_actions).to(self._device), self._hidden_state
         )
         self._hidden_state = output.hidden_state
         self._decision_index += 1
+        if self._network.reaction is not None:
+            self._held = self._network.reaction.hold(
+                inputs.flatten(0, 1), output.q_values.flatten(0, 1)
+            )
         greedy = output.q_values.argmax(dim=-1).cpu().numpy()
-        return self._explore(greedy, avail_actions, epsilon)
+        self._actions = self._explore(greedy, avail_actions, epsilon)
+        return self._actions
+
+    @torch.no_grad()
+    def _react(
+        self, glance: NDArray[np.float32], avail_actions: NDArray[np.bool_], frame: int
+    ) -> NDArray[np.int64]:
+        """Return the actions [N, C] int64 from `frame` of the decision on; see ``React``."""
+        network = self._network.reaction
+        assert network is not None, "cameras that do not react"
+        assert self._held is not None, "act first"
+        actions = torch.from_numpy(self._actions).flatten().to(self._device)
+        available = torch.from_numpy(avail_actions).flatten(0, 1).to(self._device)
+        advantages = network(
+            torch.from_numpy(glance).flatten(0, 1).to(self._device),
+            self._held,
+            actions,
+            frame / self._decision_frames,
+        ).masked_fill_(~available, -torch.inf)
+        best, better = advantages.max(dim=-1)  # keeping is worth 0, available or not
+        replaced = torch.where(best > network.margin, better, actions)
+        self._actions = replaced.view(self._actions.shape).cpu().numpy()
+        return self._actions
 
     def _explore(
         self, greedy: NDArray[np.int64], avail_actions: NDArray[np.bool_], epsilon: float

@@ -15,6 +15,7 @@ from qplex_hrl.algorithm.returns import lambda_returns
 from qplex_hrl.config import ADAM, AlgorithmConfig, HRLConfig, OptimizerConfig
 from qplex_hrl.model import CameraNetwork, QPLEXHRLModel
 from qplex_hrl.networks.encoders import Features
+from qplex_hrl.networks.reaction import reaction_loss
 from qplex_hrl.types import MixerOutput, SequenceBatch
 
 MIXED_PRECISION_DEVICES = ("cuda",)
@@ -50,6 +51,7 @@ class _Online(NamedTuple):
     mixed: MixerOutput  # of the actions taken, frames 0 .. L-1
     agent_qs: Tensor  # [B, L, C] of the actions taken
     greedy: Tensor  # [B, L+1, C] best available actions
+    q_values: Tensor  # [B, L+1, C, U] of all actions, minus infinity where not available
     entropy: Tensor  # [2, B, L, C] nats, fast and slow
 
 
@@ -108,11 +110,15 @@ class Learner:
             algorithm.learning_rate,
             recipe,
         )
+        reaction = model.agent.reaction
+        self._fast_parameters = [] if reaction is None else list(reaction.parameters())
+        of_fast = {id(parameter) for parameter in self._fast_parameters}
+        self._slow_parameters = [p for p in model.parameters() if id(p) not in of_fast]
         decay = algorithm.ema_decay
         self._ema = WeightEMA(model.agent, decay) if decay else None
         self._config = algorithm
         self._recipe = recipe
-        self._gamma = algorithm.gamma**hrl.fast_interval
+        self._gamma = algorithm.gamma**hrl.frame_skip
         self._entropy_weight = hrl.selection_entropy_weight
         self._burn_in = burn_in
         self._run_loss = compiled_loss(self._loss) if execution.compile else self._loss
@@ -185,11 +191,36 @@ class Learner:
             ).sum()
             loss = loss + self._config.difference_reward_weight * difference_reward_loss
             metrics["difference_reward_loss"] = difference_reward_loss
+        if self.model.agent.reaction is not None:
+            metrics["reaction_loss"] = self._reaction_loss(batch, trained, online.q_values)
+            loss = loss + metrics["reaction_loss"]
         for name in ("gate", "complexity"):
             values = getattr(online.mixed, name)
             if values is not None:
                 metrics[name] = mean(values.unsqueeze(-1))
         return loss, {"loss": loss} | metrics
+
+    def _reaction_loss(
+        self, batch: SequenceBatch, trained: SequenceBatch, q_values: Tensor
+    ) -> Tensor:
+        """Return the loss of the cameras' fast level, [].
+
+        Every other decision is enough: the network is small, and neighbours are alike.
+        """
+        reaction = self.model.agent.reaction
+        assert reaction is not None
+        first = slice(self.n_updates % 2, -1, 2)
+        second = slice(self.n_updates % 2 + 1, None, 2)
+        obs = batch.obs[:, self._burn_in :]
+        same = (trained.filled & ~trained.terminated)[:, self.n_updates % 2 :: 2]
+        n_agents = obs.shape[2]
+        return reaction_loss(
+            reaction,
+            torch.stack([obs[:, first], obs[:, second]]).flatten(1, 3).float(),
+            torch.stack([q_values[:, first], q_values[:, second]]).flatten(1, 3),
+            trained.actions[:, self.n_updates % 2 :: 2].flatten(),
+            same.unsqueeze(-1).expand(-1, -1, n_agents).flatten(),
+        )
 
     def _error_loss(self, values: Tensor, td_target: Tensor) -> Tensor:
         """Return the loss of every value, [B, L, G]."""
@@ -225,7 +256,7 @@ class Learner:
             agent_qs = agent.q_values_of(unrolled, padded)[0, :, :-1].float()
             entropies = agent.entropies(unrolled)[:, :, :-1]
         mixed = self.model.mix(agent_qs, max_agent_qs, batch.state[:, start:-1], actions)
-        return _Online(mixed, agent_qs, greedy, entropies.float())
+        return _Online(mixed, agent_qs, greedy, q_values.float(), entropies.float())
 
     @torch.no_grad()
     def _td_targets(self, trained: SequenceBatch, inputs: _Inputs, greedy: Tensor) -> _TDTargets:
@@ -261,7 +292,9 @@ class Learner:
         return _TDTargets(returns[..., :n_team], own)
 
     def backward(self, loss: Tensor) -> Tensor:
-        """Give every parameter its clipped gradient; return the gradient's norm before clipping.
+        """Give every parameter its clipped gradient; return the norm before clipping.
+
+        The norm is that of all parameters but the fast level's, which are clipped by their own.
 
         Args:
             loss: [].
@@ -271,8 +304,10 @@ class Learner:
         """
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self._config.grad_clip)
-        if not torch.isfinite(loss + norm):
+        # Apart from the fast level, whose errors must not shorten the steps of all others.
+        norm = nn.utils.clip_grad_norm_(self._slow_parameters, self._config.grad_clip)
+        fast_norm = nn.utils.clip_grad_norm_(self._fast_parameters, self._config.grad_clip)
+        if not torch.isfinite(loss + norm + fast_norm):
             msg = (
                 f"training diverged in update {self.n_updates + 1}: loss {loss.item():g}, "
                 f"gradient norm {norm.item():g}; lower algorithm.learning_rate or reward_scale"

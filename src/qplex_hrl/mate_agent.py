@@ -16,11 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 from camcontrol.onboard_camera import OnboardCamera
 from camsim.layout import PRESERVED, CameraObsLayout
 from qplex_hrl.agent import Agent
-from qplex_hrl.data.make_env import observation_mode, selection_options
+from qplex_hrl.data.make_env import dims_of, observation_mode, selection_options
 from qplex_hrl.evaluation.policy_file import load_policy
-from qplex_hrl.model import CameraNetwork, slow_interval
+from qplex_hrl.model import camera_network
 from qplex_hrl.runtime.checkpoint import CheckpointError
-from qplex_hrl.types import ModelDims
 
 _LOG = logging.getLogger(__name__)
 _CPU = torch.device("cpu")
@@ -95,7 +94,8 @@ class TrainedCamera:
     def act(self, observation: ArrayLike) -> NDArray[np.float64]:
         """Return turn and zoom [2] in degrees for the frame of `observation` [D].
 
-        A new action is selected in every `fast_interval`-th frame of the episode.
+        A new action is selected in every `frame_skip`-th frame of the episode, and may be replaced
+        in every `fast_interval`-th.
 
         Raises:
             ValueError: the observation has another length than at the reset.
@@ -105,9 +105,14 @@ class TrainedCamera:
         if not self._perceived:
             self.observe(observation)
         self._perceived = False
-        if camera.clock % self._options.fast_interval == 0:
+        frame = camera.clock % self._options.decision_frames
+        if frame == 0:
             features, available = camera.features()
             self.selection = int(agent.act(features[None, None], available[None, None])[0, 0])
+        elif agent.reaction is not None and frame % self._options.fast_interval == 0:
+            glance, available = camera.glance()
+            actions = agent.reaction(glance[None, None], available[None, None], frame)
+            self.selection = int(actions[0, 0])
         return camera.move(self.selection)
 
     def _started(self) -> tuple[OnboardCamera, Agent]:
@@ -127,34 +132,25 @@ class TrainedCamera:
 
     def _make_agent(self, camera: OnboardCamera) -> Agent:
         """Return the network with fresh memory, for one camera in one environment."""
-        layout = camera.feature_layout
-        dims = ModelDims(
-            n_agents=1,  # this camera
-            n_targets=layout.n_targets,
-            n_actions=layout.n_actions,
-            context_size=layout.context_size,
-            target_size=layout.target_size,
-            action_size=layout.action_size,
-            row_flag=layout.row_flag,
-            plan_advantage=layout.plan_advantage,
-            n_target_coverages=layout.n_target_coverages,
-            state_size=0,  # of the mixer, which is not used in play
-        )
+        # One camera; the state is the mixer's, which is not used in play.
+        dims = dims_of(camera.feature_layout, n_agents=1, state_size=0)
         self._policy.check_sizes(self._path, dims)
-        network = self._config.network
-        cameras = CameraNetwork(
-            dims,
-            torch.from_numpy(camera.selection_bits.copy()),
-            network.q_network,
-            slow_interval(network.hrl),
-        )
+        bits = torch.from_numpy(camera.selection_bits.copy())
+        cameras = camera_network(dims, bits, self._config.network)
         try:
             cameras.load_state_dict(self._policy.weights_of(camera.index))
         except RuntimeError as error:
             msg = f"{self._path}: the weights do not fit the configuration stored with them"
             raise CheckpointError(msg) from error
         unused = np.random.default_rng(0)  # draws nothing that matters at epsilon 0
-        return Agent(cameras, n_envs=1, n_agents=1, rng=unused, device=_CPU)
+        return Agent(
+            cameras,
+            n_envs=1,
+            n_agents=1,
+            rng=unused,
+            device=_CPU,
+            decision_frames=self._options.decision_frames,
+        )
 
 
 @cache  # once, not for every camera and episode

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import assert_never
 
-from qplex_hrl.config import HRLConfig, MixingNetworkConfig, NetworkConfig, QNetworkConfig
+from qplex_hrl.config import MixingNetworkConfig, NetworkConfig, QNetworkConfig
 from qplex_hrl.networks.cores import Core, FeedForwardCore, RecurrentCore, Restarts, over_time
 from qplex_hrl.networks.encoders import (
     Encoding,
@@ -28,6 +28,7 @@ from qplex_hrl.networks.mixers import (
     QPLEXMixer,
     VDNMixer,
 )
+from qplex_hrl.networks.reaction import ReactionNetwork
 from qplex_hrl.networks.selector import HierarchicalSelector, Selection, selection_entropy
 from qplex_hrl.types import AgentOutput, MixerOutput, ModelDims
 
@@ -52,7 +53,6 @@ class _Memory(NamedTuple):
 
     fast: Tensor  # [n, H or 0], state of the core
     slow: Tensor  # [n, H or 0], state of the slow selector
-    held: Selection | None = None  # the slow choice in force, L = 1; not needed at a slow tick
 
 
 class _Part(NamedTuple):
@@ -62,13 +62,11 @@ class _Part(NamedTuple):
     start: int  # frames of the window before them
     restarts: Restarts  # in frames of the window
 
-    def own_restarts(self, start: int, period: int = 1) -> Restarts:
-        """Return these frames' restarts, counted from frame ``start`` in units of ``period``."""
+    def own_restarts(self) -> Restarts:
+        """Return these frames' restarts, counted from the first of them."""
         end = self.start + len(self.encoding.context)
         return tuple(
-            ((frame - start) // period, rows)
-            for frame, rows in self.restarts
-            if self.start <= frame < end
+            (frame - self.start, rows) for frame, rows in self.restarts if self.start <= frame < end
         )
 
 
@@ -78,9 +76,8 @@ class CameraNetwork(nn.Module):
     Only the camera identity ``index`` binds the weights to the number of cameras, and the encoding
     ``flat`` to the length of an observation and the number of actions.
 
-    A camera's hidden state is ``[fast core | slow core | held slow selection H + T + 1]``. The
-    first two parts (``recurrent_size``) are what a training window needs, because windows start
-    at slow ticks; acting carries all (``hidden_size``). Both are zero at an episode's start.
+    A camera's hidden state is ``[core | slow selector]``, zero at an episode's start. Its fast
+    level, ``reaction``, corrects what the slow one has decided within a decision; it has no memory.
     """
 
     def __init__(
@@ -88,7 +85,8 @@ class CameraNetwork(nn.Module):
         dims: ModelDims,
         selection_bits: Tensor,
         config: QNetworkConfig,
-        slow_interval: int,
+        *,
+        reaction_margin: float | None = None,
         make_core: MakeCore | None = None,
     ) -> None:
         """Create the network.
@@ -97,7 +95,8 @@ class CameraNetwork(nn.Module):
             dims: sizes of the world.
             selection_bits: [U, T] bool, the targets that each action selects.
             config: type and sizes.
-            slow_interval: decisions between two of the slow selector.
+            reaction_margin: cameras may replace an action within a decision by one that is worth so
+                much more; None: they do not.
             make_core: makes the temporal core; None: that of ``config.type``.
 
         Raises:
@@ -111,7 +110,6 @@ class CameraNetwork(nn.Module):
             )
             raise ValueError(msg)
         self.dims = dims
-        self.slow_interval = slow_interval
         width = config.hidden_size
         by_index = config.camera_identity == "index"
         self.encoder: TargetEncoder | FlatEncoder
@@ -137,40 +135,41 @@ class CameraNetwork(nn.Module):
                 self.core = (make_core or RecurrentCore)(3 * width, width)
             case _:
                 assert_never(config.type)
-        self.head: ActionHead | LinearHead
-        match config.encoding:
-            case "entities":
-                prioritised = self.selector is not None
-                self.head = ActionHead(
-                    width,
-                    dims.action_size,
-                    selection_bits,
-                    prioritised=prioritised,
-                    tells_coverages=dims.n_target_coverages > 0,
-                )
-                if config.plan_prior and dims.plan_advantage >= 0:
-                    self.head.start_from_plans(dims.plan_advantage, config.plan_prior)
-            case "flat":
-                self.head = LinearHead(width, dims.n_actions)
+        self.head = self._make_head(config, selection_bits)
         slow_size = self.selector.recurrent_size if self.selector else 0
-        held_size = width + dims.n_targets + 1 if self.selector else 0
-        self._hidden_parts = [self.core.recurrent_size, slow_size, held_size]
+        self._hidden_parts = [self.core.recurrent_size, slow_size]
+        self.reaction: ReactionNetwork | None = None
+        if reaction_margin is not None:
+            with torch.random.fork_rng(devices=()):  # what is drawn later stays as it is without
+                self.reaction = ReactionNetwork(
+                    dims, selection_bits, max(width // 2, 1), reaction_margin
+                )
+
+    def _make_head(self, config: QNetworkConfig, selection_bits: Tensor) -> ActionHead | LinearHead:
+        width, dims = config.hidden_size, self.dims
+        if config.encoding == "flat":
+            return LinearHead(width, dims.n_actions)
+        head = ActionHead(
+            width,
+            dims.action_size,
+            selection_bits,
+            prioritised=self.selector is not None,
+            tells_coverages=dims.n_target_coverages > 0,
+        )
+        if config.plan_prior and dims.plan_advantage >= 0:
+            head.start_from_plans(dims.plan_advantage, config.plan_prior)
+        return head
 
     @property
     def recurrent_size(self) -> int:
-        """Length R of the part of a camera's hidden state that a training window starts from."""
-        return self._hidden_parts[0] + self._hidden_parts[1]
-
-    @property
-    def hidden_size(self) -> int:
-        """Length of the hidden state that acting carries."""
+        """Length R of a camera's hidden state."""
         return sum(self._hidden_parts)
 
     def forward(self, obs: Tensor, hidden_state: Tensor, burn_in: int = 0) -> AgentOutput:
         """Return the Q-values of whole windows, all frames at once.
 
         Args:
-            obs: [B, L, C, D]; frame 0 is a slow tick.
+            obs: [B, L, C, D].
             hidden_state: [B, C, R] before frame 0.
             burn_in: the first frames only warm the recurrent state and are left out of the output.
         """
@@ -183,36 +182,19 @@ class CameraNetwork(nn.Module):
             slow_probs=slow_probs,
         )
 
-    def step(
-        self, obs: Tensor, avail_actions: Tensor, hidden_state: Tensor, slow_tick: Tensor
-    ) -> AgentOutput:
+    def step(self, obs: Tensor, avail_actions: Tensor, hidden_state: Tensor) -> AgentOutput:
         """Return the Q-values of one decision, as ``available_q_values`` without gradients.
 
         Args:
             obs: [N, C, D].
             avail_actions: [N, C, U] bool.
-            hidden_state: [N, C, hidden_size] as the last decision returned it.
-            slow_tick: [N] bool, the environments whose slow selector decides now; in the others its
-                last choice is held.
+            hidden_state: [N, C, R] as the last decision returned it.
         """
-        features = self.features(obs.unsqueeze(1))
-        encoding = self.encoder(features.context, features.targets)
-        hidden = hidden_state.flatten(0, 1)
-        fast_hidden, slow_hidden, held = torch.split(hidden, self._hidden_parts, dim=-1)
-        slow = None
-        if self.selector is not None:
-            ticks = slow_tick.repeat_interleave(obs.shape[1]).unsqueeze(-1)
-            slow, new_slow_hidden = self.selector.select_slow(encoding, slow_hidden)
-            slow_hidden = torch.where(ticks, new_slow_hidden, slow_hidden)
-            held = torch.where(ticks, slow.pack(), held)
-            slow = Selection.unpack(held, self.dims.n_targets)
-        memory = _Memory(fast_hidden, slow_hidden, slow)
-        unrolled = self._decide(_Part(encoding, 0, ()), memory, slow, features.action_features)
+        unrolled = self.unroll(self.features(obs.unsqueeze(1)), hidden_state)
         fast_probs, slow_probs = self.probs(unrolled).squeeze(2)
-        hidden = torch.cat([unrolled.hidden_state, held], dim=-1)
         return AgentOutput(
             q_values=self.available_q_values(unrolled, avail_actions.unsqueeze(1)).squeeze(1),
-            hidden_state=torch.unflatten(hidden, 0, (-1, self.dims.n_agents)),
+            hidden_state=torch.unflatten(unrolled.hidden_state, 0, (-1, self.dims.n_agents)),
             fast_probs=fast_probs,
             slow_probs=slow_probs,
         )
@@ -229,15 +211,15 @@ class CameraNetwork(nn.Module):
         No gradient flows into the burn-in.
 
         Args:
-            features: of windows by ``features``; their first frame is a slow tick.
+            features: of windows by ``features``.
             hidden_state: [B, C, R] before the first frame of the burn-in.
             begins: [B, b + L] bool, the first frame of an episode that begins within the burn-in
-                or at the slow tick that follows it, after padding: there the cameras' state is
-                zero. It must be a slow tick. None: no episode begins there.
+                or right after it, after padding: there the cameras' state is zero. None: no episode
+                begins there.
         """
         burn_in = len(features.burn_in_context)
         restarts = self._restarts(begins, burn_in)
-        fast, slow = torch.split(hidden_state.flatten(0, 1), self._hidden_parts[:2], dim=-1)
+        fast, slow = torch.split(hidden_state.flatten(0, 1), self._hidden_parts, dim=-1)
         memory = _Memory(fast, slow)
         if burn_in:
             with torch.no_grad():  # it warms the memory and teaches nothing
@@ -257,8 +239,7 @@ class CameraNetwork(nn.Module):
         """Return where cameras [n] begin anew, for ``begins`` as in ``unroll``."""
         if begins is None:
             return ()
-        m, last = self.slow_interval, begins.shape[1] - 1
-        frames = range(m, min(burn_in + m - 1, last) + 1, m)
+        frames = range(1, min(burn_in, begins.shape[1] - 1) + 1)
         # Few windows hold an episode's first decision. Only here is it free to look.
         look = not begins.is_cuda and not torch.compiler.is_compiling()
         return tuple(
@@ -271,26 +252,7 @@ class CameraNetwork(nn.Module):
         """Return the slow choice in force at every frame, and the slow state after them."""
         if self.selector is None:
             return None, memory.slow
-        if self.slow_interval == 1:  # no slices, whose gradients would be copies
-            return self.selector.select_slow(
-                part.encoding, memory.slow, part.own_restarts(part.start)
-            )
-        context, targets, known = part.encoding
-        before = min(-part.start % self.slow_interval, len(context))  # frames up to a slow tick
-        held = None
-        if before:
-            assert memory.held is not None, "a window starts at a slow tick"
-            held = memory.held.hold(before, before)
-            if before == len(context):
-                return held, memory.slow
-        every = slice(before, None, self.slow_interval)
-        slow, hidden = self.selector.select_slow(
-            Encoding(context[every], targets[:, every], known[:, every]),
-            memory.slow,
-            part.own_restarts(part.start + before, self.slow_interval),
-        )
-        slow = slow.hold(self.slow_interval, len(context) - before)
-        return (slow if held is None else held.then(slow)), hidden
+        return self.selector.select_slow(part.encoding, memory.slow, part.own_restarts())
 
     def q_values(self, unrolled: Unrolled) -> Tensor:
         """Return the Q-values of all actions, [B, L, C, U]."""
@@ -360,10 +322,8 @@ class CameraNetwork(nn.Module):
         if self.selector is not None and slow is not None:
             fast = self.selector.select_fast(part.encoding, slow)
             inputs = torch.cat([inputs, fast.summary, slow.summary], dim=-1)
-        restarts = part.own_restarts(part.start)
-        outputs, hidden = over_time(self.core, inputs, memory.fast, restarts)
-        held = None if slow is None else slow.last()
-        return outputs, fast, memory._replace(fast=hidden, held=held)
+        outputs, hidden = over_time(self.core, inputs, memory.fast, part.own_restarts())
+        return outputs, fast, memory._replace(fast=hidden)
 
     def _by_camera(self, values: Tensor) -> Tensor:
         """Return [.., L, n, X] as [.., B, L, C, X]."""
@@ -436,7 +396,7 @@ def build_model(
     """
     encoder_config = config.state_encoder
     return QPLEXHRLModel(
-        CameraNetwork(dims, selection_bits, config.q_network, slow_interval(config.hrl), make_core),
+        camera_network(dims, selection_bits, config, make_core),
         StateEncoder(dims.state_size, encoder_config.hidden_size, encoder_config.embed_size),
         (make_mixer or build_mixer)(
             dims.n_agents, dims.n_actions, encoder_config.embed_size, config.mixing_network
@@ -444,6 +404,18 @@ def build_model(
     )
 
 
-def slow_interval(config: HRLConfig) -> int:
-    """Return the number of decisions between two of the slow selector."""
-    return config.frame_skip // config.fast_interval  # the configuration sees to it: no remainder
+def camera_network(
+    dims: ModelDims,
+    selection_bits: Tensor,
+    config: NetworkConfig,
+    make_core: MakeCore | None = None,
+) -> CameraNetwork:
+    """Return the cameras' part of ``build_model``."""
+    hrl = config.hrl
+    return CameraNetwork(
+        dims,
+        selection_bits,
+        config.q_network,
+        reaction_margin=hrl.reaction_margin if hrl.fast_interval < hrl.frame_skip else None,
+        make_core=make_core,
+    )

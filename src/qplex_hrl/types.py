@@ -36,6 +36,18 @@ class ModelDims:
     """How many features at the end of an action's row are its best plan's coverage per target: T,
     or 0."""
 
+    plan_size: int = 0
+    """How many features at the end of an action's row come from planning, these included."""
+
+    glance_columns: tuple[int, ...] = ()
+    """Which features of an observation are a glance, what a camera reacts to within a decision."""
+
+    glance_sizes: tuple[int, int, int] = (0, 0, 0)
+    """How many of them are in its context, in the row of each target and in that of each action."""
+
+    n_search: int = 0
+    """How many actions, the last ones, search; they have no rows in a glance."""
+
     @property
     def obs_size(self) -> int:
         """Length D of one camera's observation."""
@@ -49,11 +61,10 @@ class ModelDims:
 class SequenceBatch(NamedTuple):
     """Windows of consecutive decisions; decision t leads from frame t to frame t + 1.
 
-    Every window starts at a slow tick and holds decisions of one episode. Before its first decision
-    and after its end is padding; there ``filled`` is false and only action 0 is available. Where
-    ``filled`` is true and ``terminated`` is false, frame t + 1 is a frame of the same episode, to
-    bootstrap from. An episode's first decision after padding is at a slow tick, at the latest at
-    the first one from the burn-in's end on.
+    Every window holds decisions of one episode. Before its first decision and after its end is
+    padding; there ``filled`` is false and only action 0 is available. Where ``filled`` is true and
+    ``terminated`` is false, frame t + 1 is a frame of the same episode, to bootstrap from. An
+    episode's first decision after padding is at the latest the first after the burn-in.
     """
 
     obs: Tensor  # [B, L+1, C, D] float16, as stored, or float32
@@ -72,7 +83,7 @@ class AgentOutput(NamedTuple):
     """What the cameras' network says about L frames (without the axis L for a single decision)."""
 
     q_values: Tensor  # [B, L, C, U]
-    hidden_state: Tensor  # [B, C, R] after the last frame; [N, C, hidden_size] for a decision
+    hidden_state: Tensor  # [B, C, R] after the last frame
     fast_probs: Tensor  # [B, L, C, T+1], the last entry is "search"; zero without selectors
     slow_probs: Tensor  # [B, L, C, T+1]
 

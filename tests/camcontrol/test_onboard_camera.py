@@ -15,7 +15,7 @@ from camsim.scenario.schema import load_scenario
 
 LIMIT = 40  # frames of an episode; one more is played
 OWN = SelectionOptions(
-    fast_interval=1,
+    decision_frames=1,
     belief="last_seen",
     memory_frames=20,
     lookahead=False,
@@ -82,6 +82,11 @@ def test_features_and_motion_are_those_of_the_training_world(regime: str, name: 
             features, available = camera.features()
             np.testing.assert_allclose(features, output.obs[0, c], rtol=0, atol=1e-6)
             assert np.array_equal(available, output.avail_actions[0, c])
+            seen = features[camera.feature_layout.glance_columns].copy()
+            expected = available.copy()
+            glance, available = camera.glance()
+            assert np.array_equal(glance, seen)
+            assert np.array_equal(available, expected)
             motions.append(camera.move(int(actions[0, c])))
         view = env.sim.view.cameras
         before = view.phi_deg[0].copy(), view.theta_deg[0].copy()

@@ -27,7 +27,7 @@ def test_good_options(options: ControlOptions) -> None:
     [
         (replace(PLAIN, belief="all"), "belief = 'all'; expected one of none, last_seen, part"),
         (replace(PLAIN, executor="x"), "executor = 'x'; expected one of upstream, "),
-        (replace(PLAIN, fast_interval=0), "fast_interval = 0; expected at least 1"),
+        (replace(PLAIN, decision_frames=0), "decision_frames = 0; expected at least 1"),
         (replace(PLAIN, n_particles=0), "n_particles = 0; expected at least 1"),
         (replace(AHEAD, belief="last_seen"), "belief = 'last_seen'; looking ahead needs 'part"),
         (replace(AHEAD, executor="upstream"), "executor = 'upstream'; looking ahead needs '"),
@@ -41,7 +41,7 @@ def test_bad_options_are_one_line(options: ControlOptions, message: str) -> None
 def test_the_catalogue_is_of_sets_or_of_moves() -> None:
     assert len(catalogue_of(PLAIN, 4).search) == 4 + 6 + 16
     moves = catalogue_of(replace(PLAIN, action_mode="discrete", action_levels=3), 4)
-    assert (len(moves.search), moves.move_frames) == (9, PLAIN.fast_interval)
+    assert (len(moves.search), moves.move_frames) == (9, PLAIN.decision_frames)
 
 
 def test_numbers_for_the_kernels() -> None:

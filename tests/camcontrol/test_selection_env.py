@@ -118,24 +118,91 @@ def test_decision_of_five_frames_is_five_decisions_of_one(regime: str) -> None:
     """Same states, discounted rewards and bonuses added up."""
     options, n_envs = REGIMES[regime], 5
     slow = make(options, n_envs)
-    quick = make(replace(options, fast_interval=1), n_envs)
+    quick = make(replace(options, decision_frames=1), n_envs)
     rng = np.random.default_rng(92)
     for _ in range(8):
         actions = rng.integers(0, slow.n_actions, (n_envs, 4))
         whole = copied(slow.step(actions))
-        parts = [copied(quick.step(actions)) for _ in range(options.fast_interval)]
-        discounts = options.gamma ** np.arange(options.fast_interval)
+        parts = [copied(quick.step(actions)) for _ in range(options.decision_frames)]
+        discounts = options.gamma ** np.arange(options.decision_frames)
         for field in ("reward", "bonus"):
             total = sum(
                 discount * getattr(part, field)
                 for discount, part in zip(discounts, parts, strict=True)
             )
             np.testing.assert_allclose(getattr(whole, field), total, rtol=1e-12)
-        np.testing.assert_array_equal(whole.frames, options.fast_interval)
+        np.testing.assert_array_equal(whole.frames, options.decision_frames)
         for field in ("obs", "state", "avail_actions", "coverage", "initial_coverage"):
             np.testing.assert_array_equal(getattr(whole, field), getattr(parts[-1], field))
         for name, array in slow.sim.state_dict().items():
             np.testing.assert_array_equal(quick.sim.state_dict()[name], array, name)
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize("regime", REGIMES)
+@pytest.mark.parametrize("interval", [1, 5])
+def test_cameras_that_react_by_keeping_change_nothing(regime: str, interval: int) -> None:
+    """Bit for bit, through the ends of episodes; they are asked every `fast_interval` frames."""
+    options = replace(REGIMES[regime], max_episode_steps=23, decision_frames=10)
+    plain, reacting = make(options, 4), make(replace(options, fast_interval=interval), 4)
+    rng = np.random.default_rng(93)
+    output = plain.observe()
+    n_ends = 0
+    for _ in range(9):
+        actions = choose(plain, rng, output.avail_actions)
+        asked: list[int] = []
+
+        def keep(
+            glance: np.ndarray,
+            avail_actions: np.ndarray,
+            frame: int,
+            kept: np.ndarray = actions,
+            asked: list[int] = asked,
+        ) -> np.ndarray:
+            asked.append(frame)
+            assert len(glance) == len(avail_actions) == 4
+            return kept
+
+        found = copied(reacting.step(actions, keep))
+        output = copied(plain.step(actions))
+        assert asked == list(range(interval, 10, interval))
+        for field in output._fields:
+            np.testing.assert_array_equal(getattr(found, field), getattr(output, field), field)
+        n_ends += int((output.terminated | output.truncated).sum())
+    assert n_ends > 4
+
+
+@pytest.mark.jit
+def test_a_replaced_action_is_played_from_its_frame_on() -> None:
+    """As if the decision had been two; what cameras react to is part of what they would observe."""
+    options = replace(OURS, decision_frames=6, fast_interval=2)
+    whole, parts = make(options, 4), make(replace(options, decision_frames=2), 4)
+    rng = np.random.default_rng(94)
+    for _ in range(6):
+        first, second = (choose(whole, rng, whole.observe().avail_actions) for _ in range(2))
+        seen: list[tuple[np.ndarray, np.ndarray]] = []
+
+        def react(
+            glance: np.ndarray,
+            avail_actions: np.ndarray,
+            frame: int,
+            new: np.ndarray = second,
+            seen: list[tuple[np.ndarray, np.ndarray]] = seen,
+        ) -> np.ndarray:
+            seen.append((glance.copy(), avail_actions.copy()))
+            return new
+
+        found = copied(whole.step(first, react))
+        outputs = [copied(parts.step(actions)) for actions in (first, second, second)]
+        for (glance, avail_actions), output in zip(seen, outputs, strict=False):
+            expected = output.obs[..., whole.feature_layout.glance_columns]
+            np.testing.assert_array_equal(glance, expected)
+            np.testing.assert_array_equal(avail_actions, output.avail_actions)
+        np.testing.assert_array_equal(found.obs, outputs[-1].obs)
+        discounts = options.gamma ** np.array([0, 2, 4])
+        reward = sum(d * o.reward for d, o in zip(discounts, outputs, strict=True))
+        np.testing.assert_allclose(found.reward, reward, rtol=1e-12)
+        np.testing.assert_array_equal(found.frames, 6)
 
 
 @pytest.mark.jit
@@ -243,7 +310,7 @@ def test_any_team_size(name: str) -> None:
 def test_memory_keeps_targets_known_and_ends() -> None:
     """A target out of view stays known for `memory_frames` at most; with 0, only those in view."""
     for memory_frames in (0, 4, 20):
-        env = make(replace(OURS, fast_interval=1, memory_frames=memory_frames), 6)
+        env = make(replace(OURS, decision_frames=1, memory_frames=memory_frames), 6)
         rng = np.random.default_rng(100)
         unseen = np.full((6, 4, 4), 10**6)
         longest = 0
@@ -261,7 +328,7 @@ def test_memory_keeps_targets_known_and_ends() -> None:
 
 def test_own_observation_tells_nothing_about_what_is_out_of_sight() -> None:
     """Accounts of targets that no camera sees change no feature and no mask ("own view")."""
-    options = replace(OURS, fast_interval=1)
+    options = replace(OURS, decision_frames=1)
     env, other = make(options, 8), make(options, 8)
     rng = np.random.default_rng(101)
     compared = 0
@@ -291,7 +358,7 @@ def test_own_observation_tells_nothing_about_what_is_out_of_sight() -> None:
         ({"belief": "psychic"}, "belief = 'psychic'; expected one of"),
         ({"executor": "magic"}, "executor = 'magic'; expected one of upstream, lead"),
         ({"opponent": "lazy"}, "opponent = 'lazy'; expected one of"),
-        ({"fast_interval": 0}, "fast_interval = 0; expected at least 1"),
+        ({"decision_frames": 0}, "decision_frames = 0; expected at least 1"),
         ({"reward_coefficients": {"fame": 1.0}}, "reward coefficient 'fame'; expected one of"),
         ({"observation_mode": "all"}, "observation_mode = 'all'"),
         ({"search_actions": 99}, "search_actions = 99"),

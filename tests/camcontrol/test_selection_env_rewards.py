@@ -28,7 +28,7 @@ def test_difference_reward_is_what_only_one_camera_sees(name: str) -> None:
         actions = choose(whole, rng, output.avail_actions)
         output = whole.step(actions)
         expected = np.zeros((n_envs, whole.n_agents))
-        for frame in range(options.fast_interval):
+        for frame in range(options.decision_frames):
             by_frame.run_frames(actions, 1)
             seen = by_frame.sim.tables.camera_target.astype(bool)  # [N, C, T]
             for c in range(whole.n_agents):
@@ -60,7 +60,7 @@ def test_stereo_coverage_earns_and_its_difference_reward_is_what_a_camera_adds(
         actions = choose(whole, rng, output.avail_actions)
         output = whole.step(actions)
         reward, lost = np.zeros(n_envs), np.zeros((n_envs, whole.n_agents))
-        for frame in range(options.fast_interval):
+        for frame in range(options.decision_frames):
             by_frame.run_frames(actions, 1)
             stereo, lost_now = of_world(by_frame.sim, least)
             coverage = read(by_frame.sim, "coverage_rate")
@@ -110,7 +110,7 @@ def test_stereo_coverage_changes_nothing_else() -> None:
 def test_episode_statistics(regime: str) -> None:
     """Every column, counted again from the frames; selections by the oracle's definition."""
     n_envs, limit = 4, 39
-    options = replace(REGIMES[regime], fast_interval=1, max_episode_steps=limit, gamma=1.0)
+    options = replace(REGIMES[regime], decision_frames=1, max_episode_steps=limit, gamma=1.0)
     env = make(options, n_envs)
     rng = np.random.default_rng(96)
     wanted = {name: np.zeros(n_envs) for name in EPISODE_COLUMNS}
@@ -159,7 +159,7 @@ def test_reward_terms() -> None:
     }
     rng = np.random.default_rng(97)
     for term, value in terms.items():
-        options = replace(OURS, fast_interval=1, reward_coefficients={term: 3.0})
+        options = replace(OURS, decision_frames=1, reward_coefficients={term: 3.0})
         env = make(options, 4)
         for _ in range(10):
             output = env.step(rng.integers(0, env.n_actions, (4, 4)))
@@ -168,7 +168,7 @@ def test_reward_terms() -> None:
 
 def test_bonus_for_reacquired_targets() -> None:
     """min(time, 50)/50 for each covered target after `time` uncovered frames, mean over targets."""
-    env = make(replace(OURS, fast_interval=1), 6)
+    env = make(replace(OURS, decision_frames=1), 6)
     revisit_time = 1.0 - (read(env.sim, "tracked_bits") > 0)
     rng = np.random.default_rng(98)
     total = 0.0

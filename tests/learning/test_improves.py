@@ -46,7 +46,7 @@ class MarkedEnv(FakeEnv):
 class DeceivingEnv(MarkedEnv):
     """Each environment is paid what another one has earned."""
 
-    def step(self, actions: NDArray[np.int64]) -> FakeOutput:
+    def step(self, actions: NDArray[np.int64], react: object = None) -> FakeOutput:
         output = super().step(actions)
         return output._replace(
             reward=np.roll(output.reward, 1),

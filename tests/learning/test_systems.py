@@ -127,7 +127,7 @@ def test_all_systems_look_ahead_alike_and_baselines_learn_from_as_many_decisions
 
 def _looks_ahead(config: RunConfig) -> tuple[float, float]:
     """Frames that a return looks ahead, and its trace per frame."""
-    interval = config.network.hrl.fast_interval
+    interval = config.network.hrl.frame_skip
     return config.algorithm.n_step * interval, config.algorithm.td_lambda ** (1 / interval)
 
 
@@ -194,8 +194,8 @@ def test_untrained_cameras_with_a_shared_view_follow_the_joint_plan(size: str) -
     out = env.reset(np.arange(2, dtype=np.uint64))
     for _ in range(5):
         obs, avail = torch.from_numpy(out.obs), torch.from_numpy(out.avail_actions)
-        hidden = torch.zeros(2, env.n_agents, cameras.hidden_size)
-        q_values = cameras.step(obs, avail, hidden, torch.ones(2, dtype=torch.bool)).q_values
+        hidden = torch.zeros(2, env.n_agents, cameras.recurrent_size)
+        q_values = cameras.step(obs, avail, hidden).q_values
         actions = q_values.argmax(dim=-1).numpy()
         first = env.obs_size - env.n_actions * env.feature_layout.action_size
         rows = out.obs[..., first:].reshape(2, env.n_agents, env.n_actions, -1)

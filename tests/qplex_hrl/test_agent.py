@@ -1,4 +1,4 @@
-"""Acting: greedy and exploring choices, memory and slow clock per environment, continuation."""
+"""Acting: greedy and exploring choices, memory and clock per environment, continuation."""
 
 import numpy as np
 import pytest
@@ -13,24 +13,20 @@ N, C, U = 3, 2, 4
 
 
 class CountingNetwork(nn.Module):
-    """Q-values are the observation times a weight; the memory counts decisions and slow ticks."""
+    """Q-values are the observation times a weight; the memory counts decisions."""
 
     recurrent_size = 1
-    hidden_size = 2
-    slow_interval = 3
+    reaction = None
 
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(()))
 
-    def step(
-        self, obs: Tensor, avail_actions: Tensor, hidden_state: Tensor, slow_tick: Tensor
-    ) -> AgentOutput:
-        ticks = slow_tick.to(torch.float32)[:, None].expand(-1, hidden_state.shape[1])
+    def step(self, obs: Tensor, avail_actions: Tensor, hidden_state: Tensor) -> AgentOutput:
         zeros = obs.new_zeros(obs.shape[:2])
         return AgentOutput(
             q_values=torch.where(avail_actions, self.weight * obs, -torch.inf),
-            hidden_state=hidden_state + torch.stack([torch.ones_like(ticks), ticks], dim=-1),
+            hidden_state=hidden_state + 1,
             fast_probs=zeros,
             slow_probs=zeros,
         )
@@ -99,12 +95,9 @@ def test_clock_and_memory_run_per_environment_and_restart_with_the_episode() -> 
     acting.reset_rows(np.array([False, True, False]))
     assert acting.decision_index.tolist() == [4, 0, 4]
     assert acting.recurrent_state[:, 0, 0].tolist() == [4.0, 0.0, 4.0]
-    ticks = acting.state_dict()["hidden_state"][:, 0, 1]
-    assert ticks.tolist() == [2.0, 0.0, 2.0]  # decisions 0 and 3
     acting.act(obs, avail)
     assert acting.decision_index.tolist() == [5, 1, 5]
-    ticks = acting.state_dict()["hidden_state"][:, 0, 1]
-    assert ticks.tolist() == [2.0, 1.0, 2.0]
+    assert acting.recurrent_state[:, 0, 0].tolist() == [5.0, 1.0, 5.0]
 
 
 def test_rows_do_not_influence_each_other() -> None:
@@ -142,5 +135,5 @@ def test_a_restored_agent_acts_as_the_old_one() -> None:
 
 
 def test_state_of_another_size_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"shape \(5, 2, 2\).*needs \(3, 2, 2\)"):
+    with pytest.raises(ValueError, match=r"shape \(5, 2, 1\).*needs \(3, 2, 1\)"):
         agent().load_state_dict(agent(n_envs=5).state_dict())

@@ -5,7 +5,7 @@ import io
 
 import pytest
 import torch
-from small_model import MIXERS, NETWORKS, SLOW_INTERVAL, batch, model, observations, world
+from small_model import FRAMES, MIXERS, NETWORKS, batch, model, observations, world
 
 from qplex_hrl import learner as learner_module
 from qplex_hrl.algorithm.compiled_loss import CompilationFailed
@@ -26,9 +26,7 @@ def learner(
     execution: Execution = EAGER,
     **algorithm: object,
 ) -> Learner:
-    hrl = HRLConfig(
-        frame_skip=SLOW_INTERVAL, fast_interval=1, selection_entropy_weight=entropy_weight
-    )
+    hrl = HRLConfig(frame_skip=FRAMES, fast_interval=1, selection_entropy_weight=entropy_weight)
     plain = {"learning_rate": RATE, "ema_decay": 0.0, "difference_reward_weight": 0.0}
     chosen = {key: algorithm.pop(key) for key in OptimizerConfig.model_fields if key in algorithm}
     recipe = OptimizerConfig.model_validate(chosen)
@@ -57,6 +55,25 @@ def end(full: SequenceBatch, row: int, decision: int) -> SequenceBatch:
     padded.avail_actions[row, decision + 1 :] = False
     padded.avail_actions[row, decision + 1 :, :, 0] = True
     return padded
+
+
+def test_a_fast_level_leaves_what_the_slow_one_learns_as_it_was() -> None:
+    """Bit for bit: first weights, and after updates whose gradients are clipped."""
+    hrl = HRLConfig(frame_skip=FRAMES, fast_interval=1)
+    config = AlgorithmConfig(grad_clip=0.1)
+    with_fast, without = (
+        Learner(model(reacts=reacts), config, hrl, BURN_IN) for reacts in (True, False)
+    )
+    for seed in range(4):
+        metrics = [one.update(windows(one, seed=seed), RATE) for one in (with_fast, without)]
+        assert metrics[0]["grad_norm"] == metrics[1]["grad_norm"] > config.grad_clip
+    slow = without.model.state_dict()
+    found = with_fast.model.state_dict()
+    assert {name for name in found if name not in slow} == {
+        name for name in found if name.startswith("agent.reaction.")
+    }
+    for name, value in slow.items():
+        assert torch.equal(found[name], value), name
 
 
 @pytest.mark.parametrize("mixer", MIXERS)
@@ -118,6 +135,7 @@ def test_metrics_are_numbers_of_this_batch() -> None:
     metrics = one.update(windows(one), RATE)
     expected = {"loss", "td_loss", "td_error", "q_tot", "td_target", "grad_norm"}
     expected |= {"selection_entropy", "fast_entropy", "slow_entropy", "gate", "complexity"}
+    expected |= {"reaction_loss"}
     assert set(metrics) == expected
     for name, value in metrics.items():
         assert value.shape == (), name
@@ -125,7 +143,8 @@ def test_metrics_are_numbers_of_this_batch() -> None:
         assert torch.isfinite(value), name
     entropy = (metrics["fast_entropy"] + metrics["slow_entropy"]) / 2
     torch.testing.assert_close(metrics["selection_entropy"], entropy)
-    torch.testing.assert_close(metrics["loss"], metrics["td_loss"] - 0.01 * entropy)
+    slow = metrics["td_loss"] - 0.01 * entropy
+    torch.testing.assert_close(metrics["loss"], slow + metrics["reaction_loss"])
 
 
 def test_padding_change_nothing() -> None:
@@ -185,9 +204,8 @@ def begun_late(full: SequenceBatch, padding: int) -> SequenceBatch:
 @pytest.mark.parametrize("burn_in", [2, 3, 4])
 @pytest.mark.parametrize("q_type", NETWORKS)
 def test_padding_before_an_episode_change_nothing(q_type: str, burn_in: int) -> None:
-    """The slow selector decides every 3 decisions; the padding ends where it does."""
     one, other = (learner(q_type, burn_in=b) for b in (burn_in, 0))
-    padding = -(-burn_in // SLOW_INTERVAL) * SLOW_INTERVAL
+    padding = burn_in
     data = windows(one, length=9)
     data.hidden_state.zero_()
     padded = begun_late(data, padding)
@@ -207,7 +225,7 @@ def test_padding_before_an_episode_change_nothing(q_type: str, burn_in: int) -> 
 def test_an_episode_that_begins_in_the_burn_in_begins_with_the_zero_state(q_type: str) -> None:
     one = learner(q_type, burn_in=4)
     data = windows(one, length=9)
-    padded = begun_late(data, SLOW_INTERVAL)
+    padded = begun_late(data, 3)
     mixed = SequenceBatch(*(torch.cat(pair) for pair in zip(data, padded, strict=True)))
     online = one._evaluate(mixed, one._inputs(mixed))
     own = one.model.agent(data.obs, torch.zeros_like(data.hidden_state), burn_in=1).q_values
@@ -258,7 +276,8 @@ def test_difference_rewards_teach_every_cameras_own_value() -> None:
     total = with_own.update(data, RATE)
     loss = total["difference_reward_loss"]
     assert torch.isfinite(loss)
-    torch.testing.assert_close(total["loss"], total["td_loss"] + 2.0 * loss)
+    others = total["td_loss"] + total["reaction_loss"]
+    torch.testing.assert_close(total["loss"], others + 2.0 * loss)
     alone = []
     for c in range(
         data.difference_reward.shape[-1]

@@ -94,20 +94,22 @@ def raw_observations(scenario: str = "MATE-4v4-9", mode: str = "own") -> np.ndar
     return sim.reset(np.array([2], np.uint64)).camera_obs[0]
 
 
-@pytest.mark.parametrize("case", ["own", "shared", "moves", "index", "flat"])
+@pytest.mark.parametrize("case", ["own", "shared", "held", "moves", "index", "flat"])
 def test_frame_by_frame_the_choices_of_the_evaluation(tmp_path: Path, case: str) -> None:
     """Cameras with raw observations choose as the agent in the environment it was trained in.
 
-    One environment runs decisions, as in training; the other single frames under the cameras'
-    selections. Three episodes.
+    One environment runs decisions, as in an evaluation; the other single frames under the cameras'
+    selections. Three episodes. Cameras react within a decision but for the cases held and flat.
     """
     shared, mode = case == "shared", "discrete" if case == "moves" else "selection"
-    config = make_config(tmp_path, shared, mode)
+    reacts = case not in ("held", "flat")
+    config = make_config(tmp_path, shared, mode, fast_interval=1 if reacts else 5)
     config = by_index(config) if case == "index" else config
     config = with_network(config, type="rnn", encoding="flat") if case == "flat" else config
     decisions = build_env(config, 1)
     reference = greedy_agent(make_model(decisions, config).agent, decisions, CPU)
-    frames = build_env(make_config(tmp_path, shared, mode, fast_interval=1), 1)
+    single = make_config(tmp_path, shared, mode, frame_skip=1, fast_interval=1)
+    frames = build_env(single, 1)
     prototype = TrainedCamera(make_checkpoint(tmp_path, config))
     cameras = [copy.deepcopy(prototype) for _ in range(4)]
     expected, seed = decisions.reset(np.array([9], np.uint64)), np.array([9], np.uint64)
@@ -115,12 +117,15 @@ def test_frame_by_frame_the_choices_of_the_evaluation(tmp_path: Path, case: str)
     raw = frames.sim.obs.camera_obs[0]
     for camera, obs in zip(cameras, raw, strict=True):
         camera.reset(obs)
-    taken, episodes = set(), 0
+    taken, episodes, n_replaced = set(), 0, 0
     while episodes < 3:
-        actions = reference.act(expected.obs, expected.avail_actions)
-        taken |= set(actions.ravel().tolist())
-        expected = decisions.step(actions)
-        for _ in range(int(expected.frames[0])):
+        decided = actions = reference.act(expected.obs, expected.avail_actions)
+        for frame in range(decisions.options.decision_frames):
+            if frame and reference.reaction is not None:
+                actions = reference.reaction(*decisions.glance(), frame)
+            n_replaced += int((actions != decided).sum())
+            taken |= set(actions.ravel().tolist())
+            decisions.run_frames(actions, 1)
             before = frames.sim.view.cameras.phi_deg[0].copy()
             turns = []
             for camera, obs in zip(cameras, raw, strict=True):
@@ -131,6 +136,9 @@ def test_frame_by_frame_the_choices_of_the_evaluation(tmp_path: Path, case: str)
             if not output.truncated[0]:
                 moved = frames.sim.view.cameras.phi_deg[0] - before - turns
                 np.testing.assert_allclose((moved + 180.0) % 360.0, 180.0, atol=1e-9)
+            else:
+                break
+        expected = decisions.observe()
         assert np.array_equal(raw, decisions.sim.obs.camera_obs[0])
         ended = expected.truncated
         assert np.array_equal(output.truncated, ended)
@@ -142,6 +150,7 @@ def test_frame_by_frame_the_choices_of_the_evaluation(tmp_path: Path, case: str)
     n_sets = 10  # of one or two targets; search actions follow
     assert min(taken) < n_sets or case == "moves"
     assert len(taken) > 3
+    assert (n_replaced > 0) == reacts
 
 
 def test_a_frame_is_perceived_once_with_or_without_observe(tmp_path: Path) -> None:

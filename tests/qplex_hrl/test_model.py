@@ -1,4 +1,4 @@
-"""The cameras' network: acting equals the window pass, slow clock, independence, any T and U."""
+"""The cameras' network: acting equals the window pass, independence, any T and U."""
 
 import pytest
 import torch
@@ -6,8 +6,6 @@ from small_model import (
     MIXERS,
     NETWORKS,
     Q_TYPES,
-    SELECTING,
-    SLOW_INTERVAL,
     availability,
     model,
     observations,
@@ -22,11 +20,10 @@ LENGTH = 8
 
 def act(network: torch.nn.Module, obs: torch.Tensor, avail: torch.Tensor) -> list[AgentOutput]:
     """Return the decisions of one episode, observation by observation ([N, L, C, D])."""
-    hidden = obs.new_zeros(*obs[:, 0].shape[:2], network.hidden_size)
+    hidden = obs.new_zeros(*obs[:, 0].shape[:2], network.recurrent_size)
     outputs = []
     for t in range(obs.shape[1]):
-        tick = torch.full((len(obs),), t % SLOW_INTERVAL == 0)
-        outputs.append(network.step(obs[:, t], avail[:, t], hidden, tick))
+        outputs.append(network.step(obs[:, t], avail[:, t], hidden))
         hidden = outputs[-1].hidden_state
     return outputs
 
@@ -43,8 +40,7 @@ def test_acting_step_by_step_equals_the_window_pass(q_type: str) -> None:
     for name in ("q_values", "fast_probs", "slow_probs"):
         stepwise = torch.stack([getattr(step, name) for step in steps], dim=1)
         torch.testing.assert_close(stepwise, getattr(expected, name), atol=1e-5, rtol=1e-5)
-    recurrent = steps[-1].hidden_state[..., : agent.recurrent_size]
-    torch.testing.assert_close(recurrent, window.hidden_state, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(steps[-1].hidden_state, window.hidden_state, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("q_type", NETWORKS)
@@ -54,8 +50,8 @@ def test_a_window_continues_from_the_recurrent_state_acting_had_there(q_type: st
     agent = model(q_type).agent
     obs, avail = observations(dims, 2, LENGTH), availability(dims, 2, LENGTH)
     whole = agent(obs, obs.new_zeros(2, dims.n_agents, agent.recurrent_size))
-    start = 2 * SLOW_INTERVAL
-    state = act(agent, obs, avail)[start - 1].hidden_state[..., : agent.recurrent_size]
+    start = 5
+    state = act(agent, obs, avail)[start - 1].hidden_state
     tail = agent(obs[:, start:], state)
     torch.testing.assert_close(tail.q_values, whole.q_values[:, start:], atol=1e-5, rtol=1e-5)
 
@@ -73,33 +69,16 @@ def test_burn_in_frames_are_left_out_and_change_nothing_else(q_type: str) -> Non
     torch.testing.assert_close(warmed.hidden_state, whole.hidden_state)
 
 
-@pytest.mark.parametrize("q_type", SELECTING)
-@torch.no_grad()
-def test_slow_selection_is_held_between_ticks_per_environment(q_type: str) -> None:
-    dims, _ = world()
-    agent = model(q_type).agent
-    obs, avail = observations(dims, 2, 2), availability(dims, 2, 2)
-    hidden = torch.zeros(2, dims.n_agents, agent.hidden_size)
-    first = agent.step(obs[:, 0], avail[:, 0], hidden, torch.tensor([True, True]))
-    second = agent.step(obs[:, 1], avail[:, 1], first.hidden_state, torch.tensor([False, True]))
-    slow = slice(8, None)  # all but the fast core's state
-    assert torch.equal(second.slow_probs[0], first.slow_probs[0])
-    assert torch.equal(second.hidden_state[0, :, slow], first.hidden_state[0, :, slow])
-    assert not torch.equal(second.slow_probs[1], first.slow_probs[1])
-    assert not torch.equal(second.fast_probs[0], first.fast_probs[0])
-
-
 @pytest.mark.parametrize("q_type", NETWORKS)
 @torch.no_grad()
 def test_environments_do_not_influence_each_other(q_type: str) -> None:
     dims, _ = world()
     agent = model(q_type).agent
     obs, avail = observations(dims, 3), availability(dims, 3)
-    hidden = torch.randn(3, dims.n_agents, agent.hidden_size)
-    tick = torch.tensor([True, False, True])
-    before = agent.step(obs, avail, hidden, tick)
-    obs[1], avail[1], hidden[1], tick[1] = observations(dims, seed=9), True, 0.0, True
-    after = agent.step(obs, avail, hidden, tick)
+    hidden = torch.randn(3, dims.n_agents, agent.recurrent_size)
+    before = agent.step(obs, avail, hidden)
+    obs[1], avail[1], hidden[1] = observations(dims, seed=9), True, 0.0
+    after = agent.step(obs, avail, hidden)
     for old, new in zip(before, after, strict=True):
         torch.testing.assert_close(old[[0, 2]], new[[0, 2]])
     assert not torch.equal(before.q_values[1], after.q_values[1])
@@ -181,7 +160,7 @@ def test_values_of_single_actions_and_their_gradients_equal_those_of_all(
     single = agent.q_values_of(agent.unroll(agent.features(obs), hidden), actions)
     torch.testing.assert_close(single, gathered)
     weight = torch.randn_like(single)
-    parameters = list(agent.parameters())
+    parameters = [p for name, p in agent.named_parameters() if not name.startswith("reaction")]
     expected = torch.autograd.grad((gathered * weight).sum(), parameters)
     found = torch.autograd.grad((single * weight).sum(), parameters)
     for one, other in zip(found, expected, strict=True):

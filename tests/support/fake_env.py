@@ -23,6 +23,13 @@ class FakeLayout(NamedTuple):
     row_flag: int = 0
     plan_advantage: int = -1
     n_target_coverages: int = 0
+    plan_size: int = 0
+    glance_sizes: tuple[int, int, int] = (2, 3, 2)
+    n_search: int = 0
+
+    @property
+    def glance_columns(self) -> list[int]:
+        return [*range(self.size)]
 
     @property
     def size(self) -> int:
@@ -31,6 +38,12 @@ class FakeLayout(NamedTuple):
             + self.n_targets * self.target_size
             + self.n_actions * self.action_size
         )
+
+
+class FakeOptions(NamedTuple):
+    """What agents ask of the real options."""
+
+    decision_frames: int
 
 
 class FakeOutput(NamedTuple):
@@ -70,7 +83,7 @@ class FakeEnv:
         n_agents: int = 2,
         n_targets: int = 2,
         n_actions: int = 4,
-        fast_interval: int = 5,
+        decision_frames: int = 5,
         max_decisions: int = 20,
         p_terminate: float = 0.02,
     ) -> None:
@@ -83,7 +96,8 @@ class FakeEnv:
         self.selection_bits[: min(n_actions, n_targets)] = np.eye(n_targets, dtype=np.bool_)[
             : min(n_actions, n_targets)
         ]
-        self._fast_interval = fast_interval
+        self._decision_frames = decision_frames
+        self.options = FakeOptions(decision_frames)
         self._max_decisions = max_decisions
         self._p_terminate = p_terminate
         self._rng = np.zeros(n_envs, np.uint64)
@@ -97,7 +111,7 @@ class FakeEnv:
         self._begin(np.ones(self.n_envs, np.bool_))
         return self._idle_output()
 
-    def step(self, actions: NDArray[np.int64]) -> FakeOutput:
+    def step(self, actions: NDArray[np.int64], react: object = None) -> FakeOutput:
         assert self._available()[
             np.arange(self.n_envs)[:, None], np.arange(self.n_agents), actions
         ].all(), "an unavailable action"
@@ -108,8 +122,8 @@ class FakeEnv:
         truncated = ~terminated & (self._decision >= self._max_decisions)
         frames = np.where(
             terminated,
-            1 + (draws[:, 1] * self._fast_interval).astype(np.int64),
-            self._fast_interval,
+            1 + (draws[:, 1] * self._decision_frames).astype(np.int64),
+            self._decision_frames,
         )
         self._count(coverage, frames)
         statistics = self._statistics.copy()

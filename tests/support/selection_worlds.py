@@ -10,7 +10,7 @@ from camcontrol.selection_env import EnvOutput, SelectionEnv, SelectionOptions
 from camsim.scenario.schema import load_scenario
 
 UPSTREAM = SelectionOptions(
-    fast_interval=1,
+    decision_frames=1,
     belief="none",
     max_selected=9,
     search_actions=0,
@@ -22,7 +22,7 @@ OURS = SelectionOptions(
     belief="last_seen", memory_frames=20, lookahead=False, coverage_per_target=False, gamma=0.98
 )
 REGIMES = {
-    "upstream": replace(UPSTREAM, fast_interval=5),
+    "upstream": replace(UPSTREAM, decision_frames=5),
     "own": OURS,
     "shared": replace(OURS, observation_mode="shared"),
     "lossy": replace(OURS, observation_mode="shared", message_loss=0.4),

@@ -23,7 +23,8 @@ SHIPPED: dict[str, object] = {
     "control.coverage_per_target": True,
     "control.executor": "lead",
     "network.hrl.frame_skip": 5,
-    "network.hrl.fast_interval": 5,
+    "network.hrl.fast_interval": 1,
+    "network.hrl.reaction_margin": 0.05,
     "network.hrl.multi_selection": True,
     "network.hrl.coverage_reward_weight": 0.5,
     "network.hrl.selection_entropy_weight": 0.01,
@@ -104,6 +105,7 @@ SHIPPED: dict[str, object] = {
 
 _SHARED: dict[str, object] = {
     "env.shared_field_of_view": True,
+    "network.hrl.reaction_margin": 0.0,
     "control.coverage_per_target": False,
     "network.q_network.plan_prior": 3.0,
     "algorithm.learning_rate": 0.0015,
@@ -114,7 +116,6 @@ _SHARED: dict[str, object] = {
 _GRID: dict[str, object] = {
     "env.action_mode": "discrete",
     "network.hrl.frame_skip": 1,
-    "network.hrl.fast_interval": 1,
     "control.belief": "last_seen",
     "control.lookahead": False,
     "control.coverage_per_target": False,
@@ -139,6 +140,7 @@ _UPSTREAM: dict[str, object] = {
     "control.lookahead": False,
     "control.coverage_per_target": False,
     "control.executor": "upstream",
+    "network.hrl.fast_interval": 5,
     "network.hrl.coverage_reward_weight": 0.0,
     "network.hrl.selection_entropy_weight": 0.0,
     "network.hrl.exploration_bonus": 0.0,

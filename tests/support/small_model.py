@@ -21,7 +21,7 @@ NETWORKS = (*Q_TYPES, "flat_mlp", "flat_rnn")
 
 SELECTING = ("attention_rnn", "hierarchical_rnn")
 MIXERS = ("none", "vdn", "qmix", "qplex", "qfix_vdn", "qfix_qmix", "adaptive")
-SLOW_INTERVAL = 3
+FRAMES = 3
 
 
 def world(
@@ -45,8 +45,19 @@ def world(
         action_size=2 + tells_coverages * n_targets,
         state_size=5,
         n_target_coverages=tells_coverages * n_targets,
+        plan_size=tells_coverages * n_targets,
+        glance_columns=glance_columns(n_targets, len(sets), 2 + tells_coverages * n_targets),
+        glance_sizes=(2, 3, 1),
+        n_search=n_search,
     )
     return dims, bits
+
+
+def glance_columns(n_targets: int, n_actions: int, action_size: int) -> tuple[int, ...]:
+    """Return two of three features of the context, three of four of a target, one of an action."""
+    of_targets = (3 + 4 * t + n for t in range(n_targets) for n in range(3))
+    start = 3 + 4 * n_targets
+    return (0, 1, *of_targets, *range(start, start + action_size * n_actions, action_size))
 
 
 def model(
@@ -54,17 +65,23 @@ def model(
     mixer: str = "adaptive",
     sizes: tuple[ModelDims, Tensor] | None = None,
     seed: int = 0,
+    *,
+    reacts: bool = True,
 ) -> QPLEXHRLModel:
-    """Return a freshly initialised small model; ``q_type`` is one of `NETWORKS`."""
+    """Return a freshly initialised small model; ``q_type`` is one of `NETWORKS`.
+
+    With ``reacts`` it has a fast level, but for the encoding ``flat``.
+    """
     torch.manual_seed(seed)
     encoding = "flat" if q_type.startswith("flat_") else "entities"
+    reacts = reacts and encoding == "entities"
     q_network = QNetworkConfig(
         type=q_type.removeprefix("flat_"), encoding=encoding, hidden_size=8, n_heads=2
     )
     return build_model(
         *(sizes or world()),
         NetworkConfig(
-            hrl=HRLConfig(frame_skip=SLOW_INTERVAL, fast_interval=1),
+            hrl=HRLConfig(frame_skip=FRAMES, fast_interval=1 if reacts else FRAMES),
             q_network=q_network,
             state_encoder=StateEncoderConfig(hidden_size=8, embed_size=6),
             mixing_network=MixingNetworkConfig(
@@ -101,13 +118,13 @@ def batch(
     rng = torch.Generator().manual_seed(seed)
     avail = availability(dims, n_windows, length + 1, seed=seed)
     no = torch.zeros(n_windows, length, dtype=torch.bool)
+    actions = torch.multinomial(avail[:, :-1].float().flatten(0, 2), 1, generator=rng)
+    actions = actions.view(n_windows, length, dims.n_agents)
     return SequenceBatch(
         obs=observations(dims, n_windows, length + 1, seed=seed),
         state=torch.randn(n_windows, length + 1, dims.state_size, generator=rng),
         avail_actions=avail,
-        actions=torch.multinomial(avail[:, :-1].float().flatten(0, 2), 1, generator=rng).view(
-            n_windows, length, dims.n_agents
-        ),
+        actions=actions,
         reward=torch.randn(n_windows, length, generator=rng),
         difference_reward=torch.randn(n_windows, length, dims.n_agents, generator=rng),
         terminated=no,

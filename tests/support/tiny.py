@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 NETWORK = NetworkConfig.model_validate(
     {
-        "hrl": {"frame_skip": 10, "fast_interval": 5},
+        "hrl": {"frame_skip": 5, "fast_interval": 5},
         "q_network": {"type": "hierarchical_rnn", "hidden_size": 8},
         "state_encoder": {"hidden_size": 8, "embed_size": 8},
         "mixing_network": {"type": "adaptive", "embed_size": 4, "hypernet_size": 8, "n_heads": 2},
@@ -106,4 +106,4 @@ def tiny_config(folder: Path, **sections: dict[str, object]) -> RunConfig:
 
 
 def make_fake_env(config: RunConfig, num_envs: int) -> FakeEnv:
-    return FakeEnv(num_envs, fast_interval=config.network.hrl.fast_interval)
+    return FakeEnv(num_envs, decision_frames=config.network.hrl.frame_skip)

@@ -5,7 +5,6 @@ import numpy as np
 from camcontrol.control.action_set import Catalogue
 from camcontrol.features.layout import FeatureLayout
 from camcontrol.planning.common_view import TeamViews, allocate_team_views, view_teams
-from camcontrol.planning.joint_plan import LOOKAHEAD_ACTION_FEATURES
 from camcontrol.planning.planner import BeliefState, Lookahead, PlannerOptions
 from camsim.arrays import Bools, Float32s, Floats, Ints
 
@@ -50,10 +49,12 @@ class FeatureLookahead:
             joint=joint,
             by_target=layout.n_target_coverages > 0,
         )
-        added = LOOKAHEAD_ACTION_FEATURES + layout.n_target_coverages
         self._views: TeamViews | None = None
         self.base_layout = layout._replace(
-            action_size=layout.action_size - added, plan_advantage=-1, n_target_coverages=0
+            action_size=layout.action_size - layout.plan_size,
+            plan_advantage=-1,
+            n_target_coverages=0,
+            plan_size=0,
         )
         self.obs = np.zeros((n, c, layout.size), np.float32)
         """[N, C, D]"""

@@ -19,8 +19,15 @@ from camcontrol.features.belief_features import (
     write_context_belief,
     write_target_belief,
 )
-from camcontrol.features.layout import ACTION_FEATURES, CONTEXT_FEATURES, TARGET_FEATURES
-from camcontrol.tracking.relative_particles import RelativeParticles
+from camcontrol.features.layout import (
+    ACTION_FEATURES,
+    CONTEXT_FEATURES,
+    GLANCE_ACTION_FEATURES,
+    GLANCE_CONTEXT_FEATURES,
+    GLANCE_TARGET_FEATURES,
+    TARGET_FEATURES,
+)
+from camcontrol.tracking.relative_particles import RelativeParticles, measure
 from camcontrol.tracking.track import (
     B_AGE,
     B_BEARING,
@@ -59,18 +66,14 @@ from camsim.layout import WAREHOUSES
 _AGE_SCALE = 40.0
 _SECTOR_AGE_SCALE = 60.0
 _TIME_SCALE = 36.0  # frames of a half turn
+_TEAM_MATES = 24  # where a target's row says how teammates stand to it
 
 
 @outlined_fn
-def _context(
-    pose: Floats,
-    belief: Floats,
-    sector_ages: Floats,
-    where: tuple[int, int],
-    clock: float,
-    out: Float32s,
+def _camera(
+    pose: Floats, belief: Floats, where: tuple[int, int], clock: float, out: Float32s
 ) -> None:
-    """Write the camera's own features at out[i, c, 0:]."""
+    """Write the camera's own features but for its sectors at out[i, c, 0:]."""
     i, c = where
     ahead_x, ahead_y = pose[i, c, P_COS], pose[i, c, P_SIN]
     forward_x, forward_y = pose[i, c, P_INWARD_COS], pose[i, c, P_INWARD_SIN]
@@ -88,8 +91,6 @@ def _context(
     out[i, c, 7] = n_known / belief.shape[2]
     out[i, c, 8] = n_seen / belief.shape[2]
     out[i, c, 9] = 1.0 - min(clock / 100.0, 1.0)
-    for n in range(N_SECTORS):
-        out[i, c, 10 + n] = min(sector_ages[i, c, n] / _SECTOR_AGE_SCALE, 1.0)
 
 
 @outlined_fn
@@ -125,19 +126,18 @@ def _team_mates(
 
 @outlined_fn
 def _warehouses(
-    x: float,
-    y: float,
-    vx: float,
-    vy: float,
-    forward: float,
-    out: Float32s,
-    where: tuple[int, int],
-    n: int,
+    pose: Floats, belief: Floats, where: tuple[int, int], t: int, out: Float32s, n: int
 ) -> None:
-    """Write how a target heads for each warehouse, own corner first, and the nearest distance."""
+    """Write how target t heads for each warehouse, own corner first, and the nearest distance."""
     i, c = where
+    if belief[i, c, t, B_KNOWN] == 0.0:
+        for m in range(5):
+            out[i, c, n + m] = 0.0
+        return
+    x, y = belief[i, c, t, B_X], belief[i, c, t, B_Y]
+    vx, vy = belief[i, c, t, B_VX], belief[i, c, t, B_VY]
     speed = math.sqrt(vx * vx + vy * vy)
-    first = math.floor(wrap_deg(forward + 180.0) / 90.0) % 4  # behind the camera
+    first = math.floor(wrap_deg(pose[i, c, P_INWARD] + 180.0) / 90.0) % 4  # behind the camera
     nearest = 4000.0
     for w in range(4):
         dx = WAREHOUSES[(first + w) % 4, 0] - x
@@ -160,10 +160,10 @@ def _target(
     out: Float32s,
     n: int,
 ) -> None:
-    """Write target t's features at out[i, c, n:] (spec of each in the order written)."""
+    """Write target t's features but for warehouses at out[i, c, n:] (in the order written)."""
     i, c = where
     if belief[i, c, t, B_KNOWN] == 0.0:
-        for m in range(TARGET_FEATURES):
+        for m in range(GLANCE_TARGET_FEATURES):
             out[i, c, n + m] = 0.0
         return
     x, y = belief[i, c, t, B_X], belief[i, c, t, B_Y]
@@ -195,14 +195,14 @@ def _target(
     out[i, c, n + 16] = math.sqrt(vx * vx + vy * vy) / 20.0
     out[i, c, n + 17] = (x * fx + y * fy) / 1000.0
     out[i, c, n + 18] = (y * fx - x * fy) / 1000.0
+
     own_x, own_y = pose[i, c, P_X], pose[i, c, P_Y]
     out[i, c, n + 19] = line_clearance(obs, k, own_x, own_y, x, y) / 100.0
     out[i, c, n + 20] = line_clearance(obs, k, own_x, own_y, x + 5 * vx, y + 5 * vy) / 100.0
     out[i, c, n + 21] = line_clearance(obs, k, own_x, own_y, x + 12 * vx, y + 12 * vy) / 100.0
     out[i, c, n + 22] = (pose[i, c, P_MAX_RANGE] - distance) / 1000.0
     out[i, c, n + 23] = belief[i, c, t, B_SPEED] / 20.0
-    _team_mates(obs, k, x, y, out, where, n + 24)
-    _warehouses(x, y, vx, vy, pose[i, c, P_INWARD], out, where, n + 27)
+    _team_mates(obs, k, x, y, out, where, n + _TEAM_MATES)
 
 
 @outlined_fn
@@ -227,7 +227,7 @@ def _expected(
         if in_view(belief, where, t, phi, theta, reach):
             n_all += 1.0
             n_kept += belief[i, c, t, B_SEEN]
-            if out[i, c, rows[0] + rows[1] * t + 24] == 0.0:
+            if out[i, c, rows[0] + rows[1] * t + _TEAM_MATES] == 0.0:
                 n_new += 1.0
     out[i, c, n] = n_all / n_targets
     out[i, c, n + 1] = n_new / n_targets
@@ -255,32 +255,33 @@ def _action(
     catalogue: Catalogue,
     pose: Floats,
     belief: Floats,
-    sector_ages: Floats,
     particles: Floats,
-    relative: RelativeParticles,
+    tables: Floats,
     where: tuple[int, int],
     u: int,
-    n_entries: int,
+    rows: tuple[int, int],
     out: Float32s,
+    n: int,
     avail: Bools,
-) -> None:
-    """Write action u's features: kind, where it points, how soon, what it would show.
+) -> tuple[float, float, tuple[float, float, float, float]]:
+    """Write action u's first features at out[i, c, n:]: kind, where it points, what it would show.
 
     A move has no targets: its shares of the largest turn and zoom stand where the kind does. Also
-    write whether the action may be selected. `n_entries`: of the camera's table of particles.
+    write whether the action may be selected. `tables` hold the camera's particles; `rows` are start
+    and length of the targets' rows. Return the orientation and angle of the view, in degrees, and
+    the view as in `camcontrol.tracking.relative_particles.count_in_view`; the angle is -1 where
+    there is nothing to aim at.
     """
     i, c = where
-    start, target_size, action_size = row_sizes(particles)
-    n = start + target_size * belief.shape[2] + action_size * u
     spread, phi, theta, direction = aim(
-        executor, catalogue, pose, belief, particles, relative[0], where, u
+        executor, catalogue, pose, belief, particles, tables, where, u
     )
     n_selected = selects_known(catalogue, belief, where, u)
     avail[i, c, u] = may_select(executor, n_selected, spread, theta)
     if spread < 0.0:
-        for m in range(action_size):
+        for m in range(GLANCE_ACTION_FEATURES):
             out[i, c, n + m] = 0.0
-        return
+        return 0.0, -1.0, (0.0, 0.0, 0.0, 0.0)
     reach = math.sqrt(pose[i, c, P_AREA] / theta)
     turn, zoom = wrap_deg(phi - pose[i, c, P_PHI]), theta - pose[i, c, P_THETA]
     n_members = 0
@@ -295,10 +296,8 @@ def _action(
     out[i, c, n + 5] = frames / _TIME_SCALE
     out[i, c, n + 6] = theta / 90.0 - 1.0
     out[i, c, n + 7] = spread / max(theta, 1.0)
-    _expected(belief, where, (phi, theta, reach), (start, target_size), out, n + 8)
-    out[i, c, n + 11] = _mean_sector_age(sector_ages, pose, where, phi, theta)
-    view = (direction[0], direction[1], direction[2], reach)
-    write_action_belief(particles, relative, where, n_entries, view, out, n + ACTION_FEATURES)
+    _expected(belief, where, (phi, theta, reach), rows, out, n + 8)
+    return phi, theta, (direction[0], direction[1], direction[2], reach)
 
 
 @outlined_fn
@@ -334,8 +333,11 @@ def write_features(
     """
     pose, belief, sector_ages = memory
     write_bearings(pose, belief, where)
-    _context(pose, belief, sector_ages, where, clock, out)
-    start, target_size, _ = row_sizes(particles)
+    _camera(pose, belief, where, clock, out)
+    i, c = where
+    for n in range(N_SECTORS):
+        out[i, c, GLANCE_CONTEXT_FEATURES + n] = min(sector_ages[i, c, n] / _SECTOR_AGE_SCALE, 1.0)
+    start, target_size, action_size = row_sizes(particles)
     n_entries = write_context_belief(
         obs, k, pose, belief, particles, relative, where, out, CONTEXT_FEATURES
     )
@@ -343,22 +345,71 @@ def write_features(
     for t in range(belief.shape[2]):
         n = start + target_size * t
         _target(obs, k, pose, belief, where, t, out, n)
+        _warehouses(pose, belief, where, t, out, n + GLANCE_TARGET_FEATURES)
         n += TARGET_FEATURES
         entry = write_target_belief(
             pose, belief, particles, origins, relative, where, t, entry, out, n
         )
+    rows, n = (start, target_size), start + target_size * belief.shape[2]
     for u in range(len(catalogue.search)):
-        _action(
+        phi, theta, view = _action(
             executor,
             catalogue,
             pose,
             belief,
-            sector_ages,
             particles,
-            relative,
+            relative[0],
             where,
             u,
-            n_entries,
+            rows,
             out,
+            n,
             avail,
         )
+        if theta < 0.0:
+            for m in range(GLANCE_ACTION_FEATURES, action_size):
+                out[i, c, n + m] = 0.0
+        else:
+            out[i, c, n + 11] = _mean_sector_age(sector_ages, pose, where, phi, theta)
+            first = n + ACTION_FEATURES
+            write_action_belief(particles, relative, where, n_entries, view, out, first)
+        n += action_size
+
+
+@outlined_fn
+def write_glance(
+    executor: int,
+    catalogue: Catalogue,
+    obs: Floats,
+    k: int,
+    pose: Floats,
+    belief: Floats,
+    particles: Floats,
+    tables: Floats,
+    where: tuple[int, int],
+    clock: float,
+    out: Float32s,
+    avail: Bools,
+) -> None:
+    """Write what camera c reacts to, out[i, c], and which actions it may select, avail[i, c].
+
+    Out are those of `write_features` that `FeatureLayout.glance_columns` names, avail is the same.
+    """
+    write_bearings(pose, belief, where)
+    _camera(pose, belief, where, clock, out)
+    n = GLANCE_CONTEXT_FEATURES
+    for t in range(belief.shape[2]):
+        _target(obs, k, pose, belief, where, t, out, n)
+        n += GLANCE_TARGET_FEATURES
+    if particles.ndim == 5:  # decided when compiling
+        measure(pose, belief, particles, where, tables[where[0]])
+    rows = (GLANCE_CONTEXT_FEATURES, GLANCE_TARGET_FEATURES)
+    i, c = where
+    for u in range(len(catalogue.search)):
+        if catalogue.search[u] >= 0:
+            avail[i, c, u] = True
+        else:
+            _action(
+                executor, catalogue, pose, belief, particles, tables, where, u, rows, out, n, avail
+            )
+            n += GLANCE_ACTION_FEATURES

@@ -48,7 +48,7 @@ class PlannerOptions:
 
 
 class BeliefState(NamedTuple):
-    """The cameras' belief states: a part of camcontrol.decision_kernel.AgentState."""
+    """The cameras' belief states: a part of camcontrol.decision_arrays.AgentState."""
 
     pose: Floats  # [N, C, POSE_COLUMNS]
     belief: Floats  # [N, C, T, BELIEF_COLUMNS]

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from qplex_bench.cli.evader import add_evader
+from qplex_bench.cli.reaction import add_reaction
 from qplex_bench.cli.robustness import add_robustness
 from qplex_bench.cli.speed import add_decision, add_training
 from qplex_bench.cli.table import add_ablation, add_table
@@ -25,6 +26,8 @@ def add_benchmarks(benchmark: argparse.ArgumentParser) -> None:
     add_table(actions.add_parser("table", help="train and compare systems; can be stopped"))
     add_ablation(actions.add_parser("ablation", help="QPLEX HRL with one part changed, in a table"))
     add_evader(actions.add_parser("evader", help="train targets to evade, and measure it"))
+    reactions = "trained cameras with their fast level, and without"
+    add_reaction(actions.add_parser("reaction", help=reactions))
     worlds = "trained cameras in worlds they were not trained in"
     add_robustness(actions.add_parser("robustness", help=worlds))
 

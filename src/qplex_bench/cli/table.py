@@ -48,7 +48,7 @@ def _add_runs(parser: argparse.ArgumentParser, output: str) -> None:
         nargs="+",
         default=("own",),
         metavar="R",
-        help="own or shared field of view, or both; default: own",
+        help="own or shared field of view, or stereo, some of them; default: own",
     )
     add("--seeds", type=int, default=3, metavar="N", help="trainings of each row; default: 3")
     add("--timesteps", type=int, default=500_000, metavar="N", help="frames; default: 500000")
@@ -61,6 +61,9 @@ def _add_runs(parser: argparse.ArgumentParser, output: str) -> None:
         default=(),
         metavar="N",
         help="also the coverage after so many frames, by the evaluations during training",
+    )
+    add(
+        "--pairs", action="store_true", help="also the difference of every two rows, with a verdict"
     )
     add("--scripted", action="store_true", help="also scripted cameras, on the same episodes")
     add(
@@ -123,4 +126,5 @@ def _spec_of(args: argparse.Namespace, systems: Sequence[str]) -> "TableSpec":
         configs=args.configs,
         output=args.output,
         milestones=tuple(sorted(set(args.milestones))),
+        pairs=args.pairs,
     )

@@ -62,7 +62,7 @@ def benchmark_decision(
         name: name
         for of_versions in samples.values()
         for taken in of_versions.values()
-        for name in taken[0]["lookahead_parts"]
+        for name in taken[0]["details"]
     }
     parts = Measures(
         PARTS | extra | {"sum": "sum", "frames_per_second": "frames/s"},
@@ -130,4 +130,4 @@ def _flat(answer: dict[str, Any]) -> Sample:
     kilobytes["environment"] = sum(kilobytes.values()) - kilobytes["plan_tables"]
     rate = {"frames_per_second": answer["frames_per_second"]}
     total = {"sum": sum(answer["parts"].values())}
-    return {**answer["parts"], **answer["lookahead_parts"], **kilobytes, **rate, **total}
+    return {**answer["parts"], **answer["details"], **kilobytes, **rate, **total}

@@ -13,8 +13,10 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from camcontrol.features.layout import feature_layout
 from qplex_bench.speed.process import Client
 from qplex_hrl.config import AlgorithmConfig, NetworkConfig, RunConfig
+from qplex_hrl.data.make_env import dims_of
 from qplex_hrl.learner import Learner
 from qplex_hrl.model import build_model
 from qplex_hrl.runtime.devices import torch_threads
@@ -103,6 +105,7 @@ def shapes_case(
     )
     network = NetworkConfig.model_validate(
         {
+            "hrl": {"frame_skip": 1, "fast_interval": 1},
             "q_network": {
                 "type": "rnn",
                 "encoding": encoding,
@@ -126,18 +129,15 @@ def default_case(n_agents: int = 4) -> Case:
     """Return the shipped system; with four agents its sizes are those of MATE-4v4-9."""
     config = RunConfig()
     bits = selection_bits(n_agents, config.control.search_actions, pairs=True)
-    dims = ModelDims(
-        n_agents=n_agents,
-        n_targets=n_agents,
-        n_actions=len(bits),
-        context_size=34,
-        target_size=50,
-        action_size=21 + n_agents,
-        state_size=56 + 25 * n_agents,
-        row_flag=32,
-        plan_advantage=19,
-        n_target_coverages=n_agents,
+    layout = feature_layout(
+        n_agents,
+        len(bits),
+        n_search=config.control.search_actions,
+        particles=True,
+        lookahead=True,
+        by_target=True,
     )
+    dims = dims_of(layout, n_agents, state_size=56 + 25 * n_agents)
     q_network, training = config.network.q_network.type, config.training
     n_sequences, trained, burn_in = training.batch_size, training.sequence_length, training.burn_in
     mixer = config.network.mixing_network.type
@@ -167,11 +167,12 @@ def random_batch(case: Case, recurrent_size: int) -> SequenceBatch:
         targets[..., flag :: dims.target_size] = 1.0
     no = torch.zeros(case.n_sequences, length, dtype=torch.bool)
     frames = (case.n_sequences, length)
+    actions = torch.randint(dims.n_actions, (*frames, dims.n_agents), generator=rng)
     return SequenceBatch(
         obs=obs,
         state=torch.randn(case.n_sequences, length + 1, dims.state_size, generator=rng),
         avail_actions=torch.ones(*obs.shape[:-1], dims.n_actions, dtype=torch.bool),
-        actions=torch.randint(dims.n_actions, (*frames, dims.n_agents), generator=rng),
+        actions=actions,
         reward=torch.randn(*frames, generator=rng),
         difference_reward=torch.zeros(*frames, dims.n_agents),
         terminated=no,

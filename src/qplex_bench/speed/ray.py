@@ -246,8 +246,8 @@ def _print_scale(plan: RayBenchmark) -> None:
 
 def _calculated(costs: _Costs, rate: float, busy: float, config: RunConfig) -> Iterator[str]:
     """Return the row of a number of workers: three limits, and what comes of them."""
-    fast_interval, length = config.network.hrl.fast_interval, chunk_length(config)
-    frame_bytes = (costs.decision_bytes + costs.state_bytes / length) / fast_interval
+    frame_skip, length = config.network.hrl.frame_skip, chunk_length(config)
+    frame_bytes = (costs.decision_bytes + costs.state_bytes / length) / frame_skip
     rollout = config.ray.num_workers * rate
     network = NETWORK_BYTES_PER_SECOND / frame_bytes
     received = min(rollout, 1 / costs.per_frame, network)

@@ -10,7 +10,7 @@ WHOLE = "qplex_hrl"
 
 # A decision in every frame: returns, windows and batches hold as much time as before (docs).
 _EVERY_FRAME = (
-    "network.hrl.fast_interval=1",
+    "network.hrl.frame_skip=1",
     "algorithm.n_step=15",
     "algorithm.td_lambda=0.956",
     "training.sequence_length=40",
@@ -21,15 +21,18 @@ _EVERY_FRAME = (
 _NO_LOOKAHEAD = ("control.lookahead=false", "control.coverage_per_target=false")
 
 PARTS: dict[str, tuple[str, ...]] = {
-    "no_hierarchy_in_time": ("network.hrl.frame_skip=1", *_EVERY_FRAME),
+    "no_hierarchy_in_time": _EVERY_FRAME,
+    "no_fast_level": ("network.hrl.fast_interval=5",),
     "slow_10_frames": ("network.hrl.frame_skip=10",),
-    "fast_every_frame": _EVERY_FRAME,
+    "slow_10_frames_held": ("network.hrl.frame_skip=10", "network.hrl.fast_interval=10"),
     "no_attention": ("network.q_network.type=rnn",),
     "hierarchical_rnn": ("network.q_network.type=hierarchical_rnn",),
     "mixer_none": ("network.mixing_network.type=none",),
     "mixer_vdn": ("network.mixing_network.type=vdn",),
     "mixer_qmix": ("network.mixing_network.type=qmix",),
     "mixer_qplex": ("network.mixing_network.type=qplex",),
+    "mixer_qfix_vdn": ("network.mixing_network.type=qfix_vdn",),
+    "mixer_qfix_qmix": ("network.mixing_network.type=qfix_qmix",),
     "no_entropy": ("network.hrl.selection_entropy_weight=0.0",),
     "no_coverage_reward": ("network.hrl.coverage_reward_weight=0.0",),
     "no_exploration_bonus": ("network.hrl.exploration_bonus=0.0",),
@@ -50,6 +53,7 @@ REGIME_PARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "no_difference_reward": ("algorithm.difference_reward_weight=0.0",),
     },
     "shared": {"no_plan_prior": ("network.q_network.plan_prior=0.0",)},
+    "stereo": {"no_plan_prior": ("network.q_network.plan_prior=0.0",)},
 }
 """The same, of parts that only the configurations for one regime have."""
 

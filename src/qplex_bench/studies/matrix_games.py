@@ -102,6 +102,7 @@ def settings(mixer: str) -> tuple[NetworkConfig, AlgorithmConfig, OptimizerConfi
     """
     mixing = {"type": mixer, "hypernet_size": 64, "n_heads": 10, "attention_layers": 3}
     network = {
+        "hrl": {"frame_skip": 1, "fast_interval": 1},
         "q_network": {"type": "mlp", "hidden_size": 32, "encoding": "flat"},
         "state_encoder": {"hidden_size": 16, "embed_size": 16},
         "mixing_network": mixing,
@@ -174,7 +175,7 @@ def learn(game: Game, mixer: str, seed: int, n_updates: int = N_UPDATES) -> Game
     )
     selection_bits = torch.zeros(game.n_actions, 1, dtype=torch.bool)
     model = build_model(dims, selection_bits, network)
-    learner = Learner(model, algorithm, HRLConfig(fast_interval=1), 0, EAGER, recipe)
+    learner = Learner(model, algorithm, HRLConfig(frame_skip=1), 0, EAGER, recipe)
     decisions = every_decision(game)
     for update in range(n_updates):
         drawn = torch.randint(len(decisions.reward), (BATCH_SIZE,))

@@ -22,8 +22,13 @@ from qplex_hrl.config import (
 from qplex_hrl.runtime.checkpoint import CheckpointError, newest_intact
 from qplex_hrl.training.run_folder import RunFolder, replay_beside
 
-REGIMES = {"own": False, "shared": True}
-"""What a camera knows, and `env.shared_field_of_view`."""
+REGIMES = {"own": False, "shared": True, "stereo": True}
+"""What a camera knows, and `env.shared_field_of_view`; stereo: what two cameras see together."""
+
+STEREO = "stereo"
+
+SCORES = {"own": "coverage_rate", "shared": "coverage_rate", STEREO: "stereo_coverage_rate"}
+"""The metric by which a regime's systems are compared."""
 
 EPISODES_SEED = 1_000_003
 """Seed of the table's evaluation episodes; no run may use it for its own evaluations."""
@@ -54,6 +59,7 @@ class TableSpec(NamedTuple):
     output: Path
     milestones: tuple[int, ...] = ()  # frames after which coverage is told, too
     variants: tuple[Variant, ...] = ()  # those of the systems that have no file of their own
+    pairs: bool = False  # also the difference of every two systems
     reference: str | None = None  # system that the others are compared with: an ablation
 
     def variant(self, system: str) -> Variant:
@@ -154,6 +160,11 @@ def _plan(
     settings = [_of_seed(override, seed) for override in settings]
     changes = [parse_override(text) for text in variant.settings]
     config = load_config(file, [*settings, *changes, *own])
+    if regime == STEREO and not config.network.hrl.reward_coefficients.stereo_coverage_rate:
+        raise ConfigError(
+            f"{file}: network.hrl.reward_coefficients.stereo_coverage_rate = 0; expected a reward "
+            f"for it in --regimes {STEREO}"
+        )
     if config.evaluation.seed == EPISODES_SEED:
         raise ConfigError(
             f"{file}: evaluation.seed = {EPISODES_SEED}; expected another, "

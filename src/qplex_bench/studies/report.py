@@ -1,24 +1,27 @@
 """The table of systems as JSON, Markdown, terminal table and pictures of learning curves."""
 
-import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from rich.table import Table
 
-from qplex_bench.studies.plan import EPISODES_SEED, Run, TableSpec
+from qplex_bench.studies.intervals import difference, mean_of, pairs_of, t_interval
+from qplex_bench.studies.plan import EPISODES_SEED, SCORES, STEREO, Run, TableSpec
 from qplex_hrl.config import RunConfig, config_hash
 
 FORMAT_VERSION = 1
 
-_METRICS = ("coverage_rate", "real_coverage_rate", "transport_rate", "selection_efficiency")
-_T_975 = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
-"""Quantiles of Student's t for a two-sided 95 % interval, 1 to 10 degrees of freedom."""
-
+_METRICS = (
+    "coverage_rate",
+    "real_coverage_rate",
+    "stereo_coverage_rate",
+    "transport_rate",
+    "selection_efficiency",
+)
 _COLUMNS = (
     "system",
     "scenario",
@@ -45,35 +48,13 @@ class Outcome(NamedTuple):
 
 
 class Scripted(NamedTuple):
-    """Scripted cameras on the table's episodes."""
+    """Cameras that no run trains, on the table's episodes."""
 
+    kind: Literal["scripted", "untrained"]
     policy: str
     scenario: str
     regime: str
     evaluation: Mapping[str, Any]
-
-
-def t_interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """Return low and high end of the mean's 95 % t-interval; None with fewer than two values."""
-    n = len(values)
-    if n < 2:
-        return None
-    mean = math.fsum(values) / n
-    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
-    half_width = _t_quantile(n - 1) * deviation / math.sqrt(n)
-    return mean - half_width, mean + half_width
-
-
-def _t_quantile(degrees: int) -> float:
-    """Return the 97.5 % quantile of Student's t, to 0.002 beyond the stored ones.
-
-    The expansion in 1 / degrees is Abramowitz and Stegun 26.7.5.
-    """
-    if degrees <= len(_T_975):
-        return _T_975[degrees - 1]
-    z = 1.959964
-    first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    return z + first / degrees + second / degrees**2
 
 
 # Any, here and below: a table is a JSON object of numbers, lists and text.
@@ -99,7 +80,8 @@ def table_of(
     for row in rows:
         row["settings"] = list(spec.variant(row["system"]).settings)
         row["milestones"] = [_milestone(row, frames) for frames in spec.milestones]
-        row.update(_difference(row, rows, spec.reference))
+        if spec.reference not in (None, row["system"]):
+            row.update(difference(row, _reference_of(row, rows, spec.reference)))
     return {
         "format_version": FORMAT_VERSION,
         "command": command_of(spec),
@@ -109,8 +91,21 @@ def table_of(
         "interval": "95 % t-interval over training seeds",
         "milestones": list(spec.milestones),
         "rows": rows,
+        "pairs": pairs_of(rows) if spec.pairs else [],
         "scripted": [_scripted_row(one) for one in scripted],
     }
+
+
+def _reference_of(
+    row: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], reference: str | None
+) -> Mapping[str, Any]:
+    """Return the row of an ablation's whole system in the world of another row."""
+    world = ("scenario", "regime")
+    return next(
+        other
+        for other in rows
+        if other["system"] == reference and all(other[key] == row[key] for key in world)
+    )
 
 
 def command_of(spec: TableSpec) -> str:
@@ -130,7 +125,7 @@ def command_of(spec: TableSpec) -> str:
     ):
         words += [flag, str(value)]
     words += ["--milestones", *map(str, spec.milestones)] if spec.milestones else []
-    words += ["--scripted"] * spec.scripted
+    words += ["--scripted"] * spec.scripted + ["--pairs"] * spec.pairs
     for setting in spec.settings:
         words += ["--set", setting]
     return shlex.join(words)
@@ -151,29 +146,11 @@ def _row(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
     for name in _METRICS:
         values = [seed[name] for seed in finished if seed[name] is not None]
-        row[f"mean_{name}"] = _mean(values)
+        row[f"mean_{name}"] = mean_of(values)
         row[f"ci95_{name}"] = t_interval(values)
     for name in ("frames", "updates", "minutes"):
-        row[f"mean_{name}"] = _mean([seed[name] for seed in finished])
+        row[f"mean_{name}"] = mean_of([seed[name] for seed in finished])
     return row | {"seeds": seeds}
-
-
-def _difference(
-    row: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], reference: str | None
-) -> dict[str, Any]:
-    """Return how much more coverage a row has than the reference in its world, seed by seed."""
-    if reference is None or row["system"] == reference:
-        return {}
-    world = ("scenario", "regime")
-    theirs = {
-        seed["seed"]: seed["coverage_rate"]
-        for other in rows
-        if other["system"] == reference and all(other[key] == row[key] for key in world)
-        for seed in other["seeds"]
-    }
-    pairs = [(seed["coverage_rate"], theirs.get(seed["seed"])) for seed in row["seeds"]]
-    differences = [a - b for a, b in pairs if a is not None and b is not None]
-    return {"mean_difference": _mean(differences), "ci95_difference": t_interval(differences)}
 
 
 def _milestone(row: Mapping[str, Any], frames: int) -> dict[str, Any]:
@@ -183,7 +160,7 @@ def _milestone(row: Mapping[str, Any], frames: int) -> dict[str, Any]:
         later = [point for point in seed["curve"] if point["timestep"] >= frames]
         if later and later[0]["timestep"] <= frames * (1 + _MILESTONE_SLACK):
             values.append(later[0]["mean_coverage_rate"])
-    return {"frames": frames, "mean_coverage_rate": _mean(values), "ci95": t_interval(values)}
+    return {"frames": frames, "mean_coverage_rate": mean_of(values), "ci95": t_interval(values)}
 
 
 def _seed_row(outcome: Outcome) -> dict[str, Any]:
@@ -210,13 +187,14 @@ def _scripted_row(one: Scripted) -> dict[str, Any]:
     evaluation = one.evaluation
     row: dict[str, Any] = {
         "system": one.policy,
+        "kind": one.kind,
         "scenario": one.scenario,
         "regime": one.regime,
         "interval": "95 % bootstrap interval over episodes",
     }
     for name in _METRICS:
-        row[f"mean_{name}"] = evaluation[f"mean_{name}"]
-        row[f"ci95_{name}"] = evaluation[f"ci95_{name}"]
+        row[f"mean_{name}"] = evaluation.get(f"mean_{name}")
+        row[f"ci95_{name}"] = evaluation.get(f"ci95_{name}")
     provenance = evaluation["provenance"]
     return row | {key: provenance[key] for key in ("commit", "versions")}
 
@@ -227,17 +205,26 @@ def _without_seed(config: RunConfig) -> RunConfig:
     return config.model_copy(update={"training": training})
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None
-
-
 def markdown_table(table: Mapping[str, Any]) -> str:
     """Return the table as Markdown, with the command that made it and where it came from."""
     columns = _columns(table)
     lines = [_markdown_line(columns), _markdown_line(["---"] * 3 + ["---:"] * (len(columns) - 3))]
     lines += [_markdown_line(cells) for cells in _cells(table)]
     notes = [f"    {table['command']}", "", *_notes(table)]
-    return "\n".join([*lines, "", *notes]) + "\n"
+    return "\n".join([*lines, "", *_pair_lines(table), *notes]) + "\n"
+
+
+def _pair_lines(table: Mapping[str, Any]) -> list[str]:
+    """Return the differences of every two systems as a Markdown table, if there are any."""
+    if not table["pairs"]:
+        return []
+    columns = ["first", "second", "scenario", "regime", "first - second", "the first is"]
+    lines = [_markdown_line(columns), _markdown_line(["---"] * 4 + ["---:", "---"])]
+    for pair in table["pairs"]:
+        shown = _with_interval(pair["mean_difference"], pair["ci95_difference"], "+.3f")
+        cells = [pair[key] for key in ("first", "second", "scenario", "regime")]
+        lines.append(_markdown_line([*cells, shown, pair["verdict"]]))
+    return [*lines, ""]
 
 
 def _markdown_line(cells: Iterable[str]) -> str:
@@ -284,12 +271,13 @@ def _cells(table: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _row_cells(row: Mapping[str, Any]) -> list[str]:
-    each = [_seed_text(seed) for seed in row.get("seeds", [])]
+    score = SCORES[row["regime"]]
+    each = [_number(seed[score], ".3f") or str(seed["status"]) for seed in row.get("seeds", [])]
     return [
-        row["system"] if each else f"{row['system']} (scripted)",
+        row["system"] if each else f"{row['system']} ({row['kind']})",
         row["scenario"],
         row["regime"],
-        _with_interval(row["mean_coverage_rate"], row["ci95_coverage_rate"]),
+        _with_interval(row[f"mean_{score}"], row[f"ci95_{score}"]),
         " ".join(each),
         _number(row["mean_transport_rate"], ".3f"),
         _number(row["mean_selection_efficiency"], ".3f"),
@@ -297,10 +285,6 @@ def _row_cells(row: Mapping[str, Any]) -> list[str]:
         _number(row.get("mean_updates"), ",.0f"),
         _number(row.get("mean_minutes"), ".1f"),
     ]
-
-
-def _seed_text(seed: Mapping[str, Any]) -> str:
-    return _number(seed["coverage_rate"], ".3f") or str(seed["status"])
 
 
 def _with_interval(mean: float | None, interval: Sequence[float] | None, form: str = ".3f") -> str:
@@ -333,8 +317,23 @@ def _notes(table: Mapping[str, Any]) -> list[str]:
         "- After so many frames: each seed's first evaluation during training from then on, on "
         "episodes of its own; mean over seeds ± half the 95 % t-interval."
     ]
+    stereo = [
+        f"- With {STEREO}, coverage is stereo coverage: of targets in two views from directions "
+        "that differ enough."
+    ]
+    pairs = [
+        "- Of two systems: difference of the same training seed; mean over seeds ± half the 95 % "
+        "t-interval. Higher or lower: the interval is clear of zero. One of twenty pairs that do "
+        "not differ is called so by chance."
+    ]
+    untrained = [
+        "- Untrained: cameras that hold what a rule chooses from what trained ones observe."
+    ]
     return [
         *(ablation if changes else []),
+        *(pairs if table["pairs"] else []),
+        *(stereo if any(row["regime"] == STEREO for row in table["rows"]) else []),
+        *(untrained if any(row["kind"] == "untrained" for row in table["scripted"]) else []),
         *(milestones if table["milestones"] else []),
         "- Coverage: mean over training seeds ± half the 95 % t-interval over seeds; of scripted "
         "cameras, which do not learn, over episodes, with the bootstrap interval.",

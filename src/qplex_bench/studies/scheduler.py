@@ -33,8 +33,11 @@ from qplex_bench.studies.report import (
     rich_table,
     table_of,
 )
-from qplex_hrl.evaluation.evaluate import evaluate_scripted
+from qplex_bench.studies.untrained import untrained_player, untrained_rules
+from qplex_hrl.data.make_env import build_env
+from qplex_hrl.evaluation.evaluate import evaluate, evaluate_scripted
 from qplex_hrl.evaluation.players import EVALUATION_ENVS, EvaluationSetting
+from qplex_hrl.evaluation.trained import provenance_of
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
 from qplex_hrl.runtime.seeding import episode_seeds
 from qplex_hrl.runtime.signals import Interrupt, Interrupted
@@ -85,6 +88,7 @@ def make_table(spec: TableSpec, jobs: int = 1, commands: Commands = next_command
     scripted: list[Scripted] = []
     with Interrupt() as interrupt:
         try:
+            scripted.extend(_play_untrained(spec, runs, interrupt))
             scripted.extend(_play_scripted(spec, runs, interrupt))
             scheduler = _Scheduler(spec, jobs, commands, console)
             failed = scheduler.work(runs, interrupt, lambda: _write(spec, runs, scripted))
@@ -137,7 +141,38 @@ def _play_scripted(
                     evaluation = evaluate_scripted(policy, setting, seeds, num_envs=EVALUATION_ENVS)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 atomic_write_json(file, evaluation)
-            yield Scripted(policy, scenario, regime, evaluation)
+            yield Scripted("scripted", policy, scenario, regime, evaluation)
+
+
+def _play_untrained(
+    spec: TableSpec, runs: Sequence[Run], interrupt: Interrupt
+) -> Iterator[Scripted]:
+    """Yield what learning adds to, in the worlds of an ablation's whole system; kept in files."""
+    seeds = episode_seeds(EPISODES_SEED, spec.episodes)
+    for run in runs:
+        if run.system != spec.reference or run.seed != 0:
+            continue
+        for rule in untrained_rules(build_env(run.config, 1)):
+            name = f"{Path(run.scenario).stem}_{run.regime}.json"
+            file = spec.output / "untrained" / rule / name
+            provenance = provenance_of(run.config, rule)
+            evaluation: Mapping[str, Any] | None = read_json(file)
+            if evaluation is None or not _is_same(evaluation, provenance, seeds.tolist()):
+                with interrupt.at_once():
+                    player = untrained_player(run.config, rule, min(EVALUATION_ENVS, len(seeds)))
+                    evaluation = evaluate(player, seeds, timestep=None, provenance=provenance)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                atomic_write_json(file, evaluation)
+            yield Scripted("untrained", rule, run.scenario, run.regime, evaluation)
+
+
+def _is_same(
+    evaluation: Mapping[str, Any], provenance: Mapping[str, object], seeds: list[int]
+) -> bool:
+    """Return whether a stored evaluation has this provenance and these episodes."""
+    made_in = evaluation.get("provenance", {})
+    same = all(made_in.get(key) == value for key, value in provenance.items())
+    return same and evaluation.get("seeds") == seeds
 
 
 def _is_of(evaluation: Mapping[str, Any], setting: EvaluationSetting, seeds: list[int]) -> bool:

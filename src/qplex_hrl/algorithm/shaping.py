@@ -65,7 +65,7 @@ class Shaping:
     def from_config(cls, algorithm: AlgorithmConfig, hrl: HRLConfig) -> Self:
         """Return the configured shaping."""
         return cls(
-            discount=algorithm.gamma**hrl.fast_interval,
+            discount=algorithm.gamma**hrl.frame_skip,
             coverage_weight=hrl.coverage_reward_weight,
             bonus_weight=hrl.exploration_bonus,
             scale=algorithm.reward_scale,

@@ -54,12 +54,18 @@ class HRLConfig(Section):
     """Hierarchical target selection: clocks, sets of targets and reward terms."""
 
     frame_skip: Count = Field(
-        default=CAMERA.fast_interval,
-        description="frames between two decisions of the slow selector",
+        default=CAMERA.decision_frames,
+        description="frames of a decision of the slow level, which plans and remembers",
     )
     fast_interval: Count = Field(
         default=CAMERA.fast_interval,
-        description="frames between two decisions of the fast selector; divides frame_skip",
+        description="frames between two of the fast level, which keeps or replaces what the slow "
+        "one has decided; divides frame_skip; equal to it: no fast level",
+    )
+    reaction_margin: Weight = Field(
+        default=0.05,
+        description="how much more return than the action in force another must promise for the "
+        "fast level to replace it",
     )
     multi_selection: bool = Field(
         default=CAMERA.multi_selection, description="a camera may select several targets at once"
@@ -164,6 +170,16 @@ class NetworkConfig(Section):
     q_network: QNetworkConfig = QNetworkConfig()
     state_encoder: StateEncoderConfig = StateEncoderConfig()
     mixing_network: MixingNetworkConfig = MixingNetworkConfig()
+
+    @model_validator(mode="after")
+    def _fast_level_needs_entities(self) -> Self:
+        hrl = self.hrl
+        if hrl.fast_interval < hrl.frame_skip and self.q_network.encoding == "flat":
+            raise ValueError(
+                f"hrl.fast_interval = {hrl.fast_interval} with q_network.encoding = 'flat'; "
+                f"expected hrl.frame_skip = {hrl.frame_skip}, or encoding 'entities'"
+            )
+        return self
 
 
 class AlgorithmConfig(Section):

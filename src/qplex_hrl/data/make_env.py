@@ -1,5 +1,6 @@
 """Environments and model sizes from the configuration: the one factory."""
 
+from camcontrol.features.layout import FeatureLayout
 from camcontrol.selection_env import SelectionEnv, SelectionOptions
 from camsim.scenario.schema import load_scenario
 from qplex_hrl.config import EnvConfig, RunConfig
@@ -21,6 +22,7 @@ def selection_options(config: RunConfig) -> SelectionOptions:
     return SelectionOptions(
         action_mode=config.env.action_mode,
         action_levels=config.env.action_levels,
+        decision_frames=hrl.frame_skip,
         fast_interval=hrl.fast_interval,
         belief=control.belief,
         n_particles=control.n_particles,
@@ -57,16 +59,30 @@ def opponent_view(config: EnvConfig) -> str:
 
 def model_dims(env: SelectionEnv) -> ModelDims:
     """Return the sizes that ``env`` dictates to the networks."""
-    layout = env.feature_layout
+    return dims_of(env.feature_layout, env.n_agents, env.state_size)
+
+
+def dims_of(layout: FeatureLayout, n_agents: int, state_size: int) -> ModelDims:
+    """Return the sizes of networks for observations laid out in this way.
+
+    Args:
+        layout: of a camera's observation.
+        n_agents: cameras C.
+        state_size: of the mixer's input, S.
+    """
     return ModelDims(
-        n_agents=env.n_agents,
-        n_targets=env.n_targets,
-        n_actions=env.n_actions,
+        n_agents=n_agents,
+        n_targets=layout.n_targets,
+        n_actions=layout.n_actions,
         context_size=layout.context_size,
         target_size=layout.target_size,
         action_size=layout.action_size,
         row_flag=layout.row_flag,
         plan_advantage=layout.plan_advantage,
         n_target_coverages=layout.n_target_coverages,
-        state_size=env.state_size,
+        plan_size=layout.plan_size,
+        glance_columns=tuple(layout.glance_columns),
+        glance_sizes=layout.glance_sizes,
+        n_search=layout.n_search,
+        state_size=state_size,
     )

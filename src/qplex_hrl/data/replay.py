@@ -73,18 +73,17 @@ def decision_bytes(sizes: ReplaySizes) -> int:
 class ReplayBuffer:
     """Ring over [time, environment] that samples windows of W decisions and a bootstrap frame.
 
-    A window lies in consecutive rows of one environment and never spans the write head. It starts
-    where the slow selector decides. What follows an episode's end inside a window is padding:
-    zeros, ``filled`` false, only action 0 available.
+    A window lies in consecutive rows of one environment and never spans the write head. What
+    follows an episode's end inside a window is padding: zeros, ``filled`` false, only action 0
+    available.
 
     The environments reset by themselves, so the frame after a truncated episode is not stored. The
     last decision of such an episode is therefore not filled. Its observation is the bootstrap frame
     of the decision before it.
 
-    A window may also start before its episode, so that an episode's first ``burn_in`` decisions are
-    trained on like all others. It then starts one or more ``slow_period`` early, up to the first
-    multiple that reaches ``burn_in``. The frames before the episode are padding as well, whatever
-    their rows hold, and the recurrent state of such a window is zero.
+    A window may also start up to ``burn_in`` decisions before its episode, so that an episode's
+    first decisions are trained on like all others. The frames before the episode are padding as
+    well, whatever their rows hold, and the recurrent state of such a window is zero.
     """
 
     def __init__(
@@ -94,7 +93,6 @@ class ReplayBuffer:
         capacity: int,
         sequence_length: int,
         burn_in: int,
-        slow_period: int,
         rng: np.random.Generator,
     ) -> None:
         """Allocate the ring.
@@ -104,7 +102,6 @@ class ReplayBuffer:
             capacity: decisions kept, all environments together.
             sequence_length: decisions of a window that are trained on.
             burn_in: decisions before them that only warm the recurrent state.
-            slow_period: decisions between two of the slow selector.
             rng: draws the windows.
 
         Raises:
@@ -112,7 +109,6 @@ class ReplayBuffer:
         """
         self.window = burn_in + sequence_length
         self._burn_in = burn_in
-        self._slow_period = slow_period
         self._sizes = sizes
         self._rng = rng
         self._rows = capacity // sizes.n_envs
@@ -124,8 +120,7 @@ class ReplayBuffer:
             )
             raise ValueError(msg)
         self._ring = allocate_chunk(self._rows, sizes)
-        periods = min(-(-burn_in // slow_period), (self.window - 1) // slow_period)
-        self._paddings = range(0, periods * slow_period + 1, slow_period)  # frames before a start
+        self._paddings = range(min(burn_in, self.window - 1) + 1)  # frames before a start
         self._startable = np.zeros((len(self._paddings), self._rows, sizes.n_envs), np.bool_)
         self._starts = np.zeros(0, np.int64)
         self._written = 0
@@ -187,7 +182,7 @@ class ReplayBuffer:
     def _windows(self, starts: NDArray[np.int64], device: torch.device) -> SequenceBatch:
         """Return the windows ``starts`` [B], flat positions in ``_startable``."""
         which, row, env = np.unravel_index(starts, self._startable.shape)
-        padding = which[:, None] * self._slow_period  # [B, 1]
+        padding = which[:, None]  # [B, 1]
         frames = np.arange(self.window + 1)
         rows = (row[:, None] - padding + frames) % self._rows
         flat = rows * self._sizes.n_envs + env[:, None]  # [B, W+1]
@@ -248,12 +243,12 @@ class ReplayBuffer:
     def _is_start(self, rows: NDArray[np.int64], padding: int) -> NDArray[np.bool_]:
         """Tell [n, N] which ``rows`` may be the first after ``padding`` frames of a window.
 
-        Without padding such a row is a slow tick, with padding an episode's first decision. The
-        burn-in must not end the episode, and the first decision after it must be filled.
+        With padding such a row is an episode's first decision. The burn-in must not end the
+        episode, and the first decision after it must be filled.
         """
         ring = self._ring
         index = ring.decision_index[rows % self._rows]
-        good: NDArray[np.bool_] = index % self._slow_period == 0 if padding == 0 else index == 0
+        good: NDArray[np.bool_] = (index == 0) | (padding == 0)
         warm = max(self._burn_in - padding, 0)
         first_trained = (rows + warm) % self._rows
         good &= ring.terminated[first_trained] | ~ring.truncated[first_trained]

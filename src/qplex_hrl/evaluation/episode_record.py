@@ -95,10 +95,11 @@ def _frames_of_agent(env: SelectionEnv, agent: ActionSelector, seed: int) -> Ite
     yield record_frame(env.sim, 0)
     while True:
         actions = agent.act(output.obs, output.avail_actions)
-        selection = env.selection_bits[actions[0]]
-        for _ in range(env.options.fast_interval):
+        for frame in range(env.options.decision_frames):
+            if agent.reaction is not None and frame and frame % env.options.fast_interval == 0:
+                actions = agent.reaction(*env.glance(), frame)
             env.run_frames(actions, 1)
-            record = record_frame(env.sim, 0, selection=selection)
+            record = record_frame(env.sim, 0, selection=env.selection_bits[actions[0]])
             yield record
             if record.done:
                 return

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camcontrol.planning_cameras import Planner, planning_env
-from camcontrol.selection_env import SelectionEnv
+from camcontrol.selection_env import React, SelectionEnv
 from camsim.envs.scripted_env import ScriptedEnv
 from camsim.layout import OBSERVATION_MODES
 from camsim.scenario.parsing import suggestion
@@ -51,6 +51,10 @@ class PlayStopped(RuntimeError):
 
 class ActionSelector(Protocol):
     """Who chooses the cameras' actions in N environments: a trained agent or a planner."""
+
+    @property
+    def reaction(self) -> React | None:
+        """Replaces actions within a decision; None: nobody does."""
 
     def act(self, obs: NDArray[np.float32], avail_actions: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return actions [N, C] of the next decision from obs [N, C, D] and masks [N, C, U]."""
@@ -98,7 +102,8 @@ class AgentPlayer:
         while playing.any():
             if self._stopped.is_set():
                 raise PlayStopped
-            output = self._env.step(self._agent.act(output.obs, output.avail_actions))
+            actions = self._agent.act(output.obs, output.avail_actions)
+            output = self._env.step(actions, self._agent.reaction)
             ended = output.terminated | output.truncated
             statistics[playing & ended] = output.episode[playing & ended]
             playing &= ~ended

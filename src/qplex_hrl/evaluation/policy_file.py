@@ -18,6 +18,7 @@ _OF_THE_MACHINE: Mapping[str, bool | set[str]] = {
 """Settings that name files and folders, which mean nothing elsewhere."""
 _RENAMED = {"head.option_layer.": "head.action_layer.", "head.worth.": "head.target_value."}
 """Layers that have other names now than in files of version 0.1."""
+_FAST_LEVEL = "reaction."  # of its weights, where cameras have one
 _IDENTITY = "encoder.identity"  # [C, H], if the weights know cameras by their index
 
 
@@ -99,10 +100,20 @@ def load_policy(path: Path) -> TrainedPolicy:
     try:
         config = config_from_stored(content["config"], str(path))
         timestep, learner = content["timestep"], content["training"]["learner"]
-        return TrainedPolicy(config, timestep, _renamed(cameras_of(learner)))
+        policy = TrainedPolicy(config, timestep, _renamed(cameras_of(learner)))
     except (KeyError, TypeError) as error:
         msg = f"{path}: not a checkpoint of a training run ({error} is missing)"
         raise CheckpointError(msg) from error
+    hrl = config.network.hrl
+    reacts = any(name.startswith(_FAST_LEVEL) for name in policy.weights)
+    if reacts != (hrl.fast_interval < hrl.frame_skip):
+        msg = (
+            f"{path}: network.hrl.frame_skip = {hrl.frame_skip}, fast_interval = "
+            f"{hrl.fast_interval}, but the weights are those of an older version, whose clocks had "
+            "another meaning; train again, or play it with the version that trained it"
+        )
+        raise CheckpointError(msg)
+    return policy
 
 
 def cameras_of(learner: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -19,7 +19,7 @@ from qplex_hrl.evaluation.players import (
     environment_shares,
 )
 from qplex_hrl.evaluation.policy_file import TrainedPolicy, load_policy
-from qplex_hrl.model import CameraNetwork, slow_interval
+from qplex_hrl.model import CameraNetwork, camera_network
 from qplex_hrl.runtime.devices import torch_threads
 
 
@@ -91,12 +91,8 @@ def _team(
     policy.check_team(path, env.n_agents)
     dims = model_dims(env)
     policy.check_sizes(path, dims)
-    network = CameraNetwork(
-        dims,
-        torch.from_numpy(env.selection_bits.copy()),
-        config.network.q_network,
-        slow_interval(config.network.hrl),
-    )
+    bits = torch.from_numpy(env.selection_bits.copy())
+    network = camera_network(dims, bits, config.network)
     network.load_state_dict(policy.weights)
     return TrainedCameras(config, policy.timestep, env, greedy_agent(network, env, device))
 
@@ -104,7 +100,14 @@ def _team(
 def greedy_agent(network: CameraNetwork, env: SelectionEnv, device: torch.device) -> Agent:
     """Return an agent for ``env`` that is used without exploration."""
     unused = np.random.default_rng(0)  # draws nothing that matters at epsilon 0
-    return Agent(network, n_envs=env.n_envs, n_agents=env.n_agents, rng=unused, device=device)
+    return Agent(
+        network,
+        n_envs=env.n_envs,
+        n_agents=env.n_agents,
+        rng=unused,
+        device=device,
+        decision_frames=env.options.decision_frames,
+    )
 
 
 def provenance_of(config: RunConfig, policy: str) -> dict[str, object]:

@@ -19,34 +19,6 @@ class Selection(NamedTuple):
     probs: Tensor  # [T+1, L, n], the last entry is "search"
     summary: Tensor  # [L, n, H], embedding of what is selected
 
-    def hold(self, interval: int, length: int) -> "Selection":
-        """Return the choices of every ``interval``-th frame, held for ``length`` frames in all."""
-        return Selection(
-            self.probs.repeat_interleave(interval, dim=1)[:, :length],
-            self.summary.repeat_interleave(interval, dim=0)[:length],
-        )
-
-    def last(self) -> "Selection":
-        """Return the choices of the last frame, L = 1."""
-        return Selection(self.probs[:, -1:], self.summary[-1:])
-
-    def then(self, later: "Selection") -> "Selection":
-        """Return these choices and those of the frames after them."""
-        return Selection(
-            torch.cat([self.probs, later.probs], dim=1),
-            torch.cat([self.summary, later.summary]),
-        )
-
-    def pack(self) -> Tensor:
-        """Return a single frame's choices as rows ``[summary | probabilities]``, [n, H + T + 1]."""
-        return torch.cat([self.summary[0], self.probs[:, 0].T], dim=-1)
-
-    @staticmethod
-    def unpack(rows: Tensor, n_targets: int) -> "Selection":
-        """Return what ``pack`` gave as choices of a single frame."""
-        summary, probs = torch.split(rows, [rows.shape[-1] - n_targets - 1, n_targets + 1], dim=-1)
-        return Selection(probs.T.unsqueeze(1), summary.unsqueeze(0))
-
 
 def selection_entropy(probs: Tensor) -> Tensor:
     """Return the entropy in nats, [...], of distributions [..., T+1] that may contain zeros."""

@@ -60,9 +60,7 @@ class QPLEXHRLModule(TorchRLModule, InferenceOnlyAPI):
 
         The batch holds the arguments of ``CameraNetwork.step``.
         """
-        output = self.agent.step(
-            batch["obs"], batch["avail_actions"], batch["hidden_state"], batch["slow_tick"]
-        )
+        output = self.agent.step(batch["obs"], batch["avail_actions"], batch["hidden_state"])
         return {
             "q_values": output.q_values,
             "actions": output.q_values.argmax(dim=-1),

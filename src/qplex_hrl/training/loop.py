@@ -21,7 +21,7 @@ from qplex_hrl.data.replay import ReplayBuffer, ReplaySizes, decision_bytes
 from qplex_hrl.data.rollout import Experience, Rollout
 from qplex_hrl.evaluation.policy_file import load_policy
 from qplex_hrl.learner import Execution, Learner
-from qplex_hrl.model import CameraNetwork, QPLEXHRLModel, build_model, slow_interval
+from qplex_hrl.model import CameraNetwork, QPLEXHRLModel, build_model
 from qplex_hrl.runtime.devices import available_memory
 from qplex_hrl.runtime.seeding import Generators, make_generators
 from qplex_hrl.sharding import Shard
@@ -154,7 +154,6 @@ class TrainingLoop:
             capacity=training.buffer_size,
             sequence_length=training.sequence_length,
             burn_in=training.burn_in,
-            slow_period=slow_interval(config.network.hrl),
             rng=self._generators.replay,
         )
         parts = (make_parts or _local_parts)(config, env, model.to(device), self._generators)
@@ -320,7 +319,7 @@ MakeParts = Callable[[RunConfig, SelectionEnv, QPLEXHRLModel, Generators], Parts
 
 def frames_per_decision(config: RunConfig) -> int:
     """Return the frames of a decision in all environments, unless an episode ends within it."""
-    return config.env.num_envs * config.network.hrl.fast_interval
+    return config.env.num_envs * config.network.hrl.frame_skip
 
 
 def chunk_length(config: RunConfig) -> int:
@@ -390,6 +389,7 @@ def build_rollout(
         rng=rng,
         device=next(network.parameters()).device,
         shard=shard,
+        decision_frames=config.network.hrl.frame_skip,
     )
     shaping = Shaping.from_config(config.algorithm, config.network.hrl)
     return Rollout(env, agent, shaping, replay_sizes(env, network, env.n_envs))

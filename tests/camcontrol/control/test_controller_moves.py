@@ -17,12 +17,12 @@ from camsim.tables import EPISODE_COLUMNS
 NOTHING = 12  # of 25 moves
 
 
-def make(n_envs: int = 3, levels: int = 5, fast_interval: int = 1) -> SelectionEnv:
+def make(n_envs: int = 3, levels: int = 5, decision_frames: int = 1) -> SelectionEnv:
     """An environment of moves, not yet reset."""
     options = SelectionOptions(
         action_mode="discrete",
         action_levels=levels,
-        fast_interval=fast_interval,
+        decision_frames=decision_frames,
         belief="last_seen",
         lookahead=False,
         max_episode_steps=30,
@@ -104,7 +104,7 @@ def test_play_equals_the_team_environment_with_discrete_actions(levels: int) -> 
 
 def test_features_tell_the_pose_that_a_move_leads_to() -> None:
     """Held for 9 frames, through the ends of the zoom's range."""
-    env = make(fast_interval=9)
+    env = make(decision_frames=9)
     rng = np.random.default_rng(4)
     output = env.reset(seeds(3))
     at_limit = 0
@@ -136,7 +136,7 @@ def test_expected_targets_of_doing_nothing_are_those_in_view() -> None:
 
 
 def test_nothing_is_selected() -> None:
-    env = make(fast_interval=5)
+    env = make(decision_frames=5)
     env.reset(seeds(3))
     assert env.selection_bits.shape == (25, 4)
     assert not env.selection_bits.any()

@@ -249,7 +249,7 @@ def test_action_with_nothing_to_aim_at_is_a_row_of_zeros(camera: HandMadeCamera)
 
 def test_move() -> None:
     """Move 9 of 25: the largest turn, and half the largest zoom inwards, for five frames."""
-    moves = scene(action_mode="discrete", fast_interval=5)
+    moves = scene(action_mode="discrete", decision_frames=5)
     expected = {
         0: 1,
         1: -0.5,

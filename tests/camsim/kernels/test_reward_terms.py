@@ -154,7 +154,7 @@ def test_columns_tell_the_team() -> None:
 
 def make_selecting(n_envs: int) -> SelectionEnv:
     options = SelectionOptions(
-        fast_interval=1,
+        decision_frames=1,
         belief="last_seen",
         lookahead=False,
         max_episode_steps=6,

@@ -65,7 +65,7 @@ class FakeClient:
         value = 30.0 if old else 10.0
         answer = {
             "parts": dict.fromkeys(bench.PARTS, value),
-            "lookahead_parts": {} if old else {"first stage": 4.0},
+            "details": {} if old else {"first stage": 4.0},
             "frames_per_second": 5000.0 / value,
             "memory": dict.fromkeys(set(bench.MEMORY) - {"environment"}, 1e3 * value),
         }

@@ -10,6 +10,7 @@ import pytest
 import torch
 from fake_table import CONFIGS, Fakes, spec, table_in
 
+from qplex_bench.studies import scheduler
 from qplex_bench.studies.ablation import PARTS, WHOLE, as_ablation, default_parts
 from qplex_bench.studies.plan import Run, RunStatus, TableSpec, plan_runs
 from qplex_bench.studies.scheduler import make_table
@@ -57,16 +58,20 @@ def test_every_part_changes_what_it_names_and_nothing_else(
 
 
 @pytest.mark.parametrize(
-    ("regime", "own_parts"),
-    [("own", ("no_coverage_per_target", "no_difference_reward")), ("shared", ("no_plan_prior",))],
+    ("regime", "scenario", "own_parts"),
+    [
+        ("own", "MATE-4v4-9", ("no_coverage_per_target", "no_difference_reward")),
+        ("shared", "MATE-4v4-9", ("no_plan_prior",)),
+        ("stereo", "MATE-8v8-9", ("no_plan_prior",)),
+    ],
 )
 def test_every_regime_has_parts_of_its_own(
-    tmp_path: Path, regime: str, own_parts: tuple[str, ...]
+    tmp_path: Path, regime: str, scenario: str, own_parts: tuple[str, ...]
 ) -> None:
     assert default_parts(["own", "shared"]) == tuple(PARTS)
     parts = default_parts([regime])
     assert parts == (*PARTS, *own_parts)
-    spec = ablation(tmp_path, *parts, n_seeds=1, scenarios=("MATE-4v4-9",), regimes=(regime,))
+    spec = ablation(tmp_path, *parts, n_seeds=1, scenarios=(scenario,), regimes=(regime,))
     whole, *variants = plan_runs(spec)
     assert [run.system for run in variants] == list(parts)
     before = flat(whole.config)
@@ -87,8 +92,7 @@ def test_every_variant_decides_in_its_world(tmp_path: Path) -> None:
         values = cameras.step(
             torch.from_numpy(output.obs),
             torch.from_numpy(output.avail_actions),
-            torch.zeros(2, env.n_agents, cameras.hidden_size),
-            torch.ones(2, dtype=torch.bool),
+            torch.zeros(2, env.n_agents, cameras.recurrent_size),
         ).q_values
         finite = values.isfinite().numpy()
         np.testing.assert_array_equal(finite, output.avail_actions, run.system)
@@ -103,6 +107,12 @@ def test_variants_have_their_own_folders_and_win_over_common_settings(tmp_path: 
     assert types == {WHOLE: "qmix", "mixer_vdn": "vdn"}
 
 
+@pytest.fixture
+def _nobody_untrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no untrained cameras play, which takes time."""
+    monkeypatch.setattr(scheduler, "untrained_rules", lambda env: ())
+
+
 class Grades(Fakes):
     """Coverage of 0.2 + seed / 10; without pairs 0.03 less with seed 0, 0.05 less with seed 1."""
 
@@ -113,8 +123,9 @@ class Grades(Fakes):
         return command
 
 
+@pytest.mark.usefixtures("_nobody_untrained")
 def test_the_table_says_what_each_part_is_worth(tmp_path: Path) -> None:
-    wanted = ablation(tmp_path, "no_pairs", "no_entropy")
+    wanted = ablation(tmp_path, "no_pairs", "no_entropy", pairs=True)
     fakes = Grades()
     assert make_table(wanted, commands=fakes) == DONE
     whole, pairs, entropy = table_in(tmp_path)["rows"]  # type: ignore[misc]
@@ -128,11 +139,44 @@ def test_the_table_says_what_each_part_is_worth(tmp_path: Path) -> None:
     assert "| coverage | difference | of each seed |" in text
     assert "| no_pairs | MATE-4v2-9 | own | 0.210 ± 0.508 | -0.040 ± 0.127 | 0.170 0.250 |" in text
     assert "no_pairs: `network.hrl.multi_selection=false`" in text
+    assert "| qplex_hrl | no_pairs | MATE-4v2-9 | own | +0.040 ± 0.127 | no claim |" in text
+    assert len(table_in(tmp_path)["pairs"]) == 3  # type: ignore[arg-type]
     again = Grades()
     assert make_table(wanted, commands=again) == DONE
     assert again.steps == [], "finished runs are not repeated"
 
 
+@pytest.mark.jit
+def test_rows_of_cameras_that_have_learned_nothing_stand_below(tmp_path: Path) -> None:
+    wanted = ablation(tmp_path, "no_entropy", n_seeds=1, regimes=("own", "stereo"))
+    assert make_table(wanted, commands=Fakes()) == DONE
+    table = table_in(tmp_path)
+    rows = table["scripted"]
+    assert isinstance(rows, list)
+    assert [(row["system"], row["regime"]) for row in rows] == [
+        (rule, regime) for regime in ("own", "stereo") for rule in ("best_plan", "first_available")
+    ]
+    for row in rows:
+        assert 0 < row["mean_coverage_rate"] < 1
+        assert row["mean_stereo_coverage_rate"] < row["mean_coverage_rate"]
+    text = (tmp_path / "table" / "table.md").read_text()
+    stereo = rows[2]["mean_stereo_coverage_rate"]
+    assert f"| best_plan (untrained) | MATE-4v2-9 | stereo | {stereo:.3f} ±" in text
+    assert "coverage is stereo coverage" in text
+    files = sorted((tmp_path / "table" / "untrained").rglob("*.json"))
+    times = [file.stat().st_mtime_ns for file in files]
+    assert len(files) == 4
+    assert make_table(wanted, commands=Fakes()) == DONE
+    assert [file.stat().st_mtime_ns for file in files] == times, "they are not played again"
+
+
+def test_stereo_needs_a_configuration_that_rewards_it(tmp_path: Path) -> None:
+    wanted = ablation(tmp_path, "no_entropy", scenarios=("MATE-4v4-9",), regimes=("stereo",))
+    with pytest.raises(ValueError, match=r"stereo_coverage_rate = 0; expected a reward"):
+        plan_runs(wanted)
+
+
+@pytest.mark.usefixtures("_nobody_untrained")
 def test_the_command_in_the_table_makes_the_same_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

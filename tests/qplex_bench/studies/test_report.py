@@ -1,28 +1,10 @@
-"""Intervals over seeds against SciPy, and pictures of learning curves."""
+"""Pictures of learning curves."""
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from qplex_bench.studies.report import draw_curves, t_interval
-
-stats = pytest.importorskip("scipy.stats")
-
-
-@pytest.mark.parametrize("n", [2, 3, 5, 10, 11, 12, 20, 64, 1000])
-def test_the_interval_is_students(n: int) -> None:
-    values = np.random.default_rng(n).normal(0.8, 0.02, n)
-    wanted = stats.t.interval(0.95, n - 1, values.mean(), stats.sem(values))
-    interval = t_interval(values.tolist())
-    assert interval is not None
-    width = wanted[1] - wanted[0]
-    np.testing.assert_allclose(interval, wanted, atol=1e-3 * width)
-
-
-def test_one_seed_has_no_interval() -> None:
-    assert t_interval([0.5]) is None
-    assert t_interval([]) is None
+from qplex_bench.studies.report import draw_curves
 
 
 def test_curves_have_a_picture_for_each_world(tmp_path: Path) -> None:

@@ -33,6 +33,14 @@ def test_there_is_no_other_shipped_configuration() -> None:
     assert {path.stem for path in CONFIGS.glob("*.yaml")} == set(DIFFERENCES)
 
 
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("qplex_hrl_*.yaml")), ids=lambda p: p.stem)
+def test_both_clocks_of_qplex_hrl_run(path: Path) -> None:
+    """The fast level is asked more often than the slow one, in every shipped file of the system."""
+    hrl = load_config(path).network.hrl
+    assert hrl.fast_interval == 1
+    assert hrl.frame_skip > hrl.fast_interval
+
+
 @pytest.mark.parametrize("name", DIFFERENCES)
 def test_every_shipped_configuration_is_short_and_has_its_values(name: str) -> None:
     path = CONFIGS / f"{name}.yaml"
@@ -53,6 +61,8 @@ def test_the_shared_configuration_differs_in_regime_plans_rewards_and_rates_only
     assert own["network"]["q_network"].pop("plan_prior") == 0
     assert own["control"].pop("coverage_per_target")
     assert not shared["control"].pop("coverage_per_target")
+    assert own["network"]["hrl"].pop("reaction_margin") > 0
+    assert shared["network"]["hrl"].pop("reaction_margin") == 0
     assert own["algorithm"].pop("difference_reward_weight") > 0
     assert shared["algorithm"].pop("difference_reward_weight") == 0
     for key in ("learning_rate", "learning_rate_end"):

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from shipped_values import SHIPPED, flat
 
 import qplex_hrl
-from camcontrol.decision_kernel import REWARD_TERMS
+from camcontrol.decision_arrays import REWARD_TERMS
 from camcontrol.options import ControlOptions
 from qplex_hrl.config import (
     ConfigError,
@@ -44,6 +44,7 @@ def test_a_cameras_side_has_one_source_of_defaults() -> None:
     """Every field of ControlOptions but what a camera observes is a key with the same default."""
     config = RunConfig()
     keys = config.env.model_dump() | config.network.hrl.model_dump() | config.control.model_dump()
+    keys["decision_frames"] = config.network.hrl.frame_skip
     wanted = dataclasses.asdict(ControlOptions())
     assert wanted.pop("observation_mode") == "own"
     assert set(ControlConfig.model_fields) < set(wanted)

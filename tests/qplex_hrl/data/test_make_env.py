@@ -39,6 +39,7 @@ def test_options_are_those_of_the_configuration() -> None:
     coefficients = env.options.reward_coefficients
     assert {name: value for name, value in coefficients.items() if value} == {"coverage_rate": 1.0}
     assert env.options == SelectionOptions(
+        decision_frames=4,
         fast_interval=2,
         belief="none",
         n_particles=7,

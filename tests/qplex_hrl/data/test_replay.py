@@ -23,7 +23,6 @@ def buffer(
     rows: int = 20,
     sequence_length: int = 4,
     burn_in: int = 0,
-    slow_period: int = 1,
     seed: int = 0,
 ) -> ReplayBuffer:
     return ReplayBuffer(
@@ -31,7 +30,6 @@ def buffer(
         capacity=rows * n_envs,
         sequence_length=sequence_length,
         burn_in=burn_in,
-        slow_period=slow_period,
         rng=np.random.default_rng(seed),
     )
 
@@ -113,9 +111,7 @@ def check_window(batch: SequenceBatch, b: int, stream: Stream, oldest: int) -> W
     return start + padding, padding, env
 
 
-def expected_starts(
-    stream: Stream, replay: ReplayBuffer, rows: int, burn_in: int, m: int
-) -> set[Window]:
+def expected_starts(stream: Stream, replay: ReplayBuffer, rows: int, burn_in: int) -> set[Window]:
     """Return all windows, by looking at every time."""
     n, window = len(stream.terminated), replay.window
     starts = set()
@@ -123,9 +119,9 @@ def expected_starts(
         index = [int(row[e]) for row in stream.decision_index]
         ended = (np.array(stream.terminated) | np.array(stream.truncated))[:, e]
         for first in range(max(0, n - rows), n):  # the first frame of the stream in a window
-            paddings = [0] if index[first] % m == 0 else []
+            paddings = [0]
             if index[first] == 0:
-                paddings += [p for p in range(m, window, m) if p - m < burn_in]
+                paddings += list(range(1, min(burn_in, window - 1) + 1))
             for padding in paddings:
                 trained = first + max(burn_in - padding, 0)
                 if (
@@ -143,18 +139,17 @@ def expected_starts(
     n_envs=st.integers(1, 3),
     sequence_length=st.integers(1, 5),
     burn_in=st.integers(0, 3),
-    slow_period=st.integers(1, 4),
     chunks=st.lists(st.integers(1, 12), min_size=1, max_size=12),
 )
 def test_windows_equal_the_stream_and_never_cross_an_end_or_the_head(
-    seed: int, n_envs: int, sequence_length: int, burn_in: int, slow_period: int, chunks: list[int]
+    seed: int, n_envs: int, sequence_length: int, burn_in: int, chunks: list[int]
 ) -> None:
     rows = 14
-    replay = buffer(n_envs, rows, sequence_length, burn_in, slow_period, seed)
+    replay = buffer(n_envs, rows, sequence_length, burn_in, seed)
     stream = Stream(n_envs, seed)
     for n in chunks:
         replay.add(stream.chunk(n))
-        starts = expected_starts(stream, replay, rows, burn_in, slow_period)
+        starts = expected_starts(stream, replay, rows, burn_in)
         assert replay.n_windows == len(starts)
         assert len(replay) == min(rows, len(stream.terminated)) * n_envs
         if not starts:
@@ -171,21 +166,19 @@ def test_windows_equal_the_stream_and_never_cross_an_end_or_the_head(
     seed=st.integers(0, 2**20),
     n_envs=st.integers(1, 2),
     burn_in=st.integers(0, 5),
-    slow_period=st.integers(1, 4),
-    more_than_a_period=st.integers(0, 2),
+    length=st.integers(1, 6),
     n_decisions=st.integers(1, 40),
 )
 def test_every_decision_with_a_frame_after_it_can_be_trained_on(
     seed: int,
     n_envs: int,
     burn_in: int,
-    slow_period: int,
-    more_than_a_period: int,
+    length: int,
     n_decisions: int,
 ) -> None:
     """Of episodes that begin in the ring, up to where windows would run over the head."""
-    length, rows = slow_period + more_than_a_period, 24
-    replay = buffer(n_envs, rows, length, burn_in, slow_period, seed)
+    rows = 24
+    replay = buffer(n_envs, rows, length, burn_in, seed)
     stream = Stream(n_envs, seed)
     for start in range(0, n_decisions, 8):
         replay.add(stream.chunk(min(8, n_decisions - start)))
@@ -198,7 +191,7 @@ def test_every_decision_with_a_frame_after_it_can_be_trained_on(
     expected = set()
     for e in range(n_envs):
         first = None
-        for t in range(max(0, n_decisions - rows), n_decisions - length - slow_period + 1):
+        for t in range(max(0, n_decisions - rows), n_decisions - length):
             first = t if stream.decision_index[t][e] == 0 else first
             if first is not None and not stream.truncated[t][e]:
                 expected.add((t, e))
@@ -206,7 +199,7 @@ def test_every_decision_with_a_frame_after_it_can_be_trained_on(
 
 
 def test_every_window_is_drawn_equally_often() -> None:
-    replay, stream = buffer(slow_period=2), Stream(2, seed=3)
+    replay, stream = buffer(), Stream(2, seed=3)
     replay.add(stream.chunk(20))
     batch = replay.sample(20_000, CPU)
     _, counts = torch.unique(batch.obs[:, 0, 0, :2], dim=0, return_counts=True)  # no burn-in
@@ -268,11 +261,11 @@ def test_samples_do_not_alias_the_ring() -> None:
 
 @pytest.mark.parametrize("n_rows", [7, 20, 33], ids=["part", "exactly full", "wrapped"])
 def test_a_restored_buffer_goes_on_as_the_old_one(n_rows: int) -> None:
-    old, stream = buffer(seed=5, burn_in=1, slow_period=2), Stream(2, seed=4)
+    old, stream = buffer(seed=5, burn_in=1), Stream(2, seed=4)
     old.add(stream.chunk(n_rows % 20))
     old.add(stream.chunk(n_rows - n_rows % 20))
     saved = {name: array.copy() for name, array in old.state_dict().items()}
-    new = buffer(seed=99, burn_in=1, slow_period=2)
+    new = buffer(seed=99, burn_in=1)
     new.load_state_dict(saved)
     new._rng.bit_generator.state = old._rng.bit_generator.state
     for _ in range(4):

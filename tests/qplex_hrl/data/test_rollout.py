@@ -110,7 +110,6 @@ def test_stored_memory_reproduces_the_acting_values_in_a_window() -> None:
         capacity=300,
         sequence_length=7,
         burn_in=0,
-        slow_period=2,
         rng=np.random.default_rng(0),
     )
     replay.add(rollout.collect(100, epsilon=0.0).decisions)

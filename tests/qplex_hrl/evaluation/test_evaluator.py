@@ -24,7 +24,7 @@ class SlowEnv(FakeEnv):
         self.gate, self.entered = threading.Event(), threading.Event()
         self.n_steps = 0
 
-    def step(self, actions: NDArray[np.int64]) -> FakeOutput:
+    def step(self, actions: NDArray[np.int64], react: object = None) -> FakeOutput:
         self.entered.set()
         assert self.gate.wait(WAIT)
         self.n_steps += 1
@@ -72,7 +72,7 @@ def test_closing_gives_up_at_the_next_decision() -> None:
 @pytest.mark.parametrize("in_thread", [False, True])
 def test_an_error_is_one_line_with_its_cause(in_thread: bool) -> None:
     class Broken(FakeEnv):
-        def step(self, actions: NDArray[np.int64]) -> FakeOutput:
+        def step(self, actions: NDArray[np.int64], react: object = None) -> FakeOutput:
             raise RuntimeError("no\nworld")
 
     one = evaluator(Broken(2), in_thread=in_thread)

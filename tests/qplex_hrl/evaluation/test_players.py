@@ -92,12 +92,12 @@ def test_an_error_of_one_player_stops_the_others(monkeypatch: pytest.MonkeyPatch
     class Endless(FakeEnv):
         """A world that waits until the other is broken, and then goes on."""
 
-        def step(self, actions: NDArray[np.int64]) -> FakeOutput:
+        def step(self, actions: NDArray[np.int64], react: object = None) -> FakeOutput:
             assert broke.wait(WAIT)
             return super().step(actions)
 
     class Broken(FakeEnv):
-        def step(self, actions: NDArray[np.int64]) -> FakeOutput:
+        def step(self, actions: NDArray[np.int64], react: object = None) -> FakeOutput:
             broke.set()
             raise RuntimeError("no world")
 

@@ -8,7 +8,7 @@ from tiny import make_fake_env, tiny_config
 
 from qplex_hrl.cli.main import main
 from qplex_hrl.evaluation.policy_file import export_policy, load_policy
-from qplex_hrl.runtime.checkpoint import CheckpointError, load_checkpoint
+from qplex_hrl.runtime.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from qplex_hrl.training.trainer import train
 
 
@@ -40,6 +40,22 @@ def test_an_exported_file_plays_but_cannot_be_trained_on(tmp_path: Path) -> None
     assert str(tmp_path) not in str(load_checkpoint(output)["config"])
     with pytest.raises(CheckpointError, match="not a checkpoint that training can go on from"):
         train(tiny_config(tmp_path / "other"), output, make_env=make_fake_env)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("fast_interval", [1, 5])
+def test_weights_of_the_other_kind_of_clocks_are_refused(
+    tmp_path: Path, fast_interval: int
+) -> None:
+    """Where both clocks were given before there was a fast level, and the other way round."""
+    path = trained(tmp_path)
+    content = load_checkpoint(path)
+    content["config"]["network"]["hrl"]["fast_interval"] = fast_interval
+    if fast_interval == 5:
+        content["training"]["learner"]["model"]["agent.reaction.output.weight"] = torch.zeros(1)
+    save_checkpoint(path, content)
+    message = f"frame_skip = 5, fast_interval = {fast_interval}.*older version.*train again"
+    with pytest.raises(CheckpointError, match=message):
+        load_policy(path)
 
 
 def test_the_command_exports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,23 +73,6 @@ def test_the_slow_selection_raises_the_fast_probability_of_its_target() -> None:
     assert (probs_0[1] < probs_1[1]).all()
 
 
-@torch.no_grad()
-def test_holding_repeats_the_choices_of_ticks() -> None:
-    selection = Selection(torch.rand(T + 1, 3, ROWS), torch.randn(3, ROWS, H))
-    held = selection.hold(interval=3, length=7)
-    for t in range(7):
-        assert torch.equal(held.probs[:, t], selection.probs[:, t // 3])
-        assert torch.equal(held.summary[t], selection.summary[t // 3])
-
-
-def test_packing_keeps_a_choice() -> None:
-    selection = Selection(torch.rand(T + 1, 1, ROWS), torch.randn(1, ROWS, H))
-    rows = selection.pack()
-    assert rows.shape == (ROWS, H + T + 1)
-    for old, new in zip(selection, Selection.unpack(rows, T), strict=True):
-        assert torch.equal(old, new)
-
-
 def test_entropy_in_nats_and_its_gradient_with_masked_entries() -> None:
     logits = torch.tensor([[1.0, 1.0, -torch.inf], [3.0, -torch.inf, -torch.inf]])
     logits.requires_grad_()

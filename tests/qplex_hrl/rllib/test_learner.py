@@ -63,7 +63,6 @@ def replay(rollout: Rollout) -> ReplayBuffer:
         capacity=400,
         sequence_length=training.sequence_length,
         burn_in=training.burn_in,
-        slow_period=2,
         rng=np.random.default_rng(1),
     )
     buffer.add(rollout.collect(60, 0.5).decisions)
@@ -137,8 +136,7 @@ def test_the_module_acts_as_the_cameras_network() -> None:
     inputs = {
         "obs": torch.from_numpy(output.obs),
         "avail_actions": torch.from_numpy(output.avail_actions),
-        "hidden_state": torch.zeros(2, env.n_agents, network.hidden_size),
-        "slow_tick": torch.ones(2, dtype=torch.bool),
+        "hidden_state": torch.zeros(2, env.n_agents, network.recurrent_size),
     }
     with torch.no_grad():
         acted, expected = module.forward_inference(inputs), network.step(*inputs.values())

@@ -58,7 +58,7 @@ class Worlds:
         class Training(FakeEnv):
             n_steps = 0
 
-            def step(self, actions: NDArray[np.int64]) -> FakeOutput:
+            def step(self, actions: NDArray[np.int64], react: object = None) -> FakeOutput:
                 self.n_steps += 1
                 if self.n_steps == ACTS_AT:
                     assert worlds._begun.wait(WAIT)
@@ -72,14 +72,14 @@ class Worlds:
                 worlds._n_resets += 1
                 return super().reset(seeds)
 
-            def step(self, actions: NDArray[np.int64]) -> FakeOutput:
+            def step(self, actions: NDArray[np.int64], react: object = None) -> FakeOutput:
                 if worlds._n_resets == 3:  # three episodes in two worlds take two resets
                     worlds._begun.set()
                     assert worlds.gate.wait(WAIT)
                 return super().step(actions)
 
         kind = Training if self._n_made == 1 else Evaluating
-        return kind(num_envs, fast_interval=config.network.hrl.fast_interval)
+        return kind(num_envs, decision_frames=config.network.hrl.frame_skip)
 
 
 def without_times(content: Any) -> Any:

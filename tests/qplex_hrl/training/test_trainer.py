@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from paths import CONFIGS
 from tiny import NETWORK, make_fake_env, tiny_config
 
-from camcontrol.selection_env import EnvOutput, SelectionEnv
+from camcontrol.selection_env import EnvOutput, React, SelectionEnv
 from qplex_hrl.config import NetworkConfig, Override, RunConfig, load_config
 from qplex_hrl.data.make_env import build_env
 from qplex_hrl.evaluation.players import EvaluationSetting
@@ -62,14 +62,14 @@ def acting_at(
     class Acting(FakeEnv):
         n_steps = 0
 
-        def step(self, actions: NDArray[np.int64]) -> FakeOutput:
+        def step(self, actions: NDArray[np.int64], react: object = None) -> FakeOutput:
             self.n_steps += 1
             if self.n_steps == decision and (self is made[0]) == first_env_only:
                 action()
             return super().step(actions)
 
     def make(config: RunConfig, num_envs: int) -> FakeEnv:
-        made.append(Acting(num_envs, fast_interval=config.network.hrl.fast_interval))
+        made.append(Acting(num_envs, decision_frames=config.network.hrl.frame_skip))
         return made[-1]
 
     return make
@@ -324,7 +324,7 @@ def test_divergence_stops_with_the_last_good_checkpoint(tmp_path: Path) -> None:
     class Poisoned(FakeEnv):
         n_steps = 0
 
-        def step(self, actions: NDArray[np.int64]) -> FakeOutput:
+        def step(self, actions: NDArray[np.int64], react: object = None) -> FakeOutput:
             self.n_steps += 1
             output = super().step(actions)
             return output._replace(reward=output.reward + (np.nan if self.n_steps > 70 else 0))
@@ -405,10 +405,10 @@ def test_in_the_real_world_a_checkpoint_goes_on_and_is_evaluated_exactly(tmp_pat
         env = build_env(config, num_envs)
         step, n_steps = env.step, itertools.count()
 
-        def counted(actions: NDArray[np.int64]) -> EnvOutput:
-            if next(n_steps) == 120:
+        def counted(actions: NDArray[np.int64], react: React | None = None) -> EnvOutput:
+            if next(n_steps) == 60:
                 signal.raise_signal(signal.SIGINT)
-            return step(actions)
+            return step(actions, react)
 
         env.step = counted  # type: ignore[method-assign]
         return env

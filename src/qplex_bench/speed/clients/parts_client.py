@@ -77,7 +77,7 @@ class DecisionParts:
         rate = n_frames / (time.process_time() - started)
         return {
             "parts": self._parts(),
-            "lookahead_parts": lookahead_parts(self._env),
+            "details": lookahead_parts(self._env) | self._reaction(),
             "frames_per_second": rate,
             "memory": memory(self._env),
         }
@@ -115,6 +115,17 @@ class DecisionParts:
         }
         n = self._n_decisions * env.n_envs
         return {name: 1e6 * value / n for name, value in seconds.items()}
+
+    def _reaction(self) -> dict[str, float]:
+        """Return us per frame of one environment in which cameras react, if they do."""
+        react = getattr(self._agent, "reaction", None)
+        if react is None:
+            return {}
+        n_times = 20
+        started = time.process_time()
+        for _ in range(n_times):
+            react(*self._env.glance(), 1)
+        return {"reaction": 1e6 * (time.process_time() - started) / n_times / self._env.n_envs}
 
 
 LOOKAHEAD_PARTS = ("futures", "sight", "plans", "choice")
