@@ -2,7 +2,7 @@
 
 Both play the same episodes, frame by frame. A reaction time begins where a target that a camera has
 not selected comes into its view. It ends with the first frame in which the camera turns towards the
-target. A target that leaves the view before counts as infinite.
+target, or has selected it. A target that leaves the view before counts as infinite.
 """
 
 from pathlib import Path
@@ -23,10 +23,13 @@ from qplex_hrl.runtime.devices import torch_threads
 from qplex_hrl.runtime.exit_codes import DONE
 from qplex_hrl.runtime.seeding import episode_seeds
 
-__all__ = ["Played", "ReactionSpec", "ReactionTimes", "measure_reactions", "play"]
+__all__ = ["Played", "ReactionSpec", "ReactionTimes", "measure_reactions", "play", "turns_towards"]
 
 MOVES_DEG = 0.1
 """Least turn of a frame that counts as a motion, degrees; a camera turns up to 5."""
+
+SOON = 3
+"""Frames within which a selection is prompt."""
 
 _ENVS = 64
 
@@ -46,16 +49,22 @@ class Played(NamedTuple):
 
     coverage: Floats  # [M] mean over the frames
     replaced: float  # share of cameras' frames in which another action was in force than decided
-    reaction_times: Floats  # [.] frames, infinite where the target was gone before
+    turned: Floats  # [.] frames until a camera turned to a target that had appeared
+    selected: Floats  # [.] frames until it had selected the target
 
     @property
-    def median_reaction(self) -> float:
-        """Median reaction time in frames; NaN if no target appeared."""
-        return float(np.median(self.reaction_times)) if len(self.reaction_times) else np.nan
+    def median_turn(self) -> float:
+        """Median of `turned`; NaN if no target appeared."""
+        return float(np.median(self.turned)) if len(self.turned) else np.nan
+
+    @property
+    def selected_soon(self) -> float:
+        """Share of the targets that were selected within `SOON` frames."""
+        return float((self.selected <= SOON).mean()) if len(self.selected) else np.nan
 
 
 class ReactionTimes:
-    """Follows targets that appear in the views of N environments until cameras turn to them."""
+    """Follows targets that appear in the views of N environments until cameras react to them."""
 
     def __init__(self, seen: Bools) -> None:
         """Begin with who sees whom [N, C, T]."""
@@ -63,27 +72,28 @@ class ReactionTimes:
         self._waiting = np.full(seen.shape, -1, np.int64)  # frames since it appeared, or -1
         self.finished: list[NDArray[np.float64]] = []
 
-    def count(
-        self, seen: Bools, selected: Bools, turn_deg: Floats, offset_deg: Floats, playing: Bools
-    ) -> None:
+    def count(self, seen: Bools, selected: Bools, reacts: Bools, playing: Bools) -> None:
         """Take in a frame.
 
         Args:
             seen: [N, C, T] who sees whom after it.
             selected: [N, C, T] targets that cameras had selected in it.
-            turn_deg: [N, C] of the cameras in it.
-            offset_deg: [N, C, T] from the middle of their views to the targets before it.
+            reacts: [N, C, T] whether a camera has reacted in it.
             playing: [N] environments that count.
         """
         appears = seen & ~self._seen & ~selected & playing[:, None, None]
         waits = self._waiting >= 0
         self._waiting[waits] += 1
-        reacts = waits & (turn_deg[:, :, None] * np.sign(offset_deg) >= MOVES_DEG)
+        reacts = waits & reacts
         lost = waits & ~reacts & ~seen
         self.finished += [self._waiting[reacts].astype(float), np.full(lost.sum(), np.inf)]
         self._waiting[reacts | lost | ~playing[:, None, None]] = -1
         self._waiting[appears] = 0
         self._seen = seen.copy()
+
+    def all_finished(self) -> Floats:
+        """Return the reaction times so far [.], in frames."""
+        return np.concatenate([np.zeros(0), *self.finished])
 
 
 def play(env: SelectionEnv, agent: Agent, seeds: NDArray[np.uint64], *, reacts: bool) -> Played:
@@ -100,7 +110,7 @@ def play(env: SelectionEnv, agent: Agent, seeds: NDArray[np.uint64], *, reacts: 
     cameras, world = env.sim.view.cameras, env.sim.view.world
     playing = np.ones(env.n_envs, np.bool_)
     covered, frames, n_replaced = (np.zeros(env.n_envs) for _ in range(3))
-    times = ReactionTimes(env.sim.tables.camera_target > 0)
+    turned, chosen = (ReactionTimes(env.sim.tables.camera_target > 0) for _ in range(2))
     reaction = agent.reaction if reacts else None
     while playing.any():
         decided = agent.act(output.obs, output.avail_actions)
@@ -114,13 +124,25 @@ def play(env: SelectionEnv, agent: Agent, seeds: NDArray[np.uint64], *, reacts: 
             frames += playing
             n_replaced += np.where(playing, (actions != decided).mean(axis=1), 0.0)
             seen = env.sim.tables.camera_target > 0
-            turn_deg = _wrapped_deg(cameras.phi_deg - phi_deg)
-            times.count(seen, env.selection_bits[actions], turn_deg, offset_deg, playing)
+            selected = env.selection_bits[actions]
+            turns = turns_towards(_wrapped_deg(cameras.phi_deg - phi_deg), offset_deg)
+            turned.count(seen, selected, turns, playing)
+            chosen.count(seen, selected, selected, playing)
             playing &= world.done == 0.0
         output = env.observe()
         agent.reset_rows(output.terminated | output.truncated)
-    reaction_times = np.concatenate([*times.finished, np.zeros(0)])
-    return Played(covered / frames, float(n_replaced.sum() / frames.sum()), reaction_times)
+    replaced = float(n_replaced.sum() / frames.sum())
+    return Played(covered / frames, replaced, turned.all_finished(), chosen.all_finished())
+
+
+def turns_towards(turn_deg: Floats, offset_deg: Floats) -> Bools:
+    """Return which cameras turn towards which targets [N, C, T].
+
+    Args:
+        turn_deg: [N, C] of the cameras in a frame.
+        offset_deg: [N, C, T] from the middle of their views to the targets before it.
+    """
+    return turn_deg[:, :, None] * np.sign(offset_deg) >= MOVES_DEG
 
 
 def measure_reactions(spec: ReactionSpec, device: torch.device) -> int:
@@ -131,7 +153,8 @@ def measure_reactions(spec: ReactionSpec, device: torch.device) -> int:
         ValueError: its cameras have no fast level, or a rule of the targets does not exist.
     """
     table = Table("targets", "coverage held", "with reactions", "difference")
-    for heading in ("replaced", "median reaction, held", "with reactions", "appearances"):
+    turn, choice = "median frames to a turn", f"selected within {SOON} frames"
+    for heading in ("replaced", turn, choice, "targets that appeared"):
         table.add_column(heading)
     for opponent in spec.opponents:
         setting = EvaluationSetting(opponent=opponent, max_episode_steps=spec.max_episode_steps)
@@ -156,13 +179,14 @@ def measure_reactions(spec: ReactionSpec, device: torch.device) -> int:
             f"{reacting.coverage.mean():.4f}",
             f"{difference.mean():+.4f} ± {half:.4f}",
             f"{reacting.replaced:.1%}",
-            f"{held.median_reaction:g}",
-            f"{reacting.median_reaction:g}",
-            f"{len(held.reaction_times):,} and {len(reacting.reaction_times):,}",
+            f"{held.median_turn:g}, {reacting.median_turn:g}",
+            f"{held.selected_soon:.1%}, {reacting.selected_soon:.1%}",
+            f"{len(held.turned):,}, {len(reacting.turned):,}",
         )
     console = Console(width=150)
     console.print(f"{spec.checkpoint}, {spec.episodes} episodes each", highlight=False)
     console.print(table)
+    console.print("Two values: actions held, then with reactions.", highlight=False)
     return DONE
 
 
@@ -172,10 +196,10 @@ def _play_all(
     """Return what cameras do in M episodes, with `seeds` [M], a batch of environments at a time."""
     filled = np.resize(seeds, (-(-len(seeds) // env.n_envs), env.n_envs))
     parts = [play(env, agent, row, reacts=reacts) for row in filled]
-    coverage, replaced, times = zip(*parts, strict=True)
-    return Played(
-        np.concatenate(coverage)[: len(seeds)], float(np.mean(replaced)), np.concatenate(times)
-    )
+    coverage, replaced, turned, chosen = zip(*parts, strict=True)
+    covered = np.concatenate(coverage)[: len(seeds)]
+    replaced_share = float(np.mean(replaced))
+    return Played(covered, replaced_share, np.concatenate(turned), np.concatenate(chosen))
 
 
 def _offsets_deg(env: SelectionEnv) -> Floats:

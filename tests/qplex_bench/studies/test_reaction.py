@@ -11,7 +11,7 @@ from paths import CONFIGS, PRETRAINED
 from tiny import CPU
 
 from camcontrol.selection_env import SelectionEnv
-from qplex_bench.studies.reaction import MOVES_DEG, Played, ReactionTimes, play
+from qplex_bench.studies.reaction import MOVES_DEG, Played, ReactionTimes, play, turns_towards
 from qplex_hrl.agent import Agent
 from qplex_hrl.cli.main import main
 from qplex_hrl.config import load_config
@@ -27,44 +27,47 @@ PLAYING = np.ones(1, np.bool_)
 
 
 def times_of(
-    frames: list[tuple[int, int, float, float]], *, first: int = 0, playing: np.ndarray = PLAYING
+    frames: list[tuple[int, int, int]], *, first: int = 0, playing: np.ndarray = PLAYING
 ) -> list[float]:
-    """Return reaction times of one camera and target: seen, selected, turn and offset by frame."""
+    """Return reaction times of one camera and target: seen, selected and reacts, by frame."""
     one = np.ones((1, 1, 1))
     times = ReactionTimes(one * first > 0)
-    for seen, selected, turn_deg, offset_deg in frames:
-        times.count(
-            one * seen > 0, one * selected > 0, one[0] * turn_deg, one * offset_deg, playing
-        )
-    return np.concatenate(times.finished).tolist()
+    for seen, selected, reacts in frames:
+        times.count(one * seen > 0, one * selected > 0, one * reacts > 0, playing)
+    return times.all_finished().tolist()
 
 
-def test_a_camera_that_turns_in_the_next_frame_has_reacted_after_one() -> None:
-    assert times_of([(1, 0, 0.0, 30.0), (1, 0, 2.0, 20.0)]) == [1.0]
-    assert times_of([(1, 0, 0.0, -30.0), (1, 0, -2.0, -20.0)]) == [1.0]
-
-
-def test_turns_away_and_trembling_do_not_count() -> None:
-    still = 0.5 * MOVES_DEG
-    frames = [(1, 0, 0.0, 30.0), (1, 0, -2.0, 25.0), (1, 0, still, 25.0), (1, 0, 2.0, 25.0)]
-    assert times_of(frames) == [3.0]
+def test_a_camera_that_reacts_in_the_next_frame_has_taken_one() -> None:
+    assert times_of([(1, 0, 0), (1, 0, 1)]) == [1.0]
+    assert times_of([(1, 0, 0), (1, 0, 0), (1, 0, 0), (1, 1, 1)]) == [3.0]
+    assert times_of([(1, 0, 1), (1, 0, 0)]) == [], "it has appeared in that frame only"
 
 
 def test_a_target_that_is_gone_before_counts_as_infinite() -> None:
-    assert times_of([(1, 0, 0.0, 30.0), (0, 0, -2.0, 30.0), (1, 0, 0.0, 30.0)]) == [np.inf]
+    assert times_of([(1, 0, 0), (0, 0, 0), (1, 0, 0)]) == [np.inf]
 
 
 def test_only_targets_that_appear_and_are_not_selected_count() -> None:
-    later = [(1, 0, 2.0, 20.0)] * 3
-    assert times_of([(1, 1, 0.0, 30.0), *later]) == []
-    assert times_of([(1, 0, 0.0, 30.0), *later], first=1) == []
-    assert times_of([(1, 0, 0.0, 30.0), *later], playing=~PLAYING) == []
+    later = [(1, 0, 1)] * 3
+    assert times_of([(1, 1, 0), *later]) == []
+    assert times_of([(1, 0, 0), *later], first=1) == []
+    assert times_of([(1, 0, 0), *later], playing=~PLAYING) == []
 
 
-def test_the_median_is_over_all_that_appeared() -> None:
-    played = Played(np.zeros(1), 0.0, np.array([1.0, 4.0, np.inf]))
-    assert played.median_reaction == 4.0
-    assert np.isnan(played._replace(reaction_times=np.zeros(0)).median_reaction)
+def test_turns_away_and_trembling_are_none_towards_a_target() -> None:
+    turn_deg = np.array([[2.0, -2.0, 0.5 * MOVES_DEG]])
+    offset_deg = np.array([[[30.0, -30.0]] * 3])
+    towards = turns_towards(turn_deg, offset_deg)
+    assert towards.tolist() == [[[True, False], [False, True], [False, False]]]
+
+
+def test_numbers_are_over_all_targets_that_appeared() -> None:
+    times = np.array([1.0, 4.0, np.inf])
+    played = Played(np.zeros(1), 0.0, turned=times, selected=times)
+    assert played.median_turn == 4.0
+    assert played.selected_soon == pytest.approx(1 / 3)
+    nothing = Played(np.zeros(1), 0.0, np.zeros(0), np.zeros(0))
+    assert np.isnan([nothing.median_turn, nothing.selected_soon]).all()
 
 
 def smoke_agent() -> tuple[SelectionEnv, Agent]:
