@@ -35,7 +35,7 @@ class Agent:
         rng: np.random.Generator,
         device: torch.device,
         shard: Shard | None = None,
-        decision_frames: int = 1,
+        decision_frames: int | None = None,
     ) -> None:
         """Copy the network and start every environment at an episode's first decision.
 
@@ -47,7 +47,8 @@ class Agent:
             device: where the copy acts.
             shard: of a larger team of environments that these N are: what they draw from ``rng`` is
                 then what they would draw among all; the N are all if None.
-            decision_frames: frames of a decision, for cameras that react.
+            decision_frames: frames of a decision, within which cameras with a fast level react;
+                None: they hold their actions.
         """
         self._shard = Shard(0, n_envs, n_envs) if shard is None else shard
         self._network = copy.deepcopy(network).to(device).eval().requires_grad_(False)
@@ -55,6 +56,7 @@ class Agent:
         self._device = device
         self._hidden_state = torch.zeros((n_envs, n_agents, network.recurrent_size), device=device)
         self._decision_frames = decision_frames
+        self._reaction = None if decision_frames is None else self._network.reaction
         self._held: HeldPlan | None = None
         self._actions = np.zeros((n_envs, n_agents), np.int64)
         self._decision_index = np.zeros(n_envs, np.int64)
@@ -72,7 +74,7 @@ class Agent:
     @property
     def reaction(self) -> React | None:
         """Replaces actions within a decision, for ``SelectionEnv.step``; None: nobody does."""
-        return None if self._network.reaction is None else self._react
+        return None if self._reaction is None else self._react
 
     def load_weights(self, network: nn.Module | Mapping[str, torch.Tensor]) -> None:
         """Copy the parameters of ``network``, which has the same architecture, or its state."""
@@ -96,10 +98,8 @@ class Agent:
         )
         self._hidden_state = output.hidden_state
         self._decision_index += 1
-        if self._network.reaction is not None:
-            self._held = self._network.reaction.hold(
-                inputs.flatten(0, 1), output.q_values.flatten(0, 1)
-            )
+        if self._reaction is not None:
+            self._held = self._reaction.hold(inputs.flatten(0, 1), output.q_values.flatten(0, 1))
         greedy = output.q_values.argmax(dim=-1).cpu().numpy()
         self._actions = self._explore(greedy, avail_actions, epsilon)
         return self._actions
@@ -109,8 +109,9 @@ class Agent:
         self, glance: NDArray[np.float32], avail_actions: NDArray[np.bool_], frame: int
     ) -> NDArray[np.int64]:
         """Return the actions [N, C] int64 from `frame` of the decision on; see ``React``."""
-        network = self._network.reaction
+        network = self._reaction
         assert network is not None, "cameras that do not react"
+        assert self._decision_frames is not None
         assert self._held is not None, "act first"
         actions = torch.from_numpy(self._actions).flatten().to(self._device)
         available = torch.from_numpy(avail_actions).flatten(0, 1).to(self._device)

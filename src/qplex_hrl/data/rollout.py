@@ -97,9 +97,7 @@ class Rollout:
         actions = agent.act(now.obs, now.avail_actions, epsilon)
         chunk.actions[row] = actions
         coverage_before = now.coverage.copy()
-        output = self._env.step(
-            actions
-        )  # held: what an action is worth must not depend on the fast level
+        output = self._env.step(actions)  # held, so that its worth does not depend on reactions
         chunk.reward[row], chunk.difference_reward[row] = self._shaping(
             output.reward,
             (output.difference_reward, output.stereo_difference_reward),

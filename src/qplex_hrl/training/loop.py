@@ -388,8 +388,7 @@ def build_rollout(
         n_agents=env.n_agents,
         rng=rng,
         device=next(network.parameters()).device,
-        shard=shard,
-        decision_frames=config.network.hrl.frame_skip,
+        shard=shard,  # no decision_frames: training episodes hold actions
     )
     shaping = Shaping.from_config(config.algorithm, config.network.hrl)
     return Rollout(env, agent, shaping, replay_sizes(env, network, env.n_envs))

@@ -118,9 +118,16 @@ class DecisionParts:
 
     def _reaction(self) -> dict[str, float]:
         """Return us per frame of one environment in which cameras react, if they do."""
-        react = getattr(self._agent, "reaction", None)
+        try:
+            greedy_agent = import_module("qplex_hrl.evaluation.trained").greedy_agent
+            agent = greedy_agent(self._agent._network, self._env, self._agent._device)
+            react = agent.reaction
+        except (ImportError, AttributeError):  # versions before there were reactions
+            return {}
         if react is None:
             return {}
+        output = self._env.observe()
+        agent.act(output.obs, output.avail_actions)
         n_times = 20
         started = time.process_time()
         for _ in range(n_times):
