@@ -7,6 +7,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -135,12 +136,13 @@ def _play_scripted(
         for policy in SCRIPTED:
             name = f"{Path(scenario).stem}_{regime}.json"
             file = spec.output / "scripted" / policy / name
-            evaluation: Mapping[str, Any] | None = read_json(file)
-            if evaluation is None or not _is_of(evaluation, setting, seeds.tolist()):
-                with interrupt.at_once():
-                    evaluation = evaluate_scripted(policy, setting, seeds, num_envs=EVALUATION_ENVS)
-                file.parent.mkdir(parents=True, exist_ok=True)
-                atomic_write_json(file, evaluation)
+            provenance = {
+                "scenario": setting.scenario,
+                "opponent": setting.opponent,
+                "max_episode_steps": setting.max_episode_steps,
+            }
+            play = partial(evaluate_scripted, policy, setting, seeds, num_envs=EVALUATION_ENVS)
+            evaluation = _kept(file, provenance, seeds.tolist(), interrupt, play)
             yield Scripted("scripted", policy, scenario, regime, evaluation)
 
 
@@ -156,31 +158,29 @@ def _play_untrained(
             name = f"{Path(run.scenario).stem}_{run.regime}.json"
             file = spec.output / "untrained" / rule / name
             provenance = provenance_of(run.config, rule)
-            evaluation: Mapping[str, Any] | None = read_json(file)
-            if evaluation is None or not _is_same(evaluation, provenance, seeds.tolist()):
-                with interrupt.at_once():
-                    player = untrained_player(run.config, rule, min(EVALUATION_ENVS, len(seeds)))
-                    evaluation = evaluate(player, seeds, timestep=None, provenance=provenance)
-                file.parent.mkdir(parents=True, exist_ok=True)
-                atomic_write_json(file, evaluation)
+            player = untrained_player(run.config, rule, min(EVALUATION_ENVS, len(seeds)))
+            play = partial(evaluate, player, seeds, timestep=None, provenance=provenance)
+            evaluation = _kept(file, provenance, seeds.tolist(), interrupt, play)
             yield Scripted("untrained", rule, run.scenario, run.regime, evaluation)
 
 
-def _is_same(
-    evaluation: Mapping[str, Any], provenance: Mapping[str, object], seeds: list[int]
-) -> bool:
-    """Return whether a stored evaluation has this provenance and these episodes."""
-    made_in = evaluation.get("provenance", {})
+def _kept(
+    file: Path,
+    provenance: Mapping[str, object],
+    seeds: list[int],
+    interrupt: Interrupt,
+    play: Callable[[], Mapping[str, Any]],
+) -> Mapping[str, Any]:
+    """Return the evaluation in a file; play and keep it if another one or none is there."""
+    evaluation = read_json(file)
+    made_in = (evaluation or {}).get("provenance", {})
     same = all(made_in.get(key) == value for key, value in provenance.items())
-    return same and evaluation.get("seeds") == seeds
-
-
-def _is_of(evaluation: Mapping[str, Any], setting: EvaluationSetting, seeds: list[int]) -> bool:
-    """Return whether a stored evaluation was made in this setting, on these episodes."""
-    made_in = evaluation.get("provenance", {})
-    wanted = (setting.scenario, setting.opponent, setting.max_episode_steps)
-    keys = ("scenario", "opponent", "max_episode_steps")
-    return evaluation.get("seeds") == seeds and tuple(made_in.get(key) for key in keys) == wanted
+    if evaluation is None or not same or evaluation.get("seeds") != seeds:
+        with interrupt.at_once():
+            evaluation = play()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write_json(file, evaluation)
+    return evaluation
 
 
 class _Active(NamedTuple):

@@ -1,4 +1,6 @@
-"""Target selection in two layers: a slow selector sets priorities, a fast one acts on them.
+"""Target selection in two layers: a first selector sets priorities, a second one acts on them.
+
+Both work once per decision; their names here, slow and fast, are those of their order.
 
 Shapes as in ``encoders``: entities first, [T, L, n, H] with n = B * C cameras.
 """
@@ -98,7 +100,7 @@ class TargetAttention(nn.Module):
 
 
 class HierarchicalSelector(nn.Module):
-    """Slow selector (every m decisions) and fast selector (every decision) of one camera.
+    """Both selectors of one camera.
 
     The fast logits contain the slow probabilities, times a learned scale.
     """
@@ -109,7 +111,7 @@ class HierarchicalSelector(nn.Module):
         Args:
             hidden_size: H.
             n_heads: attention heads of each selector.
-            recurrent: the slow query comes from a GRU over slow ticks (HierarchicalRNN), not from
+            recurrent: the slow query comes from a GRU over decisions (HierarchicalRNN), not from
                 the present context alone (AttentionRNN).
         """
         super().__init__()
@@ -129,9 +131,9 @@ class HierarchicalSelector(nn.Module):
         """Return the slow choice and the new slow state.
 
         Args:
-            encoding: of slow ticks only, [L, n, ...].
+            encoding: [L, n, ...].
             hidden_state: [n, recurrent_size] before the first of them.
-            restarts: ticks before which rows begin anew.
+            restarts: decisions before which rows begin anew.
         """
         query = encoding.context
         if self.slow_core is not None:
@@ -139,7 +141,7 @@ class HierarchicalSelector(nn.Module):
         return self.slow_attention(query, encoding.targets, encoding.known), hidden_state
 
     def select_fast(self, encoding: Encoding, slow: Selection) -> Selection:
-        """Return the fast choice of every frame, given the slow choice held there."""
+        """Return the fast choice of every decision, given the slow one there."""
         query = torch.cat([encoding.context, slow.summary], dim=-1)
         prior = self.priority_scale * slow.probs
         selection: Selection = self.fast_attention(query, encoding.targets, encoding.known, prior)
