@@ -15,7 +15,13 @@ from camcontrol.control.controller import execute
 from camcontrol.features.layout import feature_layout
 from camcontrol.features.plan_features import FeatureLookahead
 from camcontrol.features.track_features import write_features, write_glance
-from camcontrol.options import ControlOptions, catalogue_of, executor_of, n_particles_of
+from camcontrol.options import (
+    ControlOptions,
+    baseline_of,
+    catalogue_of,
+    executor_of,
+    n_particles_of,
+)
 from camcontrol.planning.planner import BeliefState
 from camcontrol.tracking.particle_filter import (
     allocate_particles,
@@ -199,6 +205,7 @@ class OnboardCamera:
                 layout,
                 joint=self._config.shared,
                 viewers=self._viewer,
+                min_baseline_deg=baseline_of(options),
             )
             layout = self._lookahead.base_layout
         self._state = OnboardState(

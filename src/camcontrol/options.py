@@ -10,10 +10,12 @@ from camcontrol.control.action_set import (
     make_catalogue,
     make_moves,
 )
+from camsim.layout import MIN_BASELINE_DEG
 
 Belief = Literal["none", "last_seen", "particles"]
 ActionMode = Literal["selection", "discrete"]
 Executor = Literal["upstream", "lead"]
+PlanGoal = Literal["coverage", "stereo_coverage"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,9 @@ class ControlOptions:
     executor: Executor = "lead"  # upstream: MATE's rule
     lookahead: bool = True  # actions have plan features (camcontrol.features.plan_features)
     coverage_per_target: bool = True  # these include the coverage per target
+    plan_goal: PlanGoal = "coverage"  # what plans are for
     observation_mode: str = "own"  # own, shared or enhanced (camsim.layout.OBSERVATION_MODES)
+    min_baseline_deg: float = MIN_BASELINE_DEG  # of two views that are stereo coverage
 
 
 def check_control(options: ControlOptions) -> None:
@@ -50,6 +54,7 @@ def check_control(options: ControlOptions) -> None:
         ("action_mode", options.action_mode, get_args(ActionMode)),
         ("belief", options.belief, get_args(Belief)),
         ("executor", options.executor, get_args(Executor)),
+        ("plan_goal", options.plan_goal, get_args(PlanGoal)),
     ):
         if value not in known:
             raise ValueError(f"{key} = {value!r}; expected one of {', '.join(known)}")
@@ -87,6 +92,11 @@ def check_lookahead(options: ControlOptions) -> None:
             raise ValueError(f"{key} = {value!r}; looking ahead needs {needed!r}")
     if options.search_actions < 1:
         raise ValueError("search_actions = 0; looking ahead needs at least 1")
+    if options.plan_goal == "stereo_coverage" and options.observation_mode == "own":
+        raise ValueError(
+            "plan_goal = 'stereo_coverage'; a camera with a view of its own plans alone: "
+            "expected a shared field of view with it"
+        )
 
 
 def catalogue_of(options: ControlOptions, n_targets: int) -> Catalogue:
@@ -103,6 +113,14 @@ def catalogue_of(options: ControlOptions, n_targets: int) -> Catalogue:
         max_selected=options.max_selected,
         search_actions=options.search_actions,
     )
+
+
+def baseline_of(options: ControlOptions) -> float | None:
+    """Return the smallest angle of two views in which a planned target counts, in degrees.
+
+    None: it counts in any view.
+    """
+    return options.min_baseline_deg if options.plan_goal == "stereo_coverage" else None
 
 
 def n_particles_of(options: ControlOptions) -> int:

@@ -1,12 +1,13 @@
 """Planner: cameras that plan on their beliefs and choose their actions together.
 
-The joint plan that covers most targets is played for one decision. Then cameras plan anew.
+The joint plan that covers most targets, or most of them in stereo, is played for one decision.
+Then cameras plan anew.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from camcontrol.options import check_lookahead
+from camcontrol.options import PlanGoal, baseline_of, check_lookahead
 from camcontrol.planning.planner import BeliefState, Lookahead, PlannerOptions
 from camcontrol.selection_env import React, SelectionEnv, SelectionOptions
 from camsim.arrays import Bools, Float32s
@@ -47,6 +48,7 @@ class Planner:
             (env.n_envs, env.n_agents, env.n_targets),
             options or PlannerOptions(),
             joint=env.options.observation_mode != "own",
+            min_baseline_deg=baseline_of(env.options),
         )
         self.trajectories = self._lookahead.trajectories
         self.sight = self._lookahead.sight
@@ -73,6 +75,7 @@ def planning_env(
     *,
     view: str = "shared",
     opponent: str = "greedy",
+    goal: PlanGoal = "coverage",
     max_episode_steps: int | None = None,
 ) -> SelectionEnv:
     """Return environments whose cameras a planner can play.
@@ -82,6 +85,7 @@ def planning_env(
         num_envs: N.
         view: own, shared, or full: every camera observes everything, which is not legal play.
         opponent: policy of the targets.
+        goal: what is planned for: coverage, or stereo_coverage, which needs another view than own.
         max_episode_steps: None: the scenario's.
 
     Raises:
@@ -94,6 +98,7 @@ def planning_env(
         belief="particles",
         lookahead=False,  # the planner looks ahead itself
         coverage_per_target=False,
+        plan_goal=goal,
         observation_mode=VIEWS[view],
         opponent=opponent,
         max_episode_steps=max_episode_steps,

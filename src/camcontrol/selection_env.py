@@ -14,6 +14,7 @@ from camcontrol.features.layout import feature_layout
 from camcontrol.features.plan_features import FeatureLookahead
 from camcontrol.options import (
     ControlOptions,
+    baseline_of,
     catalogue_of,
     check_control,
     executor_of,
@@ -33,7 +34,7 @@ from camsim.scenario.schema import Scenario
 from camsim.scripted.spec import target_rules
 from camsim.scripted.targets.dispatch import allocate_target_memory
 from camsim.sim import BatchSim, checked_seeds, load_arrays
-from camsim.state import MIN_BASELINE_DEG, SimParams
+from camsim.state import SimParams
 from camsim.tables import EPISODE_COLUMNS
 
 React = Callable[[Float32s, Bools, int], NDArray[np.int64]]
@@ -52,7 +53,6 @@ class SelectionOptions(ControlOptions):
     opponent_view: str = "own"  # what targets observe: own, shared or enhanced
     message_loss: float = 0.0  # chance per frame that a shared view lacks a teammate's
     max_episode_steps: int | None = None  # None: the scenario's
-    min_baseline_deg: float = MIN_BASELINE_DEG  # of two views that are stereo coverage
     gamma: float = 0.9835  # discount per frame inside a decision
     reward_coefficients: dict[str, float] = field(
         default_factory=lambda: dict.fromkeys(arrays.REWARD_TERMS, 0.0) | {"coverage_rate": 1.0}
@@ -233,7 +233,12 @@ class SelectionEnv:
             if not self._know_the_same():
                 viewers = np.argwhere(np.ones((n, c), np.bool_))
             self._lookahead = FeatureLookahead(
-                self.catalogue, (n, c, t), layout, joint=joint, viewers=viewers
+                self.catalogue,
+                (n, c, t),
+                layout,
+                joint=joint,
+                viewers=viewers,
+                min_baseline_deg=baseline_of(self.options),
             )
             layout = self._lookahead.base_layout
         self._out = arrays.Outputs(

@@ -26,6 +26,9 @@ WAREHOUSES: NDArray[np.float64] = np.array(
     [[925.0, 925.0], [-925.0, 925.0], [-925.0, -925.0], [925.0, -925.0]]
 )
 
+MIN_BASELINE_DEG = 30.0
+"""Default of the angle from which on two views of a target are stereo coverage."""
+
 
 class CameraObsLayout(NamedTuple):
     """Offsets in one camera's observation, length D = 22 + 5T + 4O + 7C (world 7.2)."""

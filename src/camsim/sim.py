@@ -7,10 +7,9 @@ import numpy as np
 from camsim.arrays import Bools, Floats, Ints, UInt64s
 from camsim.compiled.rng import streams_from_seeds
 from camsim.kernels import step as kernels
-from camsim.layout import OBSERVATION_MODES
+from camsim.layout import MIN_BASELINE_DEG, OBSERVATION_MODES
 from camsim.scenario.schema import Scenario
 from camsim.state import (
-    MIN_BASELINE_DEG,
     ObsBuffers,
     SimParams,
     SimView,

@@ -12,11 +12,8 @@ import numpy as np
 
 import camsim.tables as col
 from camsim.arrays import Bools, Floats, UInt64s
-from camsim.layout import CameraObsLayout, StateLayout, TargetObsLayout
+from camsim.layout import MIN_BASELINE_DEG, CameraObsLayout, StateLayout, TargetObsLayout
 from camsim.scenario.schema import Scenario
-
-MIN_BASELINE_DEG = 30.0
-"""Default of the angle from which on two views of a target are stereo coverage."""
 
 _ROUNDING = 1e-12  # of squared cosines: less than 1e-4 degrees at any angle
 

@@ -12,6 +12,7 @@ from camcontrol.planning.planner import PlannerOptions
 from camcontrol.planning_cameras import Planner, planning_env
 from camcontrol.selection_env import SelectionEnv, SelectionOptions
 from camsim.scenario.schema import load_scenario
+from camsim.tables import EPISODE_COLUMNS
 
 SCENARIO = load_scenario("MATE-4v4-9")
 
@@ -24,6 +25,27 @@ def seeds(n: int) -> np.ndarray:
 def test_two_cameras_share_two_targets_out() -> None:
     stage = Stage("MATE-2v2-9", [(-500, 0, 0), (500, 0, 180)], [(0, 900), (0, -900)])
     assert sorted(map(tuple, stage.choices())) == [(0,), (1,)]
+
+
+@pytest.mark.slow
+def test_two_cameras_look_at_the_same_target_for_stereo() -> None:
+    """Lines of sight to target 0 are 80 degrees apart; target 1 can hardly be seen by one."""
+    cameras = [(-500.0, 0.0, 90.0), (500.0, 0.0, 90.0)]
+    stage = Stage("MATE-2v2-9", cameras, [(0, 600), (-400, -990)], goal="stereo_coverage")
+    assert stage.choices() == [{0}, {0}]
+
+
+@pytest.mark.slow
+def test_plans_for_stereo_coverage_give_more_of_it() -> None:
+    """The first 120 frames of 8 episodes."""
+    stereo = {}
+    for goal in ("coverage", "stereo_coverage"):
+        env = planning_env(SCENARIO, 8, goal=goal, max_episode_steps=120)  # type: ignore[arg-type]
+        planner, output = Planner(env), env.reset(seeds(8))
+        while not output.truncated.any():
+            output = env.step(planner.act(output.obs, output.avail_actions))
+        stereo[goal] = output.episode[:, EPISODE_COLUMNS.index("stereo_coverage_sum")].mean() / 120
+    assert stereo["stereo_coverage"] > stereo["coverage"] + 0.1
 
 
 @pytest.mark.slow
@@ -114,6 +136,11 @@ def test_planning_together_covers_more() -> None:
         ({"executor": "upstream"}, {}, "executor = 'upstream'; looking ahead needs 'lead'"),
         ({"action_mode": "discrete"}, {}, "action_mode = 'discrete'; looking ahead needs"),
         ({"search_actions": 0}, {}, "search_actions = 0; looking ahead needs at least 1"),
+        (
+            {"plan_goal": "stereo_coverage"},
+            {},
+            "plan_goal = 'stereo_coverage'; a camera with a view of its own plans alone",
+        ),
         ({}, {"n_trajectories": 0}, "n_trajectories = 0; expected at least 1"),
         ({}, {"n_trajectories": 33}, "n_trajectories = 33; expected at most 32"),
         ({}, {"first_stage": 30}, "first_stage = 30; expected less than the horizon, 30 frames"),

@@ -181,7 +181,11 @@ def test_evaluate_scripted_cameras(folder: Path, capsys: pytest.CaptureFixture[s
     ("arguments", "words"),
     [
         ("--camera-agent clever", "'clever'; expected one of random"),
-        ("--camera-agent planer", "planner-full (did you mean 'planner'?)"),
+        ("--camera-agent planer", "planner-stereo (did you mean 'planner'?)"),
+        (
+            "--camera-agent planner-stereo",
+            "plan_goal = 'stereo_coverage'; a camera with a view of its own plans alone",
+        ),
         ("--camera-agent planner=1", "'planner' is unknown, expected one of random"),
         ("--camera-agent naive --target-agent clever", "'clever'; expected one of"),
         ("--camera-agent naive --scenario none", "'none': no such preset"),

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from camcontrol.options import PlanGoal
 from camcontrol.planning.plan_tables import PlanLanes, Plans, plan_lanes
 from camcontrol.planning.planner import PlannerOptions
 from camcontrol.planning_cameras import Planner, planning_env
@@ -48,8 +49,9 @@ class Stage:
         cameras: list[tuple[float, float, float]],
         targets: list[tuple[float, float]],
         obstacles: list[tuple[float, float, float]] | None = None,
+        goal: PlanGoal = "coverage",
     ) -> None:
-        self.env = planning_env(load_scenario(preset), 1, view="full")
+        self.env = planning_env(load_scenario(preset), 1, view="full", goal=goal)
         self.env.reset(np.zeros(1, np.uint64))
         pose, self.belief = self.env.agent_state.pose, self.env.agent_state.belief
         for c, (x, y, phi) in enumerate(cameras):

@@ -21,6 +21,7 @@ SHIPPED: dict[str, object] = {
     "control.search_actions": 16,
     "control.lookahead": True,
     "control.coverage_per_target": True,
+    "control.plan_goal": "coverage",
     "control.executor": "lead",
     "network.hrl.frame_skip": 5,
     "network.hrl.fast_interval": 1,
@@ -158,6 +159,7 @@ _EIGHT_TO_EIGHT = {
 _STEREO = {
     "network.hrl.reward_coefficients.coverage_rate": 0.0,
     "network.hrl.reward_coefficients.stereo_coverage_rate": 1.0,
+    "control.plan_goal": "stereo_coverage",
 }
 _MIXER = "network.mixing_network.type"
 

@@ -27,6 +27,7 @@ class FeatureLookahead:
         *,
         joint: bool,
         viewers: Ints | None = None,
+        min_baseline_deg: float | None = None,
     ) -> None:
         """Allocate tables and observations.
 
@@ -37,6 +38,7 @@ class FeatureLookahead:
             joint: cameras plan together.
             viewers: [V, 2] environment and camera of each that plans for its whole team by itself,
                 if joint; None: all know the same.
+            min_baseline_deg: of plans for stereo coverage; None: for coverage.
         """
         n, c, t = sizes
         self._catalogue = catalogue
@@ -48,6 +50,7 @@ class FeatureLookahead:
             FEATURE_OPTIONS,
             joint=joint,
             by_target=layout.n_target_coverages > 0,
+            min_baseline_deg=min_baseline_deg,
         )
         self._views: TeamViews | None = None
         self.base_layout = layout._replace(

@@ -1,8 +1,11 @@
 """The best joint plan of several cameras, from tables of what each plan covers.
 
-The value of a joint plan is the number of bits that at least one camera covers. A camera has its
-plans in the lanes of `rollouts.Plans`.
+The value of a joint plan is the number of bits that at least one camera covers or, for stereo
+coverage, that two cameras cover whose views differ enough there. A camera has its plans in the
+lanes of `rollouts.Plans`.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,16 +22,37 @@ _SWEEPS = 6
 _ORDERS = 4
 
 
+class Beside(NamedTuple):
+    """What the others' plans make of one camera's: scratch, but for `apart`."""
+
+    covered: UInt32s  # [X] bits that count without the camera
+    counting: UInt32s  # [X] bits that count if the camera covers them
+    apart: UInt32s  # [C, C, X] of `Baselines`; no cameras: every bit counts that is covered
+
+
 @device_fn
-def _fill_others_coverage(cover: UInt32s, choice: Ints, c: int, others_coverage: UInt32s) -> bool:
-    """Fill `others_coverage` [X] with what all cameras but c cover; tell whether any has a plan."""
-    others_coverage[:] = 0
+def _fill_beside(cover: UInt32s, choice: Ints, c: int, beside: Beside) -> bool:
+    """Fill `beside` from the plans of all cameras but c; tell whether any has one."""
+    covered, counting, apart = beside.covered, beside.counting, beside.apart
+    stereo = len(apart) > 0
+    covered[:] = 0
+    counting[:] = 0 if stereo else np.uint32(0xFFFFFFFF)
     any_plan = False
     for j in range(cover.shape[0]):
-        if j != c and choice[j] >= 0:
-            any_plan = True
-            for x in range(len(others_coverage)):
-                others_coverage[x] |= cover[j, x, choice[j]]
+        if j == c or choice[j] < 0:
+            continue
+        any_plan = True
+        if not stereo:
+            for x in range(len(covered)):
+                covered[x] |= cover[j, x, choice[j]]
+            continue
+        for x in range(len(covered)):
+            counting[x] |= cover[j, x, choice[j]] & apart[c, j, x]
+        for m in range(j):
+            if m != c and choice[m] >= 0:
+                for x in range(len(covered)):
+                    both = cover[j, x, choice[j]] & cover[m, x, choice[m]]
+                    covered[x] |= both & apart[j, m, x]
     return any_plan
 
 
@@ -58,7 +82,7 @@ def _ascend(
     first: Ints,
     order: int,
     trial: Ints,
-    others_coverage: UInt32s,
+    beside: Beside,
     together: Int32s,
 ) -> int:
     """Write into `trial` the joint plan that best responses lead to; return its value.
@@ -71,12 +95,12 @@ def _ascend(
     joint, n_unchanged = 0, 0
     for response in range(_SWEEPS * n):
         c = (order + response) % n
-        if not _fill_others_coverage(cover, trial, c, others_coverage):
+        if not _fill_beside(cover, trial, c, beside):
             chosen, value = _best_response(first[c], alone[c], trial[c])
         elif first[c, 0] < 0:  # a camera without plans
             chosen, value = -1, joint
         else:
-            count_plans(cover[c], others_coverage, together)
+            count_plans(cover[c], beside.covered, beside.counting, together)
             chosen, value = _best_response(first[c], together, trial[c])
         n_unchanged = n_unchanged + 1 if chosen == trial[c] and value == joint else 0
         trial[c], joint = chosen, max(value, 0)
@@ -92,7 +116,7 @@ def choose_jointly(
     first: Ints,
     choice: Ints,
     trial: Ints,
-    others_coverage: UInt32s,
+    beside: Beside,
     together: Int32s,
 ) -> int:
     """Write into `choice` [C] a plan for each camera; return their joint value.
@@ -107,7 +131,7 @@ def choose_jointly(
         first: [C, A] actions, best first, -1 where there are no more.
         choice: [C].
         trial: [C] scratch.
-        others_coverage: [X] scratch.
+        beside: scratch.
         together: [P] scratch.
     """
     if len(choice) == 1:
@@ -115,7 +139,7 @@ def choose_jointly(
         return max(best_value, 0)
     best_value = -1
     for order in range(min(len(choice), _ORDERS)):
-        value = _ascend(cover, alone, first, order, trial, others_coverage, together)
+        value = _ascend(cover, alone, first, order, trial, beside, together)
         if value > best_value:
             best_value = value
             for c in range(len(choice)):
@@ -160,7 +184,7 @@ def value_actions(
     alone: Int32s,
     first: Ints,
     choice: Ints,
-    others_coverage: UInt32s,
+    beside: Beside,
     together: Int32s,
     target_bits: UInt32s,
     work: tuple[UInt32s, Int32s],
@@ -184,7 +208,7 @@ def value_actions(
         alone: [C, P].
         first: [C, A].
         choice: [C] as `choose_jointly` has left it.
-        others_coverage: [X] scratch.
+        beside: scratch.
         together: [P] scratch.
         target_bits: [X, T] of `rollouts.Plans`.
         work: scratch [X, A] and [A].
@@ -198,18 +222,18 @@ def value_actions(
                 out[c, u, m] = 0.0
         if choice[c] < 0:
             continue
-        beside = alone[c]
-        if _fill_others_coverage(cover, choice, c, others_coverage):
-            count_plans(cover[c], others_coverage, together)
-            beside = together
-        joint = beside[choice[c]]
+        of_plans = alone[c]
+        if _fill_beside(cover, choice, c, beside):
+            count_plans(cover[c], beside.covered, beside.counting, together)
+            of_plans = together
+        joint = of_plans[choice[c]]
         for a in range(first.shape[1]):
             u = first[c, a]
             if u < 0:
                 break
             most, by_itself = np.int32(0), np.int32(0)
-            for p in range(a, len(beside), first.shape[1]):
-                most, by_itself = max(most, beside[p]), max(by_itself, alone[c, p])
+            for p in range(a, len(of_plans), first.shape[1]):
+                most, by_itself = max(most, of_plans[p]), max(by_itself, alone[c, p])
             out[c, u, 0] = 1.0
             out[c, u, 1] = 1.0 if choice[c] % first.shape[1] == a else 0.0
             out[c, u, 2] = scale * (most - joint)

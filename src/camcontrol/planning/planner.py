@@ -2,7 +2,7 @@
 
 A plan has two stages: one action for a few frames, then the same or another one up to the horizon.
 Trajectories of all targets are sampled from beliefs. The value of a joint plan is the number of
-targets that it covers.
+targets that it covers, or that are in stereo coverage.
 """
 
 from dataclasses import dataclass, fields
@@ -13,8 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camcontrol.control.action_set import Catalogue
+from camcontrol.planning.baselines import (
+    Baselines,
+    allocate_baselines,
+    compare_views,
+    keep_bearings,
+)
 from camcontrol.planning.joint_plan import (
     LOOKAHEAD_ACTION_FEATURES,
+    Beside,
     choose_jointly,
     value_actions,
 )
@@ -61,9 +68,11 @@ class PlanningScratch(NamedTuple):
 
     choice: Ints  # [N, C] plan of each camera (`joint_plan`); of all environments
     trial: Ints  # [W, C]
-    others_coverage: UInt32s  # [W, X]
+    covered: UInt32s  # [W, X], this and the next as in `joint_plan.Beside`
+    counting: UInt32s  # [W, X]
     together: Int32s  # [W, P]
-    no_one: UInt32s  # [X] zeros
+    nothing: UInt32s  # [X] zeros
+    everything: UInt32s  # [X] ones
     best: UInt32s  # [W, X * A]
     n_covered: Int32s  # [W, A]
 
@@ -74,6 +83,7 @@ def _choose(
     span: tuple[int, int],
     plans: Plans,
     lanes: PlanLanes,
+    baselines: Baselines,
     scratch: PlanningScratch,
     actions: Ints,
     features: Float32s,
@@ -84,16 +94,18 @@ def _choose(
     cover, value, first = lanes.cover, lanes.value, lanes.first
     n_first, n_trials = first.shape[1], plans.slots.shape[1] * plans.n_trajectories
     choice, trial = scratch.choice[i, low:high], scratch.trial[w, : high - low]
-    others_coverage, together = scratch.others_coverage[w], scratch.together[w, : value.shape[1]]
+    together = scratch.together[w, : value.shape[1]]
+    beside = Beside(scratch.covered[w], scratch.counting[w], baselines.apart[w])
     best = scratch.best[w, : cover.shape[1] * n_first].reshape(cover.shape[1], n_first)
-    choose_jointly(cover, value, first, choice, trial, others_coverage, together)
+    compare_views(plans, baselines, w)
+    choose_jointly(cover, value, first, choice, trial, beside, together)
     if len(features) > 0:
         value_actions(
             cover,
             value,
             first,
             choice,
-            others_coverage,
+            beside,
             together,
             plans.target_bits,
             (best, scratch.n_covered[w, :n_first]),
@@ -116,6 +128,7 @@ def _plan_one(
     trajectories: Trajectories,
     sight: Sight,
     plans: Plans,
+    baselines: Baselines,
     scratch: PlanningScratch,
     actions: Ints,
     features: Float32s,
@@ -157,6 +170,8 @@ def _plan_one(
             sight,
             w,
         )
+        if baselines.bearing.shape[1] > 0:
+            keep_bearings(sight, c, baselines, w)
         enumerate_plans(
             catalogue.members,
             catalogue.search,
@@ -167,13 +182,14 @@ def _plan_one(
             first_stage,
             sight,
             c if joint else 0,
-            scratch.no_one,
+            scratch.nothing,
+            scratch.everything,
             plans,
             lanes,
             w,
         )
         if c == n_cameras - 1 or not joint:
-            _choose(i, span, plans, lanes, scratch, actions, features, w)
+            _choose(i, span, plans, lanes, baselines, scratch, actions, features, w)
 
 
 @batch_kernel
@@ -188,6 +204,7 @@ def plan_batch(
     trajectories: Trajectories,
     sight: Sight,
     plans: Plans,
+    baselines: Baselines,
     scratch: PlanningScratch,
     actions: Ints,
     features: Float32s,
@@ -212,6 +229,7 @@ def plan_batch(
                     trajectories,
                     sight,
                     plans,
+                    baselines,
                     scratch,
                     actions,
                     features,
@@ -234,6 +252,7 @@ class Lookahead:
         *,
         joint: bool,
         by_target: bool = False,
+        min_baseline_deg: float | None = None,
     ) -> None:
         """Allocate tables.
 
@@ -243,6 +262,8 @@ class Lookahead:
             options: horizon and sizes of the search.
             joint: all cameras know the same and plan together; else each plans as if it were alone.
             by_target: `features` include the coverage per target.
+            min_baseline_deg: plans are for stereo coverage, with views that differ by so much, 0 to
+                180; None: for coverage. Of no effect on a camera that plans as if it were alone.
 
         Raises:
             ValueError: an option is out of range.
@@ -263,13 +284,20 @@ class Lookahead:
             (n_first, min(options.second_actions, u)),
         )
         n_words = len(self.plans.target_bits)
+        stereo = joint and min_baseline_deg is not None
+        n_lanes = self.trajectories.lanes.shape[2]
+        self.baselines = allocate_baselines(
+            w, (stereo * c, options.horizon, n_lanes, n_words), min_baseline_deg or 0.0
+        )
         n_plans = (1 + self.plans.then.shape[1]) * n_first
         self.scratch = PlanningScratch(
             choice=np.zeros((n, c), np.int64),
             trial=np.zeros((w, c), np.int64),
-            others_coverage=np.zeros((w, n_words), np.uint32),
+            covered=np.zeros((w, n_words), np.uint32),
+            counting=np.zeros((w, n_words), np.uint32),
             together=np.zeros((w, n_plans), np.int32),
-            no_one=np.zeros(n_words, np.uint32),
+            nothing=np.zeros(n_words, np.uint32),
+            everything=np.full(n_words, 0xFFFFFFFF, np.uint32),
             best=np.zeros((w, n_words * n_first), np.uint32),
             n_covered=np.zeros((w, n_first), np.int32),
         )
@@ -321,6 +349,7 @@ class Lookahead:
             self.trajectories,
             self.sight,
             self.plans,
+            self.baselines,
             self.scratch,
             self._actions,
             features,

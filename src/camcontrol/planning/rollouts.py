@@ -48,13 +48,13 @@ def count_bits(word: np.uint32) -> np.int32:
 
 
 @outlined_fn
-def count_plans(cover: UInt32s, others_coverage: UInt32s, value: Int32s) -> None:
-    """Fill `value` [P] with the bits in `cover` [X, P] or in `others_coverage` [X]."""
+def count_plans(cover: UInt32s, covered: UInt32s, counting: UInt32s, value: Int32s) -> None:
+    """Fill `value` [P] with the bits both in `cover` [X, P] and `counting` [X], or in `covered`."""
     value[:] = 0
     for x in range(cover.shape[0]):
-        others, words = others_coverage[x], cover[x]
+        others, mask, words = covered[x], counting[x], cover[x]
         for p in range(len(value)):
-            value[p] += count_bits(np.uint32(words[p] | others))
+            value[p] += count_bits(np.uint32((words[p] & mask) | others))
 
 
 @outlined_fn
@@ -388,7 +388,8 @@ def enumerate_plans(
     turning: int,
     sight: Sight,
     row: int,
-    no_one: UInt32s,
+    covered: UInt32s,
+    counting: UInt32s,
     plans: Plans,
     lanes: PlanLanes,
     w: int,
@@ -405,7 +406,8 @@ def enumerate_plans(
         turning: frames of the first stage.
         sight: worker w's tables are those of camera c.
         row: of `lanes` where they are written.
-        no_one: [X] zeros.
+        covered: [X] zeros: what the others cover.
+        counting: [X] ones: what counts.
         plans: worker w's tables are written.
         lanes: of worker w's tables, at least for as many first actions as are available.
         w: worker.
@@ -422,7 +424,7 @@ def enumerate_plans(
     _select_best(order, avail[i, c], everything=True, chosen=plans.then[w])
     _begin_plans(turning, sizes, first, plans.lane[w], actions.held, lanes.cover[row])
     _change_actions(search, pose, where, turning, sight, n_targets, row, plans, actions, lanes, w)
-    count_plans(lanes.cover[row], no_one, lanes.value[row])
+    count_plans(lanes.cover[row], covered, counting, lanes.value[row])
 
 
 @device_fn

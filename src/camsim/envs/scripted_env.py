@@ -12,12 +12,13 @@ from camsim.envs.episode import clear_episode, count_frame
 from camsim.envs.step_kernel import Actions, Teams, play_frame, start_teams
 from camsim.kernels.step import observe_one
 from camsim.kernels.stereo_coverage import stereo_coverage
+from camsim.layout import MIN_BASELINE_DEG
 from camsim.scenario.schema import Scenario
 from camsim.scripted.cameras.dispatch import CameraMemory, allocate_camera_memory
 from camsim.scripted.spec import CameraRules, TargetRules, camera_rules, target_rules
 from camsim.scripted.targets.dispatch import TargetMemory, allocate_target_memory
 from camsim.sim import BatchSim, checked_seeds
-from camsim.state import MIN_BASELINE_DEG, ObsBuffers, SimParams, StartBoxes, Tables
+from camsim.state import ObsBuffers, SimParams, StartBoxes, Tables
 from camsim.tables import EPISODE_COLUMNS, W_DONE
 
 

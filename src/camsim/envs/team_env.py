@@ -21,7 +21,7 @@ from camsim.envs.information import (
 from camsim.envs.rewards import Coefficients, TeamRewards
 from camsim.envs.step_kernel import KEEP, LOOK, START, STEP, Teams, run_batch
 from camsim.envs.transforms import AnyFloats, Bounds, transform_batch
-from camsim.layout import OBSERVATION_MODES
+from camsim.layout import MIN_BASELINE_DEG, OBSERVATION_MODES
 from camsim.scenario.schema import Scenario
 from camsim.scripted.cameras.dispatch import CameraMemory, allocate_camera_memory
 from camsim.scripted.spec import (
@@ -34,7 +34,7 @@ from camsim.scripted.spec import (
 )
 from camsim.scripted.targets.dispatch import TargetMemory, allocate_target_memory
 from camsim.sim import BatchSim, checked_seeds, load_arrays
-from camsim.state import MIN_BASELINE_DEG, ObsBuffers, allocate_obs
+from camsim.state import ObsBuffers, allocate_obs
 
 Policy = str | Mapping[str, float]
 _NO_LIMITS = Link()

@@ -156,7 +156,7 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
     cameras.add_argument(
         "--checkpoint", type=Path, metavar="CKPT", help="trained cameras; file or folder"
     )
-    planners = "planner (looks ahead), or planner-full (and sees everything)"
+    planners = "planner (looks ahead), planner-full (and sees everything) or planner-stereo"
     cameras.add_argument("--camera-agent", metavar="NAME", help=f"{_POLICIES}; {planners}")
     add("--target-agent", metavar="NAME", help=f"{_OPPONENTS}; default: as trained, or greedy")
     add("--scenario", metavar="S", help="preset or file; default: the checkpoint's, or MATE-4v4-9")

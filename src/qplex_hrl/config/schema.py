@@ -387,3 +387,17 @@ class RunConfig(Section):
                 "expected control.lookahead and control.coverage_per_target = false with it"
             )
         return self
+
+    @model_validator(mode="after")
+    def _stereo_plans_are_of_teams(self) -> Self:
+        shared = self.env.shared_field_of_view or self.env.enhanced_observation in (
+            "camera",
+            "both",
+        )
+        control = self.control
+        if control.lookahead and control.plan_goal == "stereo_coverage" and not shared:
+            raise ValueError(
+                "control.plan_goal = 'stereo_coverage' with cameras that plan alone; expected "
+                "env.shared_field_of_view = true, or control.plan_goal = 'coverage'"
+            )
+        return self

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 from typing_extensions import Self
 
-from camcontrol.options import ActionMode, Belief, ControlOptions, Executor
+from camcontrol.options import ActionMode, Belief, ControlOptions, Executor, PlanGoal
+from camsim.layout import MIN_BASELINE_DEG
 from camsim.scripted.spec import TARGET_POLICIES, policy_weights
-from camsim.state import MIN_BASELINE_DEG
 from qplex_hrl.config.section import Count, Section
 
 __all__ = ["CAMERA", "ControlConfig", "EnvConfig"]
@@ -124,6 +124,10 @@ class ControlConfig(Section):
         default=CAMERA.coverage_per_target,
         description="actions also tell how much of every target that plan would cover; the network "
         "learns a value per target (lookahead: true, encoding: entities)",
+    )
+    plan_goal: PlanGoal = Field(
+        default=CAMERA.plan_goal,
+        description="what these plans are for; stereo_coverage needs env.shared_field_of_view",
     )
 
     @model_validator(mode="after")

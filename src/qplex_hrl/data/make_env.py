@@ -34,6 +34,7 @@ def selection_options(config: RunConfig) -> SelectionOptions:
         executor=control.executor,
         lookahead=control.lookahead,
         coverage_per_target=control.coverage_per_target,
+        plan_goal=control.plan_goal,
         observation_mode=observation_mode(config.env),
         opponent=config.env.opponent,
         opponent_view=opponent_view(config.env),

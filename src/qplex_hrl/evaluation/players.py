@@ -24,8 +24,10 @@ from qplex_hrl.runtime.threads import threads_may_share_kernels
 
 DEFAULT_SCENARIO, DEFAULT_OPPONENT = "MATE-4v4-9", "greedy"  # of cameras that do not learn
 EVALUATION_ENVS = 64  # environments of an evaluation, of all its players together
-PLANNER, FULL_PLANNER = "planner", "planner-full"
-"""Cameras that look ahead: on what they know, or seeing everything (`planning_cameras`)."""
+PLANNER, FULL_PLANNER, STEREO_PLANNER = "planner", "planner-full", "planner-stereo"
+"""Cameras that look ahead: on what they know, seeing everything, or for stereo coverage."""
+
+_PLANNERS = (PLANNER, FULL_PLANNER, STEREO_PLANNER)
 
 
 class EvaluationSetting(NamedTuple):
@@ -163,13 +165,13 @@ def is_planner(camera_policy: str) -> bool:
     Raises:
         ValueError: it is no name of cameras at all.
     """
-    known = (*CAMERA_POLICIES, PLANNER, FULL_PLANNER)
+    known = (*CAMERA_POLICIES, *_PLANNERS)
     if camera_policy not in (*known, EXTERNAL) and "=" not in camera_policy:
         raise ValueError(
             f"camera_policy = {camera_policy!r}; expected one of {', '.join(known)}"
             f"{suggestion(camera_policy, known)}"
         )
-    return camera_policy in (PLANNER, FULL_PLANNER)
+    return camera_policy in _PLANNERS
 
 
 def planning_cameras(
@@ -178,7 +180,8 @@ def planning_cameras(
     """Return `num_envs` environments of `setting`, and who plays their cameras.
 
     Raises:
-        ValueError: the scenario does not exist or has no cameras, or nobody plays the targets.
+        ValueError: the scenario does not exist or has no cameras, nobody plays the targets, or
+            cameras with views of their own shall plan for stereo coverage.
     """
     if setting.message_loss:
         raise ValueError(
@@ -190,6 +193,7 @@ def planning_cameras(
         num_envs,
         view="full" if camera_policy == FULL_PLANNER else view,
         opponent=scripted_opponent(camera_policy, setting),
+        goal="stereo_coverage" if camera_policy == STEREO_PLANNER else "coverage",
         max_episode_steps=setting.max_episode_steps,
     )
     return env, Planner(env)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 from compiled import from_python
@@ -18,17 +18,36 @@ count_plans = from_python(rollouts.count_plans)
 value_actions = from_python(joint.value_actions)
 
 
-def value_of(cover: np.ndarray, choice: tuple[int, ...]) -> int:
-    """What cameras cover together; `cover` [C, S, X] by plan, `choice` one plan of each."""
-    union = np.bitwise_or.reduce([cover[c, s] for c, s in enumerate(choice)])
-    return sum(int(word).bit_count() for word in union.ravel())
+def value_of(cover: np.ndarray, choice: tuple[int, ...], apart: np.ndarray | None = None) -> int:
+    """What cameras cover together; `cover` [C, S, X] by plan, `choice` one plan of each.
+
+    Only what two cameras cover where they are `apart` [C, C, X], if that is given.
+    """
+    words = [cover[c, s] for c, s in enumerate(choice)]
+    if apart is not None:
+        pairs = combinations(range(len(words)), 2)
+        words = [words[a] & words[b] & apart[a, b] for a, b in pairs]
+    return sum(int(word).bit_count() for word in np.bitwise_or.reduce(words).ravel())
+
+
+def random_apart(seed: int, n_cameras: int, n_words: int = 5) -> np.ndarray:
+    """Where each two of the cameras differ [C, C, X], about two thirds of the bits."""
+    apart = np.zeros((n_cameras, n_cameras, n_words), np.uint32)
+    bits = random_plans(seed + 1, n_cameras, n_cameras, 0.65, n_words)
+    for a, b in combinations(range(n_cameras), 2):
+        apart[a, b] = apart[b, a] = bits[a, b]
+    return apart
 
 
 class Table:
     """Plans [C, S, X] of cameras, `n_options` beginning with each action, as planners hold them."""
 
     def __init__(
-        self, plans: np.ndarray, n_options: int = 1, first: np.ndarray | None = None
+        self,
+        plans: np.ndarray,
+        n_options: int = 1,
+        first: np.ndarray | None = None,
+        apart: np.ndarray | None = None,
     ) -> None:
         n_cameras, n_plans, n_words = plans.shape
         n_actions = n_plans // n_options
@@ -38,9 +57,15 @@ class Table:
         self.first = np.zeros((n_cameras, n_actions), np.int64) if first is None else first
         self.alone = np.zeros((n_cameras, n_plans), np.int32)
         for c in range(n_cameras):
-            count_plans(self.cover[c], np.zeros(n_words, np.uint32), self.alone[c])
+            nothing, everything = np.zeros((2, n_words), np.uint32)
+            everything[:] = 0xFFFFFFFF
+            count_plans(self.cover[c], nothing, everything, self.alone[c])
         self.choice, self.trial = np.zeros((2, n_cameras), np.int64)
-        self.scratch = np.zeros(n_words, np.uint32), np.zeros_like(self.alone[0])
+        anywhere = np.zeros((0, 0, n_words), np.uint32)
+        beside = joint.Beside(
+            *np.zeros((2, n_words), np.uint32), apart=anywhere if apart is None else apart
+        )
+        self.scratch = beside, np.zeros_like(self.alone[0])
 
     def choose(self) -> tuple[int, tuple[int, ...]]:
         """The value that the maximiser reports, and its plans."""
@@ -89,6 +114,38 @@ def test_against_all_joint_plans(n_cameras: int, n_plans: int, share: float, see
     for c, s in product(range(n_cameras), range(n_plans)):
         other = (*choice[:c], s, *choice[c + 1 :])
         assert value_of(plans, other) <= value, "no camera does better alone"
+
+
+@given(
+    n_cameras=st.integers(2, 4),
+    n_plans=st.integers(1, 4),
+    share=st.sampled_from([0.1, 0.3, 0.7]),
+    seed=st.integers(0, 2**32 - 2),
+)
+def test_stereo_plans_against_all_joint_plans(
+    n_cameras: int, n_plans: int, share: float, seed: int
+) -> None:
+    plans, apart = random_plans(seed, n_cameras, n_plans, share), random_apart(seed, n_cameras)
+    table = Table(plans, first=np.tile(np.arange(n_plans), (n_cameras, 1)), apart=apart)
+    value, choice = table.choose()
+    assert value == value_of(plans, choice, apart)
+    everything = product(range(n_plans), repeat=n_cameras)
+    assert value <= max(value_of(plans, chosen, apart) for chosen in everything)
+    advantages = table.features(n_plans, np.zeros((5, 0), np.uint32), 1.0)[..., 2]
+    for c, s in product(range(n_cameras), range(n_plans)):
+        other = (*choice[:c], s, *choice[c + 1 :])
+        assert value_of(plans, other, apart) <= value, "no camera does better alone"
+    assert (advantages.max(-1) == 0).all()
+
+
+def test_a_second_view_is_worth_more_than_another_target() -> None:
+    """Alone, camera 1 covers more of target 1; beside camera 0 only target 0 counts."""
+    plans = np.zeros((2, 2, 10), np.uint32)
+    plans[0, 0] = plans[1, 1, 2:] = 0b01
+    plans[1, 0] = 0b10
+    everywhere = np.full((2, 2, 10), 0xFFFFFFFF, np.uint32)
+    assert Table(plans).choose() == (20, (0, 0))
+    assert Table(plans, apart=everywhere).choose() == (8, (0, 1))
 
 
 def test_the_camera_with_an_alternative_gives_way() -> None:

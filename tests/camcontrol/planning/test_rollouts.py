@@ -37,7 +37,7 @@ def differing_bits(  # type: ignore[no-untyped-def]  # noqa: C901  # loops over 
 ):
     """Differing bits and differing first or second actions of all cameras' plans, and all bits."""
     first_stage, k_all = options
-    ways, views, plans, no_one = tables
+    ways, views, plans, nothing, everything = tables
     measurements, positions, walks, old = reference
     n_envs, n_cameras, n_targets = beliefs.belief.shape[:3]
     size, per_word = len(obs) // (n_envs * n_cameras), 32 // k_all
@@ -63,7 +63,7 @@ def differing_bits(  # type: ignore[no-untyped-def]  # noqa: C901  # loops over 
             first = lanes.first[0]
             rollouts.enumerate_plans(
                 catalogue.members, catalogue.search, beliefs.pose, beliefs.belief, avail, where,
-                first_stage, views, 0, no_one, plans, lanes, 0,
+                first_stage, views, 0, nothing, everything, plans, lanes, 0,
             )  # fmt: skip
             for t in range(n_targets):
                 for k in range(k_all):
@@ -113,7 +113,9 @@ def test_tables_are_those_of_plans_rolled_out_one_by_one() -> None:
     options = SelectionOptions(lookahead=False, coverage_per_target=False)
     env = SelectionEnv(scenario, options, n_envs)
     lookahead = Lookahead(env.catalogue, (1, 4, 4), OPTIONS, joint=False)
-    tables = (lookahead.trajectories, lookahead.sight, lookahead.plans, lookahead.scratch.no_one)
+    scratch = lookahead.scratch
+    worlds = (lookahead.trajectories, lookahead.sight, lookahead.plans)
+    tables = (*worlds, scratch.nothing, scratch.everything)
     k = OPTIONS.n_trajectories
     reference = (
         np.zeros((OPTIONS.horizon + 1, k, 4, 4)),

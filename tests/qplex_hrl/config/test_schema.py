@@ -113,6 +113,10 @@ def test_a_configuration_cannot_be_changed() -> None:
             "control.lookahead=true",
             ["control: lookahead = true", "belief = 'last_seen'", "expected belief 'particles'"],
         ),
+        (
+            "control.plan_goal=stereo",
+            ["control.plan_goal = 'stereo'; expected 'coverage' or 'stereo_coverage'"],
+        ),
         ("control.random_walk_share=0.6", ["random_walk_share = 0.6; expected less than or equal"]),
         ("env.action_mode=grid", ["env.action_mode = 'grid'; expected 'selection' or 'discrete'"]),
         ("env.message_loss=0.1", ["env", "message_loss = 0.1; expected 0 unless shared_field"]),
@@ -172,6 +176,15 @@ def test_moves_of_a_grid_cannot_look_ahead() -> None:
     settings = [parse_override("env.action_mode=discrete")]
     with pytest.raises(ConfigError, match=r"yaml: control\.lookahead = true with env\.action_mode"):
         load_config(CONFIGS / "qplex_hrl_4v4_9.yaml", settings)
+
+
+def test_cameras_that_plan_alone_have_no_stereo_plans() -> None:
+    shipped = CONFIGS / "qplex_hrl_4v4_9.yaml"
+    settings = ["control.plan_goal=stereo_coverage"]
+    with pytest.raises(ConfigError, match=r"plan_goal = 'stereo_coverage' with cameras that plan"):
+        load(*settings, path=shipped)
+    load(*settings, "env.shared_field_of_view=true", path=shipped)
+    load(*settings, "env.enhanced_observation=both", path=shipped)
 
 
 def test_cross_checks_accept_their_limits() -> None:

@@ -118,11 +118,14 @@ def test_messages_between_scripted_cameras_may_be_lost() -> None:
     assert (heard["provenance"]["message_loss"], lossy["provenance"]["message_loss"]) == (0.0, 0.9)
 
 
+PLANNERS = (("planner", False), ("planner", True), ("planner-full", None), ("planner-stereo", True))
+
+
 @pytest.mark.slow
 def test_planners_go_the_same_way() -> None:
     world = EvaluationSetting(scenario="MATE-4v2-9", max_episode_steps=14)
     results = []
-    for name, shared in (("planner", False), ("planner", True), ("planner-full", None)):
+    for name, shared in PLANNERS:
         here = world._replace(shared_field_of_view=shared)
         result = evaluate_scripted(name, here, SEEDS[:3], num_envs=2)
         again = evaluate_scripted(name, here, SEEDS[:3], num_envs=3)
@@ -130,7 +133,12 @@ def test_planners_go_the_same_way() -> None:
         assert result["provenance"]["policy"] == name
         assert result["mean_episode_length"] == 15.0
         results.append(result)
-    assert [result["provenance"]["regime"] for result in results] == ["own", "shared", "full"]
+    assert [result["provenance"]["regime"] for result in results] == [
+        "own",
+        "shared",
+        "full",
+        "shared",
+    ]
 
 
 @pytest.mark.parametrize("name", ["greedy", "planner"])

@@ -159,7 +159,7 @@ def lookahead_parts(env: Any) -> dict[str, float]:
         env.catalogue,
         beliefs,
         (env.sim.flat_obs.camera_obs, env._out.avail_actions),
-        (plans.trajectories, plans.sight, plans.plans),
+        (plans.trajectories, plans.sight, plans.plans, plans.baselines),
         plans.scratch,
         plans._features,
     )
@@ -180,6 +180,7 @@ def planned_parts() -> Any:
     """Return a compiled function that plans for all environments, one part more often."""
     import numba
 
+    baselines_of_plans = import_module("camcontrol.planning.baselines")
     joint_plan = import_module("camcontrol.planning.joint_plan")
     plan_tables = import_module("camcontrol.planning.plan_tables")
     rollouts = import_module("camcontrol.planning.rollouts")
@@ -188,6 +189,7 @@ def planned_parts() -> Any:
     sample, predict = trajectories.sample_trajectories, sight.predict_sight
     enumerate_plans = rollouts.enumerate_plans
     choose, value = joint_plan.choose_jointly, joint_plan.value_actions
+    compare, new_beside = baselines_of_plans.compare_views, joint_plan.Beside
     count_available, plan_lanes = rollouts.count_available, plan_tables.plan_lanes
     extra = _EXTRA
     # Any: Numba has no type for the last option, which all have that this calls.
@@ -196,7 +198,7 @@ def planned_parts() -> Any:
     @numba.njit(**options)
     def run(part, options, catalogue, beliefs, inputs, tables, scratch, features):  # type: ignore[no-untyped-def]
         (first_stage, joint), (obs, avail) = options, inputs
-        ways, views, plans = tables
+        ways, views, plans, baselines = tables
         n_envs, n_cameras = beliefs.pose.shape[:2]
         size = len(obs) // (n_envs * n_cameras)
         n_words, n_frames = len(plans.target_bits), plans.slots.shape[1]
@@ -215,19 +217,21 @@ def planned_parts() -> Any:
                     predict(obs, n, pose, belief, where, ways, n_ways, views, 0)
                 for _ in range(1 + extra * (part == 2)):
                     enumerate_plans(catalogue.members, catalogue.search, pose, belief, avail, where,
-                                    first_stage, views, row, scratch.no_one, plans, lanes,
-                                    0)  # fmt: skip
+                                    first_stage, views, row, scratch.nothing, scratch.everything,
+                                    plans, lanes, 0)  # fmt: skip
                 if c < n_cameras - 1 and joint:
                     continue
                 cover, alone, first = lanes.cover, lanes.value, lanes.first
                 m, p = alone.shape
                 choice, trial = scratch.choice[i, low:high], scratch.trial[0, :m]
-                others, together = scratch.others_coverage[0], scratch.together[0, :p]
+                beside = new_beside(scratch.covered[0], scratch.counting[0], baselines.apart[0])
+                together = scratch.together[0, :p]
                 n_first = first.shape[1]
                 best = scratch.best[0, : n_words * n_first].reshape(n_words, n_first)
                 for _ in range(1 + extra * (part == 3)):
-                    choose(cover, alone, first, choice, trial, others, together)
-                    value(cover, alone, first, choice, others, together, plans.target_bits,
+                    compare(plans, baselines, 0)
+                    choose(cover, alone, first, choice, trial, beside, together)
+                    value(cover, alone, first, choice, beside, together, plans.target_bits,
                           (best, scratch.n_covered[0, :n_first]), 1.0 / (n_frames * n_ways),
                           features[i, low:high])  # fmt: skip
 
