@@ -37,14 +37,14 @@ from qplex_bench.studies.report import (
 from qplex_bench.studies.untrained import untrained_player, untrained_rules
 from qplex_hrl.data.make_env import build_env
 from qplex_hrl.evaluation.evaluate import evaluate, evaluate_scripted
-from qplex_hrl.evaluation.players import EVALUATION_ENVS, EvaluationSetting
+from qplex_hrl.evaluation.players import EVALUATION_ENVS, STEREO_PLANNER, EvaluationSetting
 from qplex_hrl.evaluation.trained import provenance_of
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
 from qplex_hrl.runtime.seeding import episode_seeds
 from qplex_hrl.runtime.signals import Interrupt, Interrupted
 
 SCRIPTED = ("random", "naive", "heuristic", "greedy", "planner")
-"""Cameras that do not learn and that a table can be completed with."""
+"""Cameras that do not learn and that a table can be completed with; for stereo one more."""
 
 _POLL_SECONDS = 0.1
 _PATIENCE_SECONDS = 120.0  # for a run to save itself
@@ -133,7 +133,7 @@ def _play_scripted(
     worlds = {(run.scenario, run.regime): run.config.env for run in runs}
     for (scenario, regime), env in worlds.items():
         setting = EvaluationSetting(scenario, env.opponent, REGIMES[regime], env.max_episode_steps)
-        for policy in SCRIPTED:
+        for policy in (*SCRIPTED, *([STEREO_PLANNER] if regime == "stereo" else [])):
             name = f"{Path(scenario).stem}_{regime}.json"
             file = spec.output / "scripted" / policy / name
             provenance = {
