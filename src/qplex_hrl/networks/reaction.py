@@ -60,10 +60,15 @@ class ReactionNetwork(nn.Module):
         n_plan = dims.plan_size - dims.n_target_coverages
         self.plan_layer = nn.Linear(n_plan + 1, width)
         self.target_mlp = nn.Sequential(
-            nn.Linear(2 * of_target, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU()
+            nn.Linear(2 * of_target, width),
+            nn.ReLU(inplace=True),
+            nn.Linear(width, width),
+            nn.ReLU(inplace=True),
         )
         self.context_mlp = nn.Sequential(
-            nn.Linear(2 * of_context + 3 * width, width), nn.ReLU(), nn.Linear(width, width)
+            nn.Linear(2 * of_context + 3 * width, width),
+            nn.ReLU(inplace=True),
+            nn.Linear(width, width),
         )
         self.target_layer = nn.Linear(width, width, bias=False)
         self.action_layer = nn.Linear(of_action, width, bias=False)
@@ -115,8 +120,10 @@ class ReactionNetwork(nn.Module):
         pooled = [context, context_before, embeddings.mean(dim=1), embeddings.amax(dim=1), in_force]
         state = self.context_mlp(torch.cat(pooled, dim=-1))
         now = self.action_layer(by_action) + self.selection @ self.target_layer(embeddings)
-        now = nn.functional.pad(now, (0, 0, 0, self.dims.n_search))
-        changes = self.output(torch.relu(held.plan + now + state.unsqueeze(1))).squeeze(-1)
+        hidden = held.plan.clone()  # and in place, where it costs half of a new tensor
+        hidden[:, : now.shape[1]] += now
+        hidden += state.unsqueeze(1)
+        changes = self.output(torch.relu_(hidden)).squeeze(-1)
         values: Tensor = held.advantages + passed * changes
         return values - values.gather(-1, actions.unsqueeze(-1))
 
