@@ -40,16 +40,17 @@ ELSEWHERE = {
     "camsim/state": "camsim/test_sim.py",  # storing and loading it
     "qplex_bench/agreement/reference": "parity/test_statistics.py",
     "qplex_bench/cli/evader": "qplex_bench/studies/test_train_evader.py",  # through the command
+    "qplex_bench/cli/gate": "qplex_bench/studies/test_gate.py",  # its command
     "qplex_bench/cli/main": "cli/test_cli.py",
     "qplex_bench/cli/reaction": "qplex_bench/studies/test_reaction.py",  # its command
     "qplex_bench/cli/robustness": "qplex_bench/studies/test_robustness.py",
     "qplex_bench/cli/speed": "qplex_bench/speed/test_decision.py",
-    "qplex_bench/cli/table": "qplex_bench/studies/test_scheduler.py",
+    "qplex_bench/cli/table": "qplex_bench/tables/test_scheduler.py",
     "qplex_bench/speed/clients/parts_client": "qplex_bench/speed/test_decision.py",  # as processes
     "qplex_bench/speed/clients/pymarl2_client": "qplex_bench/speed/test_learner.py",  # as a process
     "qplex_bench/speed/clients/upstream_client": "qplex_bench/speed/test_upstream.py",
     "qplex_bench/speed/process": "qplex_bench/speed/test_upstream.py",
-    "qplex_bench/studies/plan": "qplex_bench/studies/test_scheduler.py",
+    "qplex_bench/tables/plan": "qplex_bench/tables/test_scheduler.py",
     "qplex_bench/studies/robustness_cells": "qplex_bench/studies/test_robustness.py",
     "qplex_bench/studies/robustness_report": "qplex_bench/studies/test_robustness.py",
     "qplex_hrl/cli/main": "cli/test_cli.py",  # commands are tested as a user types them

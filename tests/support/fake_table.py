@@ -8,7 +8,7 @@ from pathlib import Path
 
 from paths import CONFIGS
 
-from qplex_bench.studies.plan import EPISODES_SEED, Run, RunStatus, TableSpec
+from qplex_bench.tables.plan import EPISODES_SEED, Run, RunStatus, TableSpec
 from qplex_hrl.runtime.seeding import episode_seeds
 
 TINY = {

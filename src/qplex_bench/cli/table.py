@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from qplex_bench.studies.plan import TableSpec
+    from qplex_bench.tables.plan import TableSpec
 
 __all__ = ["add_ablation", "add_table"]
 
@@ -86,15 +86,15 @@ def _add_runs(parser: argparse.ArgumentParser, output: str) -> None:
 
 def _table(args: argparse.Namespace) -> int:
     spec = _spec_of(args, args.systems)
-    from qplex_bench.studies.scheduler import make_table
+    from qplex_bench.tables.scheduler import make_table
 
     return make_table(spec, args.jobs)
 
 
 def _ablation(args: argparse.Namespace) -> int:
     spec = _spec_of(args, ())
-    from qplex_bench.studies.ablation import as_ablation, default_parts
-    from qplex_bench.studies.scheduler import make_table
+    from qplex_bench.tables.ablation import as_ablation, default_parts
+    from qplex_bench.tables.scheduler import make_table
 
     parts = default_parts(args.regimes) if args.parts is None else args.parts
     return make_table(as_ablation(spec, tuple(dict.fromkeys(parts))), args.jobs)
@@ -112,7 +112,7 @@ def _spec_of(args: argparse.Namespace, systems: Sequence[str]) -> "TableSpec":
     for milestone in args.milestones:
         if not 1 <= milestone <= args.timesteps:
             raise ValueError(f"--milestones {milestone}: expected 1 to {args.timesteps} frames")
-    from qplex_bench.studies.plan import TableSpec
+    from qplex_bench.tables.plan import TableSpec
 
     return TableSpec(
         systems=tuple(dict.fromkeys(systems)),

@@ -1,1 +1,1 @@
-"""Trainings that are compared: tables, ablation, robustness, games with known values."""
+"""What trained cameras do: robustness, reactions, the gate; known games; evading targets."""

@@ -10,7 +10,6 @@ import yaml
 from rich.console import Console
 
 from camsim.files import atomic_write_json, atomic_write_text
-from qplex_bench.studies.plan import EPISODES_SEED, read_json
 from qplex_bench.studies.robustness_cells import MESSAGES, Variation, variations
 from qplex_bench.studies.robustness_report import (
     BASELINE,
@@ -23,6 +22,7 @@ from qplex_bench.studies.robustness_report import (
     report_of,
     rich_report,
 )
+from qplex_bench.tables.plan import EPISODES_SEED, read_json
 from qplex_hrl.evaluation.evaluate import evaluate_scripted
 from qplex_hrl.evaluation.players import EVALUATION_ENVS
 from qplex_hrl.evaluation.policy_file import load_policy

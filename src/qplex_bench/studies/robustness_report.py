@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich.table import Table
 
-from qplex_bench.studies.plan import EPISODES_SEED
 from qplex_bench.studies.robustness_cells import BASE_OPPONENT, OPPONENTS, TEAMS, Variation
+from qplex_bench.tables.plan import EPISODES_SEED
 from qplex_hrl.config import RunConfig, config_hash
 from qplex_hrl.evaluation.metrics import summary
 

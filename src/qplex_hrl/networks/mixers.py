@@ -295,8 +295,13 @@ class AdaptiveMixer(Mixer):
         self, agent_qs: Tensor, max_agent_qs: Tensor, state_embedding: Tensor, actions: Tensor
     ) -> MixerOutput:
         """Return q_tot [B, L, 1], gate and complexity [B, L]."""
-        complexity = self.estimator(state_embedding).sigmoid()
-        gate = torch.sigmoid(self.gate_sharpness * (complexity - self.complexity_threshold))
+        gate, complexity = self.gate(state_embedding)
         inputs = (agent_qs, max_agent_qs, state_embedding, actions)
         q_tot = (1 - gate) * self.simple.mix(*inputs).q_tot + gate * self.complex.mix(*inputs).q_tot
         return MixerOutput(q_tot, gate.squeeze(-1), complexity.squeeze(-1))
+
+    def gate(self, state_embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """Return alpha(s) and c(s) [.., 1] of embedded states [.., E]."""
+        complexity = self.estimator(state_embedding).sigmoid()
+        gate = torch.sigmoid(self.gate_sharpness * (complexity - self.complexity_threshold))
+        return gate, complexity

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from fake_table import CONFIGS, Fakes, spec, table_in
 
-from qplex_bench.studies.plan import (
+from qplex_bench.tables.plan import (
     EPISODES_SEED,
     Run,
     RunStatus,
@@ -20,7 +20,7 @@ from qplex_bench.studies.plan import (
     find_config,
     plan_runs,
 )
-from qplex_bench.studies.scheduler import make_table, next_command
+from qplex_bench.tables.scheduler import make_table, next_command
 from qplex_hrl.cli import main as cli
 from qplex_hrl.runtime.checkpoint import save_checkpoint
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
@@ -131,7 +131,7 @@ def test_the_command_in_the_table_makes_the_same_table(
     make_table(wanted, commands=Fakes())
     seen = []
     monkeypatch.setattr(
-        "qplex_bench.studies.scheduler.make_table", lambda s, jobs: seen.append((s, jobs)) or 0
+        "qplex_bench.tables.scheduler.make_table", lambda s, jobs: seen.append((s, jobs)) or 0
     )
     words = str(table_in(tmp_path)["command"]).split()
     assert words[0] == "qplex-hrl"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from qplex_bench.studies.plan import SCORES
+from qplex_bench.tables.plan import SCORES
 
 _T_975 = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
 """Quantiles of Student's t for a two-sided 95 % interval, 1 to 10 degrees of freedom."""

@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 from rich.table import Table
 
-from qplex_bench.studies.intervals import difference, mean_of, pairs_of, t_interval
-from qplex_bench.studies.plan import EPISODES_SEED, SCORES, STEREO, Run, TableSpec
+from qplex_bench.tables.intervals import difference, mean_of, pairs_of, t_interval
+from qplex_bench.tables.plan import EPISODES_SEED, SCORES, STEREO, Run, TableSpec
 from qplex_hrl.config import RunConfig, config_hash
 
 FORMAT_VERSION = 1

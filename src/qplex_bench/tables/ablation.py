@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from camsim.scenario.parsing import suggestion
-from qplex_bench.studies.plan import TableSpec, Variant
+from qplex_bench.tables.plan import TableSpec, Variant
 
 WHOLE = "qplex_hrl"
 """The system whose parts are changed: its files are `qplex_hrl_<size>.yaml`."""

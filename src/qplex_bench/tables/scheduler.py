@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from camsim.files import atomic_write_json, atomic_write_text
-from qplex_bench.studies.plan import (
+from qplex_bench.tables.plan import (
     EPISODES_SEED,
     REGIMES,
     Run,
@@ -26,7 +26,7 @@ from qplex_bench.studies.plan import (
     read_json,
     status_of,
 )
-from qplex_bench.studies.report import (
+from qplex_bench.tables.report import (
     Outcome,
     Scripted,
     draw_curves,
@@ -34,7 +34,7 @@ from qplex_bench.studies.report import (
     rich_table,
     table_of,
 )
-from qplex_bench.studies.untrained import untrained_player, untrained_rules
+from qplex_bench.tables.untrained import untrained_player, untrained_rules
 from qplex_hrl.data.make_env import build_env
 from qplex_hrl.evaluation.evaluate import evaluate, evaluate_scripted
 from qplex_hrl.evaluation.players import EVALUATION_ENVS, STEREO_PLANNER, EvaluationSetting

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qplex_bench.studies.intervals import difference, pairs_of, t_interval
+from qplex_bench.tables.intervals import difference, pairs_of, t_interval
 
 stats = pytest.importorskip("scipy.stats")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from qplex_bench.studies.report import draw_curves
+from qplex_bench.tables.report import draw_curves
 
 
 def test_curves_have_a_picture_for_each_world(tmp_path: Path) -> None:

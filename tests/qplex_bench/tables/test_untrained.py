@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qplex_bench.studies.untrained import (
+from qplex_bench.tables.untrained import (
     BEST_PLAN,
     FIRST_AVAILABLE,
     UntrainedCameras,

@@ -10,10 +10,10 @@ import pytest
 import torch
 from fake_table import CONFIGS, Fakes, spec, table_in
 
-from qplex_bench.studies import scheduler
-from qplex_bench.studies.ablation import PARTS, WHOLE, as_ablation, default_parts
-from qplex_bench.studies.plan import Run, RunStatus, TableSpec, plan_runs
-from qplex_bench.studies.scheduler import make_table
+from qplex_bench.tables import scheduler
+from qplex_bench.tables.ablation import PARTS, WHOLE, as_ablation, default_parts
+from qplex_bench.tables.plan import Run, RunStatus, TableSpec, plan_runs
+from qplex_bench.tables.scheduler import make_table
 from qplex_hrl.cli import main as cli
 from qplex_hrl.config import RunConfig
 from qplex_hrl.data.make_env import build_env, model_dims
@@ -184,7 +184,7 @@ def test_the_command_in_the_table_makes_the_same_table(
     make_table(wanted, commands=Fakes())
     seen = []
     monkeypatch.setattr(
-        "qplex_bench.studies.scheduler.make_table", lambda s, jobs: seen.append((s, jobs)) or 0
+        "qplex_bench.tables.scheduler.make_table", lambda s, jobs: seen.append((s, jobs)) or 0
     )
     words = str(table_in(tmp_path)["command"]).split()
     assert cli.main(words[1:]) == 0
@@ -194,7 +194,7 @@ def test_the_command_in_the_table_makes_the_same_table(
 def test_all_parts_are_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[TableSpec] = []
     monkeypatch.setattr(
-        "qplex_bench.studies.scheduler.make_table", lambda s, jobs: seen.append(s) or 0
+        "qplex_bench.tables.scheduler.make_table", lambda s, jobs: seen.append(s) or 0
     )
     assert cli.main(["benchmark", "ablation", "--scenario", "MATE-4v2-9"]) == 0
     assert seen[0].systems == (WHOLE, *default_parts(["own"]))

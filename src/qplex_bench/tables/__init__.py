@@ -1,0 +1,1 @@
+"""Trainings that are compared: tables, ablation, scripted and untrained rows, verdicts."""
