@@ -4,6 +4,7 @@ Trained cameras play. At every decision the mixer's estimate c(s) and its gate a
 global state stand beside the number of targets that a camera knows, the mean over the team.
 """
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -106,7 +107,7 @@ def measure_gate(spec: GateSpec) -> int:
     table = Table("checkpoint", "decisions", "complexity, 5 to 95 %", "gate, 5 to 95 %")
     table.add_column("correlation of complexity and known targets")
     measured = []
-    for path in spec.checkpoints:
+    for path, name in zip(spec.checkpoints, _short_names(spec.checkpoints), strict=True):
         cameras = load_cameras(
             path,
             EvaluationSetting(),
@@ -119,9 +120,9 @@ def measure_gate(spec: GateSpec) -> int:
         with torch_threads(1):
             parts = [observe_gate(cameras, model, row) for row in seeds.reshape(-1, n_envs)]
         gated = Gated(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-        measured.append((path, gated))
+        measured.append((name, gated))
         table.add_row(
-            str(path),
+            name,
             f"{len(gated.known):,}",
             _range_of(gated.complexity),
             _range_of(gated.gate),
@@ -131,6 +132,13 @@ def measure_gate(spec: GateSpec) -> int:
     if spec.output is not None:
         _draw(measured, spec.output)
     return DONE
+
+
+def _short_names(paths: tuple[Path, ...]) -> list[str]:
+    """Return the paths without the folders that all of them have in common."""
+    if len(paths) == 1:
+        return [str(paths[0])]
+    return [os.path.relpath(path, os.path.commonpath(paths)) for path in paths]
 
 
 def _range_of(values: Floats) -> str:
@@ -155,15 +163,15 @@ def _whole_model(path: Path, cameras: TrainedCameras) -> QPLEXHRLModel:
     return model.eval().requires_grad_(False)
 
 
-def _draw(measured: list[tuple[Path, Gated]], file: Path) -> None:
+def _draw(measured: list[tuple[str, Gated]], file: Path) -> None:
     """Draw median and quartiles of the complexity by known targets, a colour per checkpoint."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
-    for number, (path, gated) in enumerate(measured):
+    for number, (name, gated) in enumerate(measured):
         known, (low, median, high) = by_known_targets(gated.known, gated.complexity)
-        axes.plot(known, median, color=f"C{number}", marker="o", label=path.stem)
+        axes.plot(known, median, color=f"C{number}", marker="o", label=name)
         axes.fill_between(known, low, high, color=f"C{number}", alpha=0.2, linewidth=0)
     axes.set(xlabel="targets that a camera knows, mean over the team", ylabel="complexity c(s)")
     axes.set(ylim=(0, 1), title="Gate of the adaptive mixer: median and quartiles")

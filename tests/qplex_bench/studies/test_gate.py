@@ -62,6 +62,19 @@ def test_the_command_draws_a_picture(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.jit
+def test_names_are_what_tells_the_checkpoints_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in ("seed0", "seed1"):
+        (tmp_path / seed).mkdir()
+    paths = [trained(tmp_path / seed) for seed in ("seed0", "seed1")]
+    assert main(["benchmark", "gate", "--episodes", "1", "--checkpoints", *paths]) == 0
+    printed = capsys.readouterr().out
+    assert "seed1/training.pth" in printed
+    assert str(tmp_path) not in printed
+
+
+@pytest.mark.jit
 def test_cameras_alone_and_other_mixers_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
