@@ -45,7 +45,7 @@ from qplex_hrl.runtime.logger import WriteToAll
 from qplex_hrl.runtime.seeding import Generators
 from qplex_hrl.runtime.signals import Interrupt
 from qplex_hrl.training.loop import Iteration, Parts, TrainingLoop
-from qplex_hrl.training.run import Reporting, TrainingRun, evaluation_envs
+from qplex_hrl.training.run import Reporting, TrainingRun, evaluation_shares
 from qplex_hrl.training.run_folder import RunFolder, find_checkpoint
 from qplex_hrl.training.trainer import file_sinks
 
@@ -213,8 +213,11 @@ class QPLEXHRL(Algorithm):
         settings = self.config
         run_config = settings.run_config
         limit_threads(run_config.training.num_threads)
-        env = made_env(settings.make_env, run_config, evaluation_envs(run_config))
-        _compile(env)  # once, before all workers would
+        envs = [
+            made_env(settings.make_env, run_config, n_envs)
+            for n_envs in evaluation_shares(run_config)
+        ]
+        _compile(envs[0])  # once, before all workers would
         n_workers = run_config.ray.num_workers
         self.env_runner_group.add_workers(n_workers)
         learner = GroupLearner(self.learner_group, self._take_learner_metrics)
@@ -226,11 +229,11 @@ class QPLEXHRL(Algorithm):
             self._episodes = RemoteEpisodes(self.env_runner_group, config, generators.explore)
             return Parts(learner, self._episodes)
 
-        self.loop = TrainingLoop(run_config, env, device, make_parts)
+        self.loop = TrainingLoop(run_config, envs[0], device, make_parts)
         folder = self._folder(run_config)
         # Tune saves the state of the step that reports an evaluation: it must be what was played.
         beside = not settings.write_files
-        self.run = TrainingRun(run_config, self.loop, env, folder, evaluate_beside=beside)
+        self.run = TrainingRun(run_config, self.loop, envs, folder, evaluate_beside=beside)
         if settings.write_files:  # nobody else starts the run
             self.run.start()
         start_workers(self.env_runner_group, n_workers)

@@ -1,6 +1,6 @@
 """Evaluations of a training run, beside it or in its way, from copies of the weights."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from camcontrol.selection_env import SelectionEnv
 from qplex_hrl.agent import Agent
 from qplex_hrl.evaluation.evaluate import evaluate
-from qplex_hrl.evaluation.players import AgentPlayer
+from qplex_hrl.evaluation.players import AgentPlayer, ParallelPlayers
 from qplex_hrl.runtime.signals import Interrupted
 
 
@@ -28,22 +28,21 @@ class Evaluator:
 
     def __init__(
         self,
-        env: SelectionEnv,
-        agent: Agent,
+        teams: Sequence[tuple[SelectionEnv, Agent]],
         *,
         in_thread: bool,
         prepare_thread: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take over environments and agent.
+        """Take over environments and agents.
 
         Args:
-            env: N environments.
-            agent: greedy, for as many; its weights are replaced.
+            teams: who plays side by side where there is enough to play: environments, and a greedy
+                agent for as many, whose weights are replaced.
             in_thread: play beside the caller.
             prepare_thread: called once in the new thread.
         """
-        self._agent = agent
-        self._player = AgentPlayer(env, agent)
+        self._agents = [agent for _, agent in teams]
+        self._players = ParallelPlayers([AgentPlayer(env, agent) for env, agent in teams])
         self._pool = (
             ThreadPoolExecutor(1, "evaluator", initializer=prepare_thread) if in_thread else None
         )
@@ -74,7 +73,7 @@ class Evaluator:
 
     def close(self) -> None:
         """Give up what is under way, at its next decision, and end the thread."""
-        self._player.stop()
+        self._players.stop()
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
@@ -86,8 +85,9 @@ class Evaluator:
         provenance: Mapping[str, object],
     ) -> dict[str, Any]:
         try:
-            self._agent.load_weights(weights)
-            return evaluate(self._player, seeds, timestep=timestep, provenance=provenance)
+            for agent in self._agents:
+                agent.load_weights(weights)
+            return evaluate(self._players, seeds, timestep=timestep, provenance=provenance)
         except Interrupted:  # in the caller's thread
             raise
         except Exception as error:

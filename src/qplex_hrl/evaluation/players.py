@@ -90,6 +90,11 @@ class AgentPlayer:
         ]
         return np.concatenate(batches)[: len(seeds)]
 
+    @property
+    def n_envs(self) -> int:
+        """Episodes that run at a time, N."""
+        return self._env.n_envs
+
     def stop(self) -> None:
         """End what is being played at its next decision, for ever; from any thread."""
         self._stopped.set()
@@ -127,9 +132,11 @@ class ParallelPlayers:
     def run_episodes(self, seeds: NDArray[np.uint64]) -> NDArray[np.float64]:
         """Return the statistics [M, K] (EPISODE_COLUMNS) of one whole episode for each seed [M].
 
-        An error of one player, or an interruption, ends all of them at their next decision.
+        An error of one player, or an interruption, ends all of them at their next decision. No
+        more players take part than have a batch of their own to play.
         """
-        n_players = min(len(self._players), len(seeds))
+        n_batches = -(-len(seeds) // self._players[0].n_envs)
+        n_players = min(len(self._players), n_batches)
         n_threads = numba.get_num_threads()
         n_beside = min(n_players, n_threads) if threads_may_share_kernels() else 1
         each = -(-n_threads // n_beside)
@@ -141,10 +148,14 @@ class ParallelPlayers:
                 for episodes in done:
                     episodes.result()  # raises what it ended with
             except BaseException:
-                for player in self._players:
-                    player.stop()
+                self.stop()
                 raise
             return np.concatenate([episodes.result() for episodes in played])
+
+    def stop(self) -> None:
+        """End what is being played at its next decision, for ever; from any thread."""
+        for player in self._players:
+            player.stop()
 
 
 def environment_shares(num_envs: int, n_episodes: int) -> list[int]:

@@ -3,7 +3,7 @@
 import copy
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import asdict
 from functools import partial
@@ -18,6 +18,7 @@ from camcontrol.selection_env import SelectionEnv
 from camsim.files import atomic_write_json
 from qplex_hrl.config import RunConfig, config_hash
 from qplex_hrl.evaluation.evaluator import Evaluator
+from qplex_hrl.evaluation.players import environment_shares
 from qplex_hrl.evaluation.policy_file import cameras_of
 from qplex_hrl.evaluation.trained import greedy_agent, provenance_of
 from qplex_hrl.learner import TrainingDiverged
@@ -59,10 +60,11 @@ class Reporting(NamedTuple):
     window: ProgressWindow
 
 
-def evaluation_envs(config: RunConfig) -> int:
-    """Return how many environments an evaluation of this run plays in."""
+def evaluation_shares(config: RunConfig) -> list[int]:
+    """Return how many environments each player of this run's evaluations has."""
     evaluation = config.evaluation
-    return min(evaluation.num_envs, max(evaluation.episodes, evaluation.final_episodes))
+    most = max(evaluation.episodes, evaluation.final_episodes)
+    return environment_shares(evaluation.num_envs, most)
 
 
 class _Pending(NamedTuple):
@@ -86,7 +88,7 @@ class TrainingRun:
         self,
         config: RunConfig,
         loop: TrainingLoop,
-        env: SelectionEnv,
+        envs: Sequence[SelectionEnv],
         folder: RunFolder,
         *,
         evaluate_beside: bool = True,
@@ -96,7 +98,7 @@ class TrainingRun:
         Args:
             config: of the run.
             loop: collects and learns.
-            env: environments for evaluation.
+            envs: for evaluation, those of each player (`evaluation_shares`).
             folder: where all goes.
             evaluate_beside: let training go on during evaluations, if ``training.overlap`` and
                 Numba's threading layer allow it.
@@ -107,8 +109,7 @@ class TrainingRun:
         """The newest value of every metric that was reported."""
         self._loop = loop
         self._evaluator = Evaluator(
-            env,
-            greedy_agent(loop.learner.ema_agent, env, loop.device),
+            [(env, greedy_agent(loop.learner.ema_agent, env, loop.device)) for env in envs],
             in_thread=evaluate_beside and config.training.overlap and threads_may_share_kernels(),
             prepare_thread=partial(limit_threads, config.training.num_threads),
         )

@@ -29,7 +29,7 @@ from qplex_hrl.runtime.logger import (
 )
 from qplex_hrl.runtime.signals import Interrupt
 from qplex_hrl.training.loop import Iteration, MakeModel, TrainingLoop
-from qplex_hrl.training.run import TrainingRun, evaluation_envs
+from qplex_hrl.training.run import TrainingRun, evaluation_shares
 from qplex_hrl.training.run_folder import RunFolder, find_checkpoint
 
 __all__ = ["check_trackers", "execute", "file_sinks", "train"]
@@ -71,7 +71,9 @@ def train(
     env = make_env(config, config.env.num_envs)
     loop = TrainingLoop(config, env, device, make_model=make_model)
     folder = RunFolder(Path(config.logging.log_dir), Path(config.logging.model_dir))
-    run = TrainingRun(config, loop, make_env(config, evaluation_envs(config)), folder)
+    run = TrainingRun(
+        config, loop, [make_env(config, n) for n in evaluation_shares(config)], folder
+    )
     prepare = partial(limit_threads, config.training.num_threads)
     with Collector(
         loop.local_rollout,

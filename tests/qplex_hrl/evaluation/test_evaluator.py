@@ -33,7 +33,7 @@ class SlowEnv(FakeEnv):
 
 def evaluator(env: FakeEnv, *, in_thread: bool) -> Evaluator:
     agent = greedy_agent(tiny_model(env).agent, env, CPU)  # type: ignore[arg-type]
-    return Evaluator(env, agent, in_thread=in_thread)  # type: ignore[arg-type]
+    return Evaluator([(env, agent)], in_thread=in_thread)  # type: ignore[arg-type]
 
 
 def weights(seed: int) -> dict[str, object]:
@@ -60,7 +60,7 @@ def test_closing_gives_up_at_the_next_decision() -> None:
     assert env.entered.wait(WAIT)
     closing = threading.Thread(target=one.close)
     closing.start()
-    while not one._player._stopped.is_set():
+    while not one._players._players[0]._stopped.is_set():
         pass
     env.gate.set()
     closing.join(WAIT)

@@ -49,6 +49,19 @@ def test_playing_twice_gives_the_same_episodes() -> None:
     assert np.array_equal(playing.run_episodes(SEEDS), playing.run_episodes(SEEDS))
 
 
+def test_a_batch_is_not_played_twice_over() -> None:
+    """Two players of four environments each: one of them has room for four episodes."""
+    steps = []
+
+    class Counting(FakeEnv):
+        def reset(self, seeds: NDArray[np.uint64]) -> FakeOutput:
+            steps.append(seeds.tolist())
+            return super().reset(seeds)
+
+    ParallelPlayers([player(4, Counting(4)) for _ in range(2)]).run_episodes(SEEDS[:4])
+    assert steps == [SEEDS[:4].tolist()]
+
+
 @pytest.mark.parametrize("n_players", [1, 2, 3, 8])
 @pytest.mark.parametrize("n_threads", [1, pytest.param(2, marks=needs_two_threads)])
 @pytest.mark.parametrize("layer", ["omp", "workqueue"])
