@@ -22,7 +22,7 @@ _SWEEPS = 6
 _ORDERS = 4
 
 
-class Beside(NamedTuple):
+class Others(NamedTuple):
     """What the others' plans make of one camera's: scratch, but for `apart`."""
 
     covered: UInt32s  # [X] bits that count without the camera
@@ -31,9 +31,9 @@ class Beside(NamedTuple):
 
 
 @device_fn
-def _fill_beside(cover: UInt32s, choice: Ints, c: int, beside: Beside) -> bool:
-    """Fill `beside` from the plans of all cameras but c; tell whether any has one."""
-    covered, counting, apart = beside.covered, beside.counting, beside.apart
+def _fill_others(cover: UInt32s, choice: Ints, c: int, others: Others) -> bool:
+    """Fill `others` from the plans of all cameras but c; tell whether any has one."""
+    covered, counting, apart = others.covered, others.counting, others.apart
     stereo = len(apart) > 0
     covered[:] = 0
     counting[:] = 0 if stereo else np.uint32(0xFFFFFFFF)
@@ -82,7 +82,7 @@ def _ascend(
     first: Ints,
     order: int,
     trial: Ints,
-    beside: Beside,
+    others: Others,
     together: Int32s,
 ) -> int:
     """Write into `trial` the joint plan that best responses lead to; return its value.
@@ -95,12 +95,12 @@ def _ascend(
     joint, n_unchanged = 0, 0
     for response in range(_SWEEPS * n):
         c = (order + response) % n
-        if not _fill_beside(cover, trial, c, beside):
+        if not _fill_others(cover, trial, c, others):
             chosen, value = _best_response(first[c], alone[c], trial[c])
         elif first[c, 0] < 0:  # a camera without plans
             chosen, value = -1, joint
         else:
-            count_plans(cover[c], beside.covered, beside.counting, together)
+            count_plans(cover[c], others.covered, others.counting, together)
             chosen, value = _best_response(first[c], together, trial[c])
         n_unchanged = n_unchanged + 1 if chosen == trial[c] and value == joint else 0
         trial[c], joint = chosen, max(value, 0)
@@ -116,7 +116,7 @@ def choose_jointly(
     first: Ints,
     choice: Ints,
     trial: Ints,
-    beside: Beside,
+    others: Others,
     together: Int32s,
 ) -> int:
     """Write into `choice` [C] a plan for each camera; return their joint value.
@@ -131,7 +131,7 @@ def choose_jointly(
         first: [C, A] actions, best first, -1 where there are no more.
         choice: [C].
         trial: [C] scratch.
-        beside: scratch.
+        others: scratch.
         together: [P] scratch.
     """
     if len(choice) == 1:
@@ -139,7 +139,7 @@ def choose_jointly(
         return max(best_value, 0)
     best_value = -1
     for order in range(min(len(choice), _ORDERS)):
-        value = _ascend(cover, alone, first, order, trial, beside, together)
+        value = _ascend(cover, alone, first, order, trial, others, together)
         if value > best_value:
             best_value = value
             for c in range(len(choice)):
@@ -184,7 +184,7 @@ def value_actions(
     alone: Int32s,
     first: Ints,
     choice: Ints,
-    beside: Beside,
+    others: Others,
     together: Int32s,
     target_bits: UInt32s,
     work: tuple[UInt32s, Int32s],
@@ -208,7 +208,7 @@ def value_actions(
         alone: [C, P].
         first: [C, A].
         choice: [C] as `choose_jointly` has left it.
-        beside: scratch.
+        others: scratch.
         together: [P] scratch.
         target_bits: [X, T] of `rollouts.Plans`.
         work: scratch [X, A] and [A].
@@ -223,8 +223,8 @@ def value_actions(
         if choice[c] < 0:
             continue
         of_plans = alone[c]
-        if _fill_beside(cover, choice, c, beside):
-            count_plans(cover[c], beside.covered, beside.counting, together)
+        if _fill_others(cover, choice, c, others):
+            count_plans(cover[c], others.covered, others.counting, together)
             of_plans = together
         joint = of_plans[choice[c]]
         for a in range(first.shape[1]):

@@ -21,7 +21,7 @@ from camcontrol.planning.baselines import (
 )
 from camcontrol.planning.joint_plan import (
     LOOKAHEAD_ACTION_FEATURES,
-    Beside,
+    Others,
     choose_jointly,
     value_actions,
 )
@@ -68,7 +68,7 @@ class PlanningScratch(NamedTuple):
 
     choice: Ints  # [N, C] plan of each camera (`joint_plan`); of all environments
     trial: Ints  # [W, C]
-    covered: UInt32s  # [W, X], this and the next as in `joint_plan.Beside`
+    covered: UInt32s  # [W, X], this and the next as in `joint_plan.Others`
     counting: UInt32s  # [W, X]
     together: Int32s  # [W, P]
     nothing: UInt32s  # [X] zeros
@@ -95,17 +95,17 @@ def _choose(
     n_first, n_trials = first.shape[1], plans.slots.shape[1] * plans.n_trajectories
     choice, trial = scratch.choice[i, low:high], scratch.trial[w, : high - low]
     together = scratch.together[w, : value.shape[1]]
-    beside = Beside(scratch.covered[w], scratch.counting[w], baselines.apart[w])
+    others = Others(scratch.covered[w], scratch.counting[w], baselines.apart[w])
     best = scratch.best[w, : cover.shape[1] * n_first].reshape(cover.shape[1], n_first)
     compare_views(plans, baselines, w)
-    choose_jointly(cover, value, first, choice, trial, beside, together)
+    choose_jointly(cover, value, first, choice, trial, others, together)
     if len(features) > 0:
         value_actions(
             cover,
             value,
             first,
             choice,
-            beside,
+            others,
             together,
             plans.target_bits,
             (best, scratch.n_covered[w, :n_first]),

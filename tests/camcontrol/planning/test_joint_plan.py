@@ -62,10 +62,10 @@ class Table:
             count_plans(self.cover[c], nothing, everything, self.alone[c])
         self.choice, self.trial = np.zeros((2, n_cameras), np.int64)
         anywhere = np.zeros((0, 0, n_words), np.uint32)
-        beside = joint.Beside(
+        others = joint.Others(
             *np.zeros((2, n_words), np.uint32), apart=anywhere if apart is None else apart
         )
-        self.scratch = beside, np.zeros_like(self.alone[0])
+        self.scratch = others, np.zeros_like(self.alone[0])
 
     def choose(self) -> tuple[int, tuple[int, ...]]:
         """The value that the maximiser reports, and its plans."""

@@ -189,7 +189,7 @@ def planned_parts() -> Any:
     sample, predict = trajectories.sample_trajectories, sight.predict_sight
     enumerate_plans = rollouts.enumerate_plans
     choose, value = joint_plan.choose_jointly, joint_plan.value_actions
-    compare, new_beside = baselines_of_plans.compare_views, joint_plan.Beside
+    compare, new_others = baselines_of_plans.compare_views, joint_plan.Others
     count_available, plan_lanes = rollouts.count_available, plan_tables.plan_lanes
     extra = _EXTRA
     # Any: Numba has no type for the last option, which all have that this calls.
@@ -224,14 +224,14 @@ def planned_parts() -> Any:
                 cover, alone, first = lanes.cover, lanes.value, lanes.first
                 m, p = alone.shape
                 choice, trial = scratch.choice[i, low:high], scratch.trial[0, :m]
-                beside = new_beside(scratch.covered[0], scratch.counting[0], baselines.apart[0])
+                others = new_others(scratch.covered[0], scratch.counting[0], baselines.apart[0])
                 together = scratch.together[0, :p]
                 n_first = first.shape[1]
                 best = scratch.best[0, : n_words * n_first].reshape(n_words, n_first)
                 for _ in range(1 + extra * (part == 3)):
                     compare(plans, baselines, 0)
-                    choose(cover, alone, first, choice, trial, beside, together)
-                    value(cover, alone, first, choice, beside, together, plans.target_bits,
+                    choose(cover, alone, first, choice, trial, others, together)
+                    value(cover, alone, first, choice, others, together, plans.target_bits,
                           (best, scratch.n_covered[0, :n_first]), 1.0 / (n_frames * n_ways),
                           features[i, low:high])  # fmt: skip
 
