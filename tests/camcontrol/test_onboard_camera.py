@@ -34,6 +34,14 @@ REGIMES = {
     "shared, looking ahead": replace(
         OWN, belief="particles", observation_mode="shared", lookahead=True, max_episode_steps=12
     ),
+    "shared, looking ahead for stereo coverage": replace(
+        OWN,
+        belief="particles",
+        observation_mode="shared",
+        lookahead=True,
+        plan_goal="stereo_coverage",
+        max_episode_steps=8,
+    ),
     "everything, looking ahead": replace(
         OWN, belief="particles", observation_mode="enhanced", lookahead=True, max_episode_steps=8
     ),

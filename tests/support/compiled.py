@@ -6,19 +6,18 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
-from numba.core.caching import FunctionCache
 
-from camsim.compiled.jit import source_digest
+from camsim.compiled.jit import _SourceKeyedCache, source_digest
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class _DoorCache(FunctionCache):
+class _DoorCache(_SourceKeyedCache):
     """Numba's on-disk cache of a door: its key is the function behind it, with all sources."""
 
     def __init__(self, door: Callable[..., Any], behind: Callable[..., Any]) -> None:
-        super().__init__(door)  # type: ignore[no-untyped-call, unused-ignore]
+        super().__init__(door)  # type: ignore[no-untyped-call]
         self._behind = behind
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:  # Any: Numba's internal types
