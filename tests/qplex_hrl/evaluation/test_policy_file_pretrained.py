@@ -26,8 +26,19 @@ def test_a_policy_is_small_and_says_what_it_was_trained_in(path: Path) -> None:
     size = policy.config.env.scenario.removeprefix("MATE-").replace("-", "_")
     shared = policy.config.env.shared_field_of_view
     mixture = "=" in policy.config.env.opponent
-    assert path.stem == f"qplex_hrl_{size}" + "_mixture" * mixture + "_shared" * shared
+    stereo = policy.config.control.plan_goal == "stereo_coverage"
+    view = "_stereo" if stereo else "_shared" * shared
+    assert path.stem == f"qplex_hrl_{size}" + "_mixture" * mixture + view
     assert path.name in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_policy_for_stereo_coverage_plays_for_it() -> None:
+    """Greedy cameras have 0.23."""
+    world = EvaluationSetting(max_episode_steps=200)
+    path = FOLDER / "qplex_hrl_8v8_9_stereo.pth"
+    result = evaluate_checkpoint(path, world, episode_seeds(1, 4), num_envs=4, device=CPU)
+    assert result["mean_stereo_coverage_rate"] > 0.35
 
 
 @pytest.mark.slow
