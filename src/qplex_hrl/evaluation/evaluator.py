@@ -42,7 +42,11 @@ class Evaluator:
             prepare_thread: called once in the new thread.
         """
         self._agents = [agent for _, agent in teams]
-        self._players = ParallelPlayers([AgentPlayer(env, agent) for env, agent in teams])
+        # A run that trains beside its evaluations has cores for all players of the last one.
+        self._players = ParallelPlayers(
+            [AgentPlayer(env, agent) for env, agent in teams],
+            n_beside=len(teams) if in_thread else None,
+        )
         self._pool = (
             ThreadPoolExecutor(1, "evaluator", initializer=prepare_thread) if in_thread else None
         )

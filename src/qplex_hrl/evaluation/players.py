@@ -125,9 +125,15 @@ class ParallelPlayers:
     the seeds alone, so the number of threads changes no result.
     """
 
-    def __init__(self, players: Sequence[AgentPlayer]) -> None:
-        """Take at least one player; no two share anything that changes."""
+    def __init__(self, players: Sequence[AgentPlayer], *, n_beside: int | None = None) -> None:
+        """Take at least one player; no two share anything that changes.
+
+        Args:
+            players: who plays.
+            n_beside: at most so many at a time; None: as many as the kernels have threads.
+        """
         self._players = players
+        self._n_beside = n_beside
 
     def run_episodes(self, seeds: NDArray[np.uint64]) -> NDArray[np.float64]:
         """Return the statistics [M, K] (EPISODE_COLUMNS) of one whole episode for each seed [M].
@@ -138,7 +144,8 @@ class ParallelPlayers:
         n_batches = -(-len(seeds) // self._players[0].n_envs)
         n_players = min(len(self._players), n_batches)
         n_threads = numba.get_num_threads()
-        n_beside = min(n_players, n_threads) if threads_may_share_kernels() else 1
+        most = n_threads if self._n_beside is None else self._n_beside
+        n_beside = min(n_players, most) if threads_may_share_kernels() else 1
         each = -(-n_threads // n_beside)
         with ThreadPoolExecutor(n_beside, "player", numba.set_num_threads, (each,)) as pool:
             parts = zip(self._players, np.array_split(seeds, n_players), strict=False)
