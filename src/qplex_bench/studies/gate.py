@@ -17,6 +17,7 @@ from rich.table import Table
 
 from camcontrol.tracking.track import B_KNOWN
 from camsim.arrays import Floats
+from camsim.files import atomic_writer
 from qplex_hrl.data.make_env import model_dims
 from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.evaluation.trained import TrainedCameras, load_cameras
@@ -178,4 +179,5 @@ def _draw(measured: list[tuple[str, Gated]], file: Path) -> None:
     axes.grid(alpha=0.3)
     axes.legend()
     file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, metadata={"Date": None})
+    with atomic_writer(file) as picture:
+        figure.savefig(picture, format="svg", metadata={"Date": None})

@@ -44,7 +44,7 @@ from qplex_hrl.runtime.seeding import episode_seeds
 from qplex_hrl.runtime.signals import Interrupt, Interrupted
 
 SCRIPTED = ("random", "naive", "heuristic", "greedy", "planner")
-"""Cameras that do not learn and that a table can be completed with; for stereo one more."""
+"""Cameras that do not learn and that any table can be completed with."""
 
 _POLL_SECONDS = 0.1
 _PATIENCE_SECONDS = 120.0  # for a run to save itself
@@ -123,6 +123,11 @@ def _write(spec: TableSpec, runs: Sequence[Run], scripted: Sequence[Scripted]) -
     return table
 
 
+def scripted_cameras(regime: str) -> tuple[str, ...]:
+    """Return the names of cameras that do not learn, for the tables of a regime."""
+    return (*SCRIPTED, STEREO_PLANNER) if regime == "stereo" else SCRIPTED
+
+
 def _play_scripted(
     spec: TableSpec, runs: Sequence[Run], interrupt: Interrupt
 ) -> Iterator[Scripted]:
@@ -133,7 +138,7 @@ def _play_scripted(
     worlds = {(run.scenario, run.regime): run.config.env for run in runs}
     for (scenario, regime), env in worlds.items():
         setting = EvaluationSetting(scenario, env.opponent, REGIMES[regime], env.max_episode_steps)
-        for policy in (*SCRIPTED, *([STEREO_PLANNER] if regime == "stereo" else [])):
+        for policy in scripted_cameras(regime):
             name = f"{Path(scenario).stem}_{regime}.json"
             file = spec.output / "scripted" / policy / name
             provenance = {

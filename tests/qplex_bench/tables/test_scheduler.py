@@ -20,7 +20,7 @@ from qplex_bench.tables.plan import (
     find_config,
     plan_runs,
 )
-from qplex_bench.tables.scheduler import make_table, next_command
+from qplex_bench.tables.scheduler import make_table, next_command, scripted_cameras
 from qplex_hrl.cli import main as cli
 from qplex_hrl.runtime.checkpoint import save_checkpoint
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
@@ -276,6 +276,11 @@ def test_systems_must_play_in_one_world(tmp_path: Path) -> None:
         (tmp_path / f"{name}_4v4_9.yaml").write_text(f"env: {{opponent: {opponent}}}")
     with pytest.raises(ValueError, match=r"b_4v4_9.yaml: env.opponent = 'random'; .*'greedy'"):
         plan_runs(spec(tmp_path, "a", "b", configs=tmp_path))
+
+
+def test_tables_of_stereo_coverage_have_the_planner_for_it() -> None:
+    assert scripted_cameras("own") == ("random", "naive", "heuristic", "greedy", "planner")
+    assert scripted_cameras("stereo") == (*scripted_cameras("shared"), "planner-stereo")
 
 
 @pytest.mark.slow

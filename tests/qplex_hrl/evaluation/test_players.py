@@ -90,6 +90,22 @@ def test_players_side_by_side_share_the_threads(monkeypatch: pytest.MonkeyPatch)
     assert numba.get_num_threads() == n_threads
 
 
+def test_players_may_play_beside_each_other_with_kernels_of_one_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(players, "threads_may_share_kernels", lambda: True)
+    both = threading.Barrier(2, timeout=WAIT)
+
+    class Meeting(FakeEnv):
+        def reset(self, seeds: NDArray[np.uint64]) -> FakeOutput:
+            both.wait()
+            return super().reset(seeds)
+
+    pair = [player(2, Meeting(2)) for _ in range(2)]
+    with numba_threads(1):
+        ParallelPlayers(pair, n_beside=2).run_episodes(SEEDS[:4])
+
+
 def test_a_stopped_player_gives_up_at_its_next_decision() -> None:
     stopping = player(2)
     stopping.stop()
