@@ -16,6 +16,7 @@ from qplex_hrl.cli.doctor import add_doctor
 from qplex_hrl.cli.evaluate import add_evaluate
 from qplex_hrl.cli.export import add_export
 from qplex_hrl.cli.play import add_render
+from qplex_hrl.cli.replay import add_replay
 from qplex_hrl.cli.scenarios import add_scenarios
 from qplex_hrl.cli.train import add_train
 from qplex_hrl.runtime.exit_codes import BAD_INPUT, DONE, INTERRUPTED
@@ -66,6 +67,7 @@ def _build_parser(*, benchmarks: bool) -> argparse.ArgumentParser:
     add_train(commands)
     add_evaluate(commands)
     add_render(commands)
+    add_replay(commands)
     add_export(commands)
     add_scenarios(commands)
     benchmark = commands.add_parser("benchmark", help="measure; fails where a stated bar is missed")

@@ -8,9 +8,10 @@ from qplex_hrl.cli.flags import Parser, add_log_level
 from qplex_hrl.runtime.exit_codes import DONE
 
 if TYPE_CHECKING:
+    from qplex_hrl.evaluation.episode_record import Episode
     from qplex_hrl.evaluation.players import EvaluationSetting
 
-__all__ = ["add_policy", "add_render", "setting_of"]
+__all__ = ["add_policy", "add_render", "episode_of", "first_episode", "setting_of"]
 
 _POLICIES = "random, naive, greedy, heuristic, or a mixture such as greedy=0.5,random=0.5"
 _OPPONENTS = f"evader, {_POLICIES}"
@@ -71,27 +72,49 @@ def setting_of(args: argparse.Namespace) -> "EvaluationSetting":
     return EvaluationSetting(args.scenario, args.target_agent, view, message_loss=loss)
 
 
-def _render(args: argparse.Namespace) -> int:
+def first_episode(args: argparse.Namespace) -> "Episode":
+    """Return the first episode that `evaluate` plays with the same flags, frame by frame.
+
+    Raises:
+        ValueError: a flag is out of range, or the cameras or their world do not exist.
+    """
     if args.seed < 0:
         raise ValueError(f"--seed {args.seed}: expected at least 0")
-    from camsim.render import check_video_path
-    from qplex_hrl.evaluation.episode_record import (
-        record_checkpoint,
-        record_scripted,
-        render_episode,
-    )
+    cameras = args.camera_agent if args.checkpoint is None else args.checkpoint
+    return episode_of(cameras, setting_of(args), args.seed, args.device)
+
+
+def episode_of(
+    cameras: str | Path, setting: "EvaluationSetting", seed: int, device: str
+) -> "Episode":
+    """Return the first episode of an evaluation with this seed, frame by frame.
+
+    Args:
+        cameras: name of a rule or planner; or the path of a checkpoint or of a run's folder.
+        setting: where they play.
+        seed: of the evaluation.
+        device: of the network.
+
+    Raises:
+        ValueError: the cameras or their world do not exist.
+    """
+    from qplex_hrl.evaluation.episode_record import record_checkpoint, record_scripted
     from qplex_hrl.runtime.devices import resolve_device
     from qplex_hrl.training.run_folder import find_checkpoint
 
+    if isinstance(cameras, str):
+        return record_scripted(cameras, setting, seed)
+    return record_checkpoint(find_checkpoint(cameras), setting, seed, resolve_device(device))
+
+
+def _render(args: argparse.Namespace) -> int:
+    from camsim.render import check_video_path
+    from qplex_hrl.evaluation.episode_record import render_episode
+
     check_video_path(args.output)
-    setting = setting_of(args)
-    if args.checkpoint is not None:
-        path = find_checkpoint(args.checkpoint)
-        frames = record_checkpoint(path, setting, args.seed, resolve_device(args.device))
-    else:
-        frames = record_scripted(args.camera_agent, setting, args.seed)
+    episode = first_episode(args)
     n_frames = render_episode(
-        frames, args.output, size=args.size, fps=args.fps, max_frames=args.max_frames
+        episode.frames, args.output, size=args.size, fps=args.fps, max_frames=args.max_frames
     )
     print(f"{args.output}: {n_frames} frames")
     return DONE
