@@ -28,7 +28,8 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     add_policy(parser)
     add("--output", type=Path, required=True, metavar="FILE", help="the video: .mp4 or .gif")
     add("--max-frames", type=int, metavar="N", help="stop after N frames; default: whole episode")
-    add("--size", type=int, default=640, metavar="PIXELS", help="width, even; default: 640")
+    add("--size", type=int, default=960, metavar="PIXELS", help="width, even; default: 960")
+    add("--beliefs", action="store_true", help="draw where cameras expect targets out of view")
     add("--fps", type=float, default=30.0, help="frames per second; default: 30")
     parser.set_defaults(command=_render)
 
@@ -114,7 +115,12 @@ def _render(args: argparse.Namespace) -> int:
     check_video_path(args.output)
     episode = first_episode(args)
     n_frames = render_episode(
-        episode.frames, args.output, size=args.size, fps=args.fps, max_frames=args.max_frames
+        episode,
+        args.output,
+        size=args.size,
+        fps=args.fps,
+        max_frames=args.max_frames,
+        beliefs=args.beliefs,
     )
-    print(f"{args.output}: {n_frames} frames")
+    print(f"written to {args.output} ({n_frames} frames)")
     return DONE

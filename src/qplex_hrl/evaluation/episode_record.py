@@ -1,7 +1,7 @@
 """One episode of trained, planning or scripted cameras, frame by frame: for videos and replays."""
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, tee
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +44,7 @@ __all__ = [
     "search_poses_deg",
 ]
 
+_VIEWS = {"own": "own views", "shared": "shared view", "enhanced": "full view", "full": "full view"}
 _NEVER = 1e5  # frames; ages above stand for targets that were never detected
 
 
@@ -76,6 +77,12 @@ class Episode(NamedTuple):
     sim: BatchSim
     env: SelectionEnv | None  # None: scripted cameras
     frames: Iterator[RecordedFrame]
+
+    @property
+    def title(self) -> str:
+        """Return in one line who plays where against whom."""
+        opponent, view = f"{self.opponent} targets", _VIEWS[self.regime]
+        return f"{self.policy}  |  {self.scenario}  |  {opponent}  |  {view}  |  seed {self.seed}"
 
     @property
     def kind(self) -> str:
@@ -142,23 +149,23 @@ def record_scripted(camera_policy: str, setting: EvaluationSetting, seed: int) -
 
 
 def render_episode(
-    frames: Iterator[RecordedFrame],
+    episode: Episode,
     output: Path,
     *,
-    size: int = 640,
+    size: int = 960,
     fps: float = 30.0,
     max_frames: int | None = None,
-    title: str = "",
+    beliefs: bool = False,
 ) -> int:
     """Write the video of an episode as .mp4 or .gif; return the number of frames.
 
     Args:
-        frames: of the episode, as they come.
+        episode: who plays, and the frames as they come.
         output: the file.
         size: width in pixels, even.
         fps: frames per second.
         max_frames: stop after so many; None: the whole episode.
-        title: written above the picture.
+        beliefs: draw where cameras expect the targets that none of them sees.
 
     Raises:
         ValueError: suffix, size, fps or max_frames is wrong, or the extra `viz` is missing.
@@ -168,8 +175,15 @@ def render_episode(
 
     if max_frames is not None and max_frames < 1:
         raise ValueError(f"max_frames = {max_frames}; expected at least 1")
-    records = (frame.world for frame in islice(frames, max_frames))
-    return write_video(draw_frames(records, size=size, title=title), output, fps)
+    for_world, for_cameras = tee(islice(episode.frames, max_frames))
+    pictures = draw_frames(
+        (frame.world for frame in for_world),
+        size=size,
+        title=episode.title,
+        cameras=(frame.cameras for frame in for_cameras),
+        beliefs=beliefs,
+    )
+    return write_video(pictures, output, fps)
 
 
 def search_poses_deg(catalogue: Catalogue) -> Floats:

@@ -197,18 +197,28 @@ def test_every_team_needs_a_player() -> None:
         record_scripted("external", EvaluationSetting(), 0)
 
 
-def moving() -> Iterator[RecordedFrame]:
+def moving() -> Episode:
     """An endless episode."""
-    step = 0
-    while True:
-        yield RecordedFrame(BLANK._replace(step=step))
-        step += 1
+
+    def frames() -> Iterator[RecordedFrame]:
+        step = 0
+        while True:
+            yield RecordedFrame(BLANK._replace(step=step))
+            step += 1
+
+    return record_scripted("greedy", EvaluationSetting(), 0)._replace(frames=frames())
 
 
 def test_videos_have_the_frames_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "v.mp4"
-    assert render_episode(moving(), path, size=64, fps=20.0, max_frames=7, title="T") == 7
+    assert render_episode(moving(), path, size=64, fps=20.0, max_frames=7, beliefs=True) == 7
     assert imageio_ffmpeg.count_frames_and_secs(path) == (7, pytest.approx(0.35))
     for wrong, words in (({"max_frames": 0}, "max_frames = 0"), ({"size": 65}, "size = 65")):
         with pytest.raises(ValueError, match=words):
             render_episode(moving(), path, **wrong)  # type: ignore[arg-type]
+
+
+def test_the_title_says_who_plays_where() -> None:
+    setting = EvaluationSetting("MATE-4v2-9", "random", shared_field_of_view=True)
+    title = record_scripted("naive", setting, 7).title
+    assert title == "naive  |  MATE-4v2-9  |  random targets  |  shared view  |  seed 7"
