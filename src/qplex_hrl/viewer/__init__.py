@@ -1,0 +1,1 @@
+"""The replay page: an episode in one HTML file, with what its cameras believed."""
