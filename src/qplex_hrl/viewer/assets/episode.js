@@ -12,6 +12,7 @@ class Episode {
     [this.frames, this.cameras, this.targets] = arrays.camera_target.shape;
     this.obstacles = arrays.obstacle_xy.shape[0];
     this.decisions = arrays.decision_frame.shape[0];
+    this.selecting = about.actions.length > 0; // scripted cameras select nothing
     this.losses = rowsOf(arrays.losses).map(([target, first, last]) => ({ target, first, last }));
     this.sightings = this._countSightings();
     this.meanSoFar = runningMean(arrays.coverage.values);
