@@ -4,8 +4,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from qplex_hrl.cli.flags import Parser
 from qplex_hrl.runtime.exit_codes import BAD_INPUT, DONE, FAILED
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from camsim.scenario.schema import Scenario
 
 __all__ = ["add_scenarios"]
-
-Parser = TypeVar("Parser", bound=argparse.ArgumentParser)
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 

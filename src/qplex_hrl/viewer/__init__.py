@@ -1,1 +1,1 @@
-"""The replay page: an episode in one HTML file, with what its cameras believed."""
+"""Replays: one page that plays an episode and shows what cameras believed and valued."""
