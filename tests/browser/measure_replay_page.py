@@ -1,4 +1,4 @@
-"""How fast a replay page opens and plays: ``python tests/browser/measure_replay_page.py FILE.html``.
+"""How fast a replay page opens and plays: `python tests/browser/measure_replay_page.py PAGE`.
 
 Prints the time until the page can be used, and while it plays at normal speed with a camera
 selected the median work of a frame and the median time between frames.

@@ -134,7 +134,9 @@ class Episode {
       const { bearing_deg: bearing, view_deg: view } = action.search;
       return `search ${signed(bearing)}°, view ${digits(view)}°`;
     }
-    if (action.move) return `turn ${signed(action.move[0], 1)}°, zoom ${signed(action.move[1], 1)}°`;
+    if (action.move) { // shares of the largest turn and zoom
+      return `turn ${signed(100 * action.move[0])} %, zoom ${signed(100 * action.move[1])} %`;
+    }
     return "nothing";
   }
 
