@@ -78,7 +78,6 @@ NOTHING_TO_TEST = {
     "camsim/render/theme": "colours",
     "camsim/tables": "column numbers",
     "qplex_hrl/runtime/exit_codes": "numbers",
-    "qplex_hrl/viewer/recording": "a record without code",
 }
 
 

@@ -49,14 +49,15 @@ def made_up_script(size: Size = SMALL, seed: int = 0) -> Recording:
     kept = {
         name: array
         for name, array in arrays.items()
-        if not name.startswith(("track_", "particle_", "q_", "slow_probs", "fast_probs"))
+        if not name.startswith(
+            ("track_", "particle_", "q_", "slow_", "fast_", "action", "decision")
+        )
     }
-    none = np.full_like(arrays["action"], -1)
     rng = np.random.default_rng(seed)
-    kept |= {"action": none, "slow_action": none, "decision_frame": np.zeros(0, np.int64)}
     for name, n in (("camera", size.cameras), ("target", size.targets)):
         kept[f"{name}_messages"] = rng.poisson(0.1, (size.frames, n, n))
-    return Recording({**about, "actions": [], "fast_interval": DECISION_FRAMES}, kept)
+    about = {**about, "actions": [], "decision_frames": 1, "fast_interval": 1}
+    return Recording(about, kept)
 
 
 def make_actions(n_targets: int) -> list[dict[str, Any]]:

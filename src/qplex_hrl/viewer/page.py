@@ -28,8 +28,7 @@ _SCRIPTS = (
 _REQUIRED = (
     "camera_xy", "camera_radius", "camera_max_range", "camera_min_angle_deg", "obstacle_xy",
     "obstacle_radius", "camera_pose", "camera_obstacle", "target_xy", "target_goal", "target_load",
-    "camera_target", "coverage", "transport", "delivered", "camera_return", "action", "slow_action",
-    "decision_frame",
+    "camera_target", "coverage", "transport", "delivered", "camera_return",
 )  # fmt: skip
 
 
@@ -51,7 +50,7 @@ def write_page(
     _check(recordings, jump_to)
     manifests, blobs = [], []
     for recording in recordings:
-        arrays = _with_losses(recording)
+        arrays = _completed(recording)
         entries, blob = pack(arrays)
         manifests.append({"about": recording.about, "entries": entries})
         blobs.append(base64.b64encode(blob).decode("ascii"))
@@ -86,12 +85,17 @@ def _check(recordings: Sequence[Recording], jump_to: int | None) -> None:
         raise ValueError(f"frame {jump_to}; the recording has frames 0 to {n_frames - 1}")
 
 
-def _with_losses(recording: Recording) -> Mapping[str, NDArray[Any]]:
-    """Return the arrays with `losses` [N, 3] (target, first, last frame) and `reachable`."""
+def _completed(recording: Recording) -> Mapping[str, NDArray[Any]]:
+    """Return the arrays with `losses` [N, 3] (target, first, last frame) and `reachable`.
+
+    Cameras that do not select have no action in any frame, and no decision.
+    """
     arrays = recording.arrays
+    no_action = np.full(arrays["camera_target"].shape[:2], -1)
+    nothing = {"action": no_action, "slow_action": no_action, "decision_frame": np.zeros(0, int)}
     losses = np.array(find_losses(arrays["camera_target"]), np.int64).reshape(-1, 3)
     reachable = within_reach(arrays, float(recording.about.get("transmittance", 0.0)))
-    return {**arrays, "losses": losses, "reachable": reachable}
+    return {**nothing, **arrays, "losses": losses, "reachable": reachable}
 
 
 def _json(value: object) -> str:

@@ -35,8 +35,11 @@ def test_the_recording_stands_in_the_page(tmp_path: Path, recordings: list[Recor
     for recording, stored, blob in zip(recordings, manifest["recordings"], blobs, strict=True):
         assert stored["about"] == recording.about
         arrays = unpack(stored["entries"], base64.b64decode(blob))
-        assert arrays.keys() == recording.arrays.keys() | {"losses", "reachable"}
-        for name in ("action", "camera_target", "coverage"):
+        added = {"losses", "reachable", "action", "slow_action", "decision_frame"}
+        assert arrays.keys() == recording.arrays.keys() | added
+        if "action" not in recording.arrays:  # these cameras do not select
+            assert (arrays["action"] == -1).all()
+        for name in ("camera_target", "coverage", "camera_return"):
             np.testing.assert_allclose(arrays[name], recording.arrays[name], rtol=1e-6)
         np.testing.assert_allclose(arrays["target_xy"], recording.arrays["target_xy"], atol=0.04)
 

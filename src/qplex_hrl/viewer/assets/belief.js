@@ -66,3 +66,10 @@ function agoWords(age) {
   if (age < 0) return "never seen";
   return age === 0 ? "now" : `${plural(age, "frame")} ago`;
 }
+
+/** For a table: how long ago a camera has detected a target, in frames. */
+function detectedWords(episode, frame, camera, target) {
+  if (episode.sees(frame, camera, target)) return "sees it";
+  const track = episode.track(frame, camera, target);
+  return track && track.age >= 0 ? String(track.age) : "–";
+}

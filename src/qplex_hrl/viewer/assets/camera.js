@@ -17,19 +17,28 @@ class CameraPanel {
     this.sections = [
       new Section("", frameKey, (view) => this._pose(view)),
       new Section("Decision", decisionKey, (view) => this._decided(view)),
-      new Section("Values per action", decisionKey, (view) => this._values(view)),
-      new Section("Attention", (view) => this._decision(view), (view) => this._attention(view)),
     ];
+    this.toggle = make("button", { type: "button", class: "small", onclick: () => this._toggle(state) });
+    if (episode.has("q_values")) {
+      const values = new Section("Values per action", decisionKey, (view) => this._values(view));
+      values.node.append(this.toggle);
+      this.sections.push(values);
+    }
+    if (episode.has("slow_probs") || episode.has("fast_probs")) {
+      this.sections.push(new Section("Attention", (view) => this._decision(view), (view) => this._attention(view)));
+    }
     this.belief = episode.has("track_xy") ? this._beliefTable(state) : null;
     const belief = make(
       "section", { class: "part" }, make("h4", {}, "Belief"),
       this.belief ? this.belief.node : note(NO_BELIEF[episode.about.kind] || NO_BELIEF.trained),
     );
-    this.toggle = make("button", { type: "button", class: "small", onclick: () => this._toggle(state) });
-    this.sections[2].node.append(this.toggle);
+    const absent = [["q_values", "values per action"], ["slow_probs", "attention"]]
+      .filter(([name]) => !episode.has(name))
+      .map(([, words]) => `no ${words}`);
     this.node = make(
       "article", { class: "card", "aria-label": `Camera ${camera}` },
       make("h3", {}, `Camera ${camera}`), ...this.sections.map((section) => section.node), belief,
+      absent.length ? note(`This recording holds ${absent.join(" and ")}.`) : null,
     );
   }
 
@@ -70,7 +79,7 @@ class CameraPanel {
     const { episode } = this;
     const k = this._decision(view);
     const [slow, now] = this._actions(view);
-    if (k < 0 && slow < 0 && now < 0) return [note("These cameras turn and zoom by rule; they select nothing.")];
+    if (!episode.selecting) return [note("These cameras turn and zoom by rule; they select nothing.")];
     const pairs = [["Slow level", episode.actionName(slow)]];
     if (episode.about.fast_interval < episode.about.decision_frames) {
       pairs.push(["Fast level", slow === now ? "kept it" : `replaced it: ${episode.actionName(now)}`]);
@@ -94,7 +103,7 @@ class CameraPanel {
     const nothingMore = !rated || values.length <= SHOWN_ACTIONS;
     this.toggle.hidden = nothingMore;
     setText(this.toggle, this.allActions ? "Show the best only" : "Show all");
-    if (!rated) return [note("This recording holds no values per action.")];
+    if (!rated) return [note("There are no values for this decision.")];
     const [slow, now] = this._actions(view);
     const marked = (action) => action === now || action === slow;
     const rows = values
@@ -122,7 +131,7 @@ class CameraPanel {
     const names = ["slow_probs", "fast_probs"].filter((name) => episode.has(name) && k >= 0);
     const rows = names.map((name) => Array.from(episode.row(name, k, camera)));
     const [first, second] = rows;
-    if (!rows.some((row) => row.some((p) => p > 0))) return [note("This recording holds no attention.")];
+    if (!rows.some((row) => row.some((p) => p > 0))) return [note("This network has no attention over targets.")];
     const one = (row, i) => (row ? bar(row[i], percent(row[i])) : "–");
     const who = (i) => (i < episode.targets ? `T${i}` : "search");
     const cells = Array.from({ length: episode.targets + 1 }, (_, i) => [who(i), one(first, i), one(second, i)]);
@@ -139,14 +148,14 @@ class CameraPanel {
       return {
         mark: view.target === t ? "marked" : "",
         cells: [
-          episode.sees(frame, camera, t) ? "sees it" : track ? agoWords(track.age) : "no track",
+          detectedWords(episode, frame, camera, t),
           track ? digits(track.error) : "–",
           shares ? modelBar(shares) : "–",
         ],
       };
     };
     return new LiveTable(
-      "What it believes of each target: last detection, distance from the truth, particles by goal in per cent",
+      "What it believes of each target: frames since its last detection, distance of its estimate from the truth, particles by goal in per cent",
       ["Target", "Detected", "Error", "Walks to"], heads, cells,
     );
   }

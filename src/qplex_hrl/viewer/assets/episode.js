@@ -12,6 +12,7 @@ class Episode {
     [this.frames, this.cameras, this.targets] = arrays.camera_target.shape;
     this.obstacles = arrays.obstacle_xy.shape[0];
     this.decisions = arrays.decision_frame.shape[0];
+    this.selecting = about.actions.length > 0; // scripted cameras select nothing
     this.losses = rowsOf(arrays.losses).map(([target, first, last]) => ({ target, first, last }));
     this.sightings = this._countSightings();
     this.meanSoFar = runningMean(arrays.coverage.values);
@@ -133,7 +134,9 @@ class Episode {
       const { bearing_deg: bearing, view_deg: view } = action.search;
       return `search ${signed(bearing)}°, view ${digits(view)}°`;
     }
-    if (action.move) return `turn ${signed(action.move[0], 1)}°, zoom ${signed(action.move[1], 1)}°`;
+    if (action.move) { // shares of the largest turn and zoom
+      return `turn ${signed(100 * action.move[0])} %, zoom ${signed(100 * action.move[1])} %`;
+    }
     return "nothing";
   }
 

@@ -56,9 +56,10 @@ function framesOf(loss) {
   return Array.from({ length: lossFrames(loss) }, (_, i) => loss.first + i);
 }
 
-/** What a camera selected most during a loss, in words. */
-function chosenWords(episode, chosen) {
-  return chosen.slice(0, 2)
-    .map(({ action, share }) => `${episode.actionName(action)} (${percent(share)})`)
-    .join("; ") + (chosen.length > 2 ? "; …" : "");
+/** What a camera selected most during a loss, in words; the first so many by name. */
+function chosenWords(episode, chosen, most) {
+  const named = chosen.slice(0, most)
+    .map(({ action, share }) => `${episode.actionName(action)} (${percent(share)})`);
+  const others = chosen.length - named.length;
+  return named.join("; ") + (others ? ` and ${plural(others, "other")}` : "");
 }

@@ -290,7 +290,7 @@ async function main() {
     player.request();
   });
   new ResizeObserver(() => player.request()).observe(byId("app"));
-  window.replay = { state, player, episodes, worlds: stages.map((stage) => stage.world), ready: true };
+  window.replay = { state, player, episodes, fieldOfView, worlds: stages.map((stage) => stage.world), ready: true };
   player.request();
 }
 

@@ -46,11 +46,11 @@ class TargetPanel {
     const goal = episode.value("target_goal", frame, target);
     const pairs = [
       ["Status", lost ? `lost for ${plural(lost, "frame")}` : `seen by ${seers.join(", ")}`],
-      ["Selected by", [...slow, ...fast].join(", ") || "no camera"],
       ["Place", `${digits(x)}, ${digits(y)}`],
       ["Goal", goal < 0 ? "none" : GOAL_NAMES[goal]],
       ["Load", digits(episode.value("target_load", frame, target))],
     ];
+    if (episode.selecting) pairs.splice(1, 0, ["Selected by", [...slow, ...fast].join(", ") || "no camera"]);
     if (episode.has("target_bounty")) pairs.push(["Bounty", digits(episode.value("target_bounty", frame, target))]);
     return [terms(pairs)];
   }
@@ -65,16 +65,16 @@ class TargetPanel {
       return {
         mark: view.camera === c ? "marked" : "",
         cells: [
-          episode.sees(frame, c, target) ? "sees it" : track ? agoWords(track.age) : "no track",
+          detectedWords(episode, frame, c, target),
           track ? digits(track.error) : "–",
           `${reach}, ${digits(episode.distance(frame, c, target))}`,
-          episode.actionName(episode.actionOf(frame, c)),
+          ...(episode.selecting ? [episode.actionName(episode.actionOf(frame, c))] : []),
         ],
       };
     };
     return new LiveTable(
-      "Each camera: last detection, distance of its estimate from the truth, whether it could see the target, what it selects",
-      ["Camera", "Detected", "Error", "In reach, distance", "Selects"], heads, cells,
+      "Each camera: frames since its last detection, distance of its estimate from the truth, whether it could see the target",
+      ["Camera", "Detected", "Error", "In reach, distance", ...(episode.selecting ? ["Selects"] : [])], heads, cells,
     );
   }
 
@@ -89,13 +89,13 @@ class TargetPanel {
       bar(share, percent(share)),
       digits(distance),
       digits(error),
-      chosenWords(episode, chosen),
+      ...(episode.selecting ? [chosenWords(episode, chosen, 1)] : []),
     ]);
     return [
       make("p", {}, lossWords(episode, loss, ranked)),
       table(
         `Frames ${loss.first} to ${loss.last}: share in reach with a clear line, mean distance, median error of the estimate`,
-        ["Camera", "In reach", "Distance", "Error", "Selected meanwhile"], rows,
+        ["Camera", "In reach", "Distance", "Error", ...(episode.selecting ? ["Selected meanwhile"] : [])], rows,
       ),
     ];
   }
@@ -130,8 +130,8 @@ function lossWords(episode, loss, ranked) {
     where,
     `Camera ${camera} should have had it: within reach with a clear line in ${percent(share)} of these frames,`,
     `${digits(distance)} units away on average.`,
-    `It had chosen ${chosenWords(episode, chosen)}.`,
   ];
+  if (episode.selecting) words.push(`Meanwhile it selected ${chosenWords(episode, chosen, 2)}.`);
   if (error !== null) words.push(`Its estimate was ${digits(error)} units off (median).`);
   return words.join(" ");
 }

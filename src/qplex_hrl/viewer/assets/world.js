@@ -33,14 +33,27 @@ class World {
     g.clearRect(0, 0, this.canvas.width, this.canvas.height);
     g.drawImage(this.background, 0, 0);
     g.restore();
+    this.boxes = []; // of the labels so far
+    this.width = width;
     const { layers } = view;
+    g.save();
+    this._clipToTerrain();
     if (layers.fields) this._fields();
     if (layers.trails) this._trails();
-    drawBelief(this);
     if (layers.selections) this._selections();
+    g.restore();
     if (layers.messages) this._messages();
     this._cameras();
     this._targets();
+    drawBelief(this);
+  }
+
+  _clipToTerrain() {
+    const half = this.episode.about.terrain;
+    const [left, top] = this.pixel(-half, half);
+    this.g.beginPath();
+    this.g.rect(left, top, 2 * half * this.scale, 2 * half * this.scale);
+    this.g.clip();
   }
 
   /** The camera or target at a place in pixels: {kind, index}, or null. */
@@ -283,8 +296,15 @@ class World {
     g.setLineDash([]);
   }
 
+  /** Text that stays on the canvas and moves down a little where another text stands. */
   label(text, x, y, options = {}) {
-    label(this.g, text, x, y, { colour: this.palette.ink, halo: this.palette.terrain, ...options });
+    const { size = 11 } = options;
+    const half = 0.29 * size * text.length; // about half of its width: measuring it costs more
+    const at = [Math.max(half, Math.min(this.width - half, x)), Math.min(this.width - size, y)];
+    const overlaps = ([bx, by, bHalf]) => Math.abs(by - at[1]) < size && Math.abs(bx - at[0]) < bHalf + half;
+    for (let tries = 0; tries < 3 && this.boxes.some(overlaps); tries += 1) at[1] += size;
+    this.boxes.push([...at, half]);
+    label(this.g, text, ...at, { colour: this.palette.ink, halo: this.palette.terrain, ...options });
   }
 }
 
