@@ -23,7 +23,7 @@ from qplex_hrl.evaluation.players import (
 from qplex_hrl.evaluation.trained import load_cameras
 from qplex_hrl.runtime.seeding import episode_seeds
 
-__all__ = ["record_checkpoint", "record_scripted", "render_episode"]
+__all__ = ["record_agent", "record_checkpoint", "record_scripted", "render_episode"]
 
 
 def record_checkpoint(
@@ -39,6 +39,17 @@ def record_checkpoint(
     """
     cameras = load_cameras(path, setting, num_envs=1, device=device)
     return _frames_of_agent(cameras.env, cameras.agent, seed)
+
+
+def record_agent(env: SelectionEnv, agent: ActionSelector, seed: int) -> Iterator[FrameRecord]:
+    """Return the frames of the first episode that an evaluation with this seed plays.
+
+    Args:
+        env: one environment.
+        agent: who chooses there.
+        seed: of the evaluation.
+    """
+    return _frames_of_agent(env, agent, seed)
 
 
 def record_scripted(
