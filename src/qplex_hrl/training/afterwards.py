@@ -1,4 +1,4 @@
-"""What a person is told at the end of a training: what was made, how good it is, what comes next."""
+"""What a person is told at the end of a training: files, coverage beside others, what is next."""
 
 import json
 import shlex
@@ -62,7 +62,7 @@ def _files(folder: RunFolder) -> str:
         folder.config: "the whole configuration",
     }
     videos = sorted(folder.log_dir.glob("video_*.gif"), key=lambda path: path.stat().st_mtime)
-    known |= {path: "a video of an evaluation during training" for path in videos[-1:]}
+    known |= dict.fromkeys(videos[-1:], "a video of an evaluation during training")
     shown = {path: words for path, words in known.items() if path.exists()}
     width = max(len(str(path)) for path in shown)
     lines = (f"  {path!s:<{width}}  {words}" for path, words in shown.items())
