@@ -1,4 +1,4 @@
-"""What pages mark as long, shortened: `make docs-commands`. Its name keeps it out of `make test`."""
+"""What pages mark as long, with little work: `make docs-commands`, not `make test`."""
 
 from pathlib import Path
 

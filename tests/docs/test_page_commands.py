@@ -57,10 +57,17 @@ def test_files_that_stand_for_a_run_exist() -> None:
     [
         ("scenarios list", "scenarios list"),
         ("evaluate --episodes 64 --seed 3", "evaluate --seed 3 --episodes 1"),
-        ("benchmark gate --checkpoints a b --episodes 9", "benchmark gate --checkpoints a b --episodes 1"),
+        (
+            "benchmark gate --checkpoints a b --episodes 9",
+            "benchmark gate --checkpoints a b --episodes 1",
+        ),
         (
             "benchmark decision --repeats 5 --views own shared",
             "benchmark decision --views own shared --repeats 1",
+        ),
+        (
+            "benchmark didactic --seeds 10 --jobs 1",
+            "benchmark didactic --jobs 1 --seeds 1",
         ),
     ],
 )

@@ -42,7 +42,7 @@ SHORT = {
     "train-ray": f"{_TRAINING} --num-workers 1",
     "benchmark table": _TABLE,
     "benchmark ablation": _TABLE,
-    "benchmark robustness": "--episodes 1 --max-episode-steps 50",
+    "benchmark robustness": "--episodes 2 --max-episode-steps 50",
     "benchmark evader": "--generations 1 --population 4 --episodes 2",
     "benchmark gate": "--episodes 1",
     "benchmark reaction": "--episodes 1",
@@ -90,9 +90,10 @@ def shortened(words: Sequence[str]) -> list[str]:
     """Return the arguments of `qplex-hrl` with little work to do."""
     name = next((n for n in (" ".join(words[:2]), words[0]) if n in SHORT), "")
     short = SHORT.get(name, "").split()
-    replaced, dropping, kept = set(short) - {"--set"}, False, []
+    replaced = {word for word in short if word.startswith("--")} - {"--set"}
+    dropping, kept = False, []
     for word in words:
-        dropping = (dropping or word in replaced) and (word in replaced or word[:2] != "--")
+        dropping = word in replaced or (dropping and not word.startswith("--"))
         kept += [] if dropping else [word]
     return kept + short
 
