@@ -142,7 +142,7 @@ def draw_decomposition() -> Figure:
     """What VDN and QPLEX learn of a game where two cameras must choose the same."""
     game = GAMES["matrix 1"]
     figure, axes = _panels(3, height=3.4)
-    tables = {"what the team earns": np.array(game.reward[0])}
+    tables = {"what the team earns": game.reward[0].numpy()}
     for mixer in ("vdn", "qplex"):
         found = learn(game, mixer, 0, updates_of("matrix 1", mixer))
         tables[f"learned by {mixer.upper()}"] = np.array(found.table[0])
@@ -151,8 +151,8 @@ def draw_decomposition() -> Figure:
         best = np.unravel_index(values.argmax(), values.shape)
         panel.add_patch(_square(best))
         for (row, column), value in np.ndenumerate(values):
-            colour = "white" if abs(value) > 8 else INK
-            panel.text(column, row, f"{value:.1f}", ha="center", va="center", color=colour)
+            colour = "white" if abs(value) > 7 else INK
+            panel.text(column, row, f"{value.round(1) + 0.0:.1f}", ha="center", va="center", color=colour)
         panel.set_title(title, color=INK)
         panel.set(xlabel="action of camera 2", ylabel="action of camera 1")
         panel.set(xticks=range(3), yticks=range(3))
@@ -163,7 +163,7 @@ def _square(cell: Sequence[np.intp]) -> Polygon:
     row, column = (float(index) for index in cell)
     corners = [(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)]
     outline = [(column + x, row + y) for x, y in corners]
-    return Polygon(outline, fill=False, edgecolor=RED, linewidth=3, zorder=3)
+    return Polygon(outline, fill=False, edgecolor=INK, linewidth=3, zorder=3)
 
 
 def _play(view: str, seed: int) -> Iterator[Moment]:

@@ -67,7 +67,7 @@ def test_files_that_stand_for_a_run_exist() -> None:
         ),
         (
             "benchmark didactic --seeds 10 --jobs 1",
-            "benchmark didactic --jobs 1 --seeds 1",
+            "benchmark didactic --jobs 1 --seeds 1 --mixers vdn qplex",
         ),
     ],
 )

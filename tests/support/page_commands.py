@@ -40,15 +40,15 @@ SHORT = {
     "compare": "--episodes 2",
     "train": _TRAINING,
     "train-ray": f"{_TRAINING} --num-workers 1",
-    "benchmark table": _TABLE,
-    "benchmark ablation": _TABLE,
+    "benchmark table": f"{_TABLE} --milestones 2000",
+    "benchmark ablation": f"{_TABLE} --parts mixer_vdn",
     "benchmark robustness": "--episodes 2 --max-episode-steps 50",
     "benchmark evader": "--generations 1 --population 4 --episodes 2",
     "benchmark gate": "--episodes 1",
     "benchmark reaction": "--episodes 1",
     "benchmark decision": "--repeats 1",
     "benchmark training": "--repeats 1 --timesteps 0",
-    "benchmark didactic": "--seeds 1",
+    "benchmark didactic": "--seeds 1 --mixers vdn qplex",
 }
 """Flags that keep the work of a command small. They replace what the page says."""
 
@@ -59,6 +59,13 @@ _RUNNERS = {
     "python runners/train_qplex_hrl.py": "train",
     "python runners/train_qplex_hrl_ray.py": "train-ray",
 }
+
+
+_TOOL = """#!{python}
+if __name__ == "__main__":  # processes that it starts import it
+    import page_commands
+    page_commands.main("{name}")
+"""
 
 
 class Block(NamedTuple):
@@ -163,7 +170,7 @@ def run_in_shell(block: Block, folder: Path) -> None:
     tools.mkdir(exist_ok=True)
     for name in ("qplex-hrl", "python"):
         tool = tools / name
-        tool.write_text(f"#!{sys.executable}\nimport page_commands\npage_commands.main('{name}')\n")
+        tool.write_text(_TOOL.format(python=sys.executable, name=name), encoding="utf-8")
         tool.chmod(0o755)
     paths = [*map(str, (ROOT / "src", ROOT / "tests" / "support")), *sys.path]
     environment = os.environ | {
