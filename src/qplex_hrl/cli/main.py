@@ -13,6 +13,7 @@ from functools import partial
 from importlib import import_module
 from typing import NoReturn
 
+from qplex_hrl.cli.compare import add_compare
 from qplex_hrl.cli.doctor import add_doctor
 from qplex_hrl.cli.evaluate import add_evaluate
 from qplex_hrl.cli.export import add_export
@@ -87,6 +88,7 @@ def _build_parser(*, benchmarks: bool) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     add_train(commands)
     add_evaluate(commands)
+    add_compare(commands)
     add_render(commands)
     add_replay(commands)
     add_export(commands)
