@@ -6,10 +6,11 @@ CONFIG ?= configs/qplex_hrl_4v4_9.yaml
 WORKERS ?= 2
 BIN := .venv/bin
 
-.PHONY: train test coverage check bench clean
+.PHONY: train test coverage check docs docs-serve docs-commands bench clean
 
 train: .venv/.installed
-	$(BIN)/python runners/train_qplex_hrl.py --config $(CONFIG)
+	$(BIN)/python runners/train_qplex_hrl.py --config $(CONFIG) \
+		$(if $(TIMESTEPS),--total-timesteps $(TIMESTEPS))
 
 test: .venv/.installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
@@ -22,22 +23,35 @@ coverage: .venv/.installed-dev
 check: .venv/.installed-dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pre-commit run --all-files
 
+# MkDocs 1.6 is what we want: Material's note that 2 will have no plugins is no warning of ours.
+docs docs-serve: export NO_MKDOCS_2_WARNING = 1
+
+docs: .venv/.installed-dev
+	$(BIN)/mkdocs build
+
+docs-serve: .venv/.installed-dev
+	$(BIN)/mkdocs serve
+
+# Commands of the pages that take too long for the tests, each with a small amount of work.
+docs-commands: .venv/.installed-dev
+	$(BIN)/python -m pytest tests/docs/long_page_commands.py
+
 bench: .venv/.installed
 	$(BIN)/qplex-hrl benchmark simulator
 	$(BIN)/qplex-hrl benchmark decision --scenarios MATE-4v4-9
 	$(BIN)/qplex-hrl benchmark training --scenarios MATE-4v4-9 --timesteps 0
 
 clean:
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	rm -rf .venv build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
 .venv/.installed: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable ".[viz,compare]"
 	touch $@
 
 .venv/.installed-dev: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,compare]"
 	touch $@ .venv/.installed

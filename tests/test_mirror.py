@@ -53,8 +53,8 @@ ELSEWHERE = {
     "qplex_bench/tables/plan": "qplex_bench/tables/test_scheduler.py",
     "qplex_bench/studies/robustness_cells": "qplex_bench/studies/test_robustness.py",
     "qplex_bench/studies/robustness_report": "qplex_bench/studies/test_robustness.py",
-    "qplex_hrl/cli/doctor": "cli/test_cli.py",  # commands are tested as a user types them
-    "qplex_hrl/cli/evaluate": "cli/test_cli.py",
+    "qplex_hrl/cli/doctor": "qplex_hrl/training/test_doctor.py",
+    "qplex_hrl/cli/evaluate": "cli/test_cli.py",  # commands are tested as a user types them
     "qplex_hrl/cli/export": "qplex_hrl/evaluation/test_policy_file.py",
     "qplex_hrl/cli/flags": "cli/test_cli.py",
     "qplex_hrl/cli/main": "cli/test_cli.py",

@@ -1,16 +1,15 @@
-"""The documentation against the code: examples, keys, links, paths, commands, sizes."""
+"""The documentation against the code: keys, links, paths, commands, sizes."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import re
 from itertools import takewhile
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from docs_scripts import docs_script
 from paths import ROOT
 
 from camcontrol.features import layout as features
@@ -55,42 +54,15 @@ def subcommands(*command: str) -> list[str]:
     return re.findall(r"^ {4}([a-z-]+) ", help_of(*command), re.MULTILINE)
 
 
-def configuration_table() -> ModuleType:
-    """The script that makes the tables of docs/configuration.md."""
-    path = ROOT / "docs" / "configuration_table.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.mark.jit
-def test_examples_of_the_readme_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With fewer worlds and decisions than shown."""
-    examples = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-    assert examples
-    monkeypatch.chdir(ROOT)
-    for example in examples:
-        assert re.search(r"\b(256|range\(20\))", example)
-        small = example.replace("256", "2").replace("range(20)", "range(2)")
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(compile(small, "README.md", "exec"), {})
-        assert "nan" not in printed.getvalue()
-        assert len(printed.getvalue().splitlines()) >= example.count("print(")
-
-
 def test_tables_of_keys_are_up_to_date() -> None:
-    table = configuration_table()
+    table = docs_script("configuration_table")
     page = TEXTS[ROOT / "docs" / "configuration.md"]
     assert table.updated(page) == page, "run `python docs/configuration_table.py`"
     assert all(f"| `{key}` |" in page for key in table.all_keys())
 
 
 def test_keys_named_in_the_pages_exist() -> None:
-    keys = configuration_table().all_keys()
+    keys = docs_script("configuration_table").all_keys()
     known = {*keys, *(key.rpartition(".")[0] for key in keys)}
     sections = {key.partition(".")[0] for key in keys}
     for page, text in TEXTS.items():

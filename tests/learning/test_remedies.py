@@ -1,4 +1,4 @@
-"""The remedies of docs/configuration.md, "What to turn": each moves what it promises to move.
+"""The remedies of docs/troubleshooting.md: each moves what it promises to move.
 
 Every knob is turned in the configuration and its effect seen in the real parts. More on
 single parts: that coverage shaping telescopes exactly is in test_shaping.py, how exploration draws

@@ -63,6 +63,7 @@ class GameOutcome(NamedTuple):
     table_error: float  # largest difference of Q_tot from the optimal values
     td_loss: float  # mean squared TD error over all states and joint actions
     seconds: float
+    table: list[list[list[float]]]  # [S, A, A] the learned values Q_tot
 
 
 def one_step(payoff: list[list[float]]) -> Game:
@@ -214,6 +215,7 @@ def _judge(
         (table - wanted).abs().max().item(),
         (table - target).square().mean().item(),
         time.perf_counter() - started,
+        table.tolist(),
     )
 
 

@@ -1,7 +1,7 @@
 """The command `qplex-hrl doctor`."""
 
 import argparse
-import os
+from pathlib import Path
 
 from qplex_hrl.cli.flags import Parser
 from qplex_hrl.runtime.exit_codes import DONE, FAILED
@@ -12,32 +12,29 @@ __all__ = ["add_doctor"]
 # The class of what `add_subparsers` returns has no public name.
 def add_doctor(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add `doctor` to the command line."""
-    doctor = commands.add_parser("doctor", help="show versions and check that kernels compile")
+    doctor = commands.add_parser(
+        "doctor",
+        help="check what is installed, memory, disk, folders, kernels and speed",
+        description="Looks at this machine and says what to do about what is wrong. "
+        "Exit code 0: nothing is, 1: something is.",
+    )
+    doctor.add_argument(
+        "--config", type=Path, metavar="FILE", help="of the training to be run; default: shipped"
+    )
     doctor.set_defaults(command=_doctor)
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    import time
+    from qplex_hrl.config import RunConfig, load_config
 
-    import numba
-    import numpy as np
-    import torch
+    config = RunConfig() if args.config is None else load_config(args.config, [])
+    from qplex_hrl.training.doctor import Level, examine
 
-    from camsim.scenario.schema import load_scenario
-    from camsim.sim import BatchSim
-    from qplex_hrl.runtime.provenance import code_commit, package_versions
-
-    for name, version in package_versions().items():
-        print(f"{name:<12} {version or 'not installed'}")
-    print(f"{'commit':<12} {code_commit() or 'unknown'}")
-    print(f"{'cores':<12} {os.cpu_count()}")
-    print(f"{'threads':<12} numba {numba.get_num_threads()}, torch {torch.get_num_threads()}")
-    print(f"{'cuda':<12} {torch.cuda.device_count()} devices")
-    started = time.perf_counter()
-    simulator = BatchSim(load_scenario("MATE-4v4-9"), 2)
-    simulator.reset(np.arange(2, dtype=np.uint64))
-    simulator.step(np.zeros((2, 4, 2)), np.zeros((2, 4, 2)))
-    finite = bool(np.isfinite(simulator.observe().camera_obs).all())
-    seconds = time.perf_counter() - started
-    print(f"{'kernels':<12} {'compiled and ran' if finite else 'WRONG'} in {seconds:.1f} s")
-    return DONE if finite else FAILED
+    n_wrong = 0
+    for finding in examine(config):
+        print(f"{finding.level.value:<6} {finding.name:<14} {finding.value}", flush=True)
+        if finding.remedy is not None:
+            print(f"{'':<21} -> {finding.remedy}")
+        n_wrong += finding.level is Level.WRONG
+    print("nothing is wrong" if not n_wrong else f"wrong: {n_wrong}")
+    return FAILED if n_wrong else DONE

@@ -9,9 +9,11 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from typing import NoReturn
 
+from qplex_hrl.cli.compare import add_compare
 from qplex_hrl.cli.doctor import add_doctor
 from qplex_hrl.cli.evaluate import add_evaluate
 from qplex_hrl.cli.export import add_export
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # programs on the machine evaluation is six times slower then. Read when they are imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
-        code: int = args.command(args)
+        code = _run(args)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -53,6 +55,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+def _run(args: argparse.Namespace) -> int:
+    """Run the command; say so if it compiles kernels first."""
+    from qplex_hrl.runtime.compilation import compilation_told
+
+    with compilation_told(partial(print, file=sys.stderr, flush=True)):
+        code: int = args.command(args)
+    return code
+
+
+class _Version(argparse.Action):
+    """Prints the version, which is looked up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *given: object) -> None:
+        from importlib.metadata import version
+
+        print(f"qplex-hrl {version('qplex-hrl')}")
+        parser.exit()
+
+
 class _Parser(argparse.ArgumentParser):
     """Tells a wrong command line in one line."""
 
@@ -63,9 +84,11 @@ class _Parser(argparse.ArgumentParser):
 def _build_parser(*, benchmarks: bool) -> argparse.ArgumentParser:
     """Return the parser; that of `benchmark` knows its own commands only if they are wanted."""
     parser = _Parser(prog="qplex-hrl", description=__doc__)
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(required=True, metavar="command")
     add_train(commands)
     add_evaluate(commands)
+    add_compare(commands)
     add_render(commands)
     add_replay(commands)
     add_export(commands)

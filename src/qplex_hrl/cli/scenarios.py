@@ -78,6 +78,7 @@ def _show(args: argparse.Namespace) -> int:
         from camsim.render import picture_of_scenario
 
         picture_of_scenario(scenario, args.picture)
+        print(f"written to {args.picture}")
     else:
         print(_as_yaml(scenario), end="")
     return DONE
@@ -97,7 +98,8 @@ def _generate(args: argparse.Namespace) -> int:
     )
     if args.output is None:
         print(_as_yaml(scenario), end="")
-    elif args.output.suffix.lower() == ".json":
+        return DONE
+    if args.output.suffix.lower() == ".json":
         from camsim.files import atomic_write_json
 
         atomic_write_json(args.output, scenario.to_mapping())
@@ -105,6 +107,7 @@ def _generate(args: argparse.Namespace) -> int:
         from camsim.files import atomic_write_text
 
         atomic_write_text(args.output, _as_yaml(scenario))
+    print(f"written to {args.output}")
     return DONE
 
 

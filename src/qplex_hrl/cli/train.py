@@ -67,7 +67,7 @@ def _train(args: argparse.Namespace) -> int:
     config = load_config(args.config, _overrides(args))
     from qplex_hrl.training.trainer import train
 
-    return train(config, args.resume, args.log_level)
+    return _told(config, train(config, args.resume, args.log_level), "train")
 
 
 def _train_ray(args: argparse.Namespace) -> int:
@@ -80,7 +80,18 @@ def _train_ray(args: argparse.Namespace) -> int:
         raise ValueError("--stop goes with --seeds")
     from qplex_hrl.rllib.train import train_ray
 
-    return train_ray(config, args.resume, args.log_level, args.address)
+    code = train_ray(config, args.resume, args.log_level, args.address)
+    return _told(config, code, "train-ray")
+
+
+def _told(config: "RunConfig", code: int, command: str) -> int:
+    """Say what a training has made, and what comes next; return its exit code."""
+    from qplex_hrl.training.afterwards import afterwards
+
+    text = afterwards(config, code, command)
+    if text:
+        print(text)
+    return code
 
 
 def _tune(config: "RunConfig", args: argparse.Namespace) -> int:

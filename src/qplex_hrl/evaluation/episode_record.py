@@ -31,13 +31,14 @@ from qplex_hrl.evaluation.players import (
     planning_cameras,
     scripted_opponent,
 )
-from qplex_hrl.evaluation.trained import load_cameras
+from qplex_hrl.evaluation.trained import TrainedCameras, load_cameras
 from qplex_hrl.runtime.seeding import episode_seeds
 
 __all__ = [
     "Decision",
     "Episode",
     "RecordedFrame",
+    "record_cameras",
     "record_checkpoint",
     "record_scripted",
     "render_episode",
@@ -104,9 +105,20 @@ def record_checkpoint(
         ValueError: the world does not exist.
     """
     cameras = load_cameras(path, setting, num_envs=1, device=device)
+    return record_cameras(cameras, path.name, seed)
+
+
+def record_cameras(cameras: TrainedCameras, policy: str, seed: int) -> Episode:
+    """Return the first episode that an evaluation with this seed plays.
+
+    Args:
+        cameras: in one environment.
+        policy: their name.
+        seed: of the evaluation.
+    """
     world = cameras.config.env
     return Episode(
-        policy=path.name,
+        policy=policy,
         timestep=cameras.timestep,
         scenario=world.scenario,
         opponent=world.opponent,

@@ -30,11 +30,13 @@ class Recording(NamedTuple):
     - of each frame: `camera_pose` [F, C, 3] (orientation, viewing angle, sight range),
       `camera_obstacle` [F, C, O] bool, `target_xy` [F, T, 2], `target_goal` (-1: none),
       `target_load`, `target_bounty` [F, T], `camera_target` [F, C, T] bool, `coverage`,
-      `real_coverage`, `transport`, `delivered`, `camera_return` [F].
+      `real_coverage`, `transport`, `delivered`, `camera_return` [F], `action`, `slow_action`
+      [F, C] (-1: none, as always of scripted cameras);
+    - of each decision: its frame, `decision_frame` [K].
 
     Scripted teams have `camera_messages` [F, C, C] and `target_messages` [F, T, T], other cameras
-    `action`, `slow_action` [F, C] (-1: none), `track_xy` [F, C, T, 2], `track_age` (-1: never
-    detected), `track_known` [F, C, T], `decision_frame` [K], and with a particle belief
+    `track_xy` [F, C, T, 2], `track_age` (-1: never detected), `track_known` [F, C, T], and with a
+    particle belief
     `particle_xy` [K, M, T, P, 2], `particle_goal` [K, M, T, P]; trained ones also `q_values`
     [K, C, U] (NaN: not available), `fast_probs`, `slow_probs` [K, C, T+1].
     """
@@ -54,8 +56,8 @@ def record_episode(episode: Episode, max_frames: int | None = None) -> Recording
     frames = list(islice(episode.frames, max_frames))
     arrays = _world(episode, frames[0].world) | _frames([frame.world for frame in frames])
     cameras = [frame.cameras for frame in frames if frame.cameras is not None]
-    if cameras:
-        arrays |= _cameras(cameras) | _decisions(frames)
+    arrays |= _cameras(cameras) if cameras else _no_actions(len(frames), len(arrays["camera_xy"]))
+    arrays |= _decisions(frames)
     return Recording(_about(episode, arrays), arrays)
 
 
@@ -154,9 +156,14 @@ def _cameras(frames: list[CameraRecord]) -> dict[str, NDArray[Any]]:
     return {name: np.array([getattr(frame, name) for frame in frames]) for name in names}
 
 
+def _no_actions(n_frames: int, n_cameras: int) -> dict[str, NDArray[Any]]:
+    nothing = np.full((n_frames, n_cameras), -1)
+    return {"action": nothing, "slow_action": nothing}
+
+
 def _decisions(frames: list[RecordedFrame]) -> dict[str, NDArray[Any]]:
     """Return what the cameras believed and valued at every decision."""
-    at = _decision_frames(frames)
+    at = [k for k, frame in enumerate(frames) if frame.decides]
     arrays = {"decision_frame": np.array(at, np.int64)}
     beliefs = [frames[k].cameras for k in at]
     if beliefs and beliefs[0] is not None and beliefs[0].particle_xy.size:
@@ -169,8 +176,3 @@ def _decisions(frames: list[RecordedFrame]) -> dict[str, NDArray[Any]]:
             if name == "q_values" or values.any():
                 arrays[name] = values
     return arrays
-
-
-def _decision_frames(frames: list[RecordedFrame]) -> list[int]:
-    """Return the frames in which a decision was made."""
-    return [k for k, frame in enumerate(frames) if frame.decides]

@@ -112,7 +112,7 @@ def test_vdn_and_qmix_do_not_with_as_many_updates(game: str, mixer: str) -> None
     ],
 )
 def test_the_bar_of_each_game(mixer: str, missed: set[str]) -> None:
-    bad, good = GameOutcome(False, 9.0, 9.0, 0.0), GameOutcome(True, 0.0, 0.0, 0.0)
+    bad, good = GameOutcome(False, 9.0, 9.0, 0.0, []), GameOutcome(True, 0.0, 0.0, 0.0, [])
     assert {name for name in GAMES if missed_bar(name, mixer, [bad])} == missed
     assert missed_bar("matrix 1", mixer, [good]) == (mixer == "qmix")
 

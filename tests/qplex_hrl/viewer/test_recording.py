@@ -19,9 +19,9 @@ ALWAYS = {
     *("camera_xy", "camera_radius", "camera_max_range", "camera_min_angle_deg", "obstacle_xy"),
     *("obstacle_radius", "target_capacity", "camera_pose", "camera_obstacle", "target_xy"),
     *("target_goal", "target_load", "target_bounty", "camera_target", "coverage", "real_coverage"),
-    *("transport", "delivered", "camera_return"),
+    *("transport", "delivered", "camera_return", "action", "slow_action", "decision_frame"),
 }
-BELIEF = {"action", "slow_action", "track_xy", "track_age", "track_known", "decision_frame"}
+BELIEF = {"track_xy", "track_age", "track_known"}
 PARTICLES = {"particle_xy", "particle_goal"}
 VALUES = {"q_values", "fast_probs", "slow_probs"}
 
@@ -62,6 +62,8 @@ def test_planners_have_beliefs_and_scripted_cameras_messages() -> None:
     assert set(greedy.arrays) == ALWAYS | {"camera_messages", "target_messages"}
     assert greedy.arrays["camera_messages"][1].sum() > 0
     assert greedy.about["actions"] == []
+    assert (greedy.arrays["action"] == -1).all()
+    assert len(greedy.arrays["decision_frame"]) == 0
 
 
 def test_an_episode_has_at_least_two_frames() -> None:
