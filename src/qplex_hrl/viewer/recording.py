@@ -11,6 +11,7 @@ from camcontrol.selection_env import SelectionEnv
 from camsim.layout import TERRAIN, WAREHOUSE_HALF_WIDTH, WAREHOUSES
 from camsim.render.record import CameraRecord, FrameRecord
 from qplex_hrl.evaluation.episode_record import Decision, Episode, RecordedFrame, search_poses_deg
+from qplex_hrl.runtime.provenance import package_versions
 
 __all__ = ["Recording", "record_episode"]
 
@@ -79,6 +80,7 @@ def _about(episode: Episode, arrays: Mapping[str, NDArray[Any]]) -> dict[str, An
         "transmittance": episode.sim.params.transmittance,
         "actions": [] if env is None else _actions(env),
         "mean_coverage": float(arrays["coverage"][1:].mean()),
+        "versions": {name: known for name, known in package_versions().items() if known},
     }
 
 

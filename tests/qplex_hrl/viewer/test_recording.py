@@ -40,6 +40,7 @@ def test_trained_cameras_are_recorded_with_beliefs_and_values() -> None:
     assert about["actions"][4] == {"targets": [0, 1]}
     assert about["actions"][-16] == {"search": {"bearing_deg": 0.0, "view_deg": 55.0}}
     assert (about["decision_frames"], about["fast_interval"], about["regime"]) == (5, 5, "own")
+    assert set(about["versions"]) >= {"python", "qplex-hrl", "numba", "torch"}
     again = record_checkpoint(POLICY, EvaluationSetting(), 3, CPU)
     frames = list(islice(again.frames, 13))
     assert about["mean_coverage"] == np.mean([frame.world.coverage_rate for frame in frames[1:]])
