@@ -86,7 +86,7 @@ def draw_foresight() -> Figure:
     for _ in range(horizon // env.options.decision_frames):
         output = env.step(actions)
         actions = planner.act(output.obs, output.avail_actions)
-    figure, axes = _panels(2)
+    figure, axes = _panels(2, height=3.75)
     titles = ("now, and what may come", "30 frames later")
     for panel, record, title in zip(axes, (before, record_frame(env.sim, 0)), titles, strict=True):
         _draw_world(panel, record, cameras=range(env.n_agents))
