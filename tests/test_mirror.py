@@ -53,8 +53,14 @@ ELSEWHERE = {
     "qplex_bench/tables/plan": "qplex_bench/tables/test_scheduler.py",
     "qplex_bench/studies/robustness_cells": "qplex_bench/studies/test_robustness.py",
     "qplex_bench/studies/robustness_report": "qplex_bench/studies/test_robustness.py",
-    "qplex_hrl/cli/main": "cli/test_cli.py",  # commands are tested as a user types them
+    "qplex_hrl/cli/doctor": "qplex_hrl/training/test_doctor.py",
+    "qplex_hrl/cli/evaluate": "cli/test_cli.py",  # commands are tested as a user types them
+    "qplex_hrl/cli/export": "qplex_hrl/evaluation/test_policy_file.py",
+    "qplex_hrl/cli/flags": "cli/test_cli.py",
+    "qplex_hrl/cli/main": "cli/test_cli.py",
+    "qplex_hrl/cli/play": "cli/test_cli.py",
     "qplex_hrl/cli/scenarios": "cli/test_scenarios.py",
+    "qplex_hrl/cli/train": "cli/test_cli.py",
     "qplex_hrl/algorithm/compiled_loss": "qplex_hrl/test_learner.py",  # beside the eager loss
     "qplex_hrl/config/optimizer": "qplex_hrl/algorithm/test_optimizer.py",
     "qplex_hrl/config/section": "qplex_hrl/config/test_schema.py",  # this and the next: its parts

@@ -12,6 +12,7 @@ from camcontrol.selection_env import React
 from qplex_hrl.model import CameraNetwork
 from qplex_hrl.networks.reaction import HeldPlan
 from qplex_hrl.sharding import Shard, draw_shard
+from qplex_hrl.types import AgentOutput
 
 
 class Agent:
@@ -58,6 +59,7 @@ class Agent:
         self._decision_frames = decision_frames
         self._reaction = None if decision_frames is None else self._network.reaction
         self._held: HeldPlan | None = None
+        self._output: AgentOutput | None = None
         self._actions = np.zeros((n_envs, n_agents), np.int64)
         self._decision_index = np.zeros(n_envs, np.int64)
 
@@ -70,6 +72,12 @@ class Agent:
     def recurrent_state(self) -> torch.Tensor:
         """[N, C, R] float32: the memory before the next decision."""
         return self._hidden_state
+
+    @property
+    def last_output(self) -> AgentOutput:
+        """What the network said at the last decision, without the axis L; there must be one."""
+        assert self._output is not None, "act first"
+        return self._output
 
     @property
     def reaction(self) -> React | None:
@@ -96,6 +104,7 @@ class Agent:
         output = self._network.step(
             inputs, torch.from_numpy(avail_actions).to(self._device), self._hidden_state
         )
+        self._output = output
         self._hidden_state = output.hidden_state
         self._decision_index += 1
         if self._reaction is not None:

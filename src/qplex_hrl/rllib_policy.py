@@ -6,7 +6,7 @@ environments in rollout workers, the learner inside RLlib's. Checkpoints are the
 
 import logging
 import tempfile
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +41,14 @@ from qplex_hrl.rllib.learner import GroupLearner, QPLEXHRLLearner, QPLEXHRLModul
 from qplex_hrl.rllib.remote_rollout import RemoteEpisodes, start_workers
 from qplex_hrl.runtime.checkpoint import load_checkpoint
 from qplex_hrl.runtime.devices import limit_threads
-from qplex_hrl.runtime.logger import WriteToAll
 from qplex_hrl.runtime.seeding import Generators
 from qplex_hrl.runtime.signals import Interrupt
+from qplex_hrl.training.display import NoDisplay
 from qplex_hrl.training.loop import Iteration, Parts, TrainingLoop
-from qplex_hrl.training.run import Reporting, TrainingRun, evaluation_shares
+from qplex_hrl.training.reporting import Reporting
+from qplex_hrl.training.run import TrainingRun, evaluation_shares
 from qplex_hrl.training.run_folder import RunFolder, find_checkpoint
-from qplex_hrl.training.trainer import file_sinks
+from qplex_hrl.training.trainer import file_sinks, film_of
 
 __all__ = ["QPLEXHRL", "QPLEXHRLConfig", "sharded"]
 
@@ -233,7 +234,10 @@ class QPLEXHRL(Algorithm):
         folder = self._folder(run_config)
         # Tune saves the state of the step that reports an evaluation: it must be what was played.
         beside = not settings.write_files
-        self.run = TrainingRun(run_config, self.loop, envs, folder, evaluate_beside=beside)
+        film = film_of(run_config, self.loop, partial(made_env, settings.make_env))
+        self.run = TrainingRun(
+            run_config, self.loop, envs, folder, evaluate_beside=beside, film=film
+        )
         if settings.write_files:  # nobody else starts the run
             self.run.start()
         start_workers(self.env_runner_group, n_workers)
@@ -351,7 +355,7 @@ class QPLEXHRL(Algorithm):
         if self._outputs is None:
             atomic_write_text(self.run.folder.config, dump_config(self.run.config))
             sink = file_sinks(self.run.config, self.run.folder, self.run.timestep)
-            self._outputs = self.run.begin(sink, WriteToAll([]), Interrupt())
+            self._outputs = self.run.begin(sink, NoDisplay(), Interrupt())
         self._outputs.window.add(self.last)
         self.run.report(self._outputs)
         if self.loop.done:

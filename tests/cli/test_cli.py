@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
@@ -170,8 +171,15 @@ def test_evaluate_scripted_cameras(folder: Path, capsys: pytest.CaptureFixture[s
     result = json.loads((folder / "result.json").read_text())
     assert result["n_episodes"] == len(result["seeds"]) == len(result["episodes"]) == 3
     assert [row["episode_length"] for row in result["episodes"]] == [31, 31, 31]  # as in MATE
-    shown = capsys.readouterr().out
+    shown, progress = capsys.readouterr()
+    assert progress == "playing 3 episodes ...\n"
+    header = ["cameras naive", "scenario short.yaml", "opponent greedy", "regime own"]
+    header += ["episodes 3, seed 1"]
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    assert lines[:5] == header
     assert f"mean_coverage_rate          {result['mean_coverage_rate']:.4g}  (95 %" in shown
+    assert "episode_reward" not in shown, "naive cameras have none"
+    assert lines[-1] == "written to result.json"
     assert cli.main([*command, "--output", "again.json"]) == 0
     again = json.loads((folder / "again.json").read_text())
     assert again["episodes"] == result["episodes"]
@@ -266,8 +274,29 @@ def test_benchmarks_decide_the_exit_code(monkeypatch: pytest.MonkeyPatch, code: 
     assert cli.main(["benchmark", "simulator"]) == code
 
 
-def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["doctor"]) == 0
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"qplex-hrl {version('qplex-hrl')}\n"
+
+
+def test_a_training_ends_with_what_it_made(
+    folder: Path, set_train: Callable[[Train], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def train(config: RunConfig, resume: Path | None, log_level: str) -> int:
+        (folder / "logs").mkdir()
+        evaluation = {
+            "timestep": 7,
+            "mean_coverage_rate": 0.5,
+            "ci95_coverage_rate": [0.4, 0.6],
+            "mean_stereo_coverage_rate": 0.1,
+        }
+        (folder / "logs" / "final_eval_results.json").write_text(json.dumps(evaluation))
+        return 0
+
+    set_train(train)
+    assert cli.main(["train", "--config", SMOKE, "--log-dir", "logs", "--model-dir", "models"]) == 0
     shown = capsys.readouterr().out
-    for words in ("python", "torch", "numba", "compiled and ran"):
-        assert words in shown
+    assert "these cameras, after 7 timesteps  0.500  (95 % interval 0.400 to 0.600)" in shown
+    assert "--checkpoint models/qplex_hrl_final.pth" in shown

@@ -75,11 +75,10 @@ def test_the_command_evaluates_moves_elsewhere(
 
 
 def test_moves_can_be_recorded(tmp_path: Path) -> None:
-    frames = list(
-        record_checkpoint(make_checkpoint(tmp_path, "discrete"), EvaluationSetting(), 0, CPU)
-    )
+    checkpoint = make_checkpoint(tmp_path, "discrete")
+    frames = list(record_checkpoint(checkpoint, EvaluationSetting(), 0, CPU).frames)
     assert len(frames) == 14
-    assert not any(frame.selection.any() for frame in frames[1:] if frame.selection is not None)
+    assert not any(np.any(frame.world.selection) for frame in frames[1:])
 
 
 @pytest.mark.parametrize("mode", MODES)

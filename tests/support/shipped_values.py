@@ -89,6 +89,7 @@ SHIPPED: dict[str, object] = {
     "logging.checkpoint_interval": 250000,
     "logging.keep_checkpoints": 3,
     "logging.tensorboard": True,
+    "logging.video_every": 5,
     "logging.wandb.enabled": False,
     "logging.wandb.project": "qplex-hrl",
     "logging.wandb.group": None,

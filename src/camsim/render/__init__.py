@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from camsim.render.errors import DisplayError, MissingExtraError
+    from camsim.render.panel import Caption
     from camsim.render.raster import draw_frame, draw_frames
-    from camsim.render.record import EpisodeRecord, FrameRecord, record_frame
+    from camsim.render.record import CameraRecord, EpisodeRecord, FrameRecord, record_frame
     from camsim.render.scenario_picture import draw_scenario, picture_of_scenario, save_picture
     from camsim.render.video import check_video_path, write_video
     from camsim.render.window import Window
 
 __all__ = [
+    "CameraRecord",
+    "Caption",
     "DisplayError",
     "EpisodeRecord",
     "FrameRecord",
@@ -32,6 +35,8 @@ __all__ = [
 ]
 
 _MODULES = {
+    "CameraRecord": "camsim.render.record",
+    "Caption": "camsim.render.panel",
     "DisplayError": "camsim.render.errors",
     "EpisodeRecord": "camsim.render.record",
     "FrameRecord": "camsim.render.record",

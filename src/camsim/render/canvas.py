@@ -1,4 +1,4 @@
-"""A canvas in world coordinates below a panel for text: drawn large, then halved to be smooth."""
+"""A canvas in world coordinates between panels for text: drawn large, then halved to be smooth."""
 
 import math
 from functools import lru_cache
@@ -30,12 +30,13 @@ _DESIGN_SIZE = 640.0  # strokes and fonts are sized for this width
 class Canvas:
     """A picture of the terrain; places in terrain units, strokes in pixels at a width of 640."""
 
-    def __init__(self, size: int, panel_share: float = 0.09) -> None:
+    def __init__(self, size: int, panel_share: float = 0.09, footer_share: float = 0.0) -> None:
         """Start with the empty terrain, its warehouses, and an empty panel above.
 
         Args:
             size: width in pixels, even; the terrain fills a square of it.
             panel_share: height of the panel, relative to the width.
+            footer_share: height of the space below the terrain.
 
         Raises:
             ValueError: `size` is odd or out of bounds.
@@ -47,7 +48,8 @@ class Canvas:
         self.stroke = _SCALE * size / _DESIGN_SIZE
         self._panel = _SCALE * 2 * round(0.5 * panel_share * size)
         self._per_unit = _SCALE * size / (2.0 * _HALF_VIEW)
-        self._image = _empty_terrain(size, self._panel).copy()
+        self._footer = _SCALE * 2 * round(0.5 * footer_share * size)
+        self._image = _empty_terrain(size, self._panel, self._footer).copy()
         self._draw = ImageDraw.Draw(self._image, "RGBA")
 
     def pixels(self, xy: Floats) -> Floats:
@@ -150,6 +152,19 @@ class Canvas:
         """Paint the panel anew, over whatever reaches into it."""
         self._draw.rectangle((0, 0, self._image.width, self._panel - 1), fill=theme.BACKDROP)
 
+    def footer_background(self) -> None:
+        """Paint the space below the terrain anew, over whatever reaches into it."""
+        top = self._image.height - self._footer
+        if self._footer:
+            self._draw.rectangle((0, top, *self._image.size), fill=theme.BACKDROP)
+
+    def legend_place(self, column: int, line: int, n_columns: int) -> Floats:
+        """Return the place [2] of a sign below the terrain, in terrain units; lines from 0 on."""
+        x = (0.035 + 0.97 * column / n_columns) * self._image.width
+        y = self._image.height - self._footer + (0.27 + 0.43 * line) * self._footer
+        place: Floats = (np.array([x, y - self._panel]) / self._per_unit - _HALF_VIEW) * (1.0, -1.0)
+        return place
+
     def panel_text(
         self,
         at: tuple[float, float],
@@ -184,11 +199,11 @@ def _pixels(xy: Floats, per_unit: float, panel: int) -> Floats:
 
 
 @lru_cache(maxsize=4)
-def _empty_terrain(size: int, panel: int) -> Image.Image:
-    """Return terrain, grid and warehouses, enlarged, below `panel` pixels; callers copy it."""
+def _empty_terrain(size: int, panel: int, footer: int) -> Image.Image:
+    """Return terrain, grid and warehouses, enlarged, between panel and footer; callers copy it."""
     side = _SCALE * size
     per_unit = side / (2.0 * _HALF_VIEW)
-    image = Image.new("RGB", (side, side + panel), theme.BACKDROP)
+    image = Image.new("RGB", (side, side + panel + footer), theme.BACKDROP)
     draw = ImageDraw.Draw(image, "RGBA")
 
     def box(centre: Floats, half: float) -> list[float]:

@@ -3,25 +3,34 @@
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
-from camsim.arrays import Floats
 from camsim.layout import TERRAIN, WAREHOUSES
 from camsim.render import theme
 from camsim.render.canvas import Canvas
-from camsim.render.record import FrameRecord
+from camsim.render.overlays import (
+    TARGET_STROKES,
+    draw_beliefs,
+    draw_messages,
+    draw_searches,
+    draw_selections,
+)
+from camsim.render.panel import LEGEND_SHARE, PANEL_SHARE, Caption, draw_legend, draw_panel
+from camsim.render.record import CameraRecord, FrameRecord
 from camsim.render.sectors import field_of_view, sector
 
-__all__ = ["draw_frame", "draw_frames"]
+__all__ = ["Caption", "draw_frame", "draw_frames"]
 
 Pixels = NDArray[np.uint8]
 
 TRAIL_FRAMES = 40
 _TRAIL_STRETCH = 5  # frames drawn in one colour
+_NOTHING_KNOWN = Caption()
+_LEGEND_FROM = 480  # pixels
 _LABELS_FROM = 320  # pixels: smaller pictures have no room for numbers
-_TARGET_STROKES = {1: 6.0, 2: 8.5}  # radius of a target's disc by capacity
 
 
 def draw_frame(
@@ -29,45 +38,83 @@ def draw_frame(
     *,
     size: int = 640,
     trail: Sequence[FrameRecord] = (),
-    title: str = "",
+    caption: Caption = _NOTHING_KNOWN,
+    cameras: CameraRecord | None = None,
+    beliefs: bool = False,
 ) -> Pixels:
-    """Return a picture [H, W, 3] uint8 of one frame, W = size and H = size and a panel, both even.
+    """Return a picture [H, W, 3] uint8 of one frame, both sides even.
+
+    W is `size`; above the square of the terrain is a panel with figures, and below it, from 480
+    pixels on, a legend.
 
     Args:
         record: the frame.
         size: width in pixels, even.
         trail: frames before this one, oldest first; targets leave a fading line through them.
-        title: written in the panel.
+        caption: who plays, and the mean coverage so far, written in the panel.
+        cameras: what the cameras decided: tells the two levels apart, and searches.
+        beliefs: draw where cameras expect the targets that none of them sees.
 
     Raises:
         ValueError: `size` is out of bounds.
     """
-    canvas = Canvas(size)
+    explained = size >= _LEGEND_FROM
+    canvas = Canvas(size, PANEL_SHARE, LEGEND_SHARE if explained else 0.0)
     _draw_fields(canvas, record)
+    if cameras is not None:
+        draw_searches(canvas, record, cameras)
     _draw_obstacles(canvas, record)
     _draw_trails(canvas, [*trail, record])
-    _draw_selection(canvas, record)
-    _draw_messages(canvas, record)
+    if beliefs and cameras is not None:
+        draw_beliefs(canvas, record, cameras)
+    draw_selections(canvas, record, cameras)
+    draw_messages(canvas, record)
     _draw_cameras(canvas, record)
     _draw_targets(canvas, record)
     if size >= _LABELS_FROM:
         _write_cargo(canvas, record)
         _write_numbers(canvas, record)
-    _write_panel(canvas, record, title)
+    canvas.footer_background()
+    draw_panel(canvas, record, caption)
+    if explained:
+        draw_legend(canvas, record, cameras, beliefs=beliefs)
     return canvas.finished()
 
 
 def draw_frames(
-    records: Iterable[FrameRecord], *, size: int = 640, title: str = ""
+    records: Iterable[FrameRecord],
+    *,
+    size: int = 640,
+    title: str = "",
+    cameras: Iterable[CameraRecord | None] | None = None,
+    beliefs: bool = False,
 ) -> Iterator[Pixels]:
     """Yield one picture for each of the frames of an episode, with trails.
+
+    Args:
+        records: the frames. Those after a reset count for the mean coverage.
+        size: width in pixels, even.
+        title: who plays where.
+        cameras: what the cameras decided in each frame.
+        beliefs: draw where cameras expect the targets that none of them sees.
 
     Raises:
         ValueError: `size` is out of bounds.
     """
     trail: deque[FrameRecord] = deque(maxlen=TRAIL_FRAMES)
-    for record in records:
-        yield draw_frame(record, size=size, trail=tuple(trail), title=title)
+    total, n_frames = 0.0, 0
+    overlays = repeat(None) if cameras is None else cameras
+    for record, overlay in zip(records, overlays, strict=False):  # without cameras, for ever
+        if record.step > 0:
+            total, n_frames = total + record.coverage_rate, n_frames + 1
+        yield draw_frame(
+            record,
+            size=size,
+            trail=tuple(trail),
+            caption=Caption(title, total / n_frames if n_frames else None),
+            cameras=overlay,
+            beliefs=beliefs,
+        )
         trail.append(record)
 
 
@@ -108,40 +155,10 @@ def _draw_trails(canvas: Canvas, frames: Sequence[FrameRecord]) -> None:
             canvas.line(stretch[:, t], (*_cargo_colour(int(goal)), alpha), 1.5)
 
 
-def _draw_selection(canvas: Canvas, record: FrameRecord) -> None:
-    """Draw a line from camera to selected target: solid if it is in view, dashed otherwise."""
-    if record.selection is None:
-        return
-    for c, t in np.argwhere(record.selection):
-        start, end = _between(
-            canvas,
-            (record.camera_xy[c], float(record.camera_radius[c])),
-            (record.target_xy[t], canvas.units(_TARGET_STROKES[2] + 4.0)),
-        )
-        if record.camera_target[c, t]:
-            canvas.line(np.stack([start, end]), (*theme.CAMERA, 255), 1.6)
-        else:
-            canvas.dashes(start, end, (*theme.CAMERA, 200), 1.2)
-
-
-def _draw_messages(canvas: Canvas, record: FrameRecord) -> None:
-    teams = (
-        (record.camera_messages, record.camera_xy, theme.CAMERA_MESSAGE),
-        (record.target_messages, record.target_xy, theme.TARGET_MESSAGE),
-    )
-    for messages, xy, colour in teams:
-        if messages is None:
-            continue
-        for sender, receiver in np.argwhere(messages > 0):
-            if sender != receiver:
-                width = 1.0 + 0.5 * min(int(messages[sender, receiver]) - 1, 3)
-                canvas.arrow(xy[sender], xy[receiver], canvas.units(15.0), (*colour, 180), width)
-
-
 def _draw_targets(canvas: Canvas, record: FrameRecord) -> None:
     """Draw targets: filled if loaded, ringed in white if tracked, in red if they run into it."""
     for t, xy in enumerate(record.target_xy):
-        radius = _TARGET_STROKES[2 if record.target_capacity[t] > 1 else 1]
+        radius = TARGET_STROKES[2 if record.target_capacity[t] > 1 else 1]
         colour = _cargo_colour(int(record.target_goal[t]))
         loaded = record.target_goal[t] >= 0
         if record.target_tracked[t]:
@@ -193,43 +210,5 @@ def _write_numbers(canvas: Canvas, record: FrameRecord) -> None:
         canvas.label(xy, str(t), height=11.0, anchor=anchor, shift=(14.0 * side, -7.0))
 
 
-def _write_panel(canvas: Canvas, record: FrameRecord, title: str) -> None:
-    """Write the figures of the frame, each under its name, and bars for the two rates."""
-    figures: list[tuple[str, str, float | None]] = [
-        ("frame", str(record.step), None),
-        ("coverage", _percent(record.coverage_rate), record.coverage_rate),
-        ("transport", _percent(record.mean_transport_rate), record.mean_transport_rate),
-        ("delivered", f"{record.delivered} / {record.delivered + record.awaiting.sum()}", None),
-        ("target reward", f"{record.target_reward:.0f}", None),
-    ]
-    canvas.panel_background()
-    left, n_columns = 0.02, len(figures) + (1 if title else 0)
-    column = 0.97 / n_columns
-    if title:
-        canvas.panel_text((left, 0.5), title, height=15.0)
-        left += column
-    for k, (name, value, rate) in enumerate(figures):
-        x = left + k * column
-        canvas.panel_text((x, 0.25), name, height=12.0, colour=theme.FAINT_TEXT)
-        canvas.panel_text((x, 0.56), value, height=18.0)
-        if rate is not None:
-            canvas.panel_bar((x, 0.86), 0.8 * column, min(rate, 1.0))  # nan fills nothing
-
-
-def _between(
-    canvas: Canvas, first: tuple[Floats, float], second: tuple[Floats, float]
-) -> tuple[Floats, Floats]:
-    """Return the ends of the line between two discs (centre, radius)."""
-    way = second[0] - first[0]
-    length = max(float(np.hypot(*way)), canvas.units(1.0))
-    return first[0] + way * min(first[1] / length, 0.5), second[0] - way * min(
-        second[1] / length, 0.5
-    )
-
-
 def _cargo_colour(goal: int) -> theme.Colour:
     return theme.WAREHOUSES[goal] if goal >= 0 else theme.UNLOADED
-
-
-def _percent(rate: float) -> str:
-    return f"{100.0 * rate:.0f} %" if math.isfinite(rate) else "-"

@@ -11,10 +11,13 @@ from camsim.arrays import Bools, Floats, Ints
 from camsim.files import atomic_writer
 from camsim.sim import BatchSim
 
-__all__ = ["EpisodeRecord", "FrameRecord", "record_frame"]
+__all__ = ["RANDOM_WALK", "CameraRecord", "EpisodeRecord", "FrameRecord", "record_frame"]
 
 FORMAT_VERSION = 1
 _FOREIGN = (KeyError, IndexError, TypeError, ValueError, EOFError, zipfile.BadZipFile)
+
+RANDOM_WALK = 4
+"""In `particle_goal`: the particle walks at random; 0 to 3 are warehouses, -1 is weight 0."""
 
 
 class FrameRecord(NamedTuple):
@@ -50,6 +53,24 @@ class FrameRecord(NamedTuple):
     selection: Bools | None = None  # [C, T] what each camera has selected
     camera_messages: Ints | None = None  # [C, C] messages sent in this frame, from -> to
     target_messages: Ints | None = None  # [T, T]
+
+
+class CameraRecord(NamedTuple):
+    """What one environment's cameras decided and believed in one frame.
+
+    M is the number of cameras, or 1 where all know the same. Sizes are 0 where cameras keep no such
+    belief.
+    """
+
+    action: Ints  # [C] index of the action in force, -1 before the first decision
+    slow_action: Ints  # [C] what was decided; `action` differs where the camera replaced it since
+    slow_selection: Bools  # [C, T] targets that `slow_action` selects
+    search_deg: Floats  # [C, 2] direction and viewing angle of a search in force, else NaN
+    track_xy: Floats  # [C, T, 2] where each camera expects each target
+    track_age: Ints  # [C, T] frames since its last detection, -1 without any
+    track_known: Bools  # [C, T] whether it has a track, so that it may select the target
+    particle_xy: Floats  # [M, T, P, 2]
+    particle_goal: Ints  # [M, T, P] warehouse it walks to, RANDOM_WALK, or -1: weight 0
 
 
 def record_frame(

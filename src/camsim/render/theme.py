@@ -15,6 +15,8 @@ OBSTACLE_EDGE: Colour = (104, 117, 135)
 
 CAMERA: Colour = (255, 209, 102)  # bodies, fields of view, selections
 CAMERA_BODY: Colour = (40, 36, 26)
+REPLACED: Colour = (122, 222, 238)  # what a camera chose instead within a decision
+BELIEF: Colour = (255, 140, 175)  # where cameras expect a target
 CAMERA_MESSAGE: Colour = (255, 173, 173)
 TARGET_MESSAGE: Colour = (170, 200, 215)
 

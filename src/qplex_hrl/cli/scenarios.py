@@ -4,8 +4,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from qplex_hrl.cli.flags import Parser
 from qplex_hrl.runtime.exit_codes import BAD_INPUT, DONE, FAILED
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from camsim.scenario.schema import Scenario
 
 __all__ = ["add_scenarios"]
-
-Parser = TypeVar("Parser", bound=argparse.ArgumentParser)
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -79,6 +78,7 @@ def _show(args: argparse.Namespace) -> int:
         from camsim.render import picture_of_scenario
 
         picture_of_scenario(scenario, args.picture)
+        print(f"written to {args.picture}")
     else:
         print(_as_yaml(scenario), end="")
     return DONE
@@ -98,7 +98,8 @@ def _generate(args: argparse.Namespace) -> int:
     )
     if args.output is None:
         print(_as_yaml(scenario), end="")
-    elif args.output.suffix.lower() == ".json":
+        return DONE
+    if args.output.suffix.lower() == ".json":
         from camsim.files import atomic_write_json
 
         atomic_write_json(args.output, scenario.to_mapping())
@@ -106,6 +107,7 @@ def _generate(args: argparse.Namespace) -> int:
         from camsim.files import atomic_write_text
 
         atomic_write_text(args.output, _as_yaml(scenario))
+    print(f"written to {args.output}")
     return DONE
 
 

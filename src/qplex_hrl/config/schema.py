@@ -314,6 +314,12 @@ class LoggingConfig(Section):
         default=3, description="newest checkpoints kept beside best and final"
     )
     tensorboard: bool = Field(default=True, description="also write TensorBoard events")
+    video_every: int = Field(
+        default=5,
+        ge=0,
+        description="evaluations between two short videos of one, which the trackers show; needs "
+        "the extra viz, without it there are none; 0: never",
+    )
     wandb: WandbConfig = WandbConfig()
 
 

@@ -1,8 +1,9 @@
 """Fixed-seed evaluation: whole episodes of a policy, summarised as the contract's JSON object."""
 
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,21 @@ from qplex_hrl.evaluation.players import (
 from qplex_hrl.runtime.provenance import code_commit, package_versions
 
 FORMAT_VERSION = 1
+
+
+class EvaluationPlan(NamedTuple):
+    """Who is to be evaluated, and where: everything is checked, nothing is played."""
+
+    player: EpisodePlayer
+    timestep: int | None  # training progress of the policy, None for scripted cameras
+    provenance: Mapping[str, object]  # policy, scenario, opponent, regime, configuration hash
+    surroundings: Callable[[], AbstractContextManager[object]] = nullcontext  # while it is played
+
+    # Any: as below.
+    def play(self, seeds: NDArray[np.uint64]) -> dict[str, Any]:
+        """Return the evaluation on seeds [M]; see ``evaluate``."""
+        with self.surroundings():
+            return evaluate(self.player, seeds, timestep=self.timestep, provenance=self.provenance)
 
 
 # Any: the evaluation is a JSON object of numbers, lists and text.
@@ -75,7 +91,14 @@ def evaluate_scripted(
     Raises:
         ValueError: a policy or the scenario does not exist, or a team would have no player.
     """
-    player = scripted_player(camera_policy, setting, num_envs=num_envs, n_episodes=len(seeds))
+    return plan_scripted(camera_policy, setting, len(seeds), num_envs=num_envs).play(seeds)
+
+
+def plan_scripted(
+    camera_policy: str, setting: EvaluationSetting, n_episodes: int, *, num_envs: int
+) -> EvaluationPlan:
+    """Return the evaluation of scripted or planning cameras to come; see ``evaluate_scripted``."""
+    player = scripted_player(camera_policy, setting, num_envs=num_envs, n_episodes=n_episodes)
     regime = "shared" if setting.shared_field_of_view else "own"
     provenance = {
         "policy": camera_policy,
@@ -86,4 +109,4 @@ def evaluate_scripted(
         "message_loss": setting.message_loss or 0.0,
         "config_hash": None,
     }
-    return evaluate(player, seeds, timestep=None, provenance=provenance)
+    return EvaluationPlan(player, None, provenance)

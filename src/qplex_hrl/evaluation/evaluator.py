@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from camcontrol.selection_env import SelectionEnv
 from qplex_hrl.agent import Agent
 from qplex_hrl.evaluation.evaluate import evaluate
+from qplex_hrl.evaluation.film import Film
 from qplex_hrl.evaluation.players import AgentPlayer, ParallelPlayers
 from qplex_hrl.runtime.signals import Interrupted
 
@@ -32,6 +34,7 @@ class Evaluator:
         *,
         in_thread: bool,
         prepare_thread: Callable[[], None] = lambda: None,
+        film: Film | None = None,
     ) -> None:
         """Take over environments and agents.
 
@@ -40,7 +43,12 @@ class Evaluator:
                 agent for as many, whose weights are replaced.
             in_thread: play beside the caller.
             prepare_thread: called once in the new thread.
+            film: makes the videos.
         """
+        self.beside = in_thread
+        """Whether evaluations are played beside the caller."""
+
+        self._film = film
         self._agents = [agent for _, agent in teams]
         # A run that trains beside its evaluations has cores for all players of the last one.
         self._players = ParallelPlayers(
@@ -58,21 +66,26 @@ class Evaluator:
         seeds: NDArray[np.uint64],
         timestep: int,
         provenance: Mapping[str, object],
+        video: Path | None = None,
     ) -> Future[dict[str, Any]]:
         """Return the evaluation of cameras to come; without a thread, when it is done.
 
-        Its result raises ``EvaluationFailed`` if anything goes wrong.
+        It holds ``selections``, too: how often each action was decided, ``slow``, and how often it
+        replaced another one within a decision, ``fast``. Its result raises ``EvaluationFailed`` if
+        anything goes wrong.
 
         Args:
             weights: of ``CameraNetwork``; nobody changes them any more.
             seeds: [M], one per episode.
             timestep: training progress of the weights.
             provenance: see ``evaluate``.
+            video: where a short one goes, if there is a film; None: none is made.
         """
+        work = (weights, seeds, timestep, provenance, video)
         if self._pool is not None:
-            return self._pool.submit(self._play, weights, seeds, timestep, provenance)
+            return self._pool.submit(self._play, *work)
         done: Future[dict[str, Any]] = Future()
-        done.set_result(self._play(weights, seeds, timestep, provenance))
+        done.set_result(self._play(*work))
         return done
 
     def close(self) -> None:
@@ -87,11 +100,17 @@ class Evaluator:
         seeds: NDArray[np.uint64],
         timestep: int,
         provenance: Mapping[str, object],
+        video: Path | None,
     ) -> dict[str, Any]:
         try:
             for agent in self._agents:
                 agent.load_weights(weights)
-            return evaluate(self._players, seeds, timestep=timestep, provenance=provenance)
+            before = self._players.selections
+            result = evaluate(self._players, seeds, timestep=timestep, provenance=provenance)
+            slow, fast = (self._players.selections - before).tolist()
+            if self._film is not None and video is not None:
+                self._film.record(weights, timestep, video)
+            return result | {"selections": {"slow": slow, "fast": fast}}
         except Interrupted:  # in the caller's thread
             raise
         except Exception as error:

@@ -73,6 +73,7 @@ class AgentPlayer:
         self._env = env
         self._agent = agent
         self._stopped = Event()
+        self._selections = np.zeros((2, env.n_actions), np.int64)
 
     def run_episodes(self, seeds: NDArray[np.uint64]) -> NDArray[np.float64]:
         """Return the statistics [M, K] of the first episode of each seed [M].
@@ -95,6 +96,14 @@ class AgentPlayer:
         """Episodes that run at a time, N."""
         return self._env.n_envs
 
+    @property
+    def selections(self) -> NDArray[np.int64]:
+        """[2, U]: how often each action was decided, and how often by a reaction within a decision.
+
+        Of all episodes played.
+        """
+        return self._selections.copy()
+
     def stop(self) -> None:
         """End what is being played at its next decision, for ever; from any thread."""
         self._stopped.set()
@@ -110,12 +119,39 @@ class AgentPlayer:
             if self._stopped.is_set():
                 raise PlayStopped
             actions = self._agent.act(output.obs, output.avail_actions)
-            output = self._env.step(actions, self._agent.reaction)
+            _count(self._selections[0], actions[playing])
+            output = self._env.step(actions, self._counting(actions, playing))
             ended = output.terminated | output.truncated
             statistics[playing & ended] = output.episode[playing & ended]
             playing &= ~ended
             self._agent.reset_rows(ended)
         return statistics
+
+    def _counting(self, actions: NDArray[np.int64], playing: NDArray[np.bool_]) -> React | None:
+        """Return the agent's reaction, which also counts what it replaces.
+
+        Args:
+            actions: [N, C] of the decision.
+            playing: [N], the environments that count.
+        """
+        react, held = self._agent.reaction, actions
+        if react is None:
+            return None
+
+        def counted(
+            glance: NDArray[np.float32], avail_actions: NDArray[np.bool_], frame: int
+        ) -> NDArray[np.int64]:
+            nonlocal held
+            before, held = held, react(glance, avail_actions, frame)
+            _count(self._selections[1], held[(held != before) & playing[:, None]])
+            return held
+
+        return counted
+
+
+def _count(counts: NDArray[np.int64], actions: NDArray[np.int64]) -> None:
+    """Add to `counts` [U] how often each action occurs."""
+    counts += np.bincount(actions.ravel(), minlength=len(counts))
 
 
 class ParallelPlayers:
@@ -158,6 +194,12 @@ class ParallelPlayers:
                 self.stop()
                 raise
             return np.concatenate([episodes.result() for episodes in played])
+
+    @property
+    def selections(self) -> NDArray[np.int64]:
+        """[2, U]: see `AgentPlayer.selections`, all players together."""
+        counts: NDArray[np.int64] = np.sum([each.selections for each in self._players], axis=0)
+        return counts
 
     def stop(self) -> None:
         """End what is being played at its next decision, for ever; from any thread."""

@@ -1,5 +1,6 @@
 """Cameras that learned: a checkpoint's, acting greedily, and their evaluation."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from camcontrol.selection_env import SelectionEnv
 from qplex_hrl.agent import Agent
 from qplex_hrl.config import RunConfig, config_hash
 from qplex_hrl.data.make_env import build_env, model_dims, observation_mode
-from qplex_hrl.evaluation.evaluate import evaluate
+from qplex_hrl.evaluation.evaluate import EvaluationPlan
 from qplex_hrl.evaluation.players import (
     AgentPlayer,
     EvaluationSetting,
@@ -53,15 +54,28 @@ def evaluate_checkpoint(
         CheckpointError: the file is missing, damaged or foreign.
         ValueError: the world does not exist.
     """
+    plan = plan_checkpoint(path, setting, len(seeds), num_envs=num_envs, device=device)
+    return plan.play(seeds)
+
+
+def plan_checkpoint(
+    path: Path,
+    setting: EvaluationSetting,
+    n_episodes: int,
+    *,
+    num_envs: int,
+    device: torch.device,
+) -> EvaluationPlan:
+    """Return the evaluation of a checkpoint's cameras to come; see ``evaluate_checkpoint``."""
     policy = load_policy(path)
     teams = [
         _team(path, policy, setting, n_envs, device)
-        for n_envs in environment_shares(num_envs, len(seeds))
+        for n_envs in environment_shares(num_envs, n_episodes)
     ]
     player = ParallelPlayers([AgentPlayer(team.env, team.agent) for team in teams])
     provenance = provenance_of(teams[0].config, path.name)
-    with torch_threads(1):  # batches are small: the environments make better use of the cores
-        return evaluate(player, seeds, timestep=policy.timestep, provenance=provenance)
+    # Batches are small: the environments make better use of the cores than PyTorch.
+    return EvaluationPlan(player, policy.timestep, provenance, partial(torch_threads, 1))
 
 
 def load_cameras(

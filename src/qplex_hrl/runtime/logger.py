@@ -1,4 +1,8 @@
-"""Where a run's metrics and messages go: terminal, JSON lines, TensorBoard, W&B, training.log."""
+"""Where a run's metrics and messages go: JSON lines, training.log, the terminal.
+
+TensorBoard and W&B are in `trackers`; what the terminal shows of a training is in
+`qplex_hrl.training.display`.
+"""
 
 import json
 import logging
@@ -6,43 +10,56 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 __all__ = [
-    "ConsoleSink",
+    "NO_EXTRAS",
+    "Extras",
+    "Histogram",
     "JsonlSink",
     "MetricSink",
-    "TensorBoardSink",
-    "TrackerError",
-    "WandbSettings",
-    "WandbSink",
     "WriteToAll",
     "log_messages",
 ]
 
-_LOG = logging.getLogger(__name__)
 _PACKAGE = logging.getLogger("qplex_hrl")
 
-_SHOWN = {
-    "coverage": ("mean_coverage_rate", "{:.3f}"),
-    "loss": ("mean_loss", "{:.4f}"),
-    "epsilon": ("epsilon", "{:.3f}"),
-    "frames/s": ("frames_per_second", "{:,.0f}"),
-}
+
+class Histogram(NamedTuple):
+    """How often numbers occur."""
+
+    counts: NDArray[np.int64]  # [K] of numbers from edges[k] to edges[k + 1]
+    edges: NDArray[np.float64]  # [K + 1], rising
+
+    @classmethod
+    def of(cls, values: NDArray[Any], low: float, high: float, n_bins: int) -> "Histogram":
+        """Return the histogram of numbers of any shape from `low` to `high`."""
+        counts, edges = np.histogram(values, bins=n_bins, range=(low, high))
+        return cls(counts.astype(np.int64), edges.astype(np.float64))
 
 
-class TrackerError(ValueError):
-    """A tracker that was asked for is not installed or refuses to start; the text is one line."""
+class Extras(NamedTuple):
+    """What goes with a row of metrics where it can be shown."""
+
+    histograms: Mapping[str, Histogram] = MappingProxyType({})
+    video: Path | None = None  # .gif
+
+
+NO_EXTRAS = Extras()
 
 
 class MetricSink(Protocol):
     """A place that metrics are written to."""
 
-    def write(self, timestep: int, metrics: Mapping[str, float]) -> None:
+    def write(
+        self, timestep: int, metrics: Mapping[str, float], extras: Extras = NO_EXTRAS
+    ) -> None:
         """Take the metrics at a timestep; names as in the contract."""
 
     def close(self) -> None:
@@ -56,10 +73,12 @@ class WriteToAll:
         """Take over the sinks."""
         self._sinks = list(sinks)
 
-    def write(self, timestep: int, metrics: Mapping[str, float]) -> None:
+    def write(
+        self, timestep: int, metrics: Mapping[str, float], extras: Extras = NO_EXTRAS
+    ) -> None:
         """Write to every sink."""
         for sink in self._sinks:
-            sink.write(timestep, metrics)
+            sink.write(timestep, metrics, extras)
 
     def close(self) -> None:
         """Close every sink, in reverse order.
@@ -87,8 +106,10 @@ class JsonlSink:
         self._path = Path(path)
         self._file = self._path.open("a", encoding="utf-8")
 
-    def write(self, timestep: int, metrics: Mapping[str, float]) -> None:
-        """Append one line and flush it.
+    def write(
+        self, timestep: int, metrics: Mapping[str, float], extras: Extras = NO_EXTRAS
+    ) -> None:
+        """Append one line with the metrics alone and flush it.
 
         Raises:
             OSError: the disk is full; `filename` is set.
@@ -105,127 +126,6 @@ class JsonlSink:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-
-class TensorBoardSink:
-    """Scalars as TensorBoard events."""
-
-    def __init__(self, folder: str | Path, first_timestep: int = 0) -> None:
-        """Open an events file in the folder.
-
-        Args:
-            folder: must exist.
-            first_timestep: events from here on, of an earlier part of a resumed run, are hidden.
-        """
-        from torch.utils.tensorboard import SummaryWriter
-
-        purge = first_timestep or None
-        self._writer = SummaryWriter(str(folder), purge_step=purge)
-
-    def write(self, timestep: int, metrics: Mapping[str, float]) -> None:
-        """Add one point to the curve of every metric."""
-        for name, value in metrics.items():
-            self._writer.add_scalar(name, value, timestep)
-
-    def close(self) -> None:
-        """Flush and close the file."""
-        self._writer.close()
-
-
-class WandbSettings(NamedTuple):
-    """How to log to Weights & Biases."""
-
-    project: str
-    group: str | None
-    mode: Literal["online", "offline"]
-
-
-class WandbSink:
-    """A run of Weights & Biases; offline mode only writes files."""
-
-    def __init__(
-        self, settings: WandbSettings, folder: str | Path, config: Mapping[str, object]
-    ) -> None:
-        """Start the run.
-
-        Args:
-            settings: project, group and mode.
-            folder: where the tracker keeps its files.
-            config: the resolved configuration, shown with the run.
-
-        Raises:
-            TrackerError: the extra `wandb` is not installed, or the tracker does not start.
-        """
-        try:
-            import wandb
-        except ImportError:
-            raise TrackerError(
-                "logging.wandb.enabled = True, but wandb is not installed: "
-                'pip install "qplex-hrl[wandb]"'
-            ) from None
-        try:
-            self._run = wandb.init(
-                project=settings.project,
-                group=settings.group,
-                mode=settings.mode,
-                dir=str(folder),
-                config=dict(config),
-            )
-            # The rows of evaluations come late, and W&B drops rows of a step before its last one.
-            self._run.define_metric("*", step_metric="timestep")
-        except wandb.Error as error:
-            raise TrackerError(f"wandb did not start: {' '.join(str(error).split())}") from error
-
-    def write(self, timestep: int, metrics: Mapping[str, float]) -> None:
-        """Log the metrics, with the timestep as the axis of all charts."""
-        self._run.log({"timestep": timestep, **metrics})
-
-    def close(self) -> None:
-        """Finish the run."""
-        self._run.finish()
-
-
-class ConsoleSink:
-    """Progress on the terminal: a bar where there is one, else a message for each write."""
-
-    def __init__(
-        self, total_timesteps: int, first_timestep: int = 0, console: Console | None = None
-    ) -> None:
-        """Show the bar.
-
-        Args:
-            total_timesteps: where the bar is full.
-            first_timestep: where a resumed run goes on.
-            console: standard error if None.
-        """
-        console = console or Console(stderr=True)
-        self._progress = Progress(
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.description}"),
-            TimeRemainingColumn(),
-            console=console,
-        )
-        self._task = self._progress.add_task("", total=total_timesteps, completed=first_timestep)
-        self._total = total_timesteps
-        self._live = console.is_terminal
-        if self._live:
-            self._progress.start()
-
-    def write(self, timestep: int, metrics: Mapping[str, float]) -> None:
-        """Move the bar and show coverage, loss, epsilon and speed, where the metrics hold them."""
-        shown = "  ".join(
-            f"{label} {form.format(metrics[name])}"
-            for label, (name, form) in _SHOWN.items()
-            if name in metrics
-        )
-        self._progress.update(self._task, completed=timestep, description=shown)
-        if not self._live:
-            _LOG.info("timestep %d of %d  %s", timestep, self._total, shown)
-
-    def close(self) -> None:
-        """Leave the bar as it stands."""
-        self._progress.stop()
 
 
 class _FileHandler(logging.FileHandler):

@@ -17,7 +17,7 @@ from qplex_hrl.algorithm import schedules
 from qplex_hrl.algorithm.shaping import Shaping
 from qplex_hrl.config import NetworkConfig, RunConfig
 from qplex_hrl.data.make_env import model_dims
-from qplex_hrl.data.replay import ReplayBuffer, ReplaySizes, decision_bytes
+from qplex_hrl.data.replay import DecisionChunk, ReplayBuffer, ReplaySizes, decision_bytes
 from qplex_hrl.data.rollout import Experience, Rollout
 from qplex_hrl.evaluation.policy_file import load_policy
 from qplex_hrl.learner import Execution, Learner
@@ -52,6 +52,7 @@ class Iteration(NamedTuple):
     updates: list[dict[str, Tensor]]  # the learner's metrics, one mapping per update
     episodes: NDArray[np.float64]  # [E, K] episodes that ended, columns EPISODE_COLUMNS
     n_frames: int  # collected
+    decisions: DecisionChunk | None = None  # those collected
 
 
 class Updates(Protocol):
@@ -145,6 +146,9 @@ class TrainingLoop:
         self.device = device
         self._generators = make_generators(config.training.seed)
         self.counters = Counters()
+        self.targets_per_action: NDArray[np.int64] = env.selection_bits.sum(axis=-1)
+        """[U], how many targets each action selects."""
+
         training = config.training
         model = initial_model(config, env, self._generators.init, make_model)
         sizes = replay_sizes(env, model.agent, config.env.num_envs)
@@ -230,7 +234,7 @@ class TrainingLoop:
         experience = collector.finish()
         self.replay.add(experience.decisions)
         self._count(experience.n_frames, len(experience.episodes))
-        return Iteration(updates, experience.episodes, experience.n_frames)
+        return Iteration(updates, experience.episodes, experience.n_frames, experience.decisions)
 
     @property
     def _all_collected(self) -> bool:

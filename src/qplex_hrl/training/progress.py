@@ -1,7 +1,8 @@
 """Where a run stands: its milestones, and rows of metrics made of iterations and evaluations."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from camsim.tables import EPISODE_COLUMNS
 from qplex_hrl.evaluation.metrics import best_coverage, episode_metrics
+from qplex_hrl.runtime.logger import Histogram
+from qplex_hrl.training.distributions import gate_histograms, selection_histograms
 from qplex_hrl.training.loop import Iteration, TrainingLoop
 
 _UPDATE_NAMES = {"loss": "mean_loss"}  # the contract's names of the learner's metrics
@@ -68,6 +71,31 @@ class ProgressWindow:
         self._n_frames += iteration.n_frames
         if len(iteration.episodes):
             self._episodes.append(iteration.episodes)
+        if iteration.decisions is not None:
+            self._actions.append(iteration.decisions.actions)
+            self._states[:] = [iteration.decisions.state]
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the time of this block out of the frames per second."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._started += time.perf_counter() - began
+
+    def histograms(self, loop: TrainingLoop) -> dict[str, Histogram]:
+        """Return what was chosen in everything added, and the mixer's gate in its last states."""
+        if not self._states:
+            return {}
+        per_action = loop.targets_per_action
+        actions = np.concatenate([chunk.ravel() for chunk in self._actions])
+        counts = np.bincount(actions, minlength=len(per_action))
+        (states,) = self._states
+        states = states.reshape(-1, states.shape[-1])
+        return selection_histograms("train/", counts, per_action) | gate_histograms(
+            loop.learner.model, states
+        )
 
     def close(self, loop: TrainingLoop) -> dict[str, float]:
         """Return the row of metrics of everything added, and begin anew.
@@ -96,6 +124,8 @@ class ProgressWindow:
     def _clear(self) -> None:
         self._updates: list[dict[str, torch.Tensor]] = []
         self._episodes: list[NDArray[np.float64]] = []
+        self._actions: list[NDArray[np.int64]] = []
+        self._states: list[NDArray[np.float16]] = []  # of the last chunk
         self._n_frames = 0
         self._started = time.perf_counter()
 

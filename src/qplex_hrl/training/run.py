@@ -18,6 +18,7 @@ from camcontrol.selection_env import SelectionEnv
 from camsim.files import atomic_write_json
 from qplex_hrl.config import RunConfig, config_hash
 from qplex_hrl.evaluation.evaluator import Evaluator
+from qplex_hrl.evaluation.film import Film
 from qplex_hrl.evaluation.players import environment_shares
 from qplex_hrl.evaluation.policy_file import cameras_of
 from qplex_hrl.evaluation.trained import greedy_agent, provenance_of
@@ -32,10 +33,12 @@ from qplex_hrl.runtime.checkpoint import (
 )
 from qplex_hrl.runtime.devices import limit_threads
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
-from qplex_hrl.runtime.logger import MetricSink
+from qplex_hrl.runtime.logger import Extras, MetricSink
 from qplex_hrl.runtime.seeding import episode_seeds
 from qplex_hrl.runtime.signals import Interrupt, Interrupted
 from qplex_hrl.runtime.threads import threads_may_share_kernels
+from qplex_hrl.training.display import Display
+from qplex_hrl.training.distributions import evaluation_histograms
 from qplex_hrl.training.loop import Iteration, TrainingLoop
 from qplex_hrl.training.progress import (
     REFERENCE_COVERAGE,
@@ -44,20 +47,12 @@ from qplex_hrl.training.progress import (
     evaluation_row,
     is_due,
 )
+from qplex_hrl.training.reporting import Reporting
 from qplex_hrl.training.run_folder import RunFolder, replay_beside
 
 _N_REPLAYS = 2  # kept while training: the newest checkpoint may be damaged when the machine fails
 
 _LOG = logging.getLogger(__name__)
-
-
-class Reporting(NamedTuple):
-    """What a run reports to while it goes on."""
-
-    files: MetricSink  # keep the metrics
-    bar: MetricSink
-    interrupt: Interrupt
-    window: ProgressWindow
 
 
 def evaluation_shares(config: RunConfig) -> list[int]:
@@ -92,6 +87,7 @@ class TrainingRun:
         folder: RunFolder,
         *,
         evaluate_beside: bool = True,
+        film: Film | None = None,
     ) -> None:
         """Put the parts together; nothing is written.
 
@@ -102,6 +98,7 @@ class TrainingRun:
             folder: where all goes.
             evaluate_beside: let training go on during evaluations, if ``training.overlap`` and
                 Numba's threading layer allow it.
+            film: makes a video at every ``logging.video_every``-th evaluation; None: there is none.
         """
         self.config = config
         self.folder = folder
@@ -112,6 +109,7 @@ class TrainingRun:
             [(env, greedy_agent(loop.learner.ema_agent, env, loop.device)) for env in envs],
             in_thread=evaluate_beside and config.training.overlap and threads_may_share_kernels(),
             prepare_thread=partial(limit_threads, config.training.num_threads),
+            film=film,
         )
         self._pending: _Pending | None = None
         self._history = History()
@@ -185,7 +183,7 @@ class TrainingRun:
     def to_the_end(
         self,
         files: MetricSink,
-        bar: MetricSink,
+        display: Display,
         interrupt: Interrupt,
         iterate: Callable[[], Iteration],
     ) -> int:
@@ -193,14 +191,14 @@ class TrainingRun:
 
         Args:
             files: keep the metrics.
-            bar: shows them.
+            display: shows them.
             interrupt: asked between two iterations.
             iterate: does one iteration of the loop.
 
         Raises:
             EvaluationFailed: an evaluation raised an error.
         """
-        outputs = self.begin(files, bar, interrupt)
+        outputs = self.begin(files, display, interrupt)
         try:
             self._train(outputs, iterate)
             self.finish(outputs)
@@ -219,10 +217,12 @@ class TrainingRun:
             self.close()
         return DONE
 
-    def begin(self, files: MetricSink, bar: MetricSink, interrupt: Interrupt) -> Reporting:
+    def begin(self, files: MetricSink, display: Display, interrupt: Interrupt) -> Reporting:
         """Start the clock; return what ``report`` and ``finish`` write to."""
         self._resumed_at = time.perf_counter() - self._history.wall_time_seconds
-        return Reporting(files, bar, interrupt, ProgressWindow())
+        for done in self._history.evaluations:
+            display.evaluated(int(done["timestep"]), done["mean_coverage_rate"])
+        return Reporting(files, display, interrupt, ProgressWindow())
 
     def _train(self, outputs: Reporting, iterate: Callable[[], Iteration]) -> None:
         """Iterate until everything is collected and learned, writing what is due in between."""
@@ -233,6 +233,7 @@ class TrainingRun:
             if outputs.interrupt.requested:
                 raise Interrupted
             outputs.window.add(iterate())
+            outputs.display.advance(self.timestep)
 
     def report(self, outputs: Reporting) -> None:
         """Log, evaluate and save if it is time to.
@@ -267,7 +268,8 @@ class TrainingRun:
         self._wait_for_evaluation(outputs)
         evaluation = self.config.evaluation
         seeds = episode_seeds(evaluation.seed, evaluation.episodes + evaluation.final_episodes)
-        result = self._evaluation_now(seeds[evaluation.episodes :], outputs.interrupt)
+        with outputs.waiting(f"evaluating {evaluation.final_episodes} episodes, the last ones"):
+            result = self._evaluation_now(seeds[evaluation.episodes :], outputs.interrupt)
         atomic_write_json(self.folder.final_evaluation, result)
         self._save(self.folder.final)
         self.folder.prune(self.config.logging.keep_checkpoints, n_replays=1)
@@ -276,21 +278,25 @@ class TrainingRun:
         _LOG.info("final mean_coverage_rate %.4f", result["mean_coverage_rate"])
 
     def _log_row(self, outputs: Reporting) -> None:
+        extras = Extras(outputs.window.histograms(self._loop))
         row = outputs.window.close(self._loop)
         self._history.logged = self.timestep
         self.latest |= row
-        outputs.files.write(self.timestep, row)
-        # The bar shows the last evaluation's coverage, before the first the training episodes'.
-        known = [e["mean_coverage_rate"] for e in self._history.evaluations[-1:]]
-        known += [row[name] for name in ("train_coverage_rate",) if name in row]
-        outputs.bar.write(self.timestep, row | ({"mean_coverage_rate": known[0]} if known else {}))
+        outputs.files.write(self.timestep, row, extras)
+        outputs.display.row(self.timestep, row)
 
     def _wait_for_evaluation(self, outputs: Reporting) -> None:
         """Write what the evaluation under way gives, if there is one, as soon as it is done."""
         self._take_evaluation(outputs)
-        with outputs.interrupt.at_once():
-            self._await_evaluation()
+        if self._pending is not None:
+            with outputs.interrupt.at_once(), outputs.waiting(self._playing):
+                self._await_evaluation()
         self._take_evaluation(outputs)
+
+    @property
+    def _playing(self) -> str:
+        """What training waits for, in words."""
+        return f"evaluating {self.config.evaluation.episodes} episodes"
 
     def _await_evaluation(self) -> None:
         """Return when no evaluation is under way."""
@@ -304,8 +310,11 @@ class TrainingRun:
         content, future = self._pending
         if future is None:
             weights = cameras_of(content["training"]["learner"])
-            with outputs.interrupt.at_once():  # without a thread, the evaluation itself
-                future = self._play(weights, self._seeds_meanwhile, int(content["timestep"]))
+            timestep = int(content["timestep"])
+            beside = self._evaluator.beside  # without a thread, this is the evaluation itself
+            with outputs.interrupt.at_once(), outputs.waiting(None if beside else self._playing):
+                video = self.folder.video(timestep) if self._video_is_due else None
+                future = self._play(weights, self._seeds_meanwhile, timestep, video)
             self._pending = _Pending(content, future)
         if future.done():
             result = future.result()
@@ -328,14 +337,29 @@ class TrainingRun:
         for each in (history, self._history):
             is_best = each.take_evaluation(timestep, result, seconds)
         atomic_write_json(self.folder.evaluation(timestep), result)
-        row = evaluation_row(result) | {"best_coverage": self._history.best_coverage or 0.0}
+        best = self._history.best_coverage or 0.0
+        row = evaluation_row(result) | {"best_coverage": best}
         self.latest |= row
-        outputs.files.write(timestep, row)
+        outputs.files.write(timestep, row, self._extras_of(timestep, result))
+        outputs.display.evaluated(timestep, coverage := result["mean_coverage_rate"])
+        _LOG.info("evaluation of timestep %d: coverage %.4f, best %.4f", timestep, coverage, best)
         if is_best:
             save_checkpoint(self.folder.best, content | {"history": asdict(history)})
         if not reached_before and self._history.seconds_to_coverage is not None:
             _LOG.info("coverage %g reached after %.0f s", REFERENCE_COVERAGE, seconds)
         self._write_stats("running")
+
+    @property
+    def _video_is_due(self) -> bool:
+        """Whether the evaluation that begins now is one that gets a video."""
+        every = self.config.logging.video_every
+        return every > 0 and (self.n_evaluations + 1) % every == 0
+
+    def _extras_of(self, timestep: int, result: Mapping[str, Any]) -> Extras:
+        """Return what goes with the row of an evaluation."""
+        video = self.folder.video(timestep)
+        histograms = evaluation_histograms(result["selections"], self._loop.targets_per_action)
+        return Extras(histograms, video if video.exists() else None)
 
     def evaluation(self, interrupt: Interrupt) -> dict[str, Any]:
         """Return the evaluation of the present weights on the episodes of evaluations meanwhile.
@@ -358,11 +382,15 @@ class TrainingRun:
             return self._play(weights, seeds, self.timestep).result()
 
     def _play(
-        self, weights: Mapping[str, torch.Tensor], seeds: NDArray[np.uint64], timestep: int
+        self,
+        weights: Mapping[str, torch.Tensor],
+        seeds: NDArray[np.uint64],
+        timestep: int,
+        video: Path | None = None,
     ) -> Future[dict[str, Any]]:
         """Return the evaluation to come of weights of this timestep."""
         provenance = provenance_of(self.config, f"qplex_hrl_{timestep}")
-        return self._evaluator.start(weights, seeds, timestep, provenance)
+        return self._evaluator.start(weights, seeds, timestep, provenance, video)
 
     def _save_numbered(self) -> None:
         """Write the checkpoint of this timestep, with the replay if configured; delete old ones."""

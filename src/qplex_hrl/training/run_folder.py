@@ -1,9 +1,9 @@
 """The files of one run: names, keeping earlier runs, going back to a checkpoint, pruning."""
 
 import fcntl
+import hashlib
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,10 +20,11 @@ _LOG_OUTPUTS = (
     "training_stats.json",
     "eval_results_*.json",
     "final_eval_results.json",
+    "video_*.gif",
     "events.out.tfevents.*",
 )
 _MODEL_OUTPUTS = ("qplex_hrl_*.pth", "qplex_hrl_*.replay.npz")
-_NUMBERED = re.compile(r"(?:qplex_hrl|eval_results)_(\d+)\.(?:pth|replay\.npz|json)")
+_NUMBERED = re.compile(r"(?:qplex_hrl|eval_results|video)_(\d+)\.(?:pth|replay\.npz|json|gif)")
 
 
 class RunFolder:
@@ -73,6 +74,10 @@ class RunFolder:
         """Evaluation during training."""
         return self.log_dir / f"eval_results_{timestep}.json"
 
+    def video(self, timestep: int) -> Path:
+        """The beginning of an episode, played by the weights of an evaluation during training."""
+        return self.log_dir / f"video_{timestep}.gif"
+
     def checkpoint(self, timestep: int) -> Path:
         """Checkpoint during training."""
         return self.model_dir / f"qplex_hrl_{timestep}.pth"
@@ -107,13 +112,18 @@ class RunFolder:
         """
         outputs = [path for pattern in _LOG_OUTPUTS for path in self.log_dir.glob(pattern)]
         outputs += [path for pattern in _MODEL_OUTPUTS for path in self.model_dir.glob(pattern)]
-        return _set_aside(outputs)
+        if not outputs:
+            return None
+        _move(outputs, name := datetime.now().astimezone().strftime("previous-%Y%m%d-%H%M%S-%f"))
+        return outputs[0].parent / name
 
     def rewind(self, timestep: int, pending: int | None = None) -> Path | None:
         """Make the folders those of a run that stands at ``timestep``.
 
-        Later evaluations and checkpoints, and the complete metrics file, move into a sub-folder;
-        the metrics file keeps its lines up to ``timestep``.
+        Later evaluations, videos and checkpoints move into a sub-folder ``rewound-<digits>``, the
+        digits those of the configuration that made them. There they take the place of files of the
+        same name: that configuration made these alike. Later lines of the metrics file are appended
+        to the one there.
 
         Args:
             timestep: where the run goes on.
@@ -128,25 +138,35 @@ class RunFolder:
             for path in folder.iterdir()
             if (match := _NUMBERED.fullmatch(path.name)) and int(match[1]) > timestep
         ]
-        again = [] if pending is None else [self.evaluation(pending)]
+        again = [] if pending is None else [self.evaluation(pending), self.video(pending)]
         later += [p for p in (self.final, self.final_evaluation, *again) if p.exists()]
-        kept = None
-        if self.metrics.exists():
-            lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [
-                line
-                for line in lines
-                if _timestep_of(line) <= timestep
-                and not (_timestep_of(line) == pending and '"best_coverage"' in line)
-            ]
-            if len(kept) == len(lines):
-                kept = None
-            else:
-                later.append(self.metrics)
-        folder = _set_aside(later)
-        if kept is not None:
+        kept, cut = self._lines_until(timestep, pending)
+        if not later and not cut:
+            return None
+        aside = self.log_dir / f"rewound-{self._configuration_digits()}"
+        _move(later, aside.name)
+        if cut:
+            aside.mkdir(exist_ok=True)
+            _append(aside / self.metrics.name, cut)
             atomic_write_text(self.metrics, "".join(kept))
-        return folder
+        if self.config.exists() and aside.exists():
+            atomic_write_text(aside / self.config.name, self.config.read_text(encoding="utf-8"))
+        return aside if aside.exists() else self.model_dir / aside.name
+
+    def _lines_until(self, timestep: int, pending: int | None) -> tuple[list[str], list[str]]:
+        """Return the lines of metrics that stay, and those that go; see ``rewind``."""
+        kept: list[str] = []
+        cut: list[str] = []
+        if self.metrics.exists():
+            for line in self.metrics.read_text(encoding="utf-8").splitlines(keepends=True):
+                comes_again = _timestep_of(line) == pending and '"best_coverage"' in line
+                (cut if _timestep_of(line) > timestep or comes_again else kept).append(line)
+        return kept, cut
+
+    def _configuration_digits(self) -> str:
+        """Return hexadecimal digits of the configuration in the log folder."""
+        text = self.config.read_bytes() if self.config.exists() else b""
+        return hashlib.sha256(text).hexdigest()[:8]
 
     def checkpoints(self) -> list[Path]:
         """Return the numbered checkpoints, newest first."""
@@ -202,16 +222,19 @@ def _timestep_of(line: str) -> float:
         return float("inf")
 
 
-def _set_aside(paths: list[Path]) -> Path | None:
-    """Move each file into the sub-folder ``previous-<time>`` of its folder; return the first."""
-    if not paths:
-        return None
-    name = datetime.now().astimezone().strftime("previous-%Y%m%d-%H%M%S-%f")
+def _move(paths: list[Path], name: str) -> None:
+    """Move each file into the sub-folder ``name`` of its folder, in place of one of its name."""
     for path in paths:
         folder = path.parent / name
         folder.mkdir(exist_ok=True)
-        shutil.move(path, folder / path.name)
-    return paths[0].parent / name
+        path.replace(folder / path.name)
+
+
+def _append(path: Path, lines: list[str]) -> None:
+    """Append lines to a file, which is made if need be; each ends with a line break then."""
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    ended = "".join(line if line.endswith("\n") else line + "\n" for line in lines)
+    atomic_write_text(path, before + ended)
 
 
 def _try_writing(folder: Path) -> None:

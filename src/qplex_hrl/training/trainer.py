@@ -13,26 +13,20 @@ from camcontrol.selection_env import SelectionEnv
 from camsim.files import atomic_write_text
 from qplex_hrl.config import RunConfig, dump_config
 from qplex_hrl.data.collector import Collector
-from qplex_hrl.data.make_env import build_env
+from qplex_hrl.data.make_env import build_env, observation_mode
+from qplex_hrl.evaluation.film import Film, can_film
+from qplex_hrl.evaluation.trained import TrainedCameras, greedy_agent
 from qplex_hrl.model import build_model
 from qplex_hrl.runtime.devices import limit_threads, resolve_device
-from qplex_hrl.runtime.logger import (
-    ConsoleSink,
-    JsonlSink,
-    MetricSink,
-    TensorBoardSink,
-    TrackerError,
-    WandbSettings,
-    WandbSink,
-    WriteToAll,
-    log_messages,
-)
+from qplex_hrl.runtime.logger import JsonlSink, MetricSink, WriteToAll, log_messages
 from qplex_hrl.runtime.signals import Interrupt
+from qplex_hrl.runtime.trackers import TensorBoardSink, TrackerError, WandbSettings, WandbSink
+from qplex_hrl.training.display import Display, LivePanel, PlainLines
 from qplex_hrl.training.loop import Iteration, MakeModel, TrainingLoop
 from qplex_hrl.training.run import TrainingRun, evaluation_shares
 from qplex_hrl.training.run_folder import RunFolder, find_checkpoint
 
-__all__ = ["check_trackers", "execute", "file_sinks", "train"]
+__all__ = ["check_trackers", "execute", "file_sinks", "film_of", "train"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -72,7 +66,11 @@ def train(
     loop = TrainingLoop(config, env, device, make_model=make_model)
     folder = RunFolder(Path(config.logging.log_dir), Path(config.logging.model_dir))
     run = TrainingRun(
-        config, loop, [make_env(config, n) for n in evaluation_shares(config)], folder
+        config,
+        loop,
+        [make_env(config, n) for n in evaluation_shares(config)],
+        folder,
+        film=film_of(config, loop, make_env),
     )
     prepare = partial(limit_threads, config.training.num_threads)
     with Collector(
@@ -130,24 +128,57 @@ def execute(
                 _LOG.info("moved earlier outputs to %s", aside)
             if checkpoint is not None:
                 _LOG.info("resumed %s at timestep %d", checkpoint, run.timestep)
-            with _sinks(config, folder, run.timestep, console) as (files, bar):
-                return run.to_the_end(files, bar, interrupt, iterate)
+            with _reports(config, folder, run.timestep, console) as (files, display):
+                return run.to_the_end(files, display, interrupt, iterate)
 
 
 @contextmanager
-def _sinks(
+def _reports(
     config: RunConfig, folder: RunFolder, timestep: int, console: Console
-) -> Iterator[tuple[MetricSink, MetricSink]]:
-    """Open the configured sinks: those that keep the metrics, and the progress bar."""
+) -> Iterator[tuple[MetricSink, Display]]:
+    """Open the configured sinks, and what the terminal shows."""
     files = file_sinks(config, folder, timestep)
     try:
-        bar = ConsoleSink(config.training.total_timesteps, timestep, console)
+        display = _display(config, timestep, console)
         try:
-            yield files, bar
+            yield files, display
         finally:
-            bar.close()
+            display.close()
     finally:
         files.close()
+
+
+def _display(config: RunConfig, timestep: int, console: Console) -> Display:
+    """Return what shows the run: a panel on a terminal, else lines."""
+    total = config.training.total_timesteps
+    if not console.is_terminal:
+        return PlainLines(total)
+    world = f"{config.env.scenario}, {config.env.opponent} targets"
+    title = f"{world}, {observation_mode(config.env)} views, seed {config.training.seed}"
+    return LivePanel(title, total, timestep, console)
+
+
+def film_of(
+    config: RunConfig, loop: TrainingLoop, make_env: Callable[[RunConfig, int], SelectionEnv]
+) -> Film | None:
+    """Return what makes videos of evaluations; None if nobody shows them, or nobody can draw them.
+
+    Args:
+        config: of the run.
+        loop: trains the cameras.
+        make_env: makes that many environments of the configured world.
+    """
+    logging_config = config.logging
+    if not (logging_config.tensorboard or logging_config.wandb.enabled):
+        return None
+    if not logging_config.video_every or not can_film():
+        return None
+
+    def make_team() -> TrainedCameras:
+        env = make_env(config, 1)
+        return TrainedCameras(config, 0, env, greedy_agent(loop.learner.ema_agent, env, loop.device))
+
+    return Film(make_team, config.evaluation.seed)
 
 
 def file_sinks(config: RunConfig, folder: RunFolder, timestep: int) -> MetricSink:
@@ -165,7 +196,8 @@ def file_sinks(config: RunConfig, folder: RunFolder, timestep: int) -> MetricSin
     files: list[MetricSink] = [JsonlSink(folder.metrics)]
     try:
         if config.logging.tensorboard:
-            files.append(TensorBoardSink(folder.log_dir, timestep))
+            content = config.model_dump(mode="json")
+            files.append(TensorBoardSink(folder.log_dir, timestep, content))
         if config.logging.wandb.enabled:
             tracker = config.logging.wandb
             settings = WandbSettings(tracker.project, tracker.group, tracker.mode)

@@ -1,15 +1,19 @@
 """Evaluations in a thread: the same numbers, given up at once, errors as one line."""
 
 import threading
+from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 from fake_env import FakeEnv, FakeOutput
 from numpy.typing import NDArray
 from tiny import CPU, tiny_model
+from torch import Tensor
 
 from qplex_hrl.evaluation.evaluator import EvaluationFailed, Evaluator
+from qplex_hrl.evaluation.film import Film
 from qplex_hrl.evaluation.trained import greedy_agent
 
 SEEDS = np.arange(5, dtype=np.uint64)
@@ -51,6 +55,31 @@ def test_a_thread_gives_the_numbers_of_playing_at_once() -> None:
         del result["provenance"]  # which holds the time it took
     assert results[0] == results[1]
     assert results[0][0]["episodes"] != results[0][1]["episodes"], "the same weights twice"
+
+
+def test_selections_are_those_of_one_evaluation() -> None:
+    one = evaluator(FakeEnv(2), in_thread=False)
+    counts = [one.start(weights(5), SEEDS, 5, {}).result()["selections"] for _ in range(2)]  # type: ignore[arg-type]
+    assert counts[0] == counts[1]
+    assert sum(counts[0]["slow"]) > 0
+    assert sum(counts[0]["fast"]) == 0, "the agent does not react"
+
+
+def test_a_video_is_of_the_weights_that_were_played(tmp_path: Path) -> None:
+    filmed = []
+
+    class Recorder(Film):
+        def record(self, weights: Mapping[str, Tensor], path: Path) -> None:
+            filmed.append((weights, path))
+
+    env = FakeEnv(2)
+    agent = greedy_agent(tiny_model(env).agent, env, CPU)  # type: ignore[arg-type]
+    film = Recorder(lambda: (env, agent), 0)  # type: ignore[arg-type, return-value]
+    one = Evaluator([(env, agent)], in_thread=False, film=film)  # type: ignore[arg-type, list-item]
+    played = weights(5)
+    one.start(played, SEEDS, 5, {}, tmp_path / "v.gif")  # type: ignore[arg-type]
+    one.start(weights(7), SEEDS, 7, {})  # type: ignore[arg-type]
+    assert filmed == [(played, tmp_path / "v.gif")]
 
 
 def test_closing_gives_up_at_the_next_decision() -> None:

@@ -151,3 +151,18 @@ def test_players_have_equal_shares_of_the_environments(
     num_envs: int, n_episodes: int, shares: list[int]
 ) -> None:
     assert environment_shares(num_envs, n_episodes) == shares
+
+
+def test_reactions_are_counted_where_they_replace_an_action() -> None:
+    """Two cameras in two worlds; the second world has ended already."""
+
+    class Reacting:
+        reaction = staticmethod(lambda glance, avail, frame: np.array(after[frame]))
+
+    after = {1: [[0, 1], [1, 1]], 2: [[2, 1], [2, 2]]}
+    player = AgentPlayer(FakeEnv(2), Reacting())  # type: ignore[arg-type]
+    react = player._counting(np.array([[0, 0], [0, 0]]), np.array([True, False]))
+    assert react is not None
+    for frame in after:
+        assert react(np.zeros(0, np.float32), np.zeros(0, np.bool_), frame).tolist() == after[frame]
+    assert player.selections[1, :3].tolist() == [0, 1, 1]

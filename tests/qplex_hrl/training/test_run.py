@@ -120,8 +120,8 @@ def played_weights(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bytes]]:
     played: list[tuple[int, bytes]] = []
     play = Evaluator._play
 
-    def recording(self: Evaluator, weights: Any, seeds: Any, timestep: int, about: Any) -> Any:
-        result = play(self, weights, seeds, timestep, about)
+    def recording(self: Evaluator, weights: Any, seeds: Any, timestep: int, *about: Any) -> Any:
+        result = play(self, weights, seeds, timestep, *about)
         agent = self._agents[0]._network.state_dict().values()
         played.append((timestep, b"".join(value.numpy().tobytes() for value in agent)))
         return result

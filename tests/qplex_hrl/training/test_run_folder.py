@@ -80,7 +80,10 @@ def test_going_back_keeps_what_is_not_later(folder: RunFolder) -> None:
     }
     assert names(folder.log_dir) == {"eval_results_200.json", "metrics.jsonl"}
     assert folder.metrics.read_text().splitlines() == rows[:2]
-    assert (folder.log_dir / aside.name / "metrics.jsonl").read_text().count("\n") == 3
+    assert (folder.log_dir / aside.name / "metrics.jsonl").read_text().splitlines() == [
+        rows[2],
+        '{"timestep": 3',
+    ]
     assert (folder.model_dir / aside.name / "qplex_hrl_300.pth").exists()
 
 
@@ -99,6 +102,35 @@ def test_going_back_to_the_newest_changes_nothing(folder: RunFolder) -> None:
     folder.metrics.write_text('{"timestep": 100}\n')
     assert folder.rewind(100) is None
     assert folder.metrics.read_text() == '{"timestep": 100}\n'
+
+
+def test_going_back_again_replaces_what_was_made_alike_and_loses_no_line(folder: RunFolder) -> None:
+    folder.config.write_text("seed: 0")
+    for n_rows in (3, 2):  # the second time the run had not come as far
+        rows = [json.dumps({"timestep": 100 * (t + 1), "time": n_rows}) for t in range(n_rows)]
+        folder.metrics.write_text("".join(row + "\n" for row in rows))
+        touch(*(folder.checkpoint(100 * (t + 1)) for t in range(n_rows)))
+        touch(folder.video(n_rows * 100))
+        aside = folder.rewind(100)
+    assert aside is not None
+    (same,) = folder.log_dir.glob("rewound-*")
+    assert same == aside
+    assert names(aside) == {"config.yaml", "metrics.jsonl", "video_200.gif", "video_300.gif"}
+    assert names(folder.model_dir / aside.name) == {"qplex_hrl_200.pth", "qplex_hrl_300.pth"}
+    rows = [json.loads(line) for line in (aside / "metrics.jsonl").read_text().splitlines()]
+    assert [(row["timestep"], row["time"]) for row in rows] == [(200, 3), (300, 3), (200, 2)]
+
+
+def test_what_another_configuration_made_is_kept_apart(folder: RunFolder) -> None:
+    for seed in (0, 1):
+        folder.config.write_text(f"seed: {seed}")
+        folder.evaluation(200).write_text(f"of {seed}")
+        assert folder.rewind(100) is not None
+    contents = {
+        (each / "config.yaml").read_text(): (each / "eval_results_200.json").read_text()
+        for each in folder.log_dir.glob("rewound-*")
+    }
+    assert contents == {"seed: 0": "of 0", "seed: 1": "of 1"}
 
 
 def test_pruning_keeps_the_newest_and_two_replays(folder: RunFolder) -> None:

@@ -25,8 +25,9 @@ from qplex_hrl.evaluation.policy_file import load_policy
 from qplex_hrl.evaluation.trained import evaluate_checkpoint
 from qplex_hrl.runtime.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
-from qplex_hrl.runtime.logger import TrackerError
 from qplex_hrl.runtime.seeding import episode_seeds
+from qplex_hrl.runtime.trackers import TrackerError, tag_of
+from qplex_hrl.training import trainer as trainer_module
 from qplex_hrl.training.trainer import train
 
 
@@ -157,7 +158,7 @@ def test_a_run_logs_every_metric_of_the_contract_under_its_name(
     logged = [row for row in rows(whole) if name in row]
     assert logged, "metrics.jsonl"
     assert all(np.isfinite(row[name]) for row in logged)
-    assert name in tags, "TensorBoard"
+    assert tag_of(name) in tags, "TensorBoard"
     if name in EVALUATION_METRICS:
         assert len(logged) == 3
         logs = Path(whole.logging.log_dir)
@@ -166,6 +167,56 @@ def test_a_run_logs_every_metric_of_the_contract_under_its_name(
             assert isinstance(content[name], float), path.name
             assert f"std_{name[5:]}" in content
             assert f"ci95_{name[5:]}" in content
+
+
+def test_trackers_get_histograms_configuration_and_videos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    class Film:
+        def record(self, weights: object, path: Path) -> None:
+            path.write_bytes(b"GIF89a" + bytes([6, 0, 4, 0]))
+
+    monkeypatch.setattr(trainer_module, "film_of", lambda *_: Film())
+    config = tiny_config(tmp_path, logging={"tensorboard": True, "video_every": 2})
+    assert run(config) == DONE
+    logs = tmp_path / "logs"
+    second = sorted(int(p.stem.rsplit("_", 1)[1]) for p in logs.glob("eval_results_*.json"))[1]
+    assert [path.name for path in logs.glob("*.gif")] == [f"video_{second}.gif"]
+    events = EventAccumulator(str(logs)).Reload()
+    assert [image.step for image in events.Images("eval/video")] == [second]
+    assert {"configuration/text_summary"} <= set(events.Tags()["tensors"])
+    expected = {"train/actions", "train/targets_per_action", "mixer/gates", "mixer/complexities"}
+    assert set(events.Tags()["histograms"]) >= expected | {"eval/slow_actions"}
+    n_actions = make_fake_env(config, 1).n_actions
+    selections = read(logs / f"eval_results_{second}.json")["selections"]
+    assert isinstance(selections, dict)
+    assert [len(selections[level]) for level in ("slow", "fast")] == [n_actions] * 2
+    assert sum(selections["slow"]) > 0
+    assert sum(selections["fast"]) == 0, "the fake world has no fast level"
+
+
+@pytest.mark.parametrize(
+    ("settings", "pillow", "made"),
+    [
+        ({"tensorboard": True}, True, True),
+        ({"tensorboard": True, "video_every": 0}, True, False),
+        ({"tensorboard": False}, True, False),
+        ({"tensorboard": True}, False, False),
+    ],
+)
+def test_a_film_is_made_where_somebody_sees_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, object],
+    pillow: bool,
+    made: bool,
+) -> None:
+    monkeypatch.setattr(trainer_module, "can_film", lambda: pillow)
+    config = tiny_config(tmp_path, logging=settings)
+    film = trainer_module.film_of(config, None, build_env)  # type: ignore[arg-type]
+    assert (film is not None) == made
 
 
 @pytest.fixture(scope="module")
@@ -317,7 +368,13 @@ def test_a_finished_run_can_go_on_longer(tmp_path: Path) -> None:
     assert run(longer, resume=tmp_path / "logs") == DONE
     final = load_checkpoint(tmp_path / "models" / "qplex_hrl_final.pth")
     assert final["timestep"] >= 1100
-    assert list((tmp_path / "models").glob("previous-*/qplex_hrl_final.pth"))
+    assert list((tmp_path / "models").glob("rewound-*/qplex_hrl_final.pth"))
+    longest = tiny_config(tmp_path, training={"total_timesteps": 1400})
+    for _ in range(3):
+        assert run(longest, resume=tmp_path / "logs") == DONE
+    # One folder for each configuration that had come further, however often it was resumed.
+    assert len(list((tmp_path / "models").glob("rewound-*"))) == 3
+    assert not list((tmp_path / "models").glob("previous-*"))
 
 
 def test_divergence_stops_with_the_last_good_checkpoint(tmp_path: Path) -> None:

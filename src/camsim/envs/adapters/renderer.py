@@ -76,12 +76,12 @@ class Screen:
             self._window = None
 
     def _draw(self) -> Pixels:
-        from camsim.render import draw_frame
+        from camsim.render import Caption, draw_frame
 
         if not self._frames:
             raise ValueError("render before the first reset")
         *trail, record = self._frames
-        return draw_frame(record, trail=trail, title=self._title)
+        return draw_frame(record, trail=trail, caption=Caption(self._title))
 
     def _show(self) -> None:
         """Show the last frame; nothing happens after the window's user has closed it."""
@@ -95,9 +95,9 @@ class Screen:
 
 def picture(env: TeamEnv, row: int, title: str) -> Pixels:
     """Return a picture [H, W, 3] of environment `row`, with scripted teams' messages."""
-    from camsim.render import draw_frame
+    from camsim.render import Caption, draw_frame
 
-    return draw_frame(_record(env, row), title=title)
+    return draw_frame(_record(env, row), caption=Caption(title))
 
 
 def _record(env: TeamEnv, row: int, messages: Edges | None = None) -> "FrameRecord":

@@ -1,0 +1,279 @@
+"""How often 95 % intervals hold the truth: those of `qplex_hrl.comparison`, on made-up episodes."""
+
+import zlib
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from scipy import stats
+
+from qplex_hrl.comparison.intervals import (
+    iqm_interval,
+    mean_interval,
+    paired_difference,
+    probability_of_improvement,
+    unpaired_difference,
+)
+from qplex_hrl.runtime.exit_codes import DONE, FAILED
+
+__all__ = ["BAR", "CASES", "CoverageSpec", "SyntheticCase", "measure_intervals", "share_covered"]
+
+BAR = (0.93, 0.97)
+"""Within which the share of intervals that hold the truth must lie."""
+
+_TRUTH_EPISODES = 1_000_000
+_RUN_DEVIATION = 0.5  # of a training run's own mean, in deviations of an episode
+
+Values = NDArray[np.float64]
+Draw = Callable[[np.random.Generator, int], tuple[Values, Values]]
+Bounds = tuple[float, float]
+
+
+class CoverageSpec(NamedTuple):
+    """How much to simulate."""
+
+    cases: int  # data sets of each kind
+    episodes: tuple[int, ...]  # of a data set
+    n_resamples: int  # of a bootstrap
+    plain: bool  # compare with SciPy's percentile and BCa intervals
+
+
+class SyntheticCase(NamedTuple):
+    """A kind of data set, and the interval that is made of it."""
+
+    statistic: str
+    data: str
+    draw: Draw  # tables [R, S] and [Q, S] of two sides
+    interval: Callable[[Values, Values, int], Bounds]
+    truth: Callable[[Values, Values], float]  # of many episodes
+    in_bar: bool = True  # False: shown, but not required to lie in the bar
+
+
+def measure_intervals(spec: CoverageSpec) -> int:
+    """Simulate, print a table, and return 1 if a required share lies outside the bar."""
+    table = Table("statistic", "data", "episodes", "ours", "percentile", "BCa", "bar")
+    code = DONE
+    for n_episodes in spec.episodes:
+        for case in CASES:
+            share = share_covered(case, n_episodes, spec)
+            holds = BAR[0] <= share <= BAR[1]
+            plain = _plain_shares(case, n_episodes, spec) if spec.plain else ("", "")
+            verdict = ("holds" if holds else "MISSED") if case.in_bar else "none"
+            table.add_row(
+                case.statistic, case.data, str(n_episodes), f"{share:.3f}", *plain, verdict
+            )
+            code = code if holds or not case.in_bar else FAILED
+    console = Console(width=100)
+    console.print(table)
+    console.print(f"share of {spec.cases:,} intervals that hold the truth; bar: {BAR}")
+    return code
+
+
+def share_covered(case: SyntheticCase, n_episodes: int, spec: CoverageSpec) -> float:
+    """Return the share of the intervals of one kind of data set that hold the truth."""
+    return _share(case, case.interval, n_episodes, spec)
+
+
+def _share(
+    case: SyntheticCase,
+    interval: Callable[[Values, Values, int], Bounds],
+    n_episodes: int,
+    spec: CoverageSpec,
+) -> float:
+    name = zlib.crc32(f"{case.statistic}, {case.data}".encode())
+    rng = np.random.default_rng([name, n_episodes])
+    truth = case.truth(*case.draw(np.random.default_rng(name), _TRUTH_EPISODES))
+    held = 0
+    for _ in range(spec.cases):
+        low, high = interval(*case.draw(rng, n_episodes), spec.n_resamples)
+        held += low <= truth <= high
+    return held / spec.cases
+
+
+def _plain_shares(case: SyntheticCase, n_episodes: int, spec: CoverageSpec) -> tuple[str, str]:
+    """Return the shares of SciPy's percentile and BCa intervals; empty where there is none."""
+    if case.statistic not in ("mean", "difference, paired", "difference, unpaired"):
+        return "", ""
+
+    def interval(method: str, first: Values, second: Values, n_resamples: int) -> Bounds:
+        samples = _SAMPLES[case.statistic](first[0], second[0])
+        found = stats.bootstrap(
+            samples,
+            _mean_difference if len(samples) == 2 else np.mean,
+            n_resamples=n_resamples,
+            method=method,
+            random_state=np.random.default_rng(0),
+        )
+        return found.confidence_interval.low, found.confidence_interval.high
+
+    shares = [
+        _share(case, partial(interval, method), n_episodes, spec) for method in ("percentile", "BCa")
+    ]
+    return f"{shares[0]:.3f}", f"{shares[1]:.3f}"
+
+
+_SAMPLES: dict[str, Callable[[Values, Values], tuple[Values, ...]]] = {
+    "mean": lambda first, _: (first,),
+    "difference, paired": lambda first, second: (first - second,),
+    "difference, unpaired": lambda first, second: (first, second),
+}
+
+
+def _mean_difference(first: Values, second: Values, axis: int) -> Values:
+    difference: Values = first.mean(axis) - second.mean(axis)
+    return difference
+
+
+# Draws. Each side has values that are shared with the other, as equal seeds are, and its own.
+
+
+def _symmetric(rng: np.random.Generator, shape: tuple[int, int]) -> Values:
+    return rng.normal(size=shape)
+
+
+def _skewed(rng: np.random.Generator, shape: tuple[int, int]) -> Values:
+    """Skewness 1.4."""
+    return rng.gamma(2.0, size=shape) / np.sqrt(2.0)
+
+
+def _very_skewed(rng: np.random.Generator, shape: tuple[int, int]) -> Values:
+    """Skewness 2."""
+    return rng.exponential(size=shape)
+
+
+def _heavy(rng: np.random.Generator, shape: tuple[int, int]) -> Values:
+    """Skewness 6."""
+    return rng.lognormal(size=shape)
+
+
+def _rounded(rng: np.random.Generator, shape: tuple[int, int]) -> Values:
+    """Whole numbers, most of them 0 to 3."""
+    return np.floor(rng.gamma(2.0, size=shape))
+
+
+def _sides(
+    noise: Callable[[np.random.Generator, tuple[int, int]], Values],
+    rng: np.random.Generator,
+    n: int,
+    *,
+    shared: float = 0.0,
+) -> tuple[Values, Values]:
+    """Return two sides of one run each; a share of their variance is common."""
+    common = np.sqrt(shared) * rng.normal(size=(1, n)) if shared else 0.0
+    own = np.sqrt(1.0 - shared)
+    return common + 0.5 + own * noise(rng, (1, n)), common + own * noise(rng, (1, n))
+
+
+def _tied(equal: float, rng: np.random.Generator, n: int) -> tuple[Values, Values]:
+    """Return sides that are equal in a share of the episodes and differ by quarters elsewhere."""
+    second = np.floor(4.0 * rng.normal(size=(1, n))) / 4.0
+    gain = np.round(4.0 * rng.normal(1.0, 1.0, (1, n))) / 4.0
+    return second + np.where(rng.random((1, n)) < equal, 0.0, gain), second
+
+
+def _of_runs(n_runs: int, deviation: float, rng: np.random.Generator, n: int) -> tuple[Values, ...]:
+    """Return sides of several runs each, whose means differ, on shared episodes."""
+    if n == _TRUTH_EPISODES:  # no runs are better than others on the average
+        return np.zeros((1, 2)), np.zeros((1, 2))
+    common = rng.normal(size=(1, n))
+    return tuple(
+        common + deviation * rng.normal(size=(n_runs, 1)) + rng.normal(size=(n_runs, n))
+        for _ in range(2)
+    )
+
+
+# Intervals and what they should hold.
+
+
+def _mean(first: Values, _: Values, n_resamples: int) -> Bounds:
+    return mean_interval(first, n_resamples=n_resamples)[1:]
+
+
+def _iqm(first: Values, _: Values, n_resamples: int) -> Bounds:
+    return iqm_interval(first, n_resamples=n_resamples)[1:]
+
+
+def _paired(first: Values, second: Values, n_resamples: int) -> Bounds:
+    return paired_difference(first, second, n_resamples=n_resamples)[1:3]
+
+
+def _unpaired(first: Values, second: Values, n_resamples: int) -> Bounds:
+    return unpaired_difference(first, second, n_resamples=n_resamples)[1:3]
+
+
+def _improvement(first: Values, second: Values, _: int) -> Bounds:
+    return probability_of_improvement(first, second)[1:]
+
+
+def _true_mean(first: Values, _: Values) -> float:
+    return float(first.mean())
+
+
+def _true_iqm(first: Values, _: Values) -> float:
+    return float(stats.trim_mean(first, 0.25, axis=None))
+
+
+def _true_difference(first: Values, second: Values) -> float:
+    return float(first.mean() - second.mean())
+
+
+def _true_improvement(first: Values, second: Values) -> float:
+    return probability_of_improvement(first, second).value
+
+
+_ALONE = {
+    "symmetric": partial(_sides, _symmetric),
+    "skewed": partial(_sides, _skewed),
+    "tied": partial(_sides, _rounded),
+}
+_TOGETHER = {
+    "symmetric": partial(_sides, _symmetric, shared=0.5),
+    "skewed": partial(_sides, _skewed, shared=0.5),
+    "tied": partial(_tied, 0.6),
+}
+_HARD = {
+    "very skewed": partial(_sides, _very_skewed),
+    "heavy tail": partial(_sides, _heavy),
+}
+
+CASES = (
+    *(SyntheticCase("mean", data, d, _mean, _true_mean) for data, d in _ALONE.items()),
+    *(SyntheticCase("interquartile mean", data, d, _iqm, _true_iqm) for data, d in _ALONE.items()),
+    *(
+        SyntheticCase("difference, paired", data, d, _paired, _true_difference)
+        for data, d in _TOGETHER.items()
+    ),
+    *(
+        SyntheticCase("difference, unpaired", data, d, _unpaired, _true_difference)
+        for data, d in _ALONE.items()
+    ),
+    *(
+        SyntheticCase("improvement, paired", data, d, _improvement, _true_improvement)
+        for data, d in _TOGETHER.items()
+    ),
+    *(
+        SyntheticCase("improvement, unpaired", data, d, _improvement, _true_improvement)
+        for data, d in _ALONE.items()
+    ),
+    *(SyntheticCase("mean", data, d, _mean, _true_mean, False) for data, d in _HARD.items()),
+    SyntheticCase(
+        "difference, paired", "85 % equal", partial(_tied, 0.85), _paired, _true_difference, False
+    ),
+    *(
+        SyntheticCase(
+            "difference of runs",
+            f"{n_runs} each, {word}",
+            partial(_of_runs, n_runs, deviation),
+            _paired,
+            _true_difference,
+            False,
+        )
+        for n_runs in (3, 5)
+        for word, deviation in (("unequal", _RUN_DEVIATION), ("equal", 0.0))
+    ),
+)
+"""Every kind of data set that is simulated."""

@@ -1,0 +1,177 @@
+"""Contestants from best to worst, and what is known of the difference of every two of them."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qplex_hrl.comparison.contestants import Contestant
+from qplex_hrl.comparison.curves import LearningCurve, learning_curve
+from qplex_hrl.comparison.intervals import (
+    Interval,
+    MeanDifference,
+    holm,
+    iqm_interval,
+    mean_interval,
+    paired_difference,
+    probability_of_improvement,
+    share_interval,
+    unpaired_difference,
+)
+from qplex_hrl.comparison.metric import ComparedMetric
+from qplex_hrl.comparison.play import Evaluation, table_of_metric
+
+__all__ = ["PairResult", "Played", "Ranking", "Standing", "performance_profile", "rank", "taus_of"]
+
+_EQUAL = 1e-12  # what rounding makes of equal numbers
+_FEWEST_DIFFERENT = 6
+"""Fewer episodes that differ prove nothing: five of five heads have a p-value above 0.05."""
+_N_TAUS = 101
+
+
+class Played(NamedTuple):
+    """What a contestant came to."""
+
+    contestant: Contestant
+    evaluations: tuple[Evaluation, ...]  # one per run, all of the same episodes
+    history: tuple[tuple[Evaluation, ...], ...]  # of each run: evaluations during training
+
+
+class Standing(NamedTuple):
+    """One contestant's results."""
+
+    played: Played
+    table: NDArray[np.float64]  # [R, S] the metric
+    mean: Interval
+    iqm: Interval
+    curve: LearningCurve | None
+
+    @property
+    def name(self) -> str:
+        """The contestant's."""
+        return self.played.contestant.name
+
+    @property
+    def provenance(self) -> Evaluation:
+        """What was played, of the first run."""
+        provenance: Evaluation = self.played.evaluations[0]["provenance"]
+        return provenance
+
+
+class PairResult(NamedTuple):
+    """The better of two beside the worse, on the episodes that define the metric for both."""
+
+    better: str
+    worse: str
+    difference: MeanDifference  # better minus worse; below zero where less is better
+    unpaired: MeanDifference  # the same if each had played episodes of its own
+    improvement: Interval  # chance that an episode of the better one is the better episode
+    won: int  # episodes
+    equal: int
+    lost: int
+    p_holm: float  # p-value, corrected for the number of pairs
+
+    @property
+    def n_episodes(self) -> int:
+        """Episodes that count."""
+        return self.won + self.equal + self.lost
+
+    @property
+    def few_differ(self) -> bool:
+        """Whether too few episodes differ to claim anything."""
+        return self.n_episodes - self.equal < _FEWEST_DIFFERENT
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the difference is clear of zero, after correction for the number of pairs."""
+        low, high = self.difference.low, self.difference.high
+        return (low > 0.0 or high < 0.0) and self.p_holm < 0.05 and not self.few_differ
+
+
+class Ranking(NamedTuple):
+    """The whole comparison."""
+
+    metric: ComparedMetric
+    standings: tuple[Standing, ...]  # best first
+    pairs: tuple[PairResult, ...]  # every two, in the order of the standings
+
+    def pair(self, better: str, worse: str) -> PairResult:
+        """Return the pair of two names in the order of the standings."""
+        return next(p for p in self.pairs if (p.better, p.worse) == (better, worse))
+
+
+def rank(played: Sequence[Played], metric: ComparedMetric) -> Ranking:
+    """Return the comparison of contestants that played the same episodes.
+
+    Raises:
+        ValueError: fewer than two episodes define the metric for all of them.
+    """
+    standings = [_standing(each, metric) for each in played]
+    sign = 1.0 if metric.higher_is_better else -1.0
+    standings.sort(key=lambda standing: -sign * standing.mean.value)
+    pairs = [_pair(better, worse, sign) for better, worse in combinations(standings, 2)]
+    corrected = holm([pair.difference.p_value for pair in pairs])
+    return Ranking(
+        metric,
+        tuple(standings),
+        tuple(pair._replace(p_holm=p) for pair, p in zip(pairs, corrected, strict=True)),
+    )
+
+
+def performance_profile(standing: Standing, taus: NDArray[np.float64]) -> list[Interval]:
+    """Return the share of episodes above each tau [K], with its pointwise 95 % interval."""
+    table = _defined(standing.table)
+    return [share_interval((table > tau).astype(np.float64)) for tau in taus]
+
+
+def taus_of(ranking: Ranking) -> NDArray[np.float64]:
+    """Return the thresholds [K] of performance profiles: 0 to 1, or what occurs."""
+    if ranking.metric.is_rate:
+        return np.linspace(0.0, 1.0, _N_TAUS)
+    values = np.concatenate([standing.table.ravel() for standing in ranking.standings])
+    return np.linspace(np.nanmin(values), np.nanmax(values), _N_TAUS)
+
+
+def _standing(played: Played, metric: ComparedMetric) -> Standing:
+    table = table_of_metric(played.evaluations, metric.name)
+    defined = _defined(table)
+    if defined.shape[1] < 2:
+        raise ValueError(
+            f"--metric {metric.name}: {played.contestant.name} has it in {defined.shape[1]} "
+            "episodes; expected two or more"
+        )
+    history = [list(run) for run in played.history]
+    curve = learning_curve(history, metric.name)
+    return Standing(played, table, mean_interval(defined), iqm_interval(defined), curve)
+
+
+def _defined(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the episodes [R, S] that define the metric in every run."""
+    return table[:, np.isfinite(table).all(axis=0)]
+
+
+def _pair(better: Standing, worse: Standing, sign: float) -> PairResult:
+    n_runs = len(better.table)
+    both = _defined(np.concatenate([better.table, worse.table]))
+    if both.shape[1] < 2:
+        raise ValueError(
+            f"{better.name} and {worse.name} have the metric in {both.shape[1]} common episodes; "
+            "expected two or more"
+        )
+    first, second = both[:n_runs], both[n_runs:]
+    gains = sign * (first.mean(axis=0) - second.mean(axis=0))
+    won, lost = int((gains > _EQUAL).sum()), int((gains < -_EQUAL).sum())
+    difference = paired_difference(first, second)
+    return PairResult(
+        better.name,
+        worse.name,
+        difference,
+        unpaired_difference(first, second),
+        probability_of_improvement(sign * first, sign * second),
+        won,
+        len(gains) - won - lost,
+        lost,
+        difference.p_value,
+    )
