@@ -227,7 +227,7 @@ def test_render_scripted_cameras(folder: Path, capsys: pytest.CaptureFixture[str
     command = "render --camera-agent naive --scenario MATE-4v2-9 --max-frames 4 --size 64"
     for name in ("v.mp4", "v.gif"):
         assert cli.main([*command.split(), "--output", name]) == 0
-        assert capsys.readouterr().out == f"{name}: 4 frames\n"
+        assert capsys.readouterr().out == f"written to {name} (4 frames)\n"
         assert (folder / name).stat().st_size > 500
 
 

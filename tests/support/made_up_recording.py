@@ -60,6 +60,16 @@ def made_up_script(size: Size = SMALL, seed: int = 0) -> Recording:
     return Recording(about, kept)
 
 
+def made_up_oddity(policy: str) -> Recording:
+    """Return one with what is unusual: moves, one set of particles for all, no values at all."""
+    about, arrays = made_up(SMALL._replace(obstacles=0), policy=policy)
+    moves = [{"move": [1.0, -0.5]}, {}] * (len(about["actions"]) // 2 + 1)
+    shared = {name: arrays[name][:, :1] for name in ("particle_xy", "particle_goal")}
+    unknown = {"q_values": np.full_like(arrays["q_values"], np.nan)}
+    kept = {name: array for name, array in arrays.items() if name != "real_coverage"}
+    return Recording({**about, "actions": moves}, {**kept, **shared, **unknown})
+
+
 def make_actions(n_targets: int) -> list[dict[str, Any]]:
     """Return all sets of one or two targets, then 16 search actions."""
     pairs = itertools.combinations(range(n_targets), 2)

@@ -129,9 +129,11 @@ def measure_gate(spec: GateSpec) -> int:
             _range_of(gated.gate),
             f"{gated.correlation:+.2f}",
         )
-    Console(width=150).print(table)
+    console = Console(width=150)
+    console.print(table)
     if spec.output is not None:
         _draw(measured, spec.output)
+        console.print(f"written to {spec.output}", highlight=False, markup=False, soft_wrap=True)
     return DONE
 
 

@@ -81,6 +81,7 @@ def measure_robustness(spec: RobustnessSpec, device: torch.device) -> int:
     missed = missed_bars(report)
     for line in missed:
         shown.print(line, highlight=False, markup=False)
+    shown.print(f"written to {spec.output}", highlight=False, markup=False, soft_wrap=True)
     return FAILED if missed else DONE
 
 

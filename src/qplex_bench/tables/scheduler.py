@@ -99,7 +99,9 @@ def make_table(spec: TableSpec, jobs: int = 1, commands: Commands = next_command
             return INTERRUPTED
     table = _write(spec, runs, scripted)
     draw_curves(table, spec.output)
-    Console(width=140 if spec.reference is None else 160).print(rich_table(table))
+    shown = Console(width=140 if spec.reference is None else 160)
+    shown.print(rich_table(table))
+    shown.print(f"written to {spec.output}", highlight=False, markup=False, soft_wrap=True)
     return FAILED if failed else DONE
 
 

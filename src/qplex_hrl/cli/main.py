@@ -9,7 +9,6 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from functools import partial
 from importlib import import_module
 from typing import NoReturn
 
@@ -59,9 +58,14 @@ def _run(args: argparse.Namespace) -> int:
     """Run the command; say so if it compiles kernels first."""
     from qplex_hrl.runtime.compilation import compilation_told
 
-    with compilation_told(partial(print, file=sys.stderr, flush=True)):
+    with compilation_told(_say):
         code: int = args.command(args)
     return code
+
+
+def _say(text: str) -> None:
+    """Print to standard error, which whoever draws on the terminal may have replaced since."""
+    print(text, file=sys.stderr, flush=True)
 
 
 class _Version(argparse.Action):

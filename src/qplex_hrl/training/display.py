@@ -147,8 +147,11 @@ class LivePanel:
         table.add_column()
         table.add_row("evaluation", self._curve())
         shown = _shown(self._metrics)
-        coverage = shown.pop("training coverage", "no episode has ended yet")
-        table.add_row("training", f"coverage {coverage} in episodes that explore")
+        coverage = shown.pop("training coverage", None)
+        explored = "no episode has ended yet"
+        if coverage is not None:
+            explored = f"coverage {coverage} in episodes that explore"
+        table.add_row("training", explored)
         table.add_row("", "  ".join(f"{label} {value}" for label, value in shown.items()))
         if self._waiting is not None:
             reason, began = self._waiting

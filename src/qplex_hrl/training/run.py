@@ -342,7 +342,7 @@ class TrainingRun:
         self.latest |= row
         outputs.files.write(timestep, row, self._extras_of(timestep, result))
         outputs.display.evaluated(timestep, coverage := result["mean_coverage_rate"])
-        _LOG.info("evaluation of timestep %d: coverage %.4f, best %.4f", timestep, coverage, best)
+        _LOG.info("evaluation at %d: coverage %.4f, best %.4f", timestep, coverage, best)
         if is_best:
             save_checkpoint(self.folder.best, content | {"history": asdict(history)})
         if not reached_before and self._history.seconds_to_coverage is not None:

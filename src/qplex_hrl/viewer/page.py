@@ -23,7 +23,7 @@ MOST_RECORDINGS = 2
 _SCRIPTS = (
     "decode.js", "elements.js", "episode.js", "losses.js", "geometry.js", "palette.js", "marks.js",
     "world.js", "belief.js", "curves.js", "state.js", "sections.js", "camera.js", "target.js",
-    "overview.js", "player.js", "main.js",
+    "overview.js", "stage.js", "panels.js", "plots.js", "player.js", "controls.js", "main.js",
 )  # fmt: skip
 _REQUIRED = (
     "camera_xy", "camera_radius", "camera_max_range", "camera_min_angle_deg", "obstacle_xy",

@@ -69,8 +69,8 @@ def test_a_video_is_of_the_weights_that_were_played(tmp_path: Path) -> None:
     filmed = []
 
     class Recorder(Film):
-        def record(self, weights: Mapping[str, Tensor], path: Path) -> None:
-            filmed.append((weights, path))
+        def record(self, weights: Mapping[str, Tensor], timestep: int, path: Path) -> None:
+            filmed.append((weights, timestep, path))
 
     env = FakeEnv(2)
     agent = greedy_agent(tiny_model(env).agent, env, CPU)  # type: ignore[arg-type]
@@ -79,7 +79,7 @@ def test_a_video_is_of_the_weights_that_were_played(tmp_path: Path) -> None:
     played = weights(5)
     one.start(played, SEEDS, 5, {}, tmp_path / "v.gif")  # type: ignore[arg-type]
     one.start(weights(7), SEEDS, 7, {})  # type: ignore[arg-type]
-    assert filmed == [(played, tmp_path / "v.gif")]
+    assert filmed == [(played, 5, tmp_path / "v.gif")]
 
 
 def test_closing_gives_up_at_the_next_decision() -> None:

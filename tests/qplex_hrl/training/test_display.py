@@ -49,6 +49,7 @@ def wait_for(console: Console, words: str) -> None:
 
 def test_the_panel_shows_what_matters(panel: LivePanel, console: Console) -> None:
     wait_for(console, "none is done yet")
+    wait_for(console, "no episode has ended yet")
     panel.advance(500)
     panel.row(500, METRICS)
     panel.evaluated(200, 0.5)

@@ -175,7 +175,7 @@ def test_trackers_get_histograms_configuration_and_videos(
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     class Film:
-        def record(self, weights: object, path: Path) -> None:
+        def record(self, weights: object, timestep: int, path: Path) -> None:
             path.write_bytes(b"GIF89a" + bytes([6, 0, 4, 0]))
 
     monkeypatch.setattr(trainer_module, "film_of", lambda *_: Film())

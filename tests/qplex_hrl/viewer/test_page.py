@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from made_up_recording import SMALL, made_up, made_up_script
 
+from qplex_hrl.viewer import page
 from qplex_hrl.viewer.pack import unpack
 from qplex_hrl.viewer.page import write_page
 from qplex_hrl.viewer.recording import Recording
@@ -42,6 +43,14 @@ def test_the_recording_stands_in_the_page(tmp_path: Path, recordings: list[Recor
         for name in ("camera_target", "coverage", "camera_return"):
             np.testing.assert_allclose(arrays[name], recording.arrays[name], rtol=1e-6)
         np.testing.assert_allclose(arrays["target_xy"], recording.arrays["target_xy"], atol=0.04)
+
+
+def test_every_asset_is_part_of_the_page(tmp_path: Path) -> None:
+    write_page([made_up()], tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assets = list((Path(page.__file__).parent / "assets").glob("*.*s"))
+    assert len(assets) > 10
+    assert [path.name for path in assets if path.read_text(encoding="utf-8") not in text] == []
 
 
 def test_nothing_is_loaded_from_elsewhere(tmp_path: Path) -> None:

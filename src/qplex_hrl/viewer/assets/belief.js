@@ -70,6 +70,11 @@ function agoWords(age) {
 /** For a table: how long ago a camera has detected a target, in frames. */
 function detectedWords(episode, frame, camera, target) {
   if (episode.sees(frame, camera, target)) return "sees it";
-  const track = episode.track(frame, camera, target);
-  return track && track.age >= 0 ? String(track.age) : "–";
+  const age = episode.age(frame, camera, target);
+  return age >= 0 ? String(age) : "–";
+}
+
+/** An estimate's distance from the truth; "~" where there is no track but particles. */
+function errorWords(estimate) {
+  return estimate ? (estimate.ofParticles ? "~" : "") + digits(estimate.error) : "–";
 }

@@ -31,6 +31,7 @@ class CameraPanel {
     const belief = make(
       "section", { class: "part" }, make("h4", {}, "Belief"),
       this.belief ? this.belief.node : note(NO_BELIEF[episode.about.kind] || NO_BELIEF.trained),
+      this.belief ? note("Select a target as well to see its particles alone.") : null,
     );
     const absent = [["q_values", "values per action"], ["slow_probs", "attention"]]
       .filter(([name]) => !episode.has(name))
@@ -80,8 +81,9 @@ class CameraPanel {
     const k = this._decision(view);
     const [slow, now] = this._actions(view);
     if (!episode.selecting) return [note("These cameras turn and zoom by rule; they select nothing.")];
-    const pairs = [["Slow level", episode.actionName(slow)]];
-    if (episode.about.fast_interval < episode.about.decision_frames) {
+    const reacts = episode.about.fast_interval < episode.about.decision_frames;
+    const pairs = [[reacts ? "Slow level" : "Chosen", episode.actionName(slow)]];
+    if (reacts) {
       pairs.push(["Fast level", slow === now ? "kept it" : `replaced it: ${episode.actionName(now)}`]);
     }
     if (k >= 0) {
@@ -143,19 +145,18 @@ class CameraPanel {
     const heads = Array.from({ length: episode.targets }, (_, t) => targetButton(state, t));
     const cells = (view, t) => {
       const frame = episode.clamp(view.frame);
-      const track = episode.track(frame, camera, t);
       const shares = episode.modelShares(frame, camera, t);
       return {
         mark: view.target === t ? "marked" : "",
         cells: [
           detectedWords(episode, frame, camera, t),
-          track ? digits(track.error) : "–",
+          errorWords(episode.estimate(frame, camera, t)),
           shares ? modelBar(shares) : "–",
         ],
       };
     };
     return new LiveTable(
-      "What it believes of each target: frames since its last detection, distance of its estimate from the truth, particles by goal in per cent",
+      "What it believes of each target: frames since its last detection, distance of its estimate from the truth (~ of its particles), particles by goal in per cent",
       ["Target", "Detected", "Error", "Walks to"], heads, cells,
     );
   }

@@ -44,7 +44,7 @@ function bar(share, text, kind = "") {
 function table(caption, heads, rows, kind = "") {
   const cell = (content, i) => make(i ? "td" : "th", i ? {} : { scope: "row" }, content);
   return make(
-    "div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    "div", { class: "scroll" },
     make(
       "table", { class: kind },
       make("caption", {}, caption),

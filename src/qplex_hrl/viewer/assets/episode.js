@@ -132,7 +132,7 @@ class Episode {
     }
     if (action.search) {
       const { bearing_deg: bearing, view_deg: view } = action.search;
-      return `search ${signed(bearing)}°, view ${digits(view)}°`;
+      return `search ${signed(wrappedDegrees(bearing))}°, view ${digits(view)}°`;
     }
     if (action.move) { // shares of the largest turn and zoom
       return `turn ${signed(100 * action.move[0])} %, zoom ${signed(100 * action.move[1])} %`;
@@ -166,6 +166,33 @@ class Episode {
     const [tx, ty] = this.row("target_xy", frame, target);
     const age = this.value("track_age", frame, camera, target);
     return { x, y, age, error: Math.hypot(x - tx, y - ty) };
+  }
+
+  /** Frames since a camera has detected a target; -1: never, or it keeps no record. */
+  age(frame, camera, target) {
+    return this.has("track_age") ? this.value("track_age", frame, camera, target) : -1;
+  }
+
+  /**
+   * How far from the truth a camera takes a target to be: of its track, or without one the median
+   * of its particles. {error, ofParticles}; null without both.
+   */
+  estimate(frame, camera, target) {
+    const track = this.track(frame, camera, target);
+    if (track) return { error: track.error, ofParticles: false };
+    const k = this.has("particle_goal") ? this.decisionKnown(frame) : -1;
+    if (k < 0) return null;
+    const row = this.particleRow(camera);
+    const [x, y] = this.row("target_xy", frame, target);
+    const goals = this.row("particle_goal", k, row, target);
+    const n = goals.length;
+    const first = 2 * n * ((k * this.arrays.particle_goal.shape[1] + row) * this.targets + target);
+    const places = this.arrays.particle_xy.values.subarray(first, first + 2 * n);
+    const errors = [];
+    for (let p = 0; p < n; p += 1) {
+      if (goals[p] >= 0) errors.push(Math.hypot(places[2 * p] - x, places[2 * p + 1] - y));
+    }
+    return errors.length ? { error: median(errors), ofParticles: true } : null;
   }
 
   /** Row of a camera's particles: where all cameras know the same there is one. */
@@ -209,6 +236,12 @@ class Episode {
     return counts;
   }
 }
+
+function median(values) {
+  return values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
+}
+
+const wrappedDegrees = (angle) => angle - 360 * Math.ceil((angle - 180) / 360);
 
 /** Rows of an array [N, W] as lists. */
 function rowsOf({ shape: [n, width], values }) {

@@ -25,8 +25,9 @@ function couldHaveHad(episode, loss) {
     const chosen = new Map();
     for (let f = loss.first; f <= loss.last; f += 1) {
       if (episode.reaches(f, camera, loss.target)) within.push(f);
-      const action = episode.actionOf(f, camera);
-      chosen.set(action, (chosen.get(action) || 0) + 1);
+      for (const words of topics(episode.action(episode.actionOf(f, camera)))) {
+        chosen.set(words, (chosen.get(words) || 0) + 1);
+      }
     }
     const distances = (within.length ? within : framesOf(loss))
       .map((f) => episode.distance(f, camera, loss.target));
@@ -35,31 +36,39 @@ function couldHaveHad(episode, loss) {
       share: within.length / n,
       firstWithin: within.length ? within[0] : null,
       distance: distances.reduce((sum, d) => sum + d, 0) / distances.length,
-      error: medianError(episode, camera, loss),
-      chosen: [...chosen].sort((a, b) => b[1] - a[1]).map(([action, f]) => ({ action, share: f / n })),
+      estimate: medianEstimate(episode, camera, loss),
+      chosen: [...chosen].sort((a, b) => b[1] - a[1]).map(([words, f]) => ({ words, share: f / n })),
     };
   });
   return cameras.sort((a, b) => b.share - a.share || a.distance - b.distance);
 }
 
-/** Median distance between the target and where a camera took it to be; null without a track. */
-function medianError(episode, camera, loss) {
-  const errors = framesOf(loss)
-    .map((f) => episode.track(f, camera, loss.target))
-    .filter((track) => track)
-    .map((track) => track.error)
-    .sort((a, b) => a - b);
-  return errors.length ? errors[Math.floor(errors.length / 2)] : null;
+/** Median of a camera's estimates during a loss, as `Episode.estimate` gives them. */
+function medianEstimate(episode, camera, loss) {
+  const estimates = framesOf(loss)
+    .map((f) => episode.estimate(f, camera, loss.target))
+    .filter((estimate) => estimate);
+  if (!estimates.length) return null;
+  const guessed = estimates.filter(({ ofParticles }) => ofParticles).length;
+  return { error: median(estimates.map(({ error }) => error)), ofParticles: 2 * guessed > estimates.length };
 }
 
 function framesOf(loss) {
   return Array.from({ length: lossFrames(loss) }, (_, i) => loss.first + i);
 }
 
-/** What a camera selected most during a loss, in words; the first so many by name. */
-function chosenWords(episode, chosen, most) {
-  const named = chosen.slice(0, most)
-    .map(({ action, share }) => `${episode.actionName(action)} (${percent(share)})`);
-  const others = chosen.length - named.length;
-  return named.join("; ") + (others ? ` and ${plural(others, "other")}` : "");
+/** What an action is about: each of its targets, a search, a move, or nothing. */
+function topics(action) {
+  if (!action) return [];
+  if (action.targets && action.targets.length) return action.targets.map((t) => `T${t}`);
+  return [action.search ? "search" : action.move ? "moves" : "nothing"];
+}
+
+/** What a camera did most during a loss, and how often it selected the target itself. */
+function chosenWords(episode, loss, chosen) {
+  const itself = `T${loss.target}`;
+  const others = chosen.filter(({ words }) => words !== itself).slice(0, 3);
+  const { share } = chosen.find(({ words }) => words === itself) || { share: 0 };
+  return [...others, { words: `${itself} itself`, share }]
+    .map((each) => `${each.words} ${percent(each.share)}`).join(", ");
 }

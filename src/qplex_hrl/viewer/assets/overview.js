@@ -47,7 +47,7 @@ class OverviewPanel {
         : "none";
       return [
         lossButton(state, loss, `T${loss.target}: `), String(lossFrames(loss)), who,
-        best.share ? percent(best.share) : "–", best.share ? digits(best.error) : "–",
+        best.share ? percent(best.share) : "–", best.share ? errorWords(best.estimate) : "–",
       ];
     });
     return [

@@ -105,7 +105,11 @@ class Player {
     clearTimeout(this.timer);
     if (this.state.playing) return;
     this.timer = setTimeout(() => {
-      this.say(worldInWords(this.episodes[0], view.frame, view.camera, view.target));
+      const words = this.episodes.map((episode) => {
+        const name = this.episodes.length > 1 ? `${episode.letter}: ` : "";
+        return name + worldInWords(episode, view.frame, view.camera, view.target);
+      });
+      this.say(words.join(" "));
     }, SAY_AFTER);
   }
 }

@@ -60,20 +60,19 @@ class TargetPanel {
     const heads = Array.from({ length: episode.cameras }, (_, c) => cameraButton(state, c));
     const cells = (view, c) => {
       const frame = episode.clamp(view.frame);
-      const track = episode.track(frame, c, target);
       const reach = episode.reaches(frame, c, target) ? "yes" : "no";
       return {
         mark: view.camera === c ? "marked" : "",
         cells: [
           detectedWords(episode, frame, c, target),
-          track ? digits(track.error) : "–",
+          errorWords(episode.estimate(frame, c, target)),
           `${reach}, ${digits(episode.distance(frame, c, target))}`,
           ...(episode.selecting ? [episode.actionName(episode.actionOf(frame, c))] : []),
         ],
       };
     };
     return new LiveTable(
-      "Each camera: frames since its last detection, distance of its estimate from the truth, whether it could see the target",
+      "Each camera: frames since its last detection, distance of its estimate from the truth (~ of its particles), whether it could see the target",
       ["Camera", "Detected", "Error", "In reach, distance", ...(episode.selecting ? ["Selects"] : [])], heads, cells,
     );
   }
@@ -83,19 +82,19 @@ class TargetPanel {
     if (!loss) return [note("This target was never lost.")];
     const { episode, state, target } = this;
     const ranked = couldHaveHad(episode, loss);
-    const rows = ranked.map(({ camera, share, firstWithin, distance, error, chosen }) => [
+    const rows = ranked.map(({ camera, share, firstWithin, distance, estimate, chosen }) => [
       showButton(state, `C${camera}`, { camera, target, frame: firstWithin ?? loss.first },
         `Show camera ${camera} when it could first see target ${target}`),
       bar(share, percent(share)),
       digits(distance),
-      digits(error),
-      ...(episode.selecting ? [chosenWords(episode, chosen, 1)] : []),
+      errorWords(estimate),
+      ...(episode.selecting ? [chosenWords(episode, loss, chosen)] : []),
     ]);
     return [
       make("p", {}, lossWords(episode, loss, ranked)),
       table(
         `Frames ${loss.first} to ${loss.last}: share in reach with a clear line, mean distance, median error of the estimate`,
-        ["Camera", "In reach", "Distance", "Error", ...(episode.selecting ? ["Selected meanwhile"] : [])], rows,
+        ["Camera", "In reach", "Distance", "Error", ...(episode.selecting ? ["Chose meanwhile"] : [])], rows,
       ),
     ];
   }
@@ -123,7 +122,7 @@ function lossButton(state, loss, words = "") {
 
 /** Which camera should have had a lost target, and why it did not, in words. */
 function lossWords(episode, loss, ranked) {
-  const { camera, share, distance, error, chosen } = ranked[0];
+  const { camera, share, distance, estimate, chosen } = ranked[0];
   const where = `Target ${loss.target} was lost for ${plural(lossFrames(loss), "frame")} from frame ${loss.first} on.`;
   if (!share) return `${where} No camera had it within reach with a clear line.`;
   const words = [
@@ -131,7 +130,10 @@ function lossWords(episode, loss, ranked) {
     `Camera ${camera} should have had it: within reach with a clear line in ${percent(share)} of these frames,`,
     `${digits(distance)} units away on average.`,
   ];
-  if (episode.selecting) words.push(`Meanwhile it selected ${chosenWords(episode, chosen, 2)}.`);
-  if (error !== null) words.push(`Its estimate was ${digits(error)} units off (median).`);
+  if (episode.selecting) words.push(`Meanwhile it chose: ${chosenWords(episode, loss, chosen)}.`);
+  if (estimate) {
+    const what = estimate.ofParticles ? "It had no track; its particles were" : "Its estimate was";
+    words.push(`${what} ${digits(estimate.error)} units off (median).`);
+  }
   return words.join(" ");
 }
