@@ -112,7 +112,7 @@ def table_of(page: Page, caption: str) -> list[list[str]]:
     settle(page)
     found = page.locator("table", has=page.locator("caption", has_text=caption)).first
     rows = [row.locator("th, td").all_inner_texts() for row in found.locator("tbody tr").all()]
-    return [[cell.replace("\u2212", "-") for cell in row] for row in rows]
+    return [[cell.replace("\u2212", "-").replace("\xa0", " ") for cell in row] for row in rows]
 
 
 def test_every_recorded_value_arrives(open_page: Open) -> None:

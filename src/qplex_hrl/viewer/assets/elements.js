@@ -26,7 +26,7 @@ function digits(value, n = 0) {
 }
 
 const signed = (value, n = 0) => (value > 0 ? "+" : "") + digits(value, n);
-const percent = (share) => (Number.isNaN(share) ? "–" : `${Math.round(100 * share)} %`);
+const percent = (share) => (Number.isNaN(share) ? "–" : `${Math.round(100 * share)}\u00a0%`);
 const plural = (n, word, many = `${word}s`) => `${n} ${n === 1 ? word : many}`;
 
 /** A bar of a share from 0 to 1, with its text beside it. */

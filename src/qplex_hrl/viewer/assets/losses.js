@@ -70,5 +70,5 @@ function chosenWords(episode, loss, chosen) {
   const others = chosen.filter(({ words }) => words !== itself).slice(0, 3);
   const { share } = chosen.find(({ words }) => words === itself) || { share: 0 };
   return [...others, { words: `${itself} itself`, share }]
-    .map((each) => `${each.words} ${percent(each.share)}`).join(", ");
+    .map((each) => `${each.words} ${percent(each.share)}`.replaceAll(" ", "\u00a0")).join(", ");
 }

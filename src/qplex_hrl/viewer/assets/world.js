@@ -34,6 +34,7 @@ class World {
     g.drawImage(this.background, 0, 0);
     g.restore();
     this.boxes = []; // of the labels so far
+    this.searches = []; // labels that no clipping may cut
     this.width = width;
     const { layers } = view;
     g.save();
@@ -42,6 +43,7 @@ class World {
     if (layers.trails) this._trails();
     if (layers.selections) this._selections();
     g.restore();
+    this.searches.forEach((each) => this.label(...each));
     if (layers.messages) this._messages();
     this._cameras();
     this._targets();
@@ -229,7 +231,7 @@ class World {
     if (!action.search) return;
     const pose = episode.searchPose(camera, action.search);
     const [x, y] = this._sector(camera, pose, colour, fast ? [1, 4] : [7, 5]);
-    if (!this.isDim(camera)) this.label(`C${camera} searches`, x, y, { colour, size: 10 });
+    if (!this.isDim(camera)) this.searches.push([`C${camera} searches`, x, y, { colour, size: 10 }]);
   }
 
   _messages() {
