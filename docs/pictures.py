@@ -152,7 +152,9 @@ def draw_decomposition() -> Figure:
         panel.add_patch(_square(best))
         for (row, column), value in np.ndenumerate(values):
             colour = "white" if abs(value) > 7 else INK
-            panel.text(column, row, f"{value.round(1) + 0.0:.1f}", ha="center", va="center", color=colour)
+            panel.text(
+                column, row, f"{value.round(1) + 0.0:.1f}", ha="center", va="center", color=colour
+            )
         panel.set_title(title, color=INK)
         panel.set(xlabel="action of camera 2", ylabel="action of camera 1")
         panel.set(xticks=range(3), yticks=range(3))
