@@ -86,7 +86,7 @@ def draw_foresight() -> Figure:
     for _ in range(horizon // env.options.decision_frames):
         output = env.step(actions)
         actions = planner.act(output.obs, output.avail_actions)
-    figure, axes = _panels(2)
+    figure, axes = _panels(2, height=3.75)
     titles = ("now, and what may come", "30 frames later")
     for panel, record, title in zip(axes, (before, record_frame(env.sim, 0)), titles, strict=True):
         _draw_world(panel, record, cameras=range(env.n_agents))
@@ -152,7 +152,9 @@ def draw_decomposition() -> Figure:
         panel.add_patch(_square(best))
         for (row, column), value in np.ndenumerate(values):
             colour = "white" if abs(value) > 7 else INK
-            panel.text(column, row, f"{value.round(1) + 0.0:.1f}", ha="center", va="center", color=colour)
+            panel.text(
+                column, row, f"{value.round(1) + 0.0:.1f}", ha="center", va="center", color=colour
+            )
         panel.set_title(title, color=INK)
         panel.set(xlabel="action of camera 2", ylabel="action of camera 1")
         panel.set(xticks=range(3), yticks=range(3))

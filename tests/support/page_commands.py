@@ -37,6 +37,7 @@ _TABLE = f"--seeds 1 --timesteps 2000 --episodes 1 {_SET} --set evaluation.final
 SHORT = {
     "evaluate": "--episodes 1",
     "render": "--max-frames 2 --size 64",
+    "replay": "--max-frames 60",
     "compare": "--episodes 2",
     "train": _TRAINING,
     "train-ray": f"{_TRAINING} --num-workers 1",
