@@ -108,10 +108,12 @@ def _plain_shares(case: SyntheticCase, n_episodes: int, spec: CoverageSpec) -> t
             method=method,
             random_state=np.random.default_rng(0),
         )
-        return found.confidence_interval.low, found.confidence_interval.high
+        low, high = found.confidence_interval
+        return float(low), float(high)
 
     shares = [
-        _share(case, partial(interval, method), n_episodes, spec) for method in ("percentile", "BCa")
+        _share(case, partial(interval, method), n_episodes, spec)
+        for method in ("percentile", "BCa")
     ]
     return f"{shares[0]:.3f}", f"{shares[1]:.3f}"
 
@@ -152,7 +154,8 @@ def _heavy(rng: np.random.Generator, shape: tuple[int, int]) -> Values:
 
 def _rounded(rng: np.random.Generator, shape: tuple[int, int]) -> Values:
     """Whole numbers, most of them 0 to 3."""
-    return np.floor(rng.gamma(2.0, size=shape))
+    values: Values = np.floor(rng.gamma(2.0, size=shape))
+    return values
 
 
 def _sides(
@@ -175,15 +178,18 @@ def _tied(equal: float, rng: np.random.Generator, n: int) -> tuple[Values, Value
     return second + np.where(rng.random((1, n)) < equal, 0.0, gain), second
 
 
-def _of_runs(n_runs: int, deviation: float, rng: np.random.Generator, n: int) -> tuple[Values, ...]:
+def _of_runs(
+    n_runs: int, deviation: float, rng: np.random.Generator, n: int
+) -> tuple[Values, Values]:
     """Return sides of several runs each, whose means differ, on shared episodes."""
     if n == _TRUTH_EPISODES:  # no runs are better than others on the average
         return np.zeros((1, 2)), np.zeros((1, 2))
     common = rng.normal(size=(1, n))
-    return tuple(
+    first, second = (
         common + deviation * rng.normal(size=(n_runs, 1)) + rng.normal(size=(n_runs, n))
         for _ in range(2)
     )
+    return first, second
 
 
 # Intervals and what they should hold.

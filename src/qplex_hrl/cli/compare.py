@@ -81,7 +81,8 @@ def _compare(args: argparse.Namespace) -> int:
         for each, results, history in zip(contestants, evaluations, histories, strict=True)
     ]
     ranking = rank(played, metric)
-    console = Console(width=min(_WIDTH, Console().width))
+    console = Console()
+    console.width = min(_WIDTH, console.width) if console.is_terminal else _WIDTH
     for table in rich_of(ranking):
         console.print(table)
     for line in (*verdict_of(ranking), *(f"Note: {note}" for note in notes_of(ranking))):
@@ -102,7 +103,9 @@ def _check(args: argparse.Namespace) -> None:
             raise ValueError(f"compare needs {package}: pip install 'qplex-hrl[compare]'")
     if args.output is None:
         return
-    existing = next(path for path in (args.output, *args.output.absolute().parents) if path.exists())
+    existing = next(
+        path for path in (args.output, *args.output.absolute().parents) if path.exists()
+    )
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise ValueError(f"--output {args.output}: {existing} is no folder, or not writable")
 
@@ -132,8 +135,9 @@ def _tell(line: str) -> None:
 
 def _words(args: argparse.Namespace) -> list[str]:
     """Return the command line that gives this comparison again."""
-    words = ["compare", *args.contestants, "--episodes", str(args.episodes), "--seed", str(args.seed)]
-    for flag in ("scenario", "target_agent", "max_episode_steps", "metric"):
+    words = ["compare", *args.contestants]
+    flags = ("scenario", "target_agent", "episodes", "seed", "max_episode_steps", "metric")
+    for flag in flags:
         value = getattr(args, flag)
         if value is not None:
             words += [f"--{flag.replace('_', '-')}", str(value)]

@@ -1,4 +1,4 @@
-"""Who is compared: scripted cameras, checkpoints, or several trainings as one; and in which world."""
+"""Who is compared: scripted cameras, checkpoints, several trainings as one; in which world."""
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
