@@ -10,7 +10,7 @@ from typing import Any
 
 from qplex_hrl.comparison.metric import METRICS
 from qplex_hrl.comparison.play import Evaluation
-from qplex_hrl.comparison.ranking import Played, Ranking
+from qplex_hrl.comparison.ranking import PlayedContestant, Ranking
 
 __all__ = ["protocol_of"]
 
@@ -39,7 +39,7 @@ def protocol_of(ranking: Ranking) -> dict[str, Any]:
     return {_ENVIRONMENT: {str(ranking.standings[0].provenance["scenario"]): algorithms}}
 
 
-def _timesteps(trained: Sequence[Played]) -> list[list[int]]:
+def _timesteps(trained: Sequence[PlayedContestant]) -> list[list[int]]:
     """Return for each step the timesteps at which a run may stand: the k-th of every run."""
     runs = [
         [int(evaluation["timestep"]) for evaluation in run]
@@ -69,7 +69,7 @@ def _lists(evaluation: Evaluation, metrics: Sequence[str]) -> dict[str, Any]:
     return {name: [episode[name] for episode in evaluation["episodes"]] for name in metrics}
 
 
-def _common_metrics(played: Sequence[Played]) -> list[str]:
+def _common_metrics(played: Sequence[PlayedContestant]) -> list[str]:
     """Return the metrics that every episode of everybody defines."""
     evaluations = [
         evaluation

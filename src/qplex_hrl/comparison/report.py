@@ -61,14 +61,14 @@ def pair_cells(ranking: Ranking) -> Cells:
         (
             f"{pair.better} - {pair.worse}",
             with_interval(*pair.difference[:3], ranking.metric),
-            f"{pair.won} / {pair.equal} / {pair.lost}",
+            f"{pair.won}/{pair.equal}/{pair.lost}",
             "{:.2f} ({:.2f} to {:.2f})".format(*pair.improvement),
             _p_value(pair.p_holm),
             "yes" if pair.is_shown else "no",
         )
         for pair in ranking.pairs
     )
-    columns = ("pair", "difference", "won / equal / lost", "improvement", "p", "shown")
+    columns = ("pair", "difference", "won/equal/lost", "improvement", "p", "shown")
     return Cells("Differences on the same episodes, with 95 % intervals", columns, rows)
 
 
@@ -100,7 +100,13 @@ def rich_of(ranking: Ranking) -> list[Table]:
     """Return the tables for a terminal."""
     tables = []
     for cells in (standing_cells(ranking), pair_cells(ranking)):
-        table = Table(title=cells.title, title_justify="left", box=SIMPLE_HEAD)
+        table = Table(
+            title=cells.title,
+            title_justify="left",
+            box=SIMPLE_HEAD,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
+        )
         for n, column in enumerate(cells.columns):
             table.add_column(column, overflow="fold", justify="right" if n else "left")
         for row in cells.rows:
