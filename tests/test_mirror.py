@@ -41,6 +41,7 @@ ELSEWHERE = {
     "qplex_bench/agreement/reference": "parity/test_statistics.py",
     "qplex_bench/cli/evader": "qplex_bench/studies/test_train_evader.py",  # through the command
     "qplex_bench/cli/gate": "qplex_bench/studies/test_gate.py",  # its command
+    "qplex_bench/cli/intervals": "qplex_bench/studies/test_interval_coverage.py",  # its command
     "qplex_bench/cli/main": "cli/test_cli.py",
     "qplex_bench/cli/reaction": "qplex_bench/studies/test_reaction.py",  # its command
     "qplex_bench/cli/robustness": "qplex_bench/studies/test_robustness.py",
@@ -53,6 +54,7 @@ ELSEWHERE = {
     "qplex_bench/tables/plan": "qplex_bench/tables/test_scheduler.py",
     "qplex_bench/studies/robustness_cells": "qplex_bench/studies/test_robustness.py",
     "qplex_bench/studies/robustness_report": "qplex_bench/studies/test_robustness.py",
+    "qplex_hrl/cli/compare": "cli/test_compare.py",
     "qplex_hrl/cli/doctor": "qplex_hrl/training/test_doctor.py",
     "qplex_hrl/cli/evaluate": "cli/test_cli.py",  # commands are tested as a user types them
     "qplex_hrl/cli/export": "qplex_hrl/evaluation/test_policy_file.py",

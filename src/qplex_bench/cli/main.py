@@ -6,6 +6,7 @@ from pathlib import Path
 
 from qplex_bench.cli.evader import add_evader
 from qplex_bench.cli.gate import add_gate
+from qplex_bench.cli.intervals import add_intervals
 from qplex_bench.cli.reaction import add_reaction
 from qplex_bench.cli.robustness import add_robustness
 from qplex_bench.cli.speed import add_decision, add_training
@@ -30,6 +31,8 @@ def add_benchmarks(benchmark: argparse.ArgumentParser) -> None:
     reactions = "trained cameras with their fast level, and without"
     add_reaction(actions.add_parser("reaction", help=reactions))
     add_gate(actions.add_parser("gate", help="what the adaptive mixer's gate has learned"))
+    intervals = "how often the intervals of `compare` hold the truth"
+    add_intervals(actions.add_parser("intervals", help=intervals))
     worlds = "trained cameras in worlds they were not trained in"
     add_robustness(actions.add_parser("robustness", help=worlds))
 

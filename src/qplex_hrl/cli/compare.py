@@ -1,11 +1,11 @@
 """The command `qplex-hrl compare`: which of several camera teams is better, and how sure it is."""
 
 import argparse
-import os
 import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from qplex_hrl.cli.flags import Parser
@@ -57,7 +57,7 @@ def _compare(args: argparse.Namespace) -> int:
     from qplex_hrl.comparison.curves import read_evaluations
     from qplex_hrl.comparison.metric import metric_named
     from qplex_hrl.comparison.play import play_all
-    from qplex_hrl.comparison.ranking import Played, rank
+    from qplex_hrl.comparison.ranking import PlayedContestant, rank
     from qplex_hrl.comparison.report import rich_of
     from qplex_hrl.comparison.verdict import notes_of, verdict_of
     from qplex_hrl.evaluation.players import EvaluationSetting
@@ -74,14 +74,17 @@ def _compare(args: argparse.Namespace) -> int:
         args.scenario, args.target_agent, args.shared_field_of_view, args.max_episode_steps
     )
     setting = settle_world(contestants, setting, metric.name, device)
+    if args.output is not None:
+        _make_folder(args.output)
     seeds = episode_seeds(args.seed, args.episodes)
     evaluations = play_all(contestants, setting, seeds, device, _tell)
     played = [
-        Played(each, tuple(results), history)
+        PlayedContestant(each, tuple(results), history)
         for each, results, history in zip(contestants, evaluations, histories, strict=True)
     ]
     ranking = rank(played, metric)
-    console = Console(width=min(_WIDTH, Console().width))
+    console = Console()
+    console.width = min(_WIDTH, console.width) if console.is_terminal else _WIDTH
     for table in rich_of(ranking):
         console.print(table)
     for line in (*verdict_of(ranking), *(f"Note: {note}" for note in notes_of(ranking))):
@@ -100,11 +103,15 @@ def _check(args: argparse.Namespace) -> None:
     for package in ("scipy", *(["matplotlib"] if args.output is not None else [])):
         if find_spec(package) is None:
             raise ValueError(f"compare needs {package}: pip install 'qplex-hrl[compare]'")
-    if args.output is None:
-        return
-    existing = next(path for path in (args.output, *args.output.absolute().parents) if path.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise ValueError(f"--output {args.output}: {existing} is no folder, or not writable")
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the output's folder and try to write there, before anything is played."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--output {folder}: a file; expected a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=folder):
+        pass
 
 
 def _find_run(path: Path) -> "TrainedRun":
@@ -132,8 +139,9 @@ def _tell(line: str) -> None:
 
 def _words(args: argparse.Namespace) -> list[str]:
     """Return the command line that gives this comparison again."""
-    words = ["compare", *args.contestants, "--episodes", str(args.episodes), "--seed", str(args.seed)]
-    for flag in ("scenario", "target_agent", "max_episode_steps", "metric"):
+    words = ["compare", *args.contestants]
+    flags = ("scenario", "target_agent", "episodes", "seed", "max_episode_steps", "metric")
+    for flag in flags:
         value = getattr(args, flag)
         if value is not None:
             words += [f"--{flag.replace('_', '-')}", str(value)]
@@ -149,7 +157,6 @@ def _write(ranking: "Ranking", folder: Path, command: str) -> None:
     from qplex_hrl.comparison.report import json_of, markdown_of
 
     page, content = page_of(ranking, command), json_of(ranking, command)
-    folder.mkdir(parents=True, exist_ok=True)
     atomic_write_json(folder / "comparison.json", content)
     atomic_write_json(folder / "marl_eval.json", protocol_of(ranking))
     atomic_write_text(folder / "comparison.md", markdown_of(ranking, command))

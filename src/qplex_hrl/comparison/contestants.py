@@ -1,7 +1,8 @@
-"""Who is compared: scripted cameras, checkpoints, or several trainings as one; and in which world."""
+"""Who is compared: scripted cameras, checkpoints, several trainings as one; in which world."""
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,6 +52,7 @@ def parse_contestants(
     if len(texts) < 2:
         raise ValueError(f"{' '.join(texts)}: expected two or more contestants")
     contestants: list[Contestant] = []
+    words: set[str] = set()
     for text in texts:
         given, what = _name_and_rest(text)
         rule, runs = _resolve(what, find_run)
@@ -58,9 +60,10 @@ def parse_contestants(
         name = given or _default_name(what, rule)
         if given and given.lower() in known:
             raise ValueError(f"{text}: the name {given!r} is taken; expected another one")
-        if name.lower() in known:
-            name = what if what.lower() not in known else _numbered(what, known)
-        contestants.append(Contestant(name, rule, runs))
+        if name.lower() in known and what not in words:  # another path that ends alike
+            name = what
+        contestants.append(Contestant(_unique(name, known), rule, runs))
+        words.add(what)
     return contestants
 
 
@@ -103,12 +106,10 @@ def _default_name(what: str, rule: str | None) -> str:
     return first if len(parts) == 1 else f"{first} and {len(parts) - 1} more"
 
 
-def _numbered(name: str, known: Iterable[str]) -> str:
-    taken = set(known)
-    n = 2
-    while f"{name} ({n})".lower() in taken:
-        n += 1
-    return f"{name} ({n})"
+def _unique(name: str, taken: Collection[str]) -> str:
+    """Return the name, with a number if it is taken; `taken` are lower case."""
+    candidates = chain([name], (f"{name} ({n})" for n in count(2)))
+    return next(each for each in candidates if each.lower() not in taken)
 
 
 def settle_world(

@@ -94,6 +94,7 @@ def draw_episodes(ranking: Ranking) -> str:
     """Return a plot of every episode: the others over the best, on the same episode."""
     best = ranking.standings[0]
     on_best = best.table.mean(axis=0)
+    others = ranking.standings[1].name if len(ranking.standings) == 2 else "the others"
 
     def draw(axes: "Axes") -> None:
         values = [standing.table.mean(axis=0) for standing in ranking.standings]
@@ -112,7 +113,7 @@ def draw_episodes(ranking: Ranking) -> str:
                 )
         axes.set(
             xlabel=f"{ranking.metric.label} of {_shortened(best.name)}",
-            ylabel=f"{ranking.metric.label} of the others",
+            ylabel=f"{ranking.metric.label} of {_shortened(others)}",
         )
         _finish(axes)
 
@@ -216,5 +217,5 @@ def _svg(
 def _styled() -> Iterator[None]:
     import matplotlib as mpl
 
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(_STYLE):  # type: ignore[arg-type]  # names of settings are literals there
         yield

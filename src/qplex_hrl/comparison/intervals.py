@@ -234,7 +234,9 @@ def _resampled(
     SciPy's bootstrap has no studentised interval, and warns where a resample repeats one value.
     """
     rng = np.random.default_rng(_BOOTSTRAP_SEED)
-    draws = [sample[rng.integers(len(sample), size=(n_resamples, len(sample)))] for sample in samples]
+    draws = [
+        sample[rng.integers(len(sample), size=(n_resamples, len(sample)))] for sample in samples
+    ]
     return statistic(*draws, axis=1)
 
 

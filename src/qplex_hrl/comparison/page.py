@@ -14,7 +14,7 @@ from qplex_hrl.comparison.figures import (
     draw_profiles,
 )
 from qplex_hrl.comparison.ranking import Ranking, performance_profile
-from qplex_hrl.comparison.report import Cells, facts_of, pair_cells, standing_cells
+from qplex_hrl.comparison.report import Cells, facts_of, pair_cells, standing_cells, title_of
 from qplex_hrl.comparison.verdict import METHOD, notes_of, number, verdict_of
 
 __all__ = ["page_of"]
@@ -39,7 +39,7 @@ _CURVES = (
 
 def page_of(ranking: Ranking, command: str) -> str:
     """Return the page."""
-    title = f"{', '.join(standing.name for standing in ranking.standings)}: compared"
+    title = title_of(ranking)
     css = resources.files("qplex_hrl.comparison").joinpath("page.css").read_text(encoding="utf-8")
     body = "\n".join(_sections(ranking, title, command))
     return f"""<!DOCTYPE html>

@@ -5,12 +5,12 @@ algorithm, and the same metrics everywhere. So runs and evaluations that only so
 out, and cameras that do not learn repeat their episodes for each.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from qplex_hrl.comparison.metric import METRICS
 from qplex_hrl.comparison.play import Evaluation
-from qplex_hrl.comparison.ranking import Played, Ranking
+from qplex_hrl.comparison.ranking import PlayedContestant, Ranking
 
 __all__ = ["protocol_of"]
 
@@ -39,10 +39,12 @@ def protocol_of(ranking: Ranking) -> dict[str, Any]:
     return {_ENVIRONMENT: {str(ranking.standings[0].provenance["scenario"]): algorithms}}
 
 
-def _timesteps(trained: Sequence[Played]) -> list[list[int]]:
+def _timesteps(trained: Sequence[PlayedContestant]) -> list[list[int]]:
     """Return for each step the timesteps at which a run may stand: the k-th of every run."""
     runs = [
-        [int(evaluation["timestep"]) for evaluation in run] for each in trained for run in each.history
+        [int(evaluation["timestep"]) for evaluation in run]
+        for each in trained
+        for run in each.history
     ]
     n_steps = min((len(run) for run in runs), default=0)
     return [sorted({run[k] for run in runs}) for k in range(n_steps)]
@@ -56,19 +58,18 @@ def _run(
     for k, at in enumerate(timesteps):
         shown = history[k] if history else evaluation
         count = int(history[k]["timestep"]) if history else at[-1]
-        steps[f"step_{k + 1}"] = {"step_count": count} | _lists(shown, metrics)
+        steps[f"step_{k + 1}"] = {"step_count": count, **_lists(shown, metrics)}
     if not steps:
-        steps["step_1"] = {"step_count": int(evaluation["timestep"] or 0)} | _lists(
-            evaluation, metrics
-        )
+        count = int(evaluation["timestep"] or 0)
+        steps["step_1"] = {"step_count": count, **_lists(evaluation, metrics)}
     return steps | {"absolute_metrics": _lists(evaluation, metrics)}
 
 
-def _lists(evaluation: Evaluation, metrics: Sequence[str]) -> Mapping[str, list[float]]:
+def _lists(evaluation: Evaluation, metrics: Sequence[str]) -> dict[str, Any]:
     return {name: [episode[name] for episode in evaluation["episodes"]] for name in metrics}
 
 
-def _common_metrics(played: Sequence[Played]) -> list[str]:
+def _common_metrics(played: Sequence[PlayedContestant]) -> list[str]:
     """Return the metrics that every episode of everybody defines."""
     evaluations = [
         evaluation

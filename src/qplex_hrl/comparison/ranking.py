@@ -23,7 +23,15 @@ from qplex_hrl.comparison.intervals import (
 from qplex_hrl.comparison.metric import ComparedMetric
 from qplex_hrl.comparison.play import Evaluation, table_of_metric
 
-__all__ = ["PairResult", "Played", "Ranking", "Standing", "performance_profile", "rank", "taus_of"]
+__all__ = [
+    "PairResult",
+    "PlayedContestant",
+    "Ranking",
+    "Standing",
+    "performance_profile",
+    "rank",
+    "taus_of",
+]
 
 _EQUAL = 1e-12  # what rounding makes of equal numbers
 _FEWEST_DIFFERENT = 6
@@ -31,7 +39,7 @@ _FEWEST_DIFFERENT = 6
 _N_TAUS = 101
 
 
-class Played(NamedTuple):
+class PlayedContestant(NamedTuple):
     """What a contestant came to."""
 
     contestant: Contestant
@@ -42,7 +50,7 @@ class Played(NamedTuple):
 class Standing(NamedTuple):
     """One contestant's results."""
 
-    played: Played
+    played: PlayedContestant
     table: NDArray[np.float64]  # [R, S] the metric
     mean: Interval
     iqm: Interval
@@ -102,7 +110,7 @@ class Ranking(NamedTuple):
         return next(p for p in self.pairs if (p.better, p.worse) == (better, worse))
 
 
-def rank(played: Sequence[Played], metric: ComparedMetric) -> Ranking:
+def rank(played: Sequence[PlayedContestant], metric: ComparedMetric) -> Ranking:
     """Return the comparison of contestants that played the same episodes.
 
     Raises:
@@ -134,7 +142,7 @@ def taus_of(ranking: Ranking) -> NDArray[np.float64]:
     return np.linspace(np.nanmin(values), np.nanmax(values), _N_TAUS)
 
 
-def _standing(played: Played, metric: ComparedMetric) -> Standing:
+def _standing(played: PlayedContestant, metric: ComparedMetric) -> Standing:
     table = table_of_metric(played.evaluations, metric.name)
     defined = _defined(table)
     if defined.shape[1] < 2:

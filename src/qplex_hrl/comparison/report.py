@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from qplex_hrl.comparison.intervals import LEVEL, Interval, MeanDifference
@@ -13,9 +14,18 @@ from qplex_hrl.comparison.ranking import (
     performance_profile,
     taus_of,
 )
-from qplex_hrl.comparison.verdict import METHOD, notes_of, number, verdict_of, with_interval
+from qplex_hrl.comparison.verdict import METHOD, notes_of, verdict_of, with_interval
 
-__all__ = ["Cells", "facts_of", "json_of", "markdown_of", "pair_cells", "rich_of", "standing_cells"]
+__all__ = [
+    "Cells",
+    "facts_of",
+    "json_of",
+    "markdown_of",
+    "pair_cells",
+    "rich_of",
+    "standing_cells",
+    "title_of",
+]
 
 FORMAT_VERSION = 1
 
@@ -51,19 +61,25 @@ def pair_cells(ranking: Ranking) -> Cells:
         (
             f"{pair.better} - {pair.worse}",
             with_interval(*pair.difference[:3], ranking.metric),
-            f"{pair.won} / {pair.equal} / {pair.lost}",
+            f"{pair.won}/{pair.equal}/{pair.lost}",
             "{:.2f} ({:.2f} to {:.2f})".format(*pair.improvement),
             _p_value(pair.p_holm),
             "yes" if pair.is_shown else "no",
         )
         for pair in ranking.pairs
     )
-    columns = ("pair", "difference", "better / equal / worse", "improvement", "p", "shown")
+    columns = ("pair", "difference", "won/equal/lost", "improvement", "p", "shown")
     return Cells("Differences on the same episodes, with 95 % intervals", columns, rows)
 
 
 def _p_value(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def title_of(ranking: Ranking) -> str:
+    """Return who is compared, best first."""
+    *names, last = [standing.name for standing in ranking.standings]
+    return f"{', '.join(names)} and {last}, compared"
 
 
 def facts_of(ranking: Ranking) -> dict[str, str]:
@@ -84,7 +100,13 @@ def rich_of(ranking: Ranking) -> list[Table]:
     """Return the tables for a terminal."""
     tables = []
     for cells in (standing_cells(ranking), pair_cells(ranking)):
-        table = Table(title=cells.title, title_justify="left")
+        table = Table(
+            title=cells.title,
+            title_justify="left",
+            box=SIMPLE_HEAD,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
+        )
         for n, column in enumerate(cells.columns):
             table.add_column(column, overflow="fold", justify="right" if n else "left")
         for row in cells.rows:
@@ -95,8 +117,7 @@ def rich_of(ranking: Ranking) -> list[Table]:
 
 def markdown_of(ranking: Ranking, command: str) -> str:
     """Return the page as Markdown."""
-    names = " and ".join(standing.name for standing in ranking.standings)
-    lines = [f"# {names}, compared", "", *verdict_of(ranking), ""]
+    lines = [f"# {title_of(ranking)}", "", *verdict_of(ranking), ""]
     for cells in (standing_cells(ranking), pair_cells(ranking)):
         lines += [f"{cells.title}:", "", *_markdown_rows(cells), ""]
     lines += [f"- {note}" for note in (*notes_of(ranking), *METHOD)]

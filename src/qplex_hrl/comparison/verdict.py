@@ -1,5 +1,7 @@
 """What the comparison says, in sentences."""
 
+from itertools import pairwise
+
 from qplex_hrl.comparison.metric import ComparedMetric
 from qplex_hrl.comparison.ranking import PairResult, Ranking
 
@@ -22,8 +24,7 @@ def verdict_of(ranking: Ranking) -> list[str]:
     """Return one sentence for two contestants; for more, their order and each step of it."""
     names = [standing.name for standing in ranking.standings]
     steps = [
-        _sentence(ranking.pair(better, worse), ranking.metric)
-        for better, worse in zip(names, names[1:], strict=False)
+        _sentence(ranking.pair(better, worse), ranking.metric) for better, worse in pairwise(names)
     ]
     if len(names) == 2:
         return steps

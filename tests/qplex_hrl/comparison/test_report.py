@@ -1,0 +1,72 @@
+import io
+import json
+
+from made_up_evaluations import example
+from rich.console import Console
+
+from qplex_hrl.comparison.report import (
+    facts_of,
+    json_of,
+    markdown_of,
+    pair_cells,
+    rich_of,
+    standing_cells,
+    title_of,
+)
+
+
+def test_cells_have_a_row_for_each() -> None:
+    ranking = example()
+    standings, pairs = standing_cells(ranking), pair_cells(ranking)
+    assert [row[:3] for row in standings.rows] == [
+        ("good <b>", "own", "2"),
+        ("greedy", "own", "none"),
+        ("a=0.5,b=0.5", "shared", "none"),
+    ]
+    assert pairs.rows[0][0] == "good <b> - greedy"
+    assert all(row[-1] == "yes" for row in pairs.rows)
+    assert pairs.rows[-1][2] == "32/0/0"
+
+
+def test_tables_fit_into_a_hundred_columns() -> None:
+    output = io.StringIO()
+    console = Console(width=100, file=output)
+    for table in rich_of(example()):
+        console.print(table)
+    assert max(map(len, output.getvalue().splitlines())) <= 100
+    assert "32/0/0" in output.getvalue()
+
+
+def test_markdown_has_verdict_tables_and_command() -> None:
+    text = markdown_of(example(), "qplex-hrl compare a b")
+    assert text.startswith("# good <b>, greedy and a=0.5,b=0.5, compared\n")
+    assert "covers" in text
+    assert "| greedy | own | none |" in text
+    assert text.endswith("    qplex-hrl compare a b\n")
+
+
+def test_the_object_has_every_episode_and_every_pair() -> None:
+    ranking = example()
+    content = json.loads(json.dumps(json_of(ranking, "command"), allow_nan=False))
+    assert content["format_version"] == 1
+    assert content["metric"]["name"] == "coverage_rate"
+    best, greedy, _ = content["contestants"]
+    assert [len(each["episodes"]) for each in best["evaluations"]] == [32, 32]
+    assert best["checkpoints"] == ["run0.pth", "run1.pth"]
+    assert [point["timestep"] for point in best["learning_curve"]] == [1000, 2000, 3000]
+    assert greedy["learning_curve"] is None
+    assert len(best["performance_profile"]) == len(content["taus"]) == 101
+    assert len(content["pairs"]) == 3
+    pair = content["pairs"][0]
+    low, high = pair["difference"]["ci95"]
+    assert low < pair["difference"]["value"] < high
+    wide = pair["unpaired_difference"]["ci95"]
+    assert wide[1] - wide[0] > high - low
+
+
+def test_facts_say_what_was_played() -> None:
+    facts = facts_of(example())
+    assert facts["scenario"] == "MATE-4v4-9"
+    assert facts["episodes"] == "32"
+    assert facts["frames at most"] == "as the scenario says"
+    assert title_of(example()).endswith("and a=0.5,b=0.5, compared")
