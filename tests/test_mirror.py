@@ -61,6 +61,7 @@ ELSEWHERE = {
     "qplex_hrl/cli/flags": "cli/test_cli.py",
     "qplex_hrl/cli/main": "cli/test_cli.py",
     "qplex_hrl/cli/play": "cli/test_cli.py",
+    "qplex_hrl/cli/replay": "cli/test_replay.py",
     "qplex_hrl/cli/scenarios": "cli/test_scenarios.py",
     "qplex_hrl/cli/train": "cli/test_cli.py",
     "qplex_hrl/algorithm/compiled_loss": "qplex_hrl/test_learner.py",  # beside the eager loss

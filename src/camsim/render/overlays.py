@@ -92,7 +92,7 @@ def draw_beliefs(canvas: Canvas, record: FrameRecord, cameras: CameraRecord) -> 
 
     They are of the camera that saw it last; an estimate is a cross, with a line to the target.
     """
-    lost: Bools = ~record.camera_target.any(axis=0)
+    lost: Bools = np.logical_not(record.camera_target.any(axis=0))
     age = np.where(cameras.track_age < 0, np.iinfo(np.int64).max, cameras.track_age)
     for t in np.flatnonzero(lost):
         c = int(age[:, t].argmin()) if len(age) else 0

@@ -176,7 +176,9 @@ def film_of(
 
     def make_team() -> TrainedCameras:
         env = make_env(config, 1)
-        return TrainedCameras(config, 0, env, greedy_agent(loop.learner.ema_agent, env, loop.device))
+        return TrainedCameras(
+            config, 0, env, greedy_agent(loop.learner.ema_agent, env, loop.device)
+        )
 
     return Film(make_team, config.evaluation.seed)
 
