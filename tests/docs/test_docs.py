@@ -113,7 +113,7 @@ def test_every_command_is_documented() -> None:
             assert any(f"{line} ".startswith(f"{command} ") for line in documented), command
 
 
-@pytest.mark.parametrize("command", ["train", "train-ray", "evaluate"])
+@pytest.mark.parametrize("command", ["train", "train-ray", "evaluate", "compare"])
 def test_flags_listed_are_all_there_are(command: str) -> None:
     page = TEXTS[ROOT / "docs" / "commands.md"]
     listed = re.search(rf"`{command}` takes (.*?)\.(?:\s|$)", page.replace("\n", " "))
