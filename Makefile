@@ -17,7 +17,7 @@ test: .venv/.installed-dev
 
 # Coverage sees no compiled code: the fast tests once more, without compiling.
 coverage: .venv/.installed-dev
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "not slow" \
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "not slow and not browser" \
 		--cov --cov-report=term
 
 check: .venv/.installed-dev
