@@ -66,8 +66,9 @@ def draw_belief() -> Figure:
         title = "in view" if after == 0 else f"{after} frames later"
         panel.set_title(title, color=INK)
     axes[0].scatter([], [], s=120, marker="*", color=RED, label="the target")
-    axes[0].scatter([], [], s=16, color=INK, label="particles, in the colour of their warehouse")
-    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    axes[0].scatter([], [], s=16, color=PURPLE, label="particles, in the colour of their warehouse")
+    axes[0].scatter([], [], s=90, color=INK, label="the camera")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     return figure
 
 
@@ -116,12 +117,12 @@ def draw_clocks() -> Figure:
 
 
 def _clock_chart(in_force: NDArray[np.int64], length: int) -> Figure:
-    """Draw actions [frames, C] as bars of one colour each."""
+    """Draw actions [frames, C] as bars; two shades tell neighbours apart."""
     n_frames, n_cameras = in_force.shape
     figure = Figure(figsize=(8, 3.4), layout="constrained", facecolor=GROUND)
     axes = figure.subplots()
     axes.set_facecolor(GROUND)
-    colours = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED)
+    colours = (BLUE, SKY)
     for c in range(n_cameras):
         changes = [f for f in range(n_frames) if f == 0 or in_force[f, c] != in_force[f - 1, c]]
         for number, (start, end) in enumerate(itertools.pairwise([*changes, n_frames])):
@@ -216,7 +217,7 @@ def _draw_world(axes: Axes, record: FrameRecord, cameras: Sequence[int]) -> None
     for (x, y), colour in zip(WAREHOUSES, GOALS, strict=True):
         corner = (x - WAREHOUSE_HALF_WIDTH, y - WAREHOUSE_HALF_WIDTH)
         size = 2 * WAREHOUSE_HALF_WIDTH
-        axes.add_patch(Rectangle(corner, size, size, color=colour, alpha=0.5, zorder=0))
+        axes.add_patch(Rectangle(corner, size, size, color=colour, alpha=0.5, zorder=2))
     for xy, radius in zip(record.obstacle_xy, record.obstacle_radius, strict=True):
         axes.add_patch(Circle((xy[0], xy[1]), radius, color=PALE, zorder=2))
     for c in cameras:
