@@ -119,7 +119,7 @@ def execute(
     console = Console(stderr=True)
     with folder.claim():
         if checkpoint is not None and checkpoint.parent.resolve() == folder.model_dir.resolve():
-            aside = folder.rewind(run.timestep, run.pending_timestep)
+            aside = folder.rewind(config, run.timestep, run.pending_timestep)
         else:
             aside = folder.set_earlier_run_aside()
         atomic_write_text(folder.config, dump_config(config))
