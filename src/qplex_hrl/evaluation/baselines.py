@@ -21,6 +21,10 @@ _DESCRIPTIONS = {
 }
 
 
+_ACTIONS = {"action_mode", "action_levels"}
+_CLOCK = {"frame_skip", "fast_interval", "multi_selection"}
+
+
 class Baseline(NamedTuple):
     """The coverage of one kind of cameras, mean over episodes."""
 
@@ -50,17 +54,21 @@ def known_baselines(config: RunConfig) -> list[Baseline]:
 
 
 def same_world(one: EnvConfig, other: EnvConfig) -> bool:
-    """Tell whether two sections describe one world, however many of it run in parallel."""
-    return one.model_copy(update={"num_envs": other.num_envs}) == other
+    """Tell whether two sections describe one world.
+
+    How many of it run in parallel is no matter, nor what actions are to cameras that learn.
+    """
+    apart = {"num_envs", *_ACTIONS}
+    return one.model_dump(exclude=apart) == other.model_dump(exclude=apart)
 
 
-# Any: values of the sections `control` and `network.hrl`.
+# Any: values of the configuration.
 def decision_of(config: RunConfig) -> dict[str, Any]:
-    """Return what plans depend on beside the world: the camera's side, and what is decided when."""
-    clock = {"frame_skip", "fast_interval", "multi_selection"}
+    """Return what plans depend on beside the world: the camera's side, what is decided and when."""
     return {
         "control": config.control.model_dump(mode="json"),
-        "clock": config.network.hrl.model_dump(mode="json", include=clock),
+        "actions": config.env.model_dump(mode="json", include=_ACTIONS),
+        "clock": config.network.hrl.model_dump(mode="json", include=_CLOCK),
     }
 
 
