@@ -17,7 +17,6 @@ from qplex_hrl.evaluation.film import DRAWING_ERRORS, Film
 from qplex_hrl.evaluation.players import AgentPlayer, ParallelPlayers
 from qplex_hrl.runtime.signals import Interrupted
 
-
 _LOG = logging.getLogger(__name__)
 
 

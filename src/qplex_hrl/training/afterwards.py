@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,10 @@ from qplex_hrl.config import EnvConfig, RunConfig
 from qplex_hrl.data.make_env import observation_mode
 from qplex_hrl.evaluation.baselines import known_baselines, same_world
 from qplex_hrl.runtime.exit_codes import DONE, INTERRUPTED
+from qplex_hrl.runtime.program import program
 from qplex_hrl.training.run_folder import RunFolder
 
-__all__ = ["afterwards", "program"]
+__all__ = ["afterwards"]
 
 
 def afterwards(config: RunConfig, code: int, command: str) -> str:
@@ -33,19 +33,6 @@ def afterwards(config: RunConfig, code: int, command: str) -> str:
     result = json.loads(folder.final_evaluation.read_text(encoding="utf-8"))
     parts = (_files(folder), _coverage(config, result), _next_steps(folder, result["timestep"]))
     return "".join(f"\n{part}\n" for part in parts).rstrip("\n")
-
-
-def program(name: str) -> str:
-    """Return how to call a program that is installed beside this Python, as a shell takes it.
-
-    The path is relative to the working folder if it is below it; the bare name if there is no such
-    program.
-    """
-    path = Path(sys.executable).with_name(name)
-    if not path.exists():
-        return name
-    here = Path.cwd()
-    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def _command(*words: object, of: str = "qplex-hrl") -> str:

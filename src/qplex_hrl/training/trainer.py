@@ -18,7 +18,7 @@ from qplex_hrl.evaluation.film import Film, can_film
 from qplex_hrl.evaluation.trained import TrainedCameras, greedy_agent
 from qplex_hrl.model import build_model
 from qplex_hrl.runtime.devices import limit_threads, resolve_device
-from qplex_hrl.runtime.logger import JsonlSink, MetricSink, WriteToAll, log_messages
+from qplex_hrl.runtime.logger import JsonlSink, MetricSink, WriteToAll, is_live, log_messages
 from qplex_hrl.runtime.signals import Interrupt
 from qplex_hrl.runtime.trackers import TensorBoardSink, TrackerError, WandbSettings, WandbSink
 from qplex_hrl.training.display import Display, LivePanel, PlainLines
@@ -151,7 +151,7 @@ def _reports(
 def _display(config: RunConfig, timestep: int, console: Console) -> Display:
     """Return what shows the run: a panel on a terminal, else lines."""
     total = config.training.total_timesteps
-    if not console.is_terminal:
+    if not is_live(console):
         return PlainLines(total)
     world = f"{config.env.scenario}, {config.env.opponent} targets"
     title = f"{world}, {observation_mode(config.env)} views, seed {config.training.seed}"

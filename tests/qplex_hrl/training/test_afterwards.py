@@ -11,7 +11,7 @@ from tiny import tiny_config
 from qplex_hrl.config import RunConfig, dump_config
 from qplex_hrl.runtime.checkpoint import CheckpointError
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
-from qplex_hrl.training.afterwards import afterwards, program
+from qplex_hrl.training.afterwards import afterwards
 from qplex_hrl.training.run_folder import RunFolder, find_checkpoint
 
 RESULT = {
@@ -133,8 +133,3 @@ def test_stereo_coverage_is_told_where_it_is_the_goal(beside: Path) -> None:
     content["network"]["hrl"]["reward_coefficients"]["stereo_coverage_rate"] = 1.0
     assert "stereo" not in afterwards(config, DONE, "train")
     assert "stereo 0.300" in afterwards(RunConfig.model_validate(content), DONE, "train")
-
-
-def test_a_program_that_is_not_beside_this_python_has_its_bare_name(beside: Path) -> None:
-    assert program("qplex-hrl") == ".venv/bin/qplex-hrl"
-    assert program("tensorboard") == "tensorboard"
