@@ -9,8 +9,10 @@ from pathlib import Path
 from camsim.files import atomic_write_json
 from qplex_bench.tables.untrained import BEST_PLAN, untrained_player
 from qplex_hrl.config import load_config
+from qplex_hrl.evaluation.baselines import decision_of
 from qplex_hrl.evaluation.evaluate import evaluate, evaluate_scripted
 from qplex_hrl.evaluation.players import EvaluationSetting
+from qplex_hrl.runtime.provenance import code_commit, package_versions
 from qplex_hrl.runtime.seeding import episode_seeds
 
 ROOT = Path(__file__).parents[1]
@@ -24,7 +26,9 @@ def measured(size: str, cameras: str, *, shared: bool) -> dict[str, object]:
     """Return the row of one kind of cameras in one scenario."""
     config = load_config(ROOT / "configs" / f"qplex_hrl_{size}{'_shared' * shared}.yaml")
     scenario, seeds = config.env.scenario, episode_seeds(SEED, EPISODES)
+    depends_on = {}
     if cameras == BEST_PLAN:
+        depends_on = {"decision": decision_of(config)}
         player = untrained_player(config, BEST_PLAN, ENVS)
         result = evaluate(player, seeds, timestep=None, provenance={})
     else:
@@ -36,18 +40,25 @@ def measured(size: str, cameras: str, *, shared: bool) -> dict[str, object]:
         "regime": "shared" if shared else "own",
         "cameras": cameras,
         **{name: result[name] for name in SHOWN},
+        **depends_on,
     }
 
 
 def main() -> None:
     """Measure everything and replace the file."""
+    about = {
+        "made_by": "python docs/baselines.py",
+        "commit": code_commit(),
+        "versions": package_versions(),
+        "n_episodes": EPISODES,
+        "seed": SEED,
+    }
     rows = [
         measured(size, cameras, shared=shared)
         for size in SIZES
         for shared in (False, True)
         for cameras in (*SCRIPTED, BEST_PLAN)
     ]
-    about = {"made_by": "python docs/baselines.py", "n_episodes": EPISODES, "seed": SEED}
     atomic_write_json(OUTPUT, about | {"rows": rows})
 
 

@@ -13,7 +13,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["atomic_write_bytes", "atomic_write_json", "atomic_write_text", "atomic_writer"]
+__all__ = [
+    "atomic_write_bytes",
+    "atomic_write_json",
+    "atomic_write_text",
+    "atomic_writer",
+    "try_writing",
+]
 
 
 @contextmanager
@@ -62,6 +68,17 @@ def atomic_write_json(path: str | Path, value: object) -> None:
         ValueError: `value` holds NaN or an infinity, which JSON has no form for.
     """
     atomic_write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def try_writing(folder: Path) -> None:
+    """Write a megabyte to the disk and remove it: a full disk shows before anything is moved.
+
+    Raises:
+        OSError: the folder does not exist or cannot be written, or the disk is full.
+    """
+    trial = folder / ".trial"
+    atomic_write_bytes(trial, bytes(2**20))
+    trial.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -305,7 +305,8 @@ class QPLEXHRL(Algorithm):
         """
         self.run.restore(find_checkpoint(Path(checkpoint_dir)))
         if self.config.write_files:
-            self.run.folder.rewind(self.run.timestep, self.run.pending_timestep)
+            run = self.run
+            run.folder.rewind(run.config, run.timestep, run.pending_timestep)
 
     def save_to_path(self, path: Any = None, **kwargs: Any) -> str:
         """Write what ``save_checkpoint`` writes; RLlib's own would be a pickle.

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from camsim.files import atomic_write_bytes, atomic_write_json, atomic_write_text, atomic_writer
+from camsim.files import (
+    atomic_write_bytes,
+    atomic_write_json,
+    atomic_write_text,
+    atomic_writer,
+    try_writing,
+)
 
 
 def test_writes_and_replaces(tmp_path: Path) -> None:
@@ -58,3 +64,10 @@ def test_an_unwritable_folder_is_named(tmp_path: Path) -> None:
     assert caught.value.filename == str(tmp_path / "file" / "a.bin")
     with pytest.raises(FileNotFoundError):
         atomic_write_bytes(tmp_path / "none" / "a.bin", b"new")
+
+
+def test_trying_leaves_nothing_and_names_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    try_writing(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OSError, match="none"):
+        try_writing(tmp_path / "none")

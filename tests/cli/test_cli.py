@@ -85,6 +85,7 @@ def test_train_hands_over_the_validated_configuration(
         (ValueError("two\nlines"), 2, "error: two lines\n"),
         (PermissionError(13, "Permission denied", "logs"), 2, "error: logs: permission denied\n"),
         (OSError(28, "No space left on device"), 2, "error: [Errno 28] No space left on device\n"),
+        (ImportError("no\ncompiler"), 1, "error: no compiler; see `qplex-hrl doctor`\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
 )
@@ -162,6 +163,25 @@ def test_help_is_quick_to_import() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
+def test_listing_scenarios_needs_no_compiler() -> None:
+    code = (
+        "import sys; from qplex_hrl.cli.main import main\n"
+        "assert main(['scenarios', 'list']) == 0\n"
+        "assert not {'torch', 'numba', 'rich'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_damaged_compiler_is_one_line() -> None:
+    code = (
+        "import sys; sys.modules['numba'] = None; from qplex_hrl.cli.main import main\n"
+        f"exit(main(['train', '--config', {SMOKE!r}]))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert result.stderr.endswith("; see `qplex-hrl doctor`\n")
+
+
 def test_evaluate_scripted_cameras(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     world = load_scenario("MATE-4v2-9").to_mapping() | {"max_episode_steps": 30}
     (folder / "short.yaml").write_text(yaml.safe_dump(world))
@@ -201,6 +221,7 @@ def test_evaluate_scripted_cameras(folder: Path, capsys: pytest.CaptureFixture[s
         ("--camera-agent naive --seed -1", "--seed -1: expected at least 0"),
         ("--camera-agent naive --message-loss 2", "--message-loss 2.0: expected 0 to 1"),
         ("--camera-agent naive --output none/r.json", "none/r.json: no such folder"),
+        ("--camera-agent naive --output .", "--output .: a folder; expected a file"),
         ("--camera-agent naive --checkpoint keep", "not allowed with argument"),
         ("--checkpoint none.pth", "none.pth: no such file"),
         ("--checkpoint keep", "keep: truncated, or not a checkpoint"),

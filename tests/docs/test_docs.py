@@ -114,7 +114,7 @@ def test_every_command_is_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "train-ray", "evaluate", "render", "replay", "compare"]
+    "command", ["train", "train-ray", "evaluate", "render", "replay", "compare", "doctor"]
 )
 def test_flags_listed_are_all_there_are(command: str) -> None:
     page = TEXTS[ROOT / "docs" / "commands.md"].partition("## Flags")[2].partition("## Files")[0]

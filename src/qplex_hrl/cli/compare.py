@@ -46,7 +46,7 @@ def add_compare(commands: "argparse._SubParsersAction[Parser]") -> None:
     add("--metric", default="coverage_rate", metavar="M", help="that decides; coverage_rate")
     add("--output", type=Path, metavar="DIR", help="write comparison.html, .md, .json there")
     add("--device", default="auto", help="auto, cpu or cuda[:i]")
-    parser.set_defaults(command=_compare)
+    parser.set_defaults(command=_compare, plays=True)
 
 
 def _compare(args: argparse.Namespace) -> int:

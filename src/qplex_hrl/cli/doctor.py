@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from qplex_hrl.cli.flags import Parser
+from qplex_hrl.cli.flags import Parser, add_overrides, overrides_of
 from qplex_hrl.runtime.exit_codes import DONE, FAILED
 
 __all__ = ["add_doctor"]
@@ -21,13 +21,14 @@ def add_doctor(commands: "argparse._SubParsersAction[Parser]") -> None:
     doctor.add_argument(
         "--config", type=Path, metavar="FILE", help="of the training to be run; default: shipped"
     )
-    doctor.set_defaults(command=_doctor)
+    add_overrides(doctor)
+    doctor.set_defaults(command=_doctor, plays=True)
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    from qplex_hrl.config import RunConfig, load_config
+    from qplex_hrl.config import load_config
 
-    config = RunConfig() if args.config is None else load_config(args.config, [])
+    config = load_config(args.config, overrides_of(args))
     from qplex_hrl.training.doctor import Level, examine
 
     n_wrong = 0

@@ -39,6 +39,8 @@ def _evaluate(args: argparse.Namespace) -> int:
         raise ValueError(f"--episodes {args.episodes}: expected at least 1")
     if args.seed < 0:
         raise ValueError(f"--seed {args.seed}: expected at least 0")
+    if args.output is not None and args.output.is_dir():
+        raise ValueError(f"--output {args.output}: a folder; expected a file")
     if args.output is not None and not os.access(args.output.parent, os.W_OK):
         raise ValueError(f"--output {args.output}: no such folder, or not writable")
     from camsim.files import atomic_write_json
@@ -100,8 +102,10 @@ def _progress(words: str) -> Iterator[None]:
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+    from qplex_hrl.runtime.logger import is_live
+
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if not is_live(console):
         print(f"{words} ...", file=sys.stderr, flush=True)
         yield
         return

@@ -1,7 +1,8 @@
 """The command `qplex-hrl`: everything a person does with this project.
 
-Exit codes: 0 done, 1 a check failed or training diverged, 2 bad input (one line on standard error),
-130 interrupted. Heavy modules are imported by the commands that need them.
+Exit codes: 0 done, 1 a check failed, training diverged or a package cannot be imported, 2 bad input
+(one line on standard error), 130 interrupted. Heavy modules are imported by the commands that need
+them.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import NoReturn
 
@@ -20,7 +22,7 @@ from qplex_hrl.cli.play import add_render
 from qplex_hrl.cli.replay import add_replay
 from qplex_hrl.cli.scenarios import add_scenarios
 from qplex_hrl.cli.train import add_train
-from qplex_hrl.runtime.exit_codes import BAD_INPUT, DONE, INTERRUPTED
+from qplex_hrl.runtime.exit_codes import BAD_INPUT, DONE, FAILED, INTERRUPTED
 
 __all__ = ["main"]
 
@@ -48,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _LOG.debug("stopped by", exc_info=True)
         print(f"error: {_one_line(error)}", file=sys.stderr)
         return BAD_INPUT
+    except ImportError as error:
+        _LOG.debug("stopped by", exc_info=True)
+        print(f"error: {_one_line(error)}; see `qplex-hrl doctor`", file=sys.stderr)
+        return FAILED
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -56,11 +62,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     """Run the command; say so if it compiles kernels first."""
-    from qplex_hrl.runtime.compilation import compilation_told
-
-    with compilation_told(_say):
+    with _compilation_told() if getattr(args, "plays", False) else nullcontext():
         code: int = args.command(args)
     return code
+
+
+def _compilation_told() -> AbstractContextManager[None]:
+    """Return what tells of compilation, where there is a compiler."""
+    try:
+        from qplex_hrl.runtime.compilation import compilation_told
+    except Exception:  # a damaged compiler can fail in any way: the command itself says how
+        return nullcontext()
+    return compilation_told(_say)
 
 
 def _say(text: str) -> None:
@@ -98,6 +111,7 @@ def _build_parser(*, benchmarks: bool) -> argparse.ArgumentParser:
     add_export(commands)
     add_scenarios(commands)
     benchmark = commands.add_parser("benchmark", help="measure; fails where a stated bar is missed")
+    benchmark.set_defaults(plays=True)
     if benchmarks:  # by name: nothing here depends on the package of our own evidence
         import_module("qplex_bench.cli.main").add_benchmarks(benchmark)
     add_doctor(commands)

@@ -60,6 +60,7 @@ def add_policy(parser: argparse.ArgumentParser) -> None:
     )
     add("--device", default="auto", help="auto, cpu or cuda[:i]")
     add_log_level(parser)
+    parser.set_defaults(plays=True)
 
 
 def setting_of(args: argparse.Namespace) -> "EvaluationSetting":

@@ -38,7 +38,7 @@ def add_scenarios(commands: "argparse._SubParsersAction[Parser]") -> None:
         "is no trace.",
     )
     verify.add_argument("traces", nargs="+", type=Path, metavar="TRACE.npz", help="recordings")
-    verify.set_defaults(command=_verify)
+    verify.set_defaults(command=_verify, plays=True)
 
 
 def _add_generate(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qplex_hrl.cli.flags import Parser, add_log_level
+from qplex_hrl.cli.flags import Parser, add_log_level, add_overrides, overrides_of
 
 if TYPE_CHECKING:
     from qplex_hrl.config import Override, RunConfig
@@ -25,21 +25,9 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--config", type=Path, required=True, metavar="FILE", help="configuration, YAML")
     add("--resume", type=Path, metavar="CKPT", help="checkpoint, or folder of checkpoints")
-    add(
-        "--set",
-        dest="settings",
-        action="append",
-        default=[],
-        metavar="SECTION.KEY=VALUE",
-        help="replace one value of the configuration; may be repeated",
-    )
-    add("--seed", type=int, help="training.seed")
-    add("--total-timesteps", type=int, metavar="N", help="training.total_timesteps")
-    add("--log-dir", metavar="DIR", help="logging.log_dir")
-    add("--model-dir", metavar="DIR", help="logging.model_dir")
-    add("--device", help="training.device: auto, cpu or cuda[:i]")
+    add_overrides(parser)
     add_log_level(parser)
-    parser.set_defaults(command=_train)
+    parser.set_defaults(command=_train, plays=True)
 
 
 def _add_train_ray(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +52,7 @@ def _add_train_ray(parser: argparse.ArgumentParser) -> None:
 def _train(args: argparse.Namespace) -> int:
     from qplex_hrl.config import load_config
 
-    config = load_config(args.config, _overrides(args))
+    config = load_config(args.config, overrides_of(args))
     from qplex_hrl.training.trainer import train
 
     return _told(config, train(config, args.resume, args.log_level), "train")
@@ -73,7 +61,7 @@ def _train(args: argparse.Namespace) -> int:
 def _train_ray(args: argparse.Namespace) -> int:
     from qplex_hrl.config import load_config
 
-    config = load_config(args.config, [*_wandb_overrides(args), *_overrides(args)])
+    config = load_config(args.config, [*_wandb_overrides(args), *overrides_of(args)])
     if args.seeds is not None:
         return _tune(config, args)
     if args.stop:
@@ -127,27 +115,4 @@ def _wandb_overrides(args: argparse.Namespace) -> list["Override"]:
     if mode != "online" and (mode == "offline" or not has_key):
         print("W&B: offline, files only (no key to log in with)", file=sys.stderr)
         overrides.append(Override("logging.wandb.mode", "offline", flag))
-    return overrides
-
-
-def _overrides(args: argparse.Namespace) -> list["Override"]:
-    """Return what the flags replace in the configuration; single flags win over `--set`."""
-    from qplex_hrl.config import Override, parse_override
-
-    flags = {
-        "--seed": "training.seed",
-        "--total-timesteps": "training.total_timesteps",
-        "--log-dir": "logging.log_dir",
-        "--model-dir": "logging.model_dir",
-        "--device": "training.device",
-        "--num-workers": "ray.num_workers",
-        "--num-gpus": "ray.num_gpus",
-        "--project": "logging.wandb.project",
-        "--group": "logging.wandb.group",
-    }
-    overrides = [parse_override(text) for text in args.settings]
-    for flag, key in flags.items():
-        value = getattr(args, flag.removeprefix("--").replace("-", "_"), None)
-        if value is not None:
-            overrides.append(Override(key, value, f"{flag} {value}"))
     return overrides

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from qplex_hrl.comparison.intervals import LEVEL, Interval, MeanDifference
 from qplex_hrl.comparison.ranking import (
@@ -101,7 +102,7 @@ def rich_of(ranking: Ranking) -> list[Table]:
     tables = []
     for cells in (standing_cells(ranking), pair_cells(ranking)):
         table = Table(
-            title=cells.title,
+            title=Text(cells.title),
             title_justify="left",
             box=SIMPLE_HEAD,
             pad_edge=False,
@@ -110,7 +111,7 @@ def rich_of(ranking: Ranking) -> list[Table]:
         for n, column in enumerate(cells.columns):
             table.add_column(column, overflow="fold", justify="right" if n else "left")
         for row in cells.rows:
-            table.add_row(*row)
+            table.add_row(*map(Text, row))  # names of contestants are no markup
         tables.append(table)
     return tables
 

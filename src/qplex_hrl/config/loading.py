@@ -35,24 +35,29 @@ class Override(NamedTuple):
     origin: str  # what the user typed, for messages
 
 
-def load_config(path: str | Path, overrides: Iterable[Override] = ()) -> RunConfig:
+def load_config(path: str | Path | None, overrides: Iterable[Override] = ()) -> RunConfig:
     """Return the validated configuration of a training run.
 
     Args:
-        path: YAML file; `base: other.yaml` in it names a file that it changes.
+        path: YAML file; `base: other.yaml` in it names a file that it changes. None: every value is
+            at its default.
         overrides: replace the file's values, the last one wins; see `parse_override`.
 
     Raises:
         ConfigError: one line with file (or command-line flag), key path, value and what is
             allowed; also if the scenario is not valid or has no cameras.
     """
-    content, origins = _read_with_bases(Path(path), ())
+    content: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    if path is not None:
+        content, origins = _read_with_bases(Path(path), ())
+    place = "defaults" if path is None else str(path)
     for override in map(_spelled_out, overrides):
         _put(content, override)
         _forget(origins, override.key)
         origins[override.key] = override.origin
-    config = config_from_mapping(content, str(path), origins)
-    source = origins.get("env.scenario", str(path))
+    config = config_from_mapping(content, place, origins)
+    source = origins.get("env.scenario", place)
     try:
         scenario = load_scenario(config.env.scenario)
     except ScenarioError as error:

@@ -1,5 +1,6 @@
 """Evaluations of a training run, beside it or in its way, from copies of the weights."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -12,9 +13,11 @@ from torch import Tensor
 from camcontrol.selection_env import SelectionEnv
 from qplex_hrl.agent import Agent
 from qplex_hrl.evaluation.evaluate import evaluate
-from qplex_hrl.evaluation.film import Film
+from qplex_hrl.evaluation.film import DRAWING_ERRORS, Film
 from qplex_hrl.evaluation.players import AgentPlayer, ParallelPlayers
 from qplex_hrl.runtime.signals import Interrupted
+
+_LOG = logging.getLogger(__name__)
 
 
 class EvaluationFailed(RuntimeError):
@@ -79,7 +82,8 @@ class Evaluator:
             seeds: [M], one per episode.
             timestep: training progress of the weights.
             provenance: see ``evaluate``.
-            video: where a short one goes, if there is a film; None: none is made.
+            video: where a short one goes, if there is a film; None: none is made. If it cannot be
+                made, a warning says so, and there are no further ones.
         """
         work = (weights, seeds, timestep, provenance, video)
         if self._pool is not None:
@@ -108,11 +112,22 @@ class Evaluator:
             before = self._players.selections
             result = evaluate(self._players, seeds, timestep=timestep, provenance=provenance)
             slow, fast = (self._players.selections - before).tolist()
-            if self._film is not None and video is not None:
-                self._film.record(weights, timestep, video)
+            if video is not None:
+                self._record(weights, timestep, video)
             return result | {"selections": {"slow": slow, "fast": fast}}
         except Interrupted:  # in the caller's thread
             raise
         except Exception as error:
             msg = f"the evaluation of timestep {timestep} failed: {type(error).__name__}: {error}"
             raise EvaluationFailed(" ".join(msg.split())) from error
+
+    def _record(self, weights: Mapping[str, Tensor], timestep: int, video: Path) -> None:
+        """Make a video if there is a film; one that fails is the last one, and told."""
+        if self._film is None:
+            return
+        try:
+            self._film.record(weights, timestep, video)
+        except DRAWING_ERRORS as error:
+            self._film = None
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            _LOG.warning("no video %s (%s), and no further ones", video, reason)

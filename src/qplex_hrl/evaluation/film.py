@@ -10,7 +10,10 @@ from torch import Tensor
 from qplex_hrl.evaluation.episode_record import record_cameras, render_episode
 from qplex_hrl.evaluation.trained import TrainedCameras
 
-__all__ = ["Film", "can_film"]
+__all__ = ["DRAWING_ERRORS", "Film", "can_film"]
+
+DRAWING_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError, ImportError)
+"""What a library of pictures raises when it is damaged or too old, and a full disk."""
 
 N_FRAMES, STRIDE = 300, 3  # of the episode, and those between two pictures
 FPS, SIZE = 12.0, 320
@@ -44,7 +47,7 @@ class Film:
             path: the file.
 
         Raises:
-            OSError: the file cannot be written.
+            DRAWING_ERRORS: the pictures cannot be drawn, or the file cannot be written.
         """
         team = self._team = self._team or self._make_team()
         team.agent.load_weights(weights)

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from camsim.files import atomic_write_json
 from qplex_hrl.config import RunConfig
@@ -162,10 +163,10 @@ def _coverage(path: Path) -> float:
 
 
 def _print(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
-    table = Table(title=str(folder))
+    table = Table(title=Text(str(folder)))
     for name in ("seed", "timestep", "best_coverage", "final_coverage", "best_checkpoint", "error"):
         table.add_column(name)
     for row in rows:
         values = (row[column.header] for column in table.columns if isinstance(column.header, str))
-        table.add_row(*("" if value is None else f"{value}" for value in values))
+        table.add_row(*(Text("" if value is None else f"{value}") for value in values))
     Console().print(table)

@@ -25,6 +25,7 @@ __all__ = [
     "JsonlSink",
     "MetricSink",
     "WriteToAll",
+    "is_live",
     "log_messages",
 ]
 
@@ -128,6 +129,14 @@ class JsonlSink:
         self._file.close()
 
 
+def is_live(console: Console) -> bool:
+    """Tell whether what is drawn can be drawn anew there: a terminal that can move its cursor.
+
+    Rich calls a file a terminal where FORCE_COLOR is set, and a terminal with TERM=dumb, too.
+    """
+    return console.is_interactive and console.file.isatty()
+
+
 class _FileHandler(logging.FileHandler):
     """Appends messages to a file; a full disk is an error of the run, not a note on it."""
 
@@ -155,7 +164,7 @@ def log_messages(
     to_file = _FileHandler(path, encoding="utf-8")
     to_file.setFormatter(lines)
     to_console: logging.Handler
-    if console.is_terminal:
+    if is_live(console):
         to_console = RichHandler(console=console, show_path=False)
     else:
         to_console = logging.StreamHandler(console.file)

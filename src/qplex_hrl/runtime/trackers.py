@@ -50,12 +50,12 @@ class TensorBoardSink:
 
         Args:
             folder: must exist.
-            first_timestep: events from here on, of an earlier part of a resumed run, are hidden.
+            first_timestep: events after it, of an earlier part of a resumed run, are hidden.
             config: the resolved configuration, shown as text; None: nothing.
         """
         from torch.utils.tensorboard import SummaryWriter
 
-        purge = first_timestep or None
+        purge = first_timestep + 1 if first_timestep else None
         self._writer = SummaryWriter(str(folder), purge_step=purge)
         if config is not None:
             text = yaml.safe_dump(dict(config), sort_keys=False)

@@ -2,18 +2,18 @@
 
 import json
 import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from qplex_hrl.config import RunConfig
+from qplex_hrl.config import EnvConfig, RunConfig
 from qplex_hrl.data.make_env import observation_mode
-from qplex_hrl.evaluation.baselines import known_baselines
+from qplex_hrl.evaluation.baselines import known_baselines, same_world
 from qplex_hrl.runtime.exit_codes import DONE, INTERRUPTED
+from qplex_hrl.runtime.program import program
 from qplex_hrl.training.run_folder import RunFolder
 
-__all__ = ["afterwards", "program"]
+__all__ = ["afterwards"]
 
 
 def afterwards(config: RunConfig, code: int, command: str) -> str:
@@ -31,21 +31,8 @@ def afterwards(config: RunConfig, code: int, command: str) -> str:
     if code != DONE or not folder.final_evaluation.exists():
         return ""
     result = json.loads(folder.final_evaluation.read_text(encoding="utf-8"))
-    parts = (_files(folder), _coverage(config, result), _next_steps(folder))
+    parts = (_files(folder), _coverage(config, result), _next_steps(folder, result["timestep"]))
     return "".join(f"\n{part}\n" for part in parts).rstrip("\n")
-
-
-def program(name: str) -> str:
-    """Return how to call a program that is installed beside this Python, as a shell takes it.
-
-    The path is relative to the working folder if it is below it; the bare name if there is no such
-    program.
-    """
-    path = Path(sys.executable).with_name(name)
-    if not path.exists():
-        return name
-    here = Path.cwd()
-    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def _command(*words: object, of: str = "qplex-hrl") -> str:
@@ -91,24 +78,34 @@ def _coverage(config: RunConfig, result: Mapping[str, Any]) -> str:
         line = f"  {cameras:<{width}}  {coverage:.3f}  (95 % interval {low:.3f} to {high:.3f})"
         lines.append(line + (f"  stereo {stereo_coverage:.3f}" if stereo else ""))
     if not others:
-        words: list[object] = ["evaluate", "--camera-agent", "greedy", "--scenario", env.scenario]
-        words += ["--target-agent", env.opponent]
-        words += ["--shared-field-of-view"] if observation_mode(env) == "shared" else []
-        lines.append("  No figures of other cameras are known here. Those of greedy ones:")
-        lines.append(f"  {_command(*words)}")
+        lines.append("  No figures of other cameras are known here.")
+        greedy = _greedy_command(env)
+        lines += [] if greedy is None else ["  Those of greedy ones:", f"  {greedy}"]
     return "\n".join(lines)
 
 
-def _next_steps(folder: RunFolder) -> str:
+def _greedy_command(env: EnvConfig) -> str | None:
+    """Return what evaluates greedy cameras in a world; None where flags cannot tell it."""
+    said = {"scenario", "opponent", "shared_field_of_view", "message_loss"}
+    if not same_world(env, EnvConfig.model_validate(env.model_dump(include=said))):
+        return None
+    words: list[object] = ["evaluate", "--camera-agent", "greedy", "--scenario", env.scenario]
+    words += ["--target-agent", env.opponent]
+    words += ["--shared-field-of-view"] if env.shared_field_of_view else []
+    words += ["--message-loss", env.message_loss] if env.message_loss else []
+    return _command(*words)
+
+
+def _next_steps(folder: RunFolder, timestep: int) -> str:
     """Return commands that use what was made."""
-    cameras, logs = folder.final, folder.log_dir
+    cameras, exported = folder.final, folder.exported(timestep)
     steps = {
-        "watch": _command("render", "--checkpoint", cameras, "--output", logs / "episode.mp4"),
-        "": _command("replay", "--checkpoint", cameras, "--output", logs / "episode.html"),
-        "compare": _command("compare", cameras, "greedy", "--output", logs / "comparison"),
+        "watch": _command("render", "--checkpoint", cameras, "--output", folder.video_of_final),
+        "": _command("replay", "--checkpoint", cameras, "--output", folder.page_of_final),
+        "compare": _command("compare", cameras, "greedy", "--output", folder.comparison),
         "measure": _command("evaluate", "--checkpoint", cameras, "--episodes", 256),
-        "hand on": _command("export", "--checkpoint", cameras, "--output", logs / "cameras.pth"),
-        "curves": _command("--logdir", logs, of="tensorboard"),
+        "hand on": _command("export", "--checkpoint", cameras, "--output", exported),
+        "curves": _command("--logdir", folder.log_dir, of="tensorboard"),
     }
     lines = [f"  {name:<8} {command}" for name, command in steps.items()]
     return "\n".join(["Next:", *lines, '  Python   README.md, "A trained policy"'])

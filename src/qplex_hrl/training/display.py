@@ -153,11 +153,12 @@ class LivePanel:
             explored = f"coverage {coverage} in episodes that explore"
         table.add_row("training", explored)
         table.add_row("", "  ".join(f"{label} {value}" for label, value in shown.items()))
-        if self._waiting is not None:
-            reason, began = self._waiting
+        waiting = self._waiting  # of the other thread, which may end it meanwhile
+        if waiting is not None:
+            reason, began = waiting
             seconds = time.perf_counter() - began
             table.add_row("now", Text(f"{reason} ... {_duration(seconds)}", style="bold"))
-        return Panel(Group(self._bar(), table), title=self._title, title_align="left")
+        return Panel(Group(self._bar(), table), title=Text(self._title), title_align="left")
 
     def _bar(self) -> RenderableType:
         bar = Table.grid(padding=(0, 2), expand=True)

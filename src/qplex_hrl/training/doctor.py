@@ -9,24 +9,20 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
-
-import numba
-import numpy as np
-import torch
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, NamedTuple
 
 import camsim
-from camsim.envs.scripted_env import ScriptedEnv
-from camsim.scenario.schema import load_scenario
+from camsim.files import try_writing
 from qplex_hrl.config import RunConfig
-from qplex_hrl.data.make_env import build_env, model_dims
-from qplex_hrl.data.replay import decision_bytes
-from qplex_hrl.model import build_model
-from qplex_hrl.runtime.devices import available_memory
+from qplex_hrl.runtime.memory import available_memory
+from qplex_hrl.runtime.program import program
 from qplex_hrl.runtime.provenance import code_commit, package_versions
-from qplex_hrl.runtime.threads import numba_threads, threads_may_share_kernels
-from qplex_hrl.training.afterwards import program
-from qplex_hrl.training.loop import replay_sizes
+
+if TYPE_CHECKING:
+    from camsim.envs.scripted_env import ScriptedEnv
+
+# Numba and PyTorch are imported by the checks of them: they may be what is wrong.
 
 __all__ = ["Finding", "Level", "examine"]
 
@@ -46,6 +42,9 @@ REFERENCE_SPEED = 327_000
 LEAST_SPEED = 0.15  # share of it below which something is wrong
 _N_ENVS, _N_FRAMES = 256, 200
 _MEASURED_SECONDS = 3.0
+
+BASE_MEMORY = 600_000_000
+"""Bytes of the shipped training beside its replay: packages, environments, weights; measured."""
 
 _REPLAYS_ON_DISK = 3  # two are kept while a third is written
 _COPIES_OF_WEIGHTS = 5  # in a checkpoint: model, target, two moments of the optimiser, average
@@ -68,34 +67,54 @@ class Finding(NamedTuple):
     remedy: str | None = None
 
 
+_INSTALL_ANEW = "mend what else is wrong, or install anew: make clean, then make train"
+
+
+class _Check(NamedTuple):
+    """Looks at one part; if it raises an error, that part is what is wrong."""
+
+    name: str
+    findings: Callable[[], Iterator[Finding]]
+
+
 def examine(config: RunConfig) -> Iterator[Finding]:
     """Yield what there is to say of this machine, as it is found out; nothing stays written.
 
     Args:
         config: of the run that memory and disk are compared with.
     """
-    yield _python()
-    versions = {name: version for name, version in package_versions().items() if name != "python"}
-    yield Finding("packages", ", ".join(f"{k} {v or 'unknown'}" for k, v in versions.items()))
-    yield Finding("commit", code_commit() or "unknown: not a git checkout")
-    yield from _extras()
-    yield _threads()
-    yield _gpu()
-    needs = _needs(config)
-    yield _memory(needs)
-    yield _disk(config, needs)
-    yield from _folders(config)
-    yield from _self_check()
+    checks = (
+        _Check("Python", _python),
+        _Check("packages", _packages),
+        _Check("extras", _extras),
+        _Check("threads", _threads),
+        _Check("PyTorch", _pytorch),
+        _Check("memory", lambda: _room(config)),
+        _Check("folders", lambda: _folders(config)),
+        _Check("compiler", _self_check),
+    )
+    for check in checks:
+        try:
+            yield from check.findings()
+        except Exception as error:  # a damaged installation can fail in any way
+            yield Finding(check.name, _line_of(error), Level.WRONG, _INSTALL_ANEW)
 
 
-def _python() -> Finding:
+def _python() -> Iterator[Finding]:
     version = sys.version_info[:2]
     value = f"{platform.python_version()}, {platform.system()} {platform.machine()}"
     if OLDEST_PYTHON <= version <= NEWEST_PYTHON:
-        return Finding("Python", value)
+        yield Finding("Python", value)
+        return
     names = (".".join(map(str, each)) for each in (OLDEST_PYTHON, NEWEST_PYTHON))
     remedy = f"use CPython {' to '.join(names)}: make clean, then make train PYTHON=python3.11"
-    return Finding("Python", value, Level.WRONG, remedy)
+    yield Finding("Python", value, Level.WRONG, remedy)
+
+
+def _packages() -> Iterator[Finding]:
+    versions = {name: version for name, version in package_versions().items() if name != "python"}
+    yield Finding("packages", ", ".join(f"{k} {v or 'unknown'}" for k, v in versions.items()))
+    yield Finding("commit", code_commit() or "unknown: not a git checkout")
 
 
 def _extras() -> Iterator[Finding]:
@@ -110,35 +129,52 @@ def _extras() -> Iterator[Finding]:
             yield Finding(f"extra {extra}", f"installed: {purpose}")
 
 
-def _threads() -> Finding:
+def _threads() -> Iterator[Finding]:
+    import numba
+
+    from qplex_hrl.runtime.threads import threads_may_share_kernels
+
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    beside = threads_may_share_kernels()
+    try:
+        beside = threads_may_share_kernels()
+    except ValueError as error:  # no layer of threads that is asked for, or at all
+        remedy = "unset NUMBA_THREADING_LAYER, pip install tbb, or install libgomp"
+        yield Finding("threads", _line_of(error), Level.WRONG, remedy)
+        return
     layer = numba.threading_layer()  # type: ignore[attr-defined]
-    value = (
-        f"{usable or 'unknown'} cores, {numba.get_num_threads()} threads of kernels ({layer}), "
-        f"{torch.get_num_threads()} of PyTorch"
-    )
+    value = f"{usable or 'unknown'} cores, {numba.get_num_threads()} threads of kernels ({layer})"
     if beside:
-        return Finding("threads", value)
-    remedy = "training waits for evaluations with this layer: pip install tbb, or install libgomp"
-    return Finding("threads", value, Level.HINT, remedy)
+        yield Finding("threads", value)
+    else:
+        remedy = "training waits for evaluations with it: pip install tbb, or install libgomp"
+        yield Finding("threads", value, Level.HINT, remedy)
 
 
-def _gpu() -> Finding:
+def _pytorch() -> Iterator[Finding]:
+    import torch
+
     n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     names = [torch.cuda.get_device_name(i) for i in range(n_gpus)]
-    return Finding("GPU", ", ".join(names) or "none that PyTorch can use; none is needed")
+    yield Finding("PyTorch", f"{torch.get_num_threads()} threads")
+    yield Finding("GPU", ", ".join(names) or "none that PyTorch can use; none is needed")
 
 
 class _Needs(NamedTuple):
     """Bytes that a run needs."""
 
-    memory: int  # of a full replay
+    memory: int  # with a full replay
     disk: int  # of replays and checkpoints
 
 
 def _needs(config: RunConfig) -> _Needs:
-    """Return what a run needs beside what every process does."""
+    """Return what a run needs."""
+    import torch
+
+    from qplex_hrl.data.make_env import build_env, model_dims
+    from qplex_hrl.data.replay import decision_bytes
+    from qplex_hrl.model import build_model
+    from qplex_hrl.training.loop import replay_sizes
+
     env = build_env(config, 1)
     model = build_model(model_dims(env), torch.from_numpy(env.selection_bits), config.network)
     sizes = replay_sizes(env, model.agent, config.env.num_envs)
@@ -146,7 +182,13 @@ def _needs(config: RunConfig) -> _Needs:
     checkpoint = _COPIES_OF_WEIGHTS * sum(p.numel() * p.element_size() for p in model.parameters())
     n_checkpoints = config.logging.keep_checkpoints + 3  # best, final, and one being written
     replays = _REPLAYS_ON_DISK * replay if config.training.save_replay else 0
-    return _Needs(replay, replays + n_checkpoints * checkpoint)
+    return _Needs(BASE_MEMORY + replay, replays + n_checkpoints * checkpoint)
+
+
+def _room(config: RunConfig) -> Iterator[Finding]:
+    needs = _needs(config)
+    yield _memory(needs)
+    yield _disk(config, needs)
 
 
 def _memory(needs: _Needs) -> Finding:
@@ -155,8 +197,8 @@ def _memory(needs: _Needs) -> Finding:
         "memory",
         free,
         needs.memory,
-        "the replay of a training",
-        "close other programs, or lower training.buffer_size",
+        "a training with a full replay",
+        "close other programs, or lower it with --set training.buffer_size=N",
     )
 
 
@@ -190,17 +232,29 @@ def _folders(config: RunConfig) -> Iterator[Finding]:
         "models": (Path(config.logging.model_dir), "choose another --model-dir"),
     }
     for name, (folder, remedy) in folders.items():
-        if os.access(_existing(folder), os.W_OK | os.X_OK):
+        reason = _reason_not_to_write(folder)
+        if reason is None:
             yield Finding(name, f"{folder} can be written")
         else:
-            yield Finding(name, f"{folder} cannot be written", Level.WRONG, remedy)
+            yield Finding(name, f"{folder} cannot be written: {reason}", Level.WRONG, remedy)
     given = os.environ.get("NUMBA_CACHE_DIR")
     cache = Path(given) if given else Path(str(camsim.__file__)).parent
-    if os.access(_existing(cache), os.W_OK | os.X_OK):
+    reason = _reason_not_to_write(cache)
+    if reason is None:
         yield Finding("kernels", f"are kept below {cache}")
     else:
         remedy = "set NUMBA_CACHE_DIR to a folder that can be written, or they may be compiled anew"
-        yield Finding("kernels", f"cannot be kept below {cache}", Level.HINT, remedy)
+        yield Finding("kernels", f"cannot be kept below {cache}: {reason}", Level.HINT, remedy)
+
+
+def _reason_not_to_write(folder: Path) -> str | None:
+    """Return why no file can be written below a folder that may not exist yet; None: one can."""
+    try:
+        with TemporaryDirectory(prefix=".doctor-", dir=_existing(folder)) as trial:
+            try_writing(Path(trial))
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return None
 
 
 def _existing(folder: Path) -> Path:
@@ -211,28 +265,30 @@ def _existing(folder: Path) -> Path:
 
 def _self_check() -> Iterator[Finding]:
     """Yield whether kernels compile and give numbers, and how fast they are on one thread."""
+    import numba
+    import numpy as np
+
+    from camsim.envs.scripted_env import ScriptedEnv
+    from camsim.scenario.schema import load_scenario
+
     if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         value = "NUMBA_DISABLE_JIT is set: kernels are interpreted, thousands of times slower"
         yield Finding("compiler", value, Level.WRONG, "unset NUMBA_DISABLE_JIT")
         return
     started = time.perf_counter()
-    try:
-        env = ScriptedEnv(
-            load_scenario("MATE-4v4-9"), _N_ENVS, camera_policy="greedy", target_policy="greedy"
-        )
-        env.reset(np.arange(_N_ENVS, dtype=np.uint64))
-        env.run_frames(_N_FRAMES)
-    except Exception as error:  # a broken compiler can fail in any way
-        reason = " ".join(str(error).split())[:200]
-        remedy = "make clean, then make train: it installs NumPy and Numba anew"
-        yield Finding("compiler", f"{type(error).__name__}: {reason}", Level.WRONG, remedy)
-        return
+    env = ScriptedEnv(
+        load_scenario("MATE-4v4-9"), _N_ENVS, camera_policy="greedy", target_policy="greedy"
+    )
+    env.reset(np.arange(_N_ENVS, dtype=np.uint64))
+    env.run_frames(_N_FRAMES)
     seconds = time.perf_counter() - started
     yield Finding("compiler", f"kernels compiled, or were read, and ran in {seconds:.1f} s")
     yield _speed(env)
 
 
-def _speed(env: ScriptedEnv) -> Finding:
+def _speed(env: "ScriptedEnv") -> Finding:
+    from qplex_hrl.runtime.threads import numba_threads
+
     n_steps, started = 0, time.perf_counter()
     with numba_threads(1):
         while (seconds := time.perf_counter() - started) < _MEASURED_SECONDS:
@@ -248,6 +304,11 @@ def _speed(env: ScriptedEnv) -> Finding:
         return Finding("speed", value)
     remedy = "see with `top` what else takes the cores"
     return Finding("speed", value, Level.WRONG, remedy)
+
+
+def _line_of(error: Exception) -> str:
+    """Return an error as the beginning of one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
 def _or_none(ask: Callable[[], int]) -> int | None:

@@ -22,7 +22,7 @@ from qplex_hrl.data.rollout import Experience, Rollout
 from qplex_hrl.evaluation.policy_file import load_policy
 from qplex_hrl.learner import Execution, Learner
 from qplex_hrl.model import CameraNetwork, QPLEXHRLModel, build_model
-from qplex_hrl.runtime.devices import available_memory
+from qplex_hrl.runtime.memory import available_memory
 from qplex_hrl.runtime.seeding import Generators, make_generators
 from qplex_hrl.sharding import Shard
 from qplex_hrl.types import ModelDims, SequenceBatch

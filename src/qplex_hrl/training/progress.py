@@ -35,22 +35,21 @@ class History:
 
     def take_evaluation(
         self, timestep: int, evaluation: Mapping[str, object], seconds: float
-    ) -> bool:
-        """Remember an evaluation; return whether it is the best so far.
+    ) -> None:
+        """Remember an evaluation.
 
         Args:
             timestep: of the weights.
             evaluation: object with `mean_coverage_rate`.
             seconds: spent in training until these weights.
         """
-        before, coverage = self.best_coverage, evaluation["mean_coverage_rate"]
+        coverage = evaluation["mean_coverage_rate"]
         assert isinstance(coverage, float)
         if self.seconds_to_coverage is None and coverage >= REFERENCE_COVERAGE:
             self.seconds_to_coverage = seconds
-        self.best_coverage = best_coverage(before, evaluation)
+        self.best_coverage = best_coverage(self.best_coverage, evaluation)
         self.evaluations.append({"timestep": timestep, "mean_coverage_rate": coverage})
         self.evaluated = timestep
-        return before is None or coverage > before
 
 
 def is_due(timestep: int, last: int, interval: int) -> bool:

@@ -113,6 +113,7 @@ class TrainingRun:
         )
         self._pending: _Pending | None = None
         self._history = History()
+        self._best_saved: float | None = None  # coverage of the cameras in the best checkpoint
         self._resumed_at = time.perf_counter()
 
     @property
@@ -220,6 +221,8 @@ class TrainingRun:
     def begin(self, files: MetricSink, display: Display, interrupt: Interrupt) -> Reporting:
         """Start the clock; return what ``report`` and ``finish`` write to."""
         self._resumed_at = time.perf_counter() - self._history.wall_time_seconds
+        best = self.folder.saved_best()
+        self._best_saved = None if best is None else best.coverage
         for done in self._history.evaluations:
             display.evaluated(int(done["timestep"]), done["mean_coverage_rate"])
         return Reporting(files, display, interrupt, ProgressWindow())
@@ -324,7 +327,7 @@ class TrainingRun:
     def _write_evaluation(
         self, outputs: Reporting, content: dict[str, Any], result: dict[str, Any]
     ) -> None:
-        """Write an evaluation; keep the weights that it played if they are the best so far.
+        """Write an evaluation; keep the weights that it played if none better are kept.
 
         Args:
             outputs: take the row.
@@ -335,7 +338,7 @@ class TrainingRun:
         seconds = history.wall_time_seconds
         reached_before = self._history.seconds_to_coverage is not None
         for each in (history, self._history):
-            is_best = each.take_evaluation(timestep, result, seconds)
+            each.take_evaluation(timestep, result, seconds)
         atomic_write_json(self.folder.evaluation(timestep), result)
         best = self._history.best_coverage or 0.0
         row = evaluation_row(result) | {"best_coverage": best}
@@ -343,7 +346,8 @@ class TrainingRun:
         outputs.files.write(timestep, row, self._extras_of(timestep, result))
         outputs.display.evaluated(timestep, coverage := result["mean_coverage_rate"])
         _LOG.info("evaluation at %d: coverage %.4f, best %.4f", timestep, coverage, best)
-        if is_best:
+        if self._best_saved is None or coverage > self._best_saved:
+            self._best_saved = coverage
             save_checkpoint(self.folder.best, content | {"history": asdict(history)})
         if not reached_before and self._history.seconds_to_coverage is not None:
             _LOG.info("coverage %g reached after %.0f s", REFERENCE_COVERAGE, seconds)

@@ -1,17 +1,17 @@
 """The files of one run: names, keeping earlier runs, going back to a checkpoint, pruning."""
 
 import fcntl
-import hashlib
 import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
-from camsim.files import atomic_write_bytes, atomic_write_text
-from qplex_hrl.config import load_stored_config
-from qplex_hrl.runtime.checkpoint import newest_intact
+from camsim.files import atomic_write_bytes, atomic_write_text, try_writing
+from qplex_hrl.config import RunConfig, config_hash, load_stored_config
+from qplex_hrl.runtime.checkpoint import CheckpointError, load_checkpoint, newest_intact
 
 _LOG_OUTPUTS = (
     "config.yaml",
@@ -23,8 +23,17 @@ _LOG_OUTPUTS = (
     "video_*.gif",
     "events.out.tfevents.*",
 )
-_MODEL_OUTPUTS = ("qplex_hrl_*.pth", "qplex_hrl_*.replay.npz")
+_CHECKPOINTS = "qplex_hrl_*.pth"
+_MODEL_OUTPUTS = (_CHECKPOINTS, "qplex_hrl_*.replay.npz")
+_EXPORTED = "cameras_*.pth"
 _NUMBERED = re.compile(r"(?:qplex_hrl|eval_results|video)_(\d+)\.(?:pth|replay\.npz|json|gif)")
+
+
+class SavedBest(NamedTuple):
+    """Which evaluation the best checkpoint is of."""
+
+    timestep: int
+    coverage: float
 
 
 class RunFolder:
@@ -74,6 +83,25 @@ class RunFolder:
         """Evaluation during training."""
         return self.log_dir / f"eval_results_{timestep}.json"
 
+    @property
+    def video_of_final(self) -> Path:
+        """Where the printed command puts a video of the final cameras."""
+        return self.log_dir / "episode.mp4"
+
+    @property
+    def page_of_final(self) -> Path:
+        """Where the printed command puts a page that plays the final cameras."""
+        return self.log_dir / "episode.html"
+
+    @property
+    def comparison(self) -> Path:
+        """Where the printed command puts a comparison of the final cameras with others."""
+        return self.log_dir / "comparison"
+
+    def exported(self, timestep: int) -> Path:
+        """Where the printed command puts the final cameras alone."""
+        return self.model_dir / f"cameras_{timestep}.pth"
+
     def video(self, timestep: int) -> Path:
         """The beginning of an episode, played by the weights of an evaluation during training."""
         return self.log_dir / f"video_{timestep}.gif"
@@ -99,13 +127,28 @@ class RunFolder:
                 msg = f"{self.log_dir}: another training writes here; choose another --log-dir"
                 raise ValueError(msg) from None
             for folder in (self.log_dir, self.model_dir):
-                _try_writing(folder)
+                try_writing(folder)
             yield
+
+    def saved_best(self) -> SavedBest | None:
+        """Return which evaluation the best checkpoint is of; None without an intact one."""
+        try:
+            content = load_checkpoint(self.best)
+            last = content["history"]["evaluations"][-1]
+            return SavedBest(content["timestep"], last["mean_coverage_rate"])
+        except (CheckpointError, KeyError, IndexError):
+            return None
+
+    def products(self) -> list[Path]:
+        """Return what exists of all that the printed commands make of the final cameras."""
+        paths = (self.video_of_final, self.page_of_final, self.comparison)
+        return [*(path for path in paths if path.exists()), *self.model_dir.glob(_EXPORTED)]
 
     def set_earlier_run_aside(self) -> Path | None:
         """Move the outputs of an earlier run into sub-folders ``previous-<time>``.
 
-        Only files with the names of a run's outputs move; everything else stays.
+        Only files with the names of a run's outputs move, and what the printed commands make of
+        them; everything else stays.
 
         Returns:
             The folder with the earlier logs, or models if there were no logs; None without such.
@@ -114,59 +157,70 @@ class RunFolder:
         outputs += [path for pattern in _MODEL_OUTPUTS for path in self.model_dir.glob(pattern)]
         if not outputs:
             return None
-        _move(outputs, name := datetime.now().astimezone().strftime("previous-%Y%m%d-%H%M%S-%f"))
+        _move([*outputs, *self.products()], name := _named_by_time("previous"))
         return outputs[0].parent / name
 
-    def rewind(self, timestep: int, pending: int | None = None) -> Path | None:
+    def rewind(self, config: RunConfig, timestep: int, pending: int | None = None) -> Path | None:
         """Make the folders those of a run that stands at ``timestep``.
 
-        Later evaluations, videos and checkpoints move into a sub-folder ``rewound-<digits>``, the
-        digits those of the configuration that made them. There they take the place of files of the
-        same name: that configuration made these alike. Later lines of the metrics file are appended
-        to the one there.
+        Later evaluations, videos, checkpoints and lines of metrics move into a sub-folder
+        ``rewound-<time>`` of their own, with the summary and a copy of the configuration.
 
         Args:
-            timestep: where the run goes on.
-            pending: timestep of an evaluation that is still to come: its file and its line go, too.
+            config: of the run that goes on.
+            timestep: where it does.
+            pending: timestep of an evaluation that it plays again. What there is of it moves only
+                if another configuration made it; else the same comes again in its place.
 
         Returns:
-            The sub-folder, None if nothing was later.
+            The sub-folder of the logs, None if nothing was later.
         """
+        again = None if self._was_made_by(config) else pending
+        files, lines = self._later_files(timestep, again), self._rows()
+        late = [x for x in lines if _timestep_of(x) > timestep or _is_evaluation(x, again)]
+        kept = [x for x in lines if _timestep_of(x) <= timestep and not _is_evaluation(x, pending)]
+        aside = None
+        if files or late:
+            aside = self.log_dir / _named_by_time("rewound")
+            aside.mkdir()
+            if self.config.exists():
+                atomic_write_bytes(aside / self.config.name, self.config.read_bytes())
+            if late:
+                atomic_write_text(aside / self.metrics.name, "".join(late))
+            _move([*files, *(path for path in (self.stats,) if path.exists())], aside.name)
+        if len(kept) < len(lines):
+            atomic_write_text(self.metrics, "".join(kept))
+        return aside
+
+    def _was_made_by(self, config: RunConfig) -> bool:
+        """Tell whether what lies here is of a configuration that gives equal numbers."""
+        try:
+            return config_hash(load_stored_config(self.config)) == config_hash(config)
+        except ValueError:
+            return False
+
+    def _later_files(self, timestep: int, again: int | None) -> list[Path]:
+        """Return the files of after ``timestep``, and of the evaluation ``again``."""
         later = [
             path
             for folder in {self.log_dir, self.model_dir}
             for path in folder.iterdir()
             if (match := _NUMBERED.fullmatch(path.name)) and int(match[1]) > timestep
         ]
-        again = [] if pending is None else [self.evaluation(pending), self.video(pending)]
-        later += [p for p in (self.final, self.final_evaluation, *again) if p.exists()]
-        kept, cut = self._lines_until(timestep, pending)
-        if not later and not cut:
-            return None
-        aside = self.log_dir / f"rewound-{self._configuration_digits()}"
-        _move(later, aside.name)
-        if cut:
-            aside.mkdir(exist_ok=True)
-            _append(aside / self.metrics.name, cut)
-            atomic_write_text(self.metrics, "".join(kept))
-        if self.config.exists() and aside.exists():
-            atomic_write_text(aside / self.config.name, self.config.read_text(encoding="utf-8"))
-        return aside if aside.exists() else self.model_dir / aside.name
+        best = self.saved_best()
+        if best is None or best.timestep > timestep or best.timestep == again:
+            later.append(self.best)
+        later += [] if again is None else [self.evaluation(again), self.video(again)]
+        if self.final.exists():
+            later += self.products()
+        later += [self.final, self.final_evaluation]
+        return [path for path in later if path.exists()]
 
-    def _lines_until(self, timestep: int, pending: int | None) -> tuple[list[str], list[str]]:
-        """Return the lines of metrics that stay, and those that go; see ``rewind``."""
-        kept: list[str] = []
-        cut: list[str] = []
-        if self.metrics.exists():
-            for line in self.metrics.read_text(encoding="utf-8").splitlines(keepends=True):
-                comes_again = _timestep_of(line) == pending and '"best_coverage"' in line
-                (cut if _timestep_of(line) > timestep or comes_again else kept).append(line)
-        return kept, cut
-
-    def _configuration_digits(self) -> str:
-        """Return hexadecimal digits of the configuration in the log folder."""
-        text = self.config.read_bytes() if self.config.exists() else b""
-        return hashlib.sha256(text).hexdigest()[:8]
+    def _rows(self) -> list[str]:
+        """Return the lines of the metrics file, with their ends."""
+        if not self.metrics.exists():
+            return []
+        return self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
 
     def checkpoints(self) -> list[Path]:
         """Return the numbered checkpoints, newest first."""
@@ -194,7 +248,7 @@ def find_checkpoint(path: Path) -> Path:
     if not path.is_dir():
         return path
     resolved = path / "config.yaml"
-    if not any(path.glob("*.pth")) and resolved.exists():
+    if not any(path.glob(_CHECKPOINTS)) and resolved.exists():
         return newest_intact(load_stored_config(resolved).logging.model_dir)
     return newest_intact(path)
 
@@ -222,23 +276,19 @@ def _timestep_of(line: str) -> float:
         return float("inf")
 
 
+def _is_evaluation(line: str, timestep: int | None) -> bool:
+    """Tell whether a line of metrics is of the evaluation at ``timestep``; None: of no one."""
+    return _timestep_of(line) == timestep and '"best_coverage"' in line
+
+
+def _named_by_time(kind: str) -> str:
+    """Return the name of a new folder."""
+    return datetime.now().astimezone().strftime(f"{kind}-%Y%m%d-%H%M%S-%f")
+
+
 def _move(paths: list[Path], name: str) -> None:
-    """Move each file into the sub-folder ``name`` of its folder, in place of one of its name."""
+    """Move each file or folder into the sub-folder ``name`` of its folder."""
     for path in paths:
         folder = path.parent / name
         folder.mkdir(exist_ok=True)
         path.replace(folder / path.name)
-
-
-def _append(path: Path, lines: list[str]) -> None:
-    """Append lines to a file, which is made if need be; each ends with a line break then."""
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
-    ended = "".join(line if line.endswith("\n") else line + "\n" for line in lines)
-    atomic_write_text(path, before + ended)
-
-
-def _try_writing(folder: Path) -> None:
-    """Write a megabyte to the disk and remove it: a full disk shows before anything is moved."""
-    trial = folder / ".trial"
-    atomic_write_bytes(trial, bytes(2**20))
-    trial.unlink()

@@ -18,7 +18,7 @@ from qplex_hrl.evaluation.film import Film, can_film
 from qplex_hrl.evaluation.trained import TrainedCameras, greedy_agent
 from qplex_hrl.model import build_model
 from qplex_hrl.runtime.devices import limit_threads, resolve_device
-from qplex_hrl.runtime.logger import JsonlSink, MetricSink, WriteToAll, log_messages
+from qplex_hrl.runtime.logger import JsonlSink, MetricSink, WriteToAll, is_live, log_messages
 from qplex_hrl.runtime.signals import Interrupt
 from qplex_hrl.runtime.trackers import TensorBoardSink, TrackerError, WandbSettings, WandbSink
 from qplex_hrl.training.display import Display, LivePanel, PlainLines
@@ -119,7 +119,7 @@ def execute(
     console = Console(stderr=True)
     with folder.claim():
         if checkpoint is not None and checkpoint.parent.resolve() == folder.model_dir.resolve():
-            aside = folder.rewind(run.timestep, run.pending_timestep)
+            aside = folder.rewind(config, run.timestep, run.pending_timestep)
         else:
             aside = folder.set_earlier_run_aside()
         atomic_write_text(folder.config, dump_config(config))
@@ -151,7 +151,7 @@ def _reports(
 def _display(config: RunConfig, timestep: int, console: Console) -> Display:
     """Return what shows the run: a panel on a terminal, else lines."""
     total = config.training.total_timesteps
-    if not console.is_terminal:
+    if not is_live(console):
         return PlainLines(total)
     world = f"{config.env.scenario}, {config.env.opponent} targets"
     title = f"{world}, {observation_mode(config.env)} views, seed {config.training.seed}"

@@ -1,9 +1,11 @@
 import io
 import json
 
-from made_up_evaluations import example
+from made_up_evaluations import example, scripted
 from rich.console import Console
 
+from qplex_hrl.comparison.metric import metric_named
+from qplex_hrl.comparison.ranking import rank
 from qplex_hrl.comparison.report import (
     facts_of,
     json_of,
@@ -35,6 +37,15 @@ def test_tables_fit_into_a_hundred_columns() -> None:
         console.print(table)
     assert max(map(len, output.getvalue().splitlines())) <= 100
     assert "32/0/0" in output.getvalue()
+
+
+def test_names_on_a_terminal_are_no_markup() -> None:
+    pair = [scripted("[red]a[/red]", [0.5, 0.6, 0.7]), scripted("[/]b", [0.4, 0.5, 0.5])]
+    output = io.StringIO()
+    for table in rich_of(rank(pair, metric_named("coverage_rate"))):
+        Console(width=100, file=output).print(table)
+    assert "[red]a[/red]" in output.getvalue()
+    assert "[/]b" in output.getvalue()
 
 
 def test_markdown_has_verdict_tables_and_command() -> None:

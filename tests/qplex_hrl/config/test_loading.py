@@ -87,6 +87,14 @@ def test_overrides_are_typed_and_the_last_one_wins() -> None:
     assert config.logging.wandb.group == "a b"
 
 
+def test_without_a_file_every_value_is_at_its_default_or_replaced() -> None:
+    assert load_config(None) == RunConfig()
+    config = load_config(None, [parse_override("training.seed=3")])
+    assert config.training.seed == 3
+    with pytest.raises(ConfigError, match="did you mean 'seed'"):
+        load_config(None, [parse_override("training.sed=3")])
+
+
 def test_a_dump_loads_to_an_equal_configuration(tmp_path: Path) -> None:
     config = load("network.hrl.frame_skip=10", "network.hrl.exploration_bonus=1e-7")
     (tmp_path / "dump.yaml").write_text(dump_config(config))

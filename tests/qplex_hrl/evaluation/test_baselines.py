@@ -38,13 +38,42 @@ def test_without_plans_among_the_features_none_is_compared() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"opponent": "heuristic"}, {"max_episode_steps": 50}, {"scenario": "MATE-2v4-9"}]
+    "change",
+    [
+        {"opponent": "heuristic"},
+        {"max_episode_steps": 50},
+        {"scenario": "MATE-2v4-9"},
+        {"min_baseline_deg": 45.0},
+        {"enhanced_observation": "target"},
+        {"shared_field_of_view": True, "message_loss": 0.5},
+    ],
 )
 def test_other_worlds_are_unknown(change: dict[str, object]) -> None:
     assert known_baselines(RunConfig.model_validate({"env": change})) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"control": {"n_particles": 8}},
+        {"control": {"search_actions": 8}},
+        {"network": {"hrl": {"frame_skip": 10}}},
+        {"env": {"action_levels": 7}},
+        {"network": {"hrl": {"multi_selection": False}}},
+    ],
+)
+def test_other_plans_are_unknown(change: dict[str, object]) -> None:
+    found = known_baselines(RunConfig.model_validate(change))
+    assert [each.cameras for each in found] == [*KINDS[:2], "planner, without learning"]
+
+
+def test_the_number_of_parallel_worlds_is_no_matter() -> None:
+    assert len(known_baselines(RunConfig.model_validate({"env": {"num_envs": 3}}))) == 4
 
 
 def test_the_file_says_how_it_was_made() -> None:
     content = json.loads(Path(baselines.__file__).with_name("baselines.json").read_text())
     assert content["made_by"] == "python docs/baselines.py"
     assert (content["n_episodes"], content["seed"]) == (64, 0)
+    assert len(content["commit"]) == 40
+    assert content["versions"].keys() >= {"python", "numpy", "numba"}

@@ -82,6 +82,32 @@ def test_a_video_is_of_the_weights_that_were_played(tmp_path: Path) -> None:
     assert filmed == [(played, 5, tmp_path / "v.gif")]
 
 
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_a_film_that_fails_is_told_once_and_ends_no_evaluation(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, in_thread: bool
+) -> None:
+    n_tried = 0
+
+    class Failing(Film):
+        def record(self, weights: Mapping[str, Tensor], timestep: int, path: Path) -> None:
+            nonlocal n_tried
+            n_tried += 1
+            raise OSError(28, "No space left\non device", str(path))
+
+    env = FakeEnv(2)
+    agent = greedy_agent(tiny_model(env).agent, env, CPU)  # type: ignore[arg-type]
+    film = Failing(lambda: (env, agent), 0)  # type: ignore[arg-type, return-value]
+    one = Evaluator([(env, agent)], in_thread=in_thread, film=film)  # type: ignore[list-item]
+    for timestep in (5, 7):
+        start = partial(one.start, weights(5), SEEDS, timestep, {})  # type: ignore[arg-type]
+        assert start(tmp_path / f"v{timestep}.gif").result(WAIT)["timestep"] == timestep
+    one.close()
+    assert n_tried == 1
+    (warning,) = caplog.messages
+    assert str(tmp_path / "v5.gif") in warning
+    assert "\n" not in warning
+
+
 def test_closing_gives_up_at_the_next_decision() -> None:
     env = SlowEnv()
     one = evaluator(env, in_thread=True)

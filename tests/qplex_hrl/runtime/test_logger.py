@@ -15,6 +15,7 @@ from qplex_hrl.runtime.logger import (
     Histogram,
     JsonlSink,
     WriteToAll,
+    is_live,
     log_messages,
 )
 
@@ -44,8 +45,13 @@ class Recorder:
             raise self.error
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 def terminal() -> Console:
-    return Console(file=io.StringIO(), force_terminal=True, width=120)
+    return Console(file=Terminal(), width=120, _environ={"TERM": "xterm"})
 
 
 def text(console: Console) -> str:
@@ -106,6 +112,21 @@ def test_messages_go_to_file_and_terminal(tmp_path: Path, level: str, expected: 
     assert [line.rpartition(": ")[2] for line in lines] == expected
     assert all(words in text(console) for words in expected)
     assert logging.getLogger("qplex_hrl").handlers == before
+
+
+@pytest.mark.parametrize(
+    ("file", "environment", "live"),
+    [
+        (Terminal(), {"TERM": "xterm"}, True),
+        (Terminal(), {"TERM": "dumb"}, False),
+        (io.StringIO(), {"TERM": "xterm"}, False),
+        (io.StringIO(), {"TERM": "xterm", "FORCE_COLOR": "1"}, False),
+    ],
+)
+def test_only_a_terminal_that_can_move_its_cursor_is_live(
+    file: io.StringIO, environment: dict[str, str], live: bool
+) -> None:
+    assert is_live(Console(file=file, _environ=environment)) is live
 
 
 def test_without_a_terminal_a_message_is_one_line(tmp_path: Path) -> None:

@@ -66,14 +66,16 @@ def test_tensorboard_curves(tmp_path: Path) -> None:
 
     first = TensorBoardSink(tmp_path)
     first.write(10, {"mean_loss": 0.5})
+    first.write(20, {"mean_loss": 0.25})
     first.write(30, {"mean_loss": 9.0})
     first.close()
     first.close()
     resumed = TensorBoardSink(tmp_path, first_timestep=20)
-    resumed.write(20, {"mean_loss": 0.25})
+    resumed.write(25, {"mean_loss": 0.125})
     resumed.close()
     events = EventAccumulator(str(tmp_path)).Reload()
-    assert [(e.step, e.value) for e in events.Scalars("loss/mean_loss")] == [(10, 0.5), (20, 0.25)]
+    points = [(e.step, e.value) for e in events.Scalars("loss/mean_loss")]
+    assert points == [(10, 0.5), (20, 0.25), (25, 0.125)]
 
 
 def test_wandb_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from tiny import tiny_config
 
-from qplex_hrl.config import RunConfig
+from qplex_hrl.config import RunConfig, dump_config
+from qplex_hrl.runtime.checkpoint import CheckpointError
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
-from qplex_hrl.training.afterwards import afterwards, program
-from qplex_hrl.training.run_folder import RunFolder
+from qplex_hrl.training.afterwards import afterwards
+from qplex_hrl.training.run_folder import RunFolder, find_checkpoint
 
 RESULT = {
     "timestep": 1_000_684,
@@ -23,11 +24,13 @@ RESULT = {
 
 def finished(folder: Path, **env: object) -> RunConfig:
     """Return the configuration of a run that has left its last files."""
-    config = tiny_config(folder, env=env, control={"lookahead": True, "belief": "particles"})
+    folders = {"log_dir": str(folder / "logs"), "model_dir": str(folder / "models")}
+    config = RunConfig.model_validate({"env": env, "logging": folders})
     files = RunFolder(Path(config.logging.log_dir), Path(config.logging.model_dir))
     for path in (files.final, files.config):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
+    files.config.write_text(dump_config(config))
     files.final_evaluation.write_text(json.dumps(RESULT))
     return config
 
@@ -82,6 +85,34 @@ def test_where_nobody_has_measured_the_end_says_how_to(beside: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("world", "flags"),
+    [
+        ({"shared_field_of_view": True, "message_loss": 0.25}, "--message-loss 0.25"),
+        ({"max_episode_steps": 50}, None),
+        ({"enhanced_observation": "camera"}, None),
+        ({"min_baseline_deg": 45.0}, None),
+    ],
+)
+def test_greedy_cameras_are_offered_only_where_flags_tell_the_world(
+    beside: Path, world: dict[str, object], flags: str | None
+) -> None:
+    shown = afterwards(finished(Path("runs"), **world), DONE, "train")
+    assert "No figures of other cameras are known here" in shown
+    lines = [line for line in shown.splitlines() if "--camera-agent greedy" in line]
+    assert [line.endswith(flags) for line in lines] == [True] if flags else lines == []
+
+
+def test_cameras_to_hand_on_lie_beside_the_checkpoints(beside: Path) -> None:
+    config = finished(Path("runs"))
+    shown = afterwards(config, DONE, "train")
+    assert "--output runs/models/cameras_1000684.pth" in shown
+    Path("runs/models/cameras_1000684.pth").write_text("")
+    Path("runs/models/qplex_hrl_final.pth").unlink()
+    with pytest.raises(CheckpointError, match="runs/models: no intact checkpoint"):
+        find_checkpoint(Path("runs/logs"))
+
+
 def test_an_interrupted_run_says_how_it_goes_on(beside: Path) -> None:
     config = finished(Path("runs"))
     assert afterwards(config, INTERRUPTED, "train") == "", "nothing to go on from"
@@ -102,8 +133,3 @@ def test_stereo_coverage_is_told_where_it_is_the_goal(beside: Path) -> None:
     content["network"]["hrl"]["reward_coefficients"]["stereo_coverage_rate"] = 1.0
     assert "stereo" not in afterwards(config, DONE, "train")
     assert "stereo 0.300" in afterwards(RunConfig.model_validate(content), DONE, "train")
-
-
-def test_a_program_that_is_not_beside_this_python_has_its_bare_name(beside: Path) -> None:
-    assert program("qplex-hrl") == ".venv/bin/qplex-hrl"
-    assert program("tensorboard") == "tensorboard"

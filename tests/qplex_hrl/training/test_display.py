@@ -27,9 +27,14 @@ def text(console: Console) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue())
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 @pytest.fixture
 def console() -> Console:
-    return Console(file=io.StringIO(), force_terminal=True, width=100)
+    return Console(file=Terminal(), width=100, _environ={"TERM": "xterm"})
 
 
 @pytest.fixture
@@ -63,6 +68,26 @@ def test_the_panel_shows_what_matters(panel: LivePanel, console: Console) -> Non
         "█▁  coverage 0.400 at 400  best 0.500 at 200",
     ):
         assert words in shown
+
+
+def test_the_name_of_a_scenario_is_no_markup(console: Console) -> None:
+    shown = LivePanel("my [red]world[/red] [/]", 1000, 0, console)
+    wait_for(console, "my [red]world[/red] [/]")
+    shown.close()
+
+
+def test_a_wait_may_end_while_the_panel_is_drawn(panel: LivePanel) -> None:
+    panel.close()
+    seen = iter([None, ("something", 0.0)])  # by the bar and by the table; then it is over
+
+    class Racing(LivePanel):
+        @property
+        def _waiting(self) -> tuple[str, float] | None:  # type: ignore[override]
+            return next(seen, None)
+
+    panel.__class__ = Racing
+    assert panel._render() is not None
+    assert next(seen, "all") == "all"
 
 
 def test_the_bar_moves_between_rows(panel: LivePanel, console: Console) -> None:

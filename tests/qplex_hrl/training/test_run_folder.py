@@ -1,4 +1,4 @@
-"""A run's files: earlier runs are kept, going back leaves a run as it stood, pruning."""
+"""A run's files: earlier runs are kept, going back loses nothing, pruning."""
 
 import json
 from pathlib import Path
@@ -16,6 +16,17 @@ def folder(tmp_path: Path) -> RunFolder:
     with run.claim():
         pass
     return run
+
+
+CONFIG = RunConfig.model_validate({"training": {"seed": 3}})
+OTHER = RunConfig.model_validate({"training": {"seed": 4}})
+
+
+def save_best(folder: RunFolder, timestep: int, coverage: float = 0.5) -> None:
+    """Write a best checkpoint as a run does."""
+    evaluations = [{"timestep": timestep, "mean_coverage_rate": coverage}]
+    content = {"timestep": timestep, "history": {"evaluations": evaluations}}
+    save_checkpoint(folder.best, content)
 
 
 def touch(*paths: Path) -> None:
@@ -67,10 +78,11 @@ def test_going_back_keeps_what_is_not_later(folder: RunFolder) -> None:
     touch(*(folder.checkpoint(t) for t in (100, 200, 300)))
     touch(*(replay_beside(folder.checkpoint(t)) for t in (200, 300)))
     touch(folder.evaluation(200), folder.evaluation(300), folder.final, folder.final_evaluation)
-    touch(folder.best)
+    touch(folder.stats, folder.config)
+    save_best(folder, 200)
     rows = [json.dumps({"timestep": t, "x": 1.0}) for t in (100, 200, 250)]
     folder.metrics.write_text("\n".join([*rows, '{"timestep": 3']))
-    aside = folder.rewind(200)
+    aside = folder.rewind(CONFIG, 200)
     assert aside is not None
     assert names(folder.model_dir) == {
         "qplex_hrl_100.pth",
@@ -78,7 +90,11 @@ def test_going_back_keeps_what_is_not_later(folder: RunFolder) -> None:
         "qplex_hrl_200.replay.npz",
         "qplex_hrl_best.pth",
     }
-    assert names(folder.log_dir) == {"eval_results_200.json", "metrics.jsonl"}
+    assert names(folder.log_dir) == {"eval_results_200.json", "metrics.jsonl", "config.yaml"}
+    assert names(aside) == {
+        *("eval_results_300.json", "final_eval_results.json", "metrics.jsonl"),
+        *("training_stats.json", "config.yaml"),
+    }
     assert folder.metrics.read_text().splitlines() == rows[:2]
     assert (folder.log_dir / aside.name / "metrics.jsonl").read_text().splitlines() == [
         rows[2],
@@ -87,50 +103,89 @@ def test_going_back_keeps_what_is_not_later(folder: RunFolder) -> None:
     assert (folder.model_dir / aside.name / "qplex_hrl_300.pth").exists()
 
 
-def test_an_evaluation_still_to_come_is_taken_out(folder: RunFolder) -> None:
+@pytest.mark.parametrize("same", [True, False])
+def test_an_evaluation_that_is_played_again(folder: RunFolder, same: bool) -> None:
+    """With the same configuration it takes its place; with another one both are kept."""
+    folder.config.write_text(dump_config(CONFIG))
     touch(folder.checkpoint(200), folder.evaluation(100), folder.evaluation(150))
+    touch(folder.video(150), folder.stats)
+    save_best(folder, 150)
     rows = [{"timestep": 100, "best_coverage": 0.5}, {"timestep": 150}, {"timestep": 200}]
     late = [{"timestep": 150, "best_coverage": 0.6}]
     folder.metrics.write_text("".join(json.dumps(row) + "\n" for row in rows + late))
-    assert folder.rewind(200, pending=150) is not None
+    aside = folder.rewind(CONFIG if same else OTHER, 200, pending=150)
     assert [json.loads(line) for line in folder.metrics.read_text().splitlines()] == rows
-    assert names(folder.log_dir) == {"eval_results_100.json", "metrics.jsonl"}
+    left = {"config.yaml", "eval_results_100.json", "metrics.jsonl"}
+    moved = {"eval_results_150.json", "video_150.gif", "training_stats.json"}
+    if same:
+        assert aside is None
+        assert names(folder.log_dir) == left | moved
+        assert folder.best.exists()
+    else:
+        assert aside is not None
+        assert names(folder.log_dir) == left
+        assert names(aside) == moved | {"config.yaml", "metrics.jsonl"}
+        assert json.loads((aside / "metrics.jsonl").read_text()) == late[0]
+        assert (folder.model_dir / aside.name / folder.best.name).exists()
 
 
 def test_going_back_to_the_newest_changes_nothing(folder: RunFolder) -> None:
-    touch(folder.checkpoint(100), folder.evaluation(100))
+    touch(folder.checkpoint(100), folder.evaluation(100), folder.stats)
+    touch(folder.video_of_final)  # not of final cameras, for there are none
+    save_best(folder, 100)
+    folder.config.write_text(dump_config(CONFIG))
     folder.metrics.write_text('{"timestep": 100}\n')
-    assert folder.rewind(100) is None
+    assert folder.rewind(CONFIG, 100) is None
+    assert folder.rewind(CONFIG, 100, pending=100) is None
     assert folder.metrics.read_text() == '{"timestep": 100}\n'
+    assert [path for path in folder.log_dir.iterdir() if path.is_dir()] == []
 
 
-def test_going_back_again_replaces_what_was_made_alike_and_loses_no_line(folder: RunFolder) -> None:
-    folder.config.write_text("seed: 0")
-    for n_rows in (3, 2):  # the second time the run had not come as far
-        rows = [json.dumps({"timestep": 100 * (t + 1), "time": n_rows}) for t in range(n_rows)]
-        folder.metrics.write_text("".join(row + "\n" for row in rows))
-        touch(*(folder.checkpoint(100 * (t + 1)) for t in range(n_rows)))
-        touch(folder.video(n_rows * 100))
-        aside = folder.rewind(100)
+def test_going_back_again_and_again_loses_nothing(folder: RunFolder) -> None:
+    folder.config.write_text(dump_config(CONFIG))
+    for attempt in range(3):  # say on different machines, or with different libraries
+        folder.evaluation(200).write_text(f"evaluation {attempt}")
+        folder.checkpoint(200).write_text(f"checkpoint {attempt}")
+        folder.metrics.write_text(json.dumps({"timestep": 200, "attempt": attempt}) + "\n")
+        assert folder.rewind(CONFIG, 100) is not None
+        assert folder.metrics.read_text() == ""
+    for parent, name in (
+        (folder.log_dir, "eval_results_200.json"),
+        (folder.model_dir, "qplex_hrl_200.pth"),
+        (folder.log_dir, "metrics.jsonl"),
+    ):
+        contents = {path.read_text() for path in parent.glob(f"rewound-*/{name}")}
+        assert len(contents) == 3, name
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_best_checkpoint_from_later_is_not_of_the_run_any_more(
+    folder: RunFolder, damaged: bool
+) -> None:
+    save_best(folder, 300, 0.75)
+    assert folder.saved_best() == (300, 0.75)
+    if damaged:
+        folder.best.write_bytes(folder.best.read_bytes()[:99])
+        assert folder.saved_best() is None
+    aside = folder.rewind(CONFIG, 200)
     assert aside is not None
-    (same,) = folder.log_dir.glob("rewound-*")
-    assert same == aside
-    assert names(aside) == {"config.yaml", "metrics.jsonl", "video_200.gif", "video_300.gif"}
-    assert names(folder.model_dir / aside.name) == {"qplex_hrl_200.pth", "qplex_hrl_300.pth"}
-    rows = [json.loads(line) for line in (aside / "metrics.jsonl").read_text().splitlines()]
-    assert [(row["timestep"], row["time"]) for row in rows] == [(200, 3), (300, 3), (200, 2)]
+    assert not folder.best.exists()
+    assert (folder.model_dir / aside.name / folder.best.name).exists()
+    assert folder.saved_best() is None
 
 
-def test_what_another_configuration_made_is_kept_apart(folder: RunFolder) -> None:
-    for seed in (0, 1):
-        folder.config.write_text(f"seed: {seed}")
-        folder.evaluation(200).write_text(f"of {seed}")
-        assert folder.rewind(100) is not None
-    contents = {
-        (each / "config.yaml").read_text(): (each / "eval_results_200.json").read_text()
-        for each in folder.log_dir.glob("rewound-*")
-    }
-    assert contents == {"seed: 0": "of 0", "seed: 1": "of 1"}
+@pytest.mark.parametrize("back", [True, False])
+def test_what_printed_commands_made_goes_with_its_cameras(folder: RunFolder, back: bool) -> None:
+    touch(folder.final, folder.video_of_final, folder.page_of_final, folder.exported(300))
+    folder.comparison.mkdir()
+    touch(folder.comparison / "comparison.md")
+    aside = folder.rewind(CONFIG, 200) if back else folder.set_earlier_run_aside()
+    assert aside is not None
+    logs, models = folder.log_dir / aside.name, folder.model_dir / aside.name
+    assert names(logs) == {"episode.mp4", "episode.html"}
+    assert names(logs / "comparison") == {"comparison.md"}
+    assert names(models) == {"qplex_hrl_final.pth", "cameras_300.pth"}
+    assert names(folder.log_dir) == names(folder.model_dir) == set()
 
 
 def test_pruning_keeps_the_newest_and_two_replays(folder: RunFolder) -> None:
@@ -166,6 +221,8 @@ def test_a_checkpoint_is_found_by_file_model_folder_or_log_folder(
     folder.config.write_text(dump_config(config))
     assert find_checkpoint(folder.checkpoint(3)) == folder.checkpoint(3)
     assert find_checkpoint(folder.model_dir) == newest
+    assert find_checkpoint(folder.log_dir) == newest
+    touch(folder.log_dir / "cameras.pth")  # somebody's own file
     assert find_checkpoint(folder.log_dir) == newest
     with pytest.raises(CheckpointError, match="no intact checkpoint"):
         find_checkpoint(tmp_path)

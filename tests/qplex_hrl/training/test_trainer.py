@@ -20,6 +20,7 @@ from tiny import NETWORK, make_fake_env, tiny_config
 from camcontrol.selection_env import EnvOutput, React, SelectionEnv
 from qplex_hrl.config import NetworkConfig, Override, RunConfig, load_config
 from qplex_hrl.data.make_env import build_env
+from qplex_hrl.evaluation.evaluate import evaluate
 from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.evaluation.policy_file import load_policy
 from qplex_hrl.evaluation.trained import evaluate_checkpoint
@@ -306,6 +307,7 @@ def test_ctrl_c_saves_and_the_resumed_run_ends_as_the_whole_one(
     saved = max(int(p.stem.rsplit("_", 1)[1]) for p in models.glob("*[0-9].pth"))
     assert 84 * 4 * 4 < saved < 3000
     assert run(config, resume=models) == DONE
+    assert not list(tmp_path.glob("*/rewound-*")), "nothing was later than the checkpoint"
     finals = [Path(c.logging.model_dir) / "qplex_hrl_final.pth" for c in (whole, config)]
     assert equal(*map(weights, finals))
     names = ("timestep", "n_updates", "mean_coverage_rate", "best_coverage", "epsilon")
@@ -372,9 +374,31 @@ def test_a_finished_run_can_go_on_longer(tmp_path: Path) -> None:
     longest = tiny_config(tmp_path, training={"total_timesteps": 1400})
     for _ in range(3):
         assert run(longest, resume=tmp_path / "logs") == DONE
-    # One folder for each configuration that had come further, however often it was resumed.
-    assert len(list((tmp_path / "models").glob("rewound-*"))) == 3
+    assert len(list((tmp_path / "models").glob("rewound-*/qplex_hrl_final.pth"))) == 4
     assert not list((tmp_path / "models").glob("previous-*"))
+
+
+def test_a_run_whose_best_cameras_are_gone_keeps_the_best_from_there_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coverages = iter([0.9, 0.5, 0.7, 0.1, 0.5, 0.6, 0.1])  # of two runs, the last ones at their end
+
+    def rated(*args: object, **options: object) -> dict[str, object]:
+        result = evaluate(*args, **options)  # type: ignore[arg-type]
+        return result | {"mean_coverage_rate": next(coverages)}
+
+    monkeypatch.setattr("qplex_hrl.evaluation.evaluator.evaluate", rated)
+    config = tiny_config(tmp_path)
+    assert run(config) == DONE
+    models = tmp_path / "models"
+    timesteps = sorted(int(p.stem.rsplit("_", 1)[1]) for p in models.glob("*[0-9].pth"))
+    best = models / "qplex_hrl_best.pth"
+    assert load_checkpoint(best)["timestep"] == timesteps[0]
+    best.unlink()
+    assert run(config, resume=models / f"qplex_hrl_{timesteps[1]}.pth") == DONE
+    assert next(coverages, None) is None
+    assert load_checkpoint(best)["timestep"] == timesteps[2]
+    assert read(tmp_path / "logs" / "training_stats.json")["best_coverage"] == 0.9
 
 
 def test_divergence_stops_with_the_last_good_checkpoint(tmp_path: Path) -> None:
