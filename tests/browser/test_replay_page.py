@@ -271,7 +271,7 @@ def test_an_estimate_without_a_track_is_still_the_recorded_one(
 
 
 def test_a_search_is_drawn_where_the_camera_aims(open_page: Open) -> None:
-    about, arrays = RECORDINGS["small"][0]
+    arrays = RECORDINGS["small"][0].arrays
     searching = np.isfinite(arrays["search_deg"][..., 0])
     frame, camera = (int(i) for i in np.argwhere(searching)[0])
     page = open_page("small", f"frame={frame}&camera={camera}")
@@ -280,7 +280,9 @@ def test_a_search_is_drawn_where_the_camera_aims(open_page: Open) -> None:
     aim = page.evaluate(f"replay.episodes[0].searchAim({frame}, {camera})")
     assert list(aim.values()) == pytest.approx([phi, view, sight_range], abs=0.02)
     wrapped = (phi + 180.0) % 360.0 - 180.0
-    assert f"{wrapped:.1f}°, view {view:.0f}°" in text(page, f"article[aria-label='Camera {camera}']")
+    assert f"{wrapped:.1f}°, view {view:.0f}°" in text(
+        page, f"article[aria-label='Camera {camera}']"
+    )
     frame, camera = (int(i) for i in np.argwhere(~searching)[0])
     assert page.evaluate(f"replay.episodes[0].searchAim({frame}, {camera})") is None
     named = page.evaluate("replay.episodes[0].searchPose(0, {bearing_deg: 0, view_deg: 20})")

@@ -56,7 +56,9 @@ def test_the_other_plays_in_the_world_of_the_first() -> None:
     other = replay._other_episode(args, episode())
     assert (other.scenario, other.opponent) == ("MATE-4v2-9", "random")
     assert other.sim.params.max_episode_steps == 7
-    with pytest.raises(ValueError, match="--against greedy: its targets have the view 'own', those"):
+    with pytest.raises(
+        ValueError, match="--against greedy: its targets have the view 'own', those"
+    ):
         replay._other_episode(args, episode(opponent_view="enhanced"))
 
 

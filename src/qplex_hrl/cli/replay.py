@@ -53,7 +53,9 @@ def _replay(args: argparse.Namespace) -> int:
         loss = longest_loss(recordings[0].arrays)
         jump_to = 0 if loss is None else loss.first_frame
     elif jump_to > last_frame:
-        print(f"--jump-to {jump_to}: the episode ends before; the page starts at frame {last_frame}")
+        print(
+            f"--jump-to {jump_to}: the episode ends before; the page starts at frame {last_frame}"
+        )
         jump_to = last_frame
     write_page(recordings, args.output, jump_to=jump_to)
     for recording in recordings:

@@ -71,15 +71,11 @@ def _lightened(frame: RecordedFrame) -> RecordedFrame:
         return frame
     kept = slice(None) if frame.decides else slice(0)
     xy, goal = cameras.particle_xy[kept], cameras.particle_goal[kept]
-    small = cameras._replace(
-        particle_xy=xy.astype(np.float32), particle_goal=goal.astype(np.int8)
-    )
+    small = cameras._replace(particle_xy=xy.astype(np.float32), particle_goal=goal.astype(np.int8))
     return frame._replace(cameras=small)
 
 
-def _about(
-    episode: Episode, arrays: Mapping[str, NDArray[Any]], *, whole: bool
-) -> dict[str, Any]:
+def _about(episode: Episode, arrays: Mapping[str, NDArray[Any]], *, whole: bool) -> dict[str, Any]:
     """Return who plays where; `whole`: to the end of the episode."""
     env = episode.env
     return {

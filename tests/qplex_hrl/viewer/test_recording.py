@@ -60,7 +60,9 @@ def test_trained_cameras_are_recorded_with_beliefs_and_values() -> None:
         if frame.decides:  # particles are those of the frame that it decides in
             xy = arrays["particle_xy"][k // 5]
             np.testing.assert_allclose(xy, frame.cameras.particle_xy, rtol=1e-6)
-            np.testing.assert_array_equal(arrays["particle_goal"][k // 5], frame.cameras.particle_goal)
+            np.testing.assert_array_equal(
+                arrays["particle_goal"][k // 5], frame.cameras.particle_goal
+            )
 
 
 @pytest.mark.slow
