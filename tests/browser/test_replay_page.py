@@ -12,6 +12,7 @@ from made_up_recording import LARGE, SMALL, made_up, made_up_oddity, made_up_scr
 from camsim.render.sectors import field_of_view
 from qplex_hrl.viewer.losses import find_losses, longest_loss, within_reach
 from qplex_hrl.viewer.page import write_page
+from qplex_hrl.viewer.recording import Recording
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 axe_api = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing")
@@ -30,6 +31,10 @@ RECORDINGS = {
     "two": [made_up(), made_up(SMALL._replace(frames=41), 0, policy="planner")],
     "script": [made_up_script()],
     "odd": [made_up_oddity("<img src=x onerror=alert(1)>")],
+    "shared": [made_up(regime="shared", whole=False)],
+    "full": [made_up(regime="enhanced")],
+    "clear": [made_up(transmittance=1.0)],
+    "no camera": [made_up_script(SMALL._replace(cameras=0))],
 }
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
 BOTH = "camera=1&target=2"
@@ -38,7 +43,7 @@ BOTH = "camera=1&target=2"
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
-    paths = {name: folder / f"{name}.html" for name in RECORDINGS}
+    paths = {name: folder / f"{name.replace(' ', '_')}.html" for name in RECORDINGS}
     for name, path in paths.items():
         write_page(RECORDINGS[name], path)
     return paths
@@ -232,13 +237,91 @@ def test_the_panel_of_a_camera_shows_what_was_recorded(open_page: Open) -> None:
     assert [row[1] for row in attention] == [f"{share:.0f} %" for share in shares]
     assert attention[-1][0] == "search"
 
+    believed = int(np.flatnonzero(arrays["decision_frame"] <= frame)[-1])
     for target, row in enumerate(table_of(page, "What it believes of each target")):
         age = int(arrays["track_age"][frame, camera, target])
         error = np.hypot(
             *(arrays["track_xy"][frame, camera, target] - arrays["target_xy"][frame, target])
         )
         assert row[1] == ("sees it" if age == 0 else "\u2013" if age < 0 else str(age))
-        assert row[2][0] == "~" if age < 0 else abs(float(row[2]) - error) <= 0.6
+        assert row[2].startswith("~") == (age < 0), "no track"
+        assert abs(float(row[2].removeprefix("~")) - error) <= 0.6
+        made = arrays["decision_frame"][believed]
+        way = arrays["particle_xy"][believed, camera, target] - arrays["target_xy"][made, target]
+        off = np.hypot(*way.T)[arrays["particle_goal"][believed, camera, target] >= 0]
+        assert abs(float(row[3]) - np.sort(off)[len(off) // 2]) <= 1.5
+
+
+def test_an_estimate_without_a_track_is_still_the_recorded_one(
+    open_page: Open, tmp_path: Path
+) -> None:
+    """With particles it is their mean; without them nobody moves the estimate on."""
+    about, arrays = RECORDINGS["small"][0]
+    arrays = {**arrays, "track_known": np.zeros_like(arrays["track_known"])}
+    write_page([Recording(about, arrays)], tmp_path / "forgotten.html")
+    page = open_page(tmp_path / "forgotten.html")
+    shown = page.evaluate("replay.episodes[0].estimate(20, 1, 2)")
+    error = np.hypot(*(arrays["track_xy"][20, 1, 2] - arrays["target_xy"][20, 2]))
+    assert shown == {"error": pytest.approx(error, abs=0.1), "tracked": False}
+    bare = {name: array for name, array in arrays.items() if not name.startswith("particle_")}
+    write_page([Recording(about, bare)], tmp_path / "bare.html")
+    page = open_page(tmp_path / "bare.html", "camera=1")
+    assert page.evaluate("replay.episodes[0].estimate(20, 1, 2)") is None
+    assert [row[2] for row in table_of(page, "What it believes of each target")] == ["\u2013"] * 3
+
+
+def test_a_search_is_drawn_where_the_camera_aims(open_page: Open) -> None:
+    arrays = RECORDINGS["small"][0].arrays
+    searching = np.isfinite(arrays["search_deg"][..., 0])
+    frame, camera = (int(i) for i in np.argwhere(searching)[0])
+    page = open_page("small", f"frame={frame}&camera={camera}")
+    phi, view = arrays["search_deg"][frame, camera]
+    sight_range = 1000.0 * np.sqrt(30.0 / view)
+    aim = page.evaluate(f"replay.episodes[0].searchAim({frame}, {camera})")
+    assert list(aim.values()) == pytest.approx([phi, view, sight_range], abs=0.02)
+    wrapped = (phi + 180.0) % 360.0 - 180.0
+    assert f"{wrapped:.1f}°, view {view:.0f}°" in text(
+        page, f"article[aria-label='Camera {camera}']"
+    )
+    frame, camera = (int(i) for i in np.argwhere(~searching)[0])
+    assert page.evaluate(f"replay.episodes[0].searchAim({frame}, {camera})") is None
+    named = page.evaluate("replay.episodes[0].searchPose(0, {bearing_deg: 0, view_deg: 20})")
+    assert (named["theta"], named["range"]) == (30, 1000), "no view is narrower than the camera's"
+
+
+@pytest.mark.parametrize(
+    ("file", "caption"),
+    [
+        ("small", "frames since its last detection,"),
+        ("shared", "frames since any camera detected it,"),
+        ("full", "frames since any camera detected it (a full view: every camera is told),"),
+    ],
+)
+def test_whose_detection_counts_is_said(open_page: Open, file: str, caption: str) -> None:
+    page = open_page(file, f"frame=30&{BOTH}")
+    captions = page.locator("caption").all_inner_texts()
+    assert sum(caption in each for each in captions) == 2
+    head = text(page, ".about")
+    assert ("(first 61 frames)" in head) == (file == "shared")
+
+
+def test_a_world_without_cameras_is_shown(open_page: Open) -> None:
+    page = open_page("no camera", "frame=10&target=1")
+    assert "There is no camera." in text(page, "article[aria-label='Episode']")
+    assert "There is no camera." in text(page, "article[aria-label='Target 1']")
+    assert table_of(page, "Longest losses")[0][2:] == ["none", "\u2013", "\u2013"]
+    page.keyboard.press("c")
+    assert state(page)["camera"] == -1
+
+
+def test_obstacles_that_let_everything_through_cut_no_view(open_page: Open) -> None:
+    page = open_page("clear")
+    arrays = RECORDINGS["clear"][0].arrays
+    for camera in range(SMALL.cameras):
+        flat = page.evaluate(f"replay.fieldOfView(replay.episodes[0], 30, {camera})")
+        _, theta, sight_range = arrays["camera_pose"][30, camera]
+        drawn = np.concatenate([arrays["camera_xy"][camera][None], np.reshape(flat, (-1, 2))])
+        np.testing.assert_allclose(area(drawn), 0.5 * np.radians(theta) * sight_range**2, rtol=5e-3)
 
 
 def test_the_fast_level_is_told_from_the_slow_one(open_page: Open) -> None:

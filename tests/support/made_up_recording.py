@@ -38,6 +38,7 @@ def made_up(size: Size = SMALL, seed: int = 0, **about: Any) -> Recording:
     arrays |= _walks(size, rng)
     arrays |= _decisions(size, rng, len(actions))
     arrays |= _views(arrays, size, actions)
+    arrays["search_deg"] = _searches(arrays, actions)
     arrays |= _rewards(arrays, rng)
     arrays |= _beliefs(arrays, size, rng)
     return Recording(_about(arrays, actions, seed) | about, arrays)
@@ -50,7 +51,7 @@ def made_up_script(size: Size = SMALL, seed: int = 0) -> Recording:
         name: array
         for name, array in arrays.items()
         if not name.startswith(
-            ("track_", "particle_", "q_", "slow_", "fast_", "action", "decision")
+            ("search_", "track_", "particle_", "q_", "slow_", "fast_", "action", "decision")
         )
     }
     rng = np.random.default_rng(seed)
@@ -99,6 +100,7 @@ def _about(arrays: dict[str, Array], actions: list[dict[str, Any]], seed: int) -
         "transmittance": 0.1,
         "actions": actions,
         "mean_coverage": float(arrays["coverage"][1:].mean()),
+        "whole": True,
         "versions": {"qplex-hrl": "0.2.0"},
     }
 
@@ -152,7 +154,7 @@ def _decisions(size: Size, rng: np.random.Generator, n_actions: int) -> dict[str
     q_values = np.cumsum(rng.normal(0.0, 0.3, shape), axis=0) + rng.normal(0.0, 1.0, shape[1:])
     q_values[rng.random(shape) < 0.1] = np.nan
     q_values[..., 0] = 0.0
-    best = np.nanargmax(q_values, axis=-1)
+    best = np.where(np.isnan(q_values), -np.inf, q_values).argmax(axis=-1)
     of_frame = np.maximum(0, (np.arange(size.frames) - 1) // DECISION_FRAMES)
     slow = best[of_frame]
     replaced = (rng.random(slow.shape) < 0.2) & ((np.arange(size.frames) % 5) > 2)[:, None]
@@ -190,6 +192,18 @@ def _views(arrays: dict[str, Array], size: Size, actions: list[dict[str, Any]]) 
         poses.append(np.stack([phi, theta, MAX_RANGE * np.sqrt(MIN_ANGLE_DEG / theta)], axis=-1))
     pose = np.stack(poses)
     return {"camera_pose": pose, "camera_target": _seen(arrays, pose)}
+
+
+def _searches(arrays: dict[str, Array], actions: list[dict[str, Any]]) -> Array:
+    """Return what searches aim at: 10 degrees beside the direction that they are named after."""
+    camera_xy = arrays["camera_xy"]
+    forward = np.degrees(np.arctan2(-camera_xy[:, 1], -camera_xy[:, 0]))
+    aims = np.full((*arrays["action"].shape, 2), np.nan)
+    for f, c in np.argwhere(arrays["action"] >= 0):
+        search = actions[arrays["action"][f, c]].get("search")
+        if search:
+            aims[f, c] = forward[c] + search["bearing_deg"] + 10.0, search["view_deg"]
+    return aims
 
 
 def _seen(arrays: dict[str, Array], pose: Array) -> Array:

@@ -65,9 +65,11 @@ class CameraRecord(NamedTuple):
     action: Ints  # [C] index of the action in force, -1 before the first decision
     slow_action: Ints  # [C] what was decided; `action` differs where the camera replaced it since
     slow_selection: Bools  # [C, T] targets that `slow_action` selects
-    search_deg: Floats  # [C, 2] direction and viewing angle of a search in force, else NaN
+    search_deg: Floats  # [C, 2] direction and viewing angle that a search aimed at, else NaN
     track_xy: Floats  # [C, T, 2] where each camera expects each target
-    track_age: Ints  # [C, T] frames since its last detection, -1 without any
+    # [C, T] frames since the camera has detected the target, or in a shared view any camera that
+    # it hears of; -1: never. In a full view 0.
+    track_age: Ints
     track_known: Bools  # [C, T] whether it has a track, so that it may select the target
     particle_xy: Floats  # [M, T, P, 2]
     particle_goal: Ints  # [M, T, P] warehouse it walks to, RANDOM_WALK, or -1: weight 0

@@ -29,14 +29,16 @@ def check_video_path(path: str | Path) -> None:
     """Check that `write_video` can write there, before hours are spent on the frames.
 
     Raises:
-        ValueError: the suffix is neither .mp4 nor .gif, the folder cannot be written, or a library
-            is missing; one line.
+        ValueError: the suffix is neither .mp4 nor .gif, the folder cannot be written, a folder has
+            that name, or a library is missing; one line.
     """
     path = Path(path)
     if path.suffix.lower() not in _SUFFIXES:
         raise ValueError(f"{path}: unknown kind of video '{path.suffix}'; expected .mp4 or .gif")
     if not os.access(path.parent, os.W_OK):
         raise ValueError(f"{path}: no such folder, or not writable")
+    if path.is_dir():
+        raise ValueError(f"{path}: is a folder; expected the name of a file")
     if path.suffix.lower() == ".mp4":
         _encoder()
     else:

@@ -9,10 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from camcontrol.control.action_set import SEARCH_BEARINGS, SEARCH_VIEWS_DEG, Catalogue
 from camcontrol.selection_env import SelectionEnv
 from camcontrol.tracking.motion_models import Q_GOAL, Q_RANDOM_WALK, Q_X, Q_Y
-from camcontrol.tracking.track import B_AGE, B_KNOWN, B_X, B_Y, P_INWARD
+from camcontrol.tracking.track import B_AGE, B_KNOWN, B_X, B_Y
 from camsim.arrays import Floats, Ints
 from camsim.envs.team_env import TeamEnv, TeamOptions
 from camsim.render.record import RANDOM_WALK, CameraRecord, FrameRecord, record_frame
@@ -20,7 +19,7 @@ from camsim.scenario.schema import Scenario, load_scenario
 from camsim.scripted.spec import Link
 from camsim.sim import BatchSim
 from qplex_hrl.agent import Agent
-from qplex_hrl.data.make_env import observation_mode
+from qplex_hrl.data.make_env import observation_mode, opponent_view
 from qplex_hrl.evaluation.players import (
     DEFAULT_OPPONENT,
     DEFAULT_SCENARIO,
@@ -31,6 +30,7 @@ from qplex_hrl.evaluation.players import (
     planning_cameras,
     scripted_opponent,
 )
+from qplex_hrl.evaluation.search_aims import search_aims_deg
 from qplex_hrl.evaluation.trained import TrainedCameras, load_cameras
 from qplex_hrl.runtime.seeding import episode_seeds
 
@@ -42,7 +42,6 @@ __all__ = [
     "record_checkpoint",
     "record_scripted",
     "render_episode",
-    "search_poses_deg",
 ]
 
 _VIEWS = {"own": "own views", "shared": "shared view", "enhanced": "full view", "full": "full view"}
@@ -78,6 +77,8 @@ class Episode(NamedTuple):
     sim: BatchSim
     env: SelectionEnv | None  # None: scripted cameras
     frames: Iterator[RecordedFrame]
+    opponent_view: str = "own"  # what targets observe: own or enhanced
+    checkpoint: Path | None = None  # where trained cameras are from
 
     @property
     def title(self) -> str:
@@ -105,7 +106,7 @@ def record_checkpoint(
         ValueError: the world does not exist.
     """
     cameras = load_cameras(path, setting, num_envs=1, device=device)
-    return record_cameras(cameras, path.name, seed)
+    return record_cameras(cameras, path.name, seed)._replace(checkpoint=path)
 
 
 def record_cameras(cameras: TrainedCameras, policy: str, seed: int) -> Episode:
@@ -127,6 +128,7 @@ def record_cameras(cameras: TrainedCameras, policy: str, seed: int) -> Episode:
         sim=cameras.env.sim,
         env=cameras.env,
         frames=_frames_of_agent(cameras.env, cameras.agent, seed),
+        opponent_view=opponent_view(world),
     )
 
 
@@ -198,31 +200,14 @@ def render_episode(
     return write_video(pictures, output, fps)
 
 
-def search_poses_deg(catalogue: Catalogue) -> Floats:
-    """Return direction and viewing angle [U, 2] of each search action, NaN for other actions.
-
-    In degrees; the direction is counted from the camera's own forward, the terrain's centre.
-    """
-    search = catalogue.search
-    poses = np.stack(
-        [
-            search % SEARCH_BEARINGS * (360.0 / SEARCH_BEARINGS),
-            np.array(SEARCH_VIEWS_DEG)[search // SEARCH_BEARINGS],
-        ],
-        axis=-1,
-    )
-    poses[search < 0] = np.nan
-    return poses
-
-
 def _frames_of_agent(
     env: SelectionEnv, agent: ActionSelector, seed: int
 ) -> Iterator[RecordedFrame]:
     """Yield one episode. A decision spans several frames, which are run one at a time."""
     output = env.reset(episode_seeds(seed, 1))
     agent.reset_rows(np.ones(1, np.bool_))
-    nothing = np.full(env.n_agents, -1)
-    world, cameras = record_frame(env.sim, 0), _record_cameras(env, nothing, nothing)
+    nothing, no_search = np.full(env.n_agents, -1), np.full((env.n_agents, 2), np.nan)
+    world, cameras = record_frame(env.sim, 0), _record_cameras(env, nothing, nothing, no_search)
     while True:
         actions = decided = agent.act(output.obs, output.avail_actions)
         decision = _decision(agent, output.avail_actions[0])
@@ -230,9 +215,10 @@ def _frames_of_agent(
             yield RecordedFrame(world, cameras, *((True, decision) if frame == 0 else ()))
             if agent.reaction is not None and frame and frame % env.options.fast_interval == 0:
                 actions = agent.reaction(*env.glance(), frame)
+            search = search_aims_deg(env, actions[0])
             env.run_frames(actions, 1)
             world = record_frame(env.sim, 0, selection=env.selection_bits[actions[0]])
-            cameras = _record_cameras(env, actions[0], decided[0])
+            cameras = _record_cameras(env, actions[0], decided[0], search)
             if world.done:
                 yield RecordedFrame(world, cameras)
                 return
@@ -252,14 +238,14 @@ def _decision(agent: ActionSelector, avail_actions: NDArray[np.bool_]) -> Decisi
     )
 
 
-def _record_cameras(env: SelectionEnv, actions: Ints, decided: Ints) -> CameraRecord:
-    """Return what environment 0's cameras believe, with their actions [C], -1 for none."""
-    state = env.agent_state
-    belief, pose = state.belief[0], state.pose[0]
-    search = search_poses_deg(env.catalogue)[actions]
-    search[:, 0] += pose[:, P_INWARD]
-    search[actions < 0] = np.nan
-    particles = state.particles
+def _record_cameras(
+    env: SelectionEnv, actions: Ints, decided: Ints, search_deg: Floats
+) -> CameraRecord:
+    """Return what environment 0's cameras believe, with their actions [C], -1 for none.
+
+    `search_deg` [C, 2]: what those that search have aimed at.
+    """
+    belief, particles = env.agent_state.belief[0], env.agent_state.particles
     # Without a particle belief the array is empty and has one axis.
     sets = particles[0] if particles.ndim == 5 else np.zeros((0, env.n_targets, Q_GOAL + 5, 0))
     goal = np.where(sets[:, :, Q_RANDOM_WALK] > 0.0, RANDOM_WALK, sets[:, :, Q_GOAL])
@@ -268,7 +254,7 @@ def _record_cameras(env: SelectionEnv, actions: Ints, decided: Ints) -> CameraRe
         action=actions.copy(),
         slow_action=decided.copy(),
         slow_selection=env.selection_bits[decided] & (decided >= 0)[:, None],
-        search_deg=search,
+        search_deg=search_deg,
         track_xy=belief[..., B_X : B_Y + 1].copy(),
         track_age=np.where(age < _NEVER, age, -1).astype(np.int64),
         track_known=belief[..., B_KNOWN] > 0.0,

@@ -56,7 +56,8 @@ def within_reach(arrays: Mapping[str, NDArray[Any]], transmittance: float) -> Bo
     """Tell which camera would see which target if it turned and zoomed to it, [F, C, T].
 
     It would if the target is within its longest sight range and no obstacle that it knows cuts the
-    line between them. Obstacles that let everything through cut nothing.
+    line between them. Obstacles that let everything through cut nothing. Through other obstacles a
+    camera may see by chance: a target that it does see is within its reach.
 
     Args:
         arrays: of a recording.
@@ -73,7 +74,7 @@ def within_reach(arrays: Mapping[str, NDArray[Any]], transmittance: float) -> Bo
         to_obstacle = np.asarray(arrays["obstacle_xy"], np.float64)[o] - camera_xy
         cut = _cuts(line, length, to_obstacle[:, None], float(radius))
         reach &= ~(cut & known[:, :, o, None])
-    return reach
+    return reach | np.asarray(arrays["camera_target"], np.bool_)
 
 
 def _cuts(line: Floats, length: Floats, to_obstacle: Floats, radius: float) -> Bools:

@@ -24,6 +24,7 @@ _STEPS = {
     "track_xy": 2.0**-4,
     "particle_xy": 1.0,
     "camera_pose": 2.0**-5,  # degrees, terrain units
+    "search_deg": 2.0**-5,
     "slow_probs": 2.0**-14,
     "fast_probs": 2.0**-14,
 }

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from camcontrol.selection_env import SelectionEnv
 from camsim.layout import TERRAIN, WAREHOUSE_HALF_WIDTH, WAREHOUSES
 from camsim.render.record import CameraRecord, FrameRecord
-from qplex_hrl.evaluation.episode_record import Decision, Episode, RecordedFrame, search_poses_deg
+from qplex_hrl.evaluation.episode_record import Decision, Episode, RecordedFrame
+from qplex_hrl.evaluation.search_aims import search_poses_deg
 from qplex_hrl.runtime.provenance import package_versions
 
 __all__ = ["Recording", "record_episode"]
@@ -36,6 +37,7 @@ class Recording(NamedTuple):
     - of each decision: its frame, `decision_frame` [K].
 
     Scripted teams have `camera_messages` [F, C, C] and `target_messages` [F, T, T], other cameras
+    `search_deg` [F, C, 2] (direction and viewing angle that a search aimed at, else NaN),
     `track_xy` [F, C, T, 2], `track_age` (-1: never detected), `track_known` [F, C, T], and with a
     particle belief
     `particle_xy` [K, M, T, P, 2], `particle_goal` [K, M, T, P]; trained ones also `q_values`
@@ -54,15 +56,27 @@ def record_episode(episode: Episode, max_frames: int | None = None) -> Recording
     """
     if max_frames is not None and max_frames < 2:
         raise ValueError(f"max_frames = {max_frames}; expected at least 2")
-    frames = list(islice(episode.frames, max_frames))
+    frames = [_lightened(frame) for frame in islice(episode.frames, max_frames)]
     arrays = _world(episode, frames[0].world) | _frames([frame.world for frame in frames])
     cameras = [frame.cameras for frame in frames if frame.cameras is not None]
     arrays |= _cameras(cameras) if cameras else _no_actions(len(frames), len(arrays["camera_xy"]))
     arrays |= _decisions(frames)
-    return Recording(_about(episode, arrays), arrays)
+    return Recording(_about(episode, arrays, whole=frames[-1].world.done), arrays)
 
 
-def _about(episode: Episode, arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+def _lightened(frame: RecordedFrame) -> RecordedFrame:
+    """Return a frame whose particles are kept if it decides: they are most of an episode."""
+    cameras = frame.cameras
+    if cameras is None:
+        return frame
+    kept = slice(None) if frame.decides else slice(0)
+    xy, goal = cameras.particle_xy[kept], cameras.particle_goal[kept]
+    small = cameras._replace(particle_xy=xy.astype(np.float32), particle_goal=goal.astype(np.int8))
+    return frame._replace(cameras=small)
+
+
+def _about(episode: Episode, arrays: Mapping[str, NDArray[Any]], *, whole: bool) -> dict[str, Any]:
+    """Return who plays where; `whole`: to the end of the episode."""
     env = episode.env
     return {
         "policy": episode.policy,
@@ -80,6 +94,7 @@ def _about(episode: Episode, arrays: Mapping[str, NDArray[Any]]) -> dict[str, An
         "transmittance": episode.sim.params.transmittance,
         "actions": [] if env is None else _actions(env),
         "mean_coverage": float(arrays["coverage"][1:].mean()),
+        "whole": whole,
         "versions": {name: known for name, known in package_versions().items() if known},
     }
 
@@ -154,7 +169,7 @@ def _frames(frames: list[FrameRecord]) -> dict[str, NDArray[Any]]:
 
 def _cameras(frames: list[CameraRecord]) -> dict[str, NDArray[Any]]:
     """Return what the cameras did and where they expected targets in every frame."""
-    names = ("action", "slow_action", "track_xy", "track_age", "track_known")
+    names = ("action", "slow_action", "search_deg", "track_xy", "track_age", "track_known")
     return {name: np.array([getattr(frame, name) for frame in frames]) for name in names}
 
 

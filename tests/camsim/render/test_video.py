@@ -44,6 +44,12 @@ def test_mp4_holds_every_frame(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["v.mp4"]
 
 
+def test_a_folder_is_no_video(tmp_path: Path) -> None:
+    (tmp_path / "v.mp4").mkdir()
+    with pytest.raises(ValueError, match=r"v\.mp4: is a folder; expected the name of a file"):
+        check_video_path(tmp_path / "v.mp4")
+
+
 def test_gif_holds_every_frame(tmp_path: Path) -> None:
     path = tmp_path / "v.GIF"
     assert write_video(pictures(), path, fps=30) == len(COLOURS)

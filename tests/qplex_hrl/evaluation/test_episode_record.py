@@ -10,12 +10,9 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 import torch
-from compiled import from_python
 from drawn_worlds import BLANK
 from paths import CONFIGS
 
-from camcontrol.control.action_set import make_catalogue
-from camcontrol.control.controller import search_pose
 from camsim.render.record import RANDOM_WALK, FrameRecord
 from qplex_hrl.config import load_config
 from qplex_hrl.data.make_env import build_env, model_dims
@@ -25,7 +22,6 @@ from qplex_hrl.evaluation.episode_record import (
     record_checkpoint,
     record_scripted,
     render_episode,
-    search_poses_deg,
 )
 from qplex_hrl.evaluation.evaluate import evaluate_scripted
 from qplex_hrl.evaluation.players import EvaluationSetting
@@ -35,7 +31,6 @@ from qplex_hrl.runtime.checkpoint import save_checkpoint
 from qplex_hrl.runtime.seeding import episode_seeds
 
 CPU = torch.device("cpu")
-SEARCH_POSE = from_python(search_pose)
 CONFIG = CONFIGS / "smoke.yaml"
 
 
@@ -95,6 +90,7 @@ def test_decisions_and_beliefs_are_recorded(checkpoint: Path) -> None:
     """Decisions of 4 frames; what the network said is of the frame that it decided in."""
     episode = record_checkpoint(checkpoint, EvaluationSetting(), 0, CPU)
     assert (episode.kind, episode.policy, episode.timestep) == ("trained", "random.pth", 5)
+    assert (episode.checkpoint, episode.opponent_view) == (checkpoint, "own")
     env = episode.env
     assert env is not None
     frames = list(episode.frames)
@@ -135,15 +131,6 @@ def test_particles_are_recorded() -> None:
         places = np.broadcast_to(frame.world.target_xy[t, None], (len(t), 24, 2))
         np.testing.assert_allclose(cameras.particle_xy[c, t], places)
     assert frame.decision is None, "a planner has no network"
-
-
-def test_search_poses_are_those_of_the_controller() -> None:
-    catalogue = make_catalogue(2, multi_selection=True, max_selected=1, search_actions=10)
-    poses = search_poses_deg(catalogue)
-    assert np.isnan(poses[:2]).all()
-    for pose, number in zip(poses[2:], catalogue.search[2:], strict=True):
-        bearing, view = SEARCH_POSE(0.0, int(number))
-        assert tuple(pose) == (bearing, view)
 
 
 @pytest.mark.slow

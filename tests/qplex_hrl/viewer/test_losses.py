@@ -55,8 +55,11 @@ def test_reach(
         "obstacle_radius": np.array([10.0]),
         "camera_obstacle": np.full((1, 1, 1), known),
         "target_xy": np.array(target).reshape(1, 1, 2),
+        "camera_target": np.zeros((1, 1, 1), np.bool_),
     }
     assert within_reach(world, transmittance).tolist() == [[[expected]]]
+    seen = world | {"camera_target": np.ones((1, 1, 1), np.bool_)}  # by chance, or no matter how
+    assert within_reach(seen, transmittance).all()
 
 
 @given(st.integers(0, 3))
@@ -64,6 +67,9 @@ def test_reach_is_of_every_frame_camera_and_target(seed: int) -> None:
     arrays_ = made_up(SMALL, seed).arrays
     together = within_reach(arrays_, 0.1)
     alone = dict(
-        arrays_, target_xy=arrays_["target_xy"][7:8], camera_obstacle=np.ones((1, 3, 2), bool)
+        arrays_,
+        target_xy=arrays_["target_xy"][7:8],
+        camera_target=arrays_["camera_target"][7:8],
+        camera_obstacle=np.ones((1, 3, 2), bool),
     )
     np.testing.assert_array_equal(within_reach(alone, 0.1), together[7:8])

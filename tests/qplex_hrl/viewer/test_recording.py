@@ -7,10 +7,17 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
+from drawn_worlds import BLANK
 from paths import ROOT
 
-from qplex_hrl.evaluation.episode_record import record_checkpoint, record_scripted
+from camsim.render.record import CameraRecord
+from qplex_hrl.evaluation.episode_record import (
+    RecordedFrame,
+    record_checkpoint,
+    record_scripted,
+)
 from qplex_hrl.evaluation.players import EvaluationSetting
+from qplex_hrl.viewer import recording
 from qplex_hrl.viewer.recording import record_episode
 
 CPU = torch.device("cpu")
@@ -21,20 +28,20 @@ ALWAYS = {
     *("target_goal", "target_load", "target_bounty", "camera_target", "coverage", "real_coverage"),
     *("transport", "delivered", "camera_return", "action", "slow_action", "decision_frame"),
 }
-BELIEF = {"track_xy", "track_age", "track_known"}
+BELIEF = {"search_deg", "track_xy", "track_age", "track_known"}
 PARTICLES = {"particle_xy", "particle_goal"}
 VALUES = {"q_values", "fast_probs", "slow_probs"}
 
 
 @pytest.mark.slow
 def test_trained_cameras_are_recorded_with_beliefs_and_values() -> None:
-    recording = record_episode(record_checkpoint(POLICY, EvaluationSetting(), 3, CPU), 13)
-    arrays, about = recording.arrays, recording.about
+    about, arrays = record_episode(record_checkpoint(POLICY, EvaluationSetting(), 3, CPU), 13)
     assert set(arrays) == ALWAYS | BELIEF | PARTICLES | VALUES
     assert arrays["decision_frame"].tolist() == [0, 5, 10]
     n_actions = len(about["actions"])
     assert arrays["q_values"].shape == (3, 4, n_actions)
     assert arrays["particle_xy"].shape == (3, 4, 4, 24, 2)
+    assert about["whole"] is False
     assert arrays["slow_probs"].shape == (3, 4, 5)
     np.testing.assert_allclose(arrays["slow_probs"].sum(axis=-1), 1.0, rtol=1e-5)
     assert about["actions"][4] == {"targets": [0, 1]}
@@ -49,6 +56,13 @@ def test_trained_cameras_are_recorded_with_beliefs_and_values() -> None:
         assert frame.cameras is not None
         np.testing.assert_array_equal(arrays["action"][k], frame.cameras.action)
         np.testing.assert_array_equal(arrays["track_xy"][k], frame.cameras.track_xy)
+        np.testing.assert_array_equal(arrays["search_deg"][k], frame.cameras.search_deg)
+        if frame.decides:  # particles are those of the frame that it decides in
+            xy = arrays["particle_xy"][k // 5]
+            np.testing.assert_allclose(xy, frame.cameras.particle_xy, rtol=1e-6)
+            np.testing.assert_array_equal(
+                arrays["particle_goal"][k // 5], frame.cameras.particle_goal
+            )
 
 
 @pytest.mark.slow
@@ -65,6 +79,28 @@ def test_planners_have_beliefs_and_scripted_cameras_messages() -> None:
     assert greedy.about["actions"] == []
     assert (greedy.arrays["action"] == -1).all()
     assert len(greedy.arrays["decision_frame"]) == 0
+
+
+def test_frames_without_a_decision_keep_no_particles() -> None:
+    """They would be most of the memory of an episode."""
+    belief = np.zeros((2, 3, 24, 2))
+    cameras = CameraRecord(*[np.zeros(0)] * 7, belief, np.zeros((2, 3, 24), np.int64))
+    frame = RecordedFrame(BLANK, cameras)
+    kept, dropped = (
+        recording._lightened(frame._replace(decides=decides)).cameras for decides in (True, False)
+    )
+    assert kept is not None
+    assert dropped is not None
+    assert (kept.particle_xy.nbytes, kept.particle_goal.nbytes) == (2 * 3 * 24 * 8, 2 * 3 * 24)
+    assert dropped.particle_xy.size == dropped.particle_goal.size == 0
+    scripted = RecordedFrame(BLANK)
+    assert recording._lightened(scripted) is scripted
+
+
+def test_an_episode_is_whole_if_it_is_recorded_to_its_end() -> None:
+    world = EvaluationSetting(max_episode_steps=5)
+    assert record_episode(record_scripted("greedy", world, 0)).about["whole"]
+    assert not record_episode(record_scripted("greedy", world, 0), 6).about["whole"]
 
 
 def test_an_episode_has_at_least_two_frames() -> None:

@@ -67,14 +67,24 @@ function agoWords(age) {
   return age === 0 ? "now" : `${plural(age, "frame")} ago`;
 }
 
-/** For a table: how long ago a camera has detected a target, in frames. */
+/** For a table: how long ago a camera has detected a target, or any camera it hears of. */
 function detectedWords(episode, frame, camera, target) {
   if (episode.sees(frame, camera, target)) return "sees it";
   const age = episode.age(frame, camera, target);
+  const { regime } = episode.about;
+  if (age === 0 && regime !== "own") return regime === "shared" ? "another sees it" : "is told";
   return age >= 0 ? String(age) : "–";
 }
 
-/** An estimate's distance from the truth; "~" where there is no track but particles. */
-function errorWords(estimate) {
-  return estimate ? (estimate.ofParticles ? "~" : "") + digits(estimate.error) : "–";
+/** What `detectedWords` counts, for captions. */
+function detectedCaption({ about }) {
+  if (about.regime === "own") return "frames since its last detection";
+  return `frames since any camera detected it${about.regime === "shared" ? "" : " (a full view: every camera is told)"}`;
 }
+
+/** An estimate's distance from the truth; "~" where there is no track, so it may not be selected. */
+function errorWords(estimate) {
+  return estimate ? (estimate.tracked ? "" : "~") + digits(estimate.error) : "–";
+}
+
+const ERROR_CAPTION = "distance of its estimate from the truth (~ without a track: it may not select the target)";

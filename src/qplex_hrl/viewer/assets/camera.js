@@ -14,9 +14,10 @@ class CameraPanel {
     this.allActions = false;
     const frameKey = (view) => episode.clamp(view.frame);
     const decisionKey = (view) => `${this._decision(view)} ${this._actions(view)} ${this.allActions}`;
+    const decidedKey = (view) => `${decisionKey(view)} ${this._aimed(view)}`;
     this.sections = [
       new Section("", frameKey, (view) => this._pose(view)),
-      new Section("Decision", decisionKey, (view) => this._decided(view)),
+      new Section("Decision", decidedKey, (view) => this._decided(view)),
     ];
     this.toggle = make("button", { type: "button", class: "small", onclick: () => this._toggle(state) });
     if (episode.has("q_values")) {
@@ -62,6 +63,12 @@ class CameraPanel {
     return [this.episode.slowActionOf(frame, this.camera), this.episode.actionOf(frame, this.camera)];
   }
 
+  /** What a search of this frame aimed at; no words elsewhere. */
+  _aimed(view) {
+    const aim = this.episode.searchAim(this.episode.clamp(view.frame), this.camera);
+    return aim ? `${digits(wrappedDegrees(aim.phi), 1)}°, view ${digits(aim.theta)}°` : "";
+  }
+
   _pose(view) {
     const { episode, camera } = this;
     const frame = episode.clamp(view.frame);
@@ -86,6 +93,8 @@ class CameraPanel {
     if (reacts) {
       pairs.push(["Fast level", slow === now ? "kept it" : `replaced it: ${episode.actionName(now)}`]);
     }
+    const aimed = this._aimed(view);
+    if (aimed) pairs.push(["Aimed at", aimed]);
     if (k >= 0) {
       const made = episode.value("decision_frame", k);
       pairs.push(["Made in frame", String(made)], ["Holds for", `frames ${made + 1} to ${this._lastFrame(k)}`]);
@@ -143,6 +152,7 @@ class CameraPanel {
   _beliefTable(state) {
     const { episode, camera } = this;
     const heads = Array.from({ length: episode.targets }, (_, t) => targetButton(state, t));
+    const particles = episode.has("particle_goal");
     const cells = (view, t) => {
       const frame = episode.clamp(view.frame);
       const shares = episode.modelShares(frame, camera, t);
@@ -151,13 +161,15 @@ class CameraPanel {
         cells: [
           detectedWords(episode, frame, camera, t),
           errorWords(episode.estimate(frame, camera, t)),
+          ...(particles ? [digits(episode.particleError(frame, camera, t))] : []),
           shares ? modelBar(shares) : "–",
         ],
       };
     };
     return new LiveTable(
-      "What it believes of each target: frames since its last detection, distance of its estimate from the truth (~ of its particles), particles by goal in per cent",
-      ["Target", "Detected", "Error", "Walks to"], heads, cells,
+      `What it believes of each target: ${detectedCaption(episode)}, ${ERROR_CAPTION}`
+        + (particles ? "; of the latest decision: median distance of its particles from the target, their goals in per cent" : ""),
+      ["Target", "Detected", "Error", ...(particles ? ["Particles"] : []), "Walks to"], heads, cells,
     );
   }
 }

@@ -145,17 +145,24 @@ class Episode {
     return Boolean(action && action.targets && action.targets.includes(target));
   }
 
-  /** Bearing, opening and range of a camera's search action, in degrees and units. */
+  /** Where a camera aimed in a frame in which it searches: {phi, theta, range}; null elsewhere. */
+  searchAim(frame, camera) {
+    const [phi, theta] = this.has("search_deg") ? this.row("search_deg", frame, camera) : [NaN, NaN];
+    return Number.isNaN(phi) ? null : this._view(camera, phi, theta);
+  }
+
+  /** What a search action is named after, without what the camera aims at beside it. */
   searchPose(camera, search) {
     const [x, y] = this.row("camera_xy", camera);
     const forward = (Math.atan2(-y, -x) * 180) / Math.PI;
+    return this._view(camera, forward + search.bearing_deg, search.view_deg);
+  }
+
+  /** A view in degrees, with its range in units; none is narrower than the camera's narrowest. */
+  _view(camera, phi, wanted) {
     const narrowest = this.value("camera_min_angle_deg", camera);
-    const range = this.value("camera_max_range", camera);
-    return {
-      phi: forward + search.bearing_deg,
-      theta: search.view_deg,
-      range: range * Math.sqrt(narrowest / search.view_deg),
-    };
+    const theta = Math.max(wanted, narrowest);
+    return { phi, theta, range: this.value("camera_max_range", camera) * Math.sqrt(narrowest / theta) };
   }
 
   /** What a camera takes for a target's place: null without a track. */
@@ -163,27 +170,36 @@ class Episode {
     if (!this.has("track_xy") || !this.value("track_known", frame, camera, target)) return null;
     const [x, y] = this.row("track_xy", frame, camera, target);
     if (Number.isNaN(x)) return null;
-    const [tx, ty] = this.row("target_xy", frame, target);
-    const age = this.value("track_age", frame, camera, target);
-    return { x, y, age, error: Math.hypot(x - tx, y - ty) };
+    return { x, y, age: this.value("track_age", frame, camera, target) };
   }
 
-  /** Frames since a camera has detected a target; -1: never, or it keeps no record. */
+  /**
+   * Frames since a camera has detected a target, or in a shared view any that it hears of; -1:
+   * never, or it keeps no record.
+   */
   age(frame, camera, target) {
     return this.has("track_age") ? this.value("track_age", frame, camera, target) : -1;
   }
 
   /**
-   * How far from the truth a camera takes a target to be: of its track, or without one the median
-   * of its particles. {error, ofParticles}; null without both.
+   * How far from the truth a camera takes a target to be: {error, tracked}. With a particle belief
+   * it also has an estimate of targets without a track. Null without both.
    */
   estimate(frame, camera, target) {
-    const track = this.track(frame, camera, target);
-    if (track) return { error: track.error, ofParticles: false };
+    const tracked = this.track(frame, camera, target) !== null;
+    if (!tracked && !(this.has("track_xy") && this.has("particle_goal"))) return null;
+    const [x, y] = this.row("track_xy", frame, camera, target);
+    const [tx, ty] = this.row("target_xy", frame, target);
+    const error = Math.hypot(x - tx, y - ty);
+    return Number.isNaN(error) ? null : { error, tracked };
+  }
+
+  /** Median distance of a camera's particles from where the target was then; null without. */
+  particleError(frame, camera, target) {
     const k = this.has("particle_goal") ? this.decisionKnown(frame) : -1;
     if (k < 0) return null;
     const row = this.particleRow(camera);
-    const [x, y] = this.row("target_xy", frame, target);
+    const [x, y] = this.row("target_xy", this.value("decision_frame", k), target);
     const goals = this.row("particle_goal", k, row, target);
     const n = goals.length;
     const first = 2 * n * ((k * this.arrays.particle_goal.shape[1] + row) * this.targets + target);
@@ -192,7 +208,7 @@ class Episode {
     for (let p = 0; p < n; p += 1) {
       if (goals[p] >= 0) errors.push(Math.hypot(places[2 * p] - x, places[2 * p + 1] - y));
     }
-    return errors.length ? { error: median(errors), ofParticles: true } : null;
+    return errors.length ? median(errors) : null;
   }
 
   /** Row of a camera's particles: where all cameras know the same there is one. */

@@ -49,8 +49,8 @@ function medianEstimate(episode, camera, loss) {
     .map((f) => episode.estimate(f, camera, loss.target))
     .filter((estimate) => estimate);
   if (!estimates.length) return null;
-  const guessed = estimates.filter(({ ofParticles }) => ofParticles).length;
-  return { error: median(estimates.map(({ error }) => error)), ofParticles: 2 * guessed > estimates.length };
+  const tracked = estimates.filter((estimate) => estimate.tracked).length;
+  return { error: median(estimates.map(({ error }) => error)), tracked: 2 * tracked >= estimates.length };
 }
 
 function framesOf(loss) {

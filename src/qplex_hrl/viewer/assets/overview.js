@@ -40,7 +40,7 @@ class OverviewPanel {
     if (!losses.length) return [note("No target was ever lost.")];
     const ranked = losses.map((loss) => couldHaveHad(episode, loss));
     const rows = losses.map((loss, i) => {
-      const best = ranked[i][0];
+      const best = ranked[i][0] || { share: 0 }; // no camera
       const who = best.share
         ? showButton(state, `C${best.camera}`, { camera: best.camera, target: loss.target, frame: best.firstWithin },
           `Show camera ${best.camera} when it could first see target ${loss.target}`)
@@ -70,7 +70,7 @@ function aboutCard(episode, alone) {
     ["Opponent", about.opponent],
     ["View", about.regime],
     ["Seed", String(about.seed)],
-    ["Mean coverage", digits(about.mean_coverage, 3)],
+    ["Mean coverage", digits(about.mean_coverage, 3) + (about.whole === false ? ` (first ${episode.frames} frames)` : "")],
   ];
   const sign = alone ? null : make("span", { class: `letter letter-${episode.letter}` }, episode.letter);
   return make("section", { class: "about", "aria-label": `Recording ${episode.letter}` }, sign, terms(pairs));

@@ -72,7 +72,7 @@ class TargetPanel {
       };
     };
     return new LiveTable(
-      "Each camera: frames since its last detection, distance of its estimate from the truth (~ of its particles), whether it could see the target",
+      `Each camera: ${detectedCaption(episode)}, ${ERROR_CAPTION}, whether it could see the target`,
       ["Camera", "Detected", "Error", "In reach, distance", ...(episode.selecting ? ["Selects"] : [])], heads, cells,
     );
   }
@@ -122,8 +122,9 @@ function lossButton(state, loss, words = "") {
 
 /** Which camera should have had a lost target, and why it did not, in words. */
 function lossWords(episode, loss, ranked) {
-  const { camera, share, distance, estimate, chosen } = ranked[0];
   const where = `Target ${loss.target} was lost for ${plural(lossFrames(loss), "frame")} from frame ${loss.first} on.`;
+  if (!ranked.length) return `${where} There is no camera.`;
+  const { camera, share, distance, estimate, chosen } = ranked[0];
   if (!share) return `${where} No camera had it within reach with a clear line.`;
   const words = [
     where,
@@ -132,7 +133,7 @@ function lossWords(episode, loss, ranked) {
   ];
   if (episode.selecting) words.push(`Meanwhile it chose: ${chosenWords(episode, loss, chosen)}.`);
   if (estimate) {
-    const what = estimate.ofParticles ? "It had no track; its particles were" : "Its estimate was";
+    const what = estimate.tracked ? "Its estimate was" : "Mostly it had no track, so it might not select the target; its estimate was";
     words.push(`${what} ${digits(estimate.error)} units off (median).`);
   }
   return words.join(" ");

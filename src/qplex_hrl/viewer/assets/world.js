@@ -229,7 +229,8 @@ class World {
       g.lineCap = "butt";
     }
     if (!action.search) return;
-    const pose = episode.searchPose(camera, action.search);
+    const held = index === episode.actionOf(frame, camera) && episode.searchAim(frame, camera);
+    const pose = held || episode.searchPose(camera, action.search);
     const [x, y] = this._sector(camera, pose, colour, fast ? [1, 4] : [7, 5]);
     if (!this.isDim(camera)) this.searches.push([`C${camera} searches`, x, y, { colour, size: 10 }]);
   }
