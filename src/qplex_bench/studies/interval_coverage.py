@@ -21,7 +21,15 @@ from qplex_hrl.comparison.intervals import (
 )
 from qplex_hrl.runtime.exit_codes import DONE, FAILED
 
-__all__ = ["AT_LEAST", "BAR", "CASES", "CoverageSpec", "SyntheticCase", "measure_intervals", "share_covered"]
+__all__ = [
+    "AT_LEAST",
+    "BAR",
+    "CASES",
+    "CoverageSpec",
+    "SyntheticCase",
+    "measure_intervals",
+    "share_covered",
+]
 
 BAR = (0.93, 0.97)
 """Within which the share of intervals that hold the truth must lie."""
@@ -73,7 +81,9 @@ def measure_intervals(spec: CoverageSpec) -> int:
             code = code if holds else FAILED
     console = Console(width=100)
     console.print(table)
-    console.print(f"share of {spec.cases:,} intervals that hold the truth; bar: {BAR}; of runs: {AT_LEAST}")
+    console.print(
+        f"share of {spec.cases:,} intervals that hold the truth; bar: {BAR}; of runs: {AT_LEAST}"
+    )
     return code
 
 
