@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qplex_hrl.comparison.contestants import Contestant, TrainedRun
-    from qplex_hrl.comparison.play import Evaluation
+    from qplex_hrl.comparison.metric import Evaluation
     from qplex_hrl.comparison.ranking import PlayedContestant, Ranking
 
 __all__ = ["add_compare"]
@@ -57,9 +57,8 @@ def _compare(args: argparse.Namespace) -> int:
     from qplex_hrl.comparison.curves import read_evaluations
     from qplex_hrl.comparison.metric import metric_named
     from qplex_hrl.comparison.outputs import NAMES, prepare_folder, write_page, write_results
-    from qplex_hrl.comparison.play import play_all
+    from qplex_hrl.comparison.play import play_all, settle_world
     from qplex_hrl.comparison.ranking import rank
-    from qplex_hrl.comparison.world import settle_world
     from qplex_hrl.evaluation.players import EvaluationSetting
     from qplex_hrl.runtime.devices import resolve_device
     from qplex_hrl.runtime.seeding import episode_seeds

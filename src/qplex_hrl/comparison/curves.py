@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qplex_hrl.comparison.intervals import Interval, mean_interval
-from qplex_hrl.comparison.play import Evaluation, table_of_metric
+from qplex_hrl.comparison.metric import Evaluation, table_of_metric
 
 __all__ = ["LearningCurve", "learning_curve", "of_the_world", "read_evaluations"]
 

@@ -62,7 +62,7 @@ class MeanDifference(NamedTuple):
     p_value: float
 
 
-class _Part(NamedTuple):
+class _VariancePart(NamedTuple):
     """A part of a mean's variance, and its degrees of freedom."""
 
     variance: float
@@ -72,8 +72,8 @@ class _Part(NamedTuple):
 class _Spread(NamedTuple):
     """What a mean over runs and episodes varies by: with new episodes, and with new runs."""
 
-    episodes: _Part
-    runs: _Part  # of no variance: one run
+    episodes: _VariancePart
+    runs: _VariancePart  # of no variance: one run
 
     @property
     def variance(self) -> float:
@@ -251,16 +251,16 @@ def _spread(tables: Sequence[Table], samples: Sequence[Table]) -> _Spread:
     return _Spread(episodes._replace(variance=left), _sum(runs))
 
 
-def _mean_part(values: Table) -> _Part:
+def _mean_part(values: Table) -> _VariancePart:
     """Return the variance of the mean of values [n]."""
-    return _Part(float(values.var(ddof=1)) / len(values), len(values) - 1)
+    return _VariancePart(float(values.var(ddof=1)) / len(values), len(values) - 1)
 
 
-def _sum(parts: Sequence[_Part]) -> _Part:
+def _sum(parts: Sequence[_VariancePart]) -> _VariancePart:
     """Return parts of the same kind as one, with Satterthwaite's degrees of freedom."""
     variance = sum(part.variance for part in parts)
     squares = sum(part.variance**2 / part.degrees for part in parts)
-    return _Part(variance, variance**2 / squares if squares > 0.0 else 1.0)
+    return _VariancePart(variance, variance**2 / squares if squares > 0.0 else 1.0)
 
 
 def _resampled(
@@ -296,7 +296,7 @@ def _iqm_spread(table: Table) -> _Spread:
     n_episodes = table.shape[1]
     kept = n_episodes - 2 * int(_TRIMMED * n_episodes)
     scale = (1 - 1 / n_episodes) / (1 - 1 / kept)
-    return spread._replace(episodes=_Part(scale * spread.episodes.variance, kept - 1))
+    return spread._replace(episodes=_VariancePart(scale * spread.episodes.variance, kept - 1))
 
 
 def _placements(table: Table, other: Table) -> Table:

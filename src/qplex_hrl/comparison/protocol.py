@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from qplex_hrl.comparison.contestants import unique_name
-from qplex_hrl.comparison.metric import METRICS
-from qplex_hrl.comparison.play import Evaluation
+from qplex_hrl.comparison.metric import METRICS, Evaluation
 from qplex_hrl.comparison.ranking import PlayedContestant, Ranking
 
 __all__ = ["protocol_of"]

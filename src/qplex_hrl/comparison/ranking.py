@@ -20,8 +20,7 @@ from qplex_hrl.comparison.intervals import (
     share_interval,
     unpaired_difference,
 )
-from qplex_hrl.comparison.metric import ComparedMetric
-from qplex_hrl.comparison.play import Evaluation, table_of_metric
+from qplex_hrl.comparison.metric import ComparedMetric, Evaluation, table_of_metric
 
 __all__ = [
     "PairResult",

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qplex_hrl.comparison.intervals import LEVEL, Interval, MeanDifference
-from qplex_hrl.comparison.play import Evaluation
+from qplex_hrl.comparison.metric import Evaluation
 from qplex_hrl.comparison.ranking import (
     PairResult,
     Ranking,

@@ -10,8 +10,8 @@ __all__ = ["METHOD", "notes_of", "number", "verdict_of", "with_interval"]
 METHOD = (
     "All contestants play the same episodes, so differences are taken episode by episode.",
     "Means and differences of one run: studentised bootstrap over episodes, 9,999 resamples. "
-    "Interquartile means: percentile bootstrap. Fewer than ten episodes: t-intervals. Several runs: "
-    "t-intervals with the variance between runs and that between episodes, each with its own "
+    "Interquartile means: percentile bootstrap. Fewer than ten episodes: t-intervals. Several "
+    "runs: t-intervals with the variance between runs and that between episodes, each with its own "
     "degrees of freedom. Shares and probabilities: Wilson's interval.",
     "Interquartile mean: mean of the middle half of all episodes. Probability of improvement: "
     "chance that a random episode of the first is better than a random one of the second; ties "
