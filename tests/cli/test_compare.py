@@ -31,13 +31,35 @@ def test_a_checkpoint_with_itself_does_not_differ(
     assert "--max-episode-steps 20" in content["command"]
 
 
+@pytest.mark.jit
+def test_names_that_are_markup_elsewhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["x[/y]=greedy", r"x$\frac$=random", "_a=naive", "<script>=greedy"]
+    assert cli.main(["compare", *names, *SHORT, "--output", str(tmp_path)]) == 0
+    assert "x[/y]" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == FILES
+
+
+@pytest.mark.jit
+def test_what_was_played_is_kept_if_drawing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> str:
+        raise RuntimeError
+
+    monkeypatch.setattr("qplex_hrl.comparison.report.rich_of", fail)
+    with pytest.raises(RuntimeError):
+        cli.main(["compare", "greedy", "random", *SHORT, "--output", str(tmp_path)])
+    assert {path.name for path in tmp_path.iterdir()} == FILES - {"comparison.html"}
+
+
 @pytest.mark.slow
 @pytest.mark.jit
 def test_random_against_greedy_has_the_known_gap(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """0.276 and 0.725 on 256 episodes each, as the README says."""
-    (tmp_path / "comparison.json").write_text("of an earlier comparison")
     command = ["compare", "random", "greedy", "--episodes", "16", "--seed", "1"]
     assert cli.main([*command, "--output", str(tmp_path)]) == 0
     assert "greedy covers 0.4" in capsys.readouterr().out
@@ -67,6 +89,11 @@ def test_a_run_brings_its_learning_curve(
     protocol = json.loads(Path("out/marl_eval.json").read_text())["MATE"]["MATE-4v2-9"]
     assert list(protocol["greedy"]["run_1"]) == ["step_1", "step_2", "absolute_metrics"]
     assert "Learning curves" in Path("out/comparison.html").read_text()
+    assert cli.main([*command, "--output", "other", "--max-episode-steps", "20"]) == 0
+    assert "left out: 2 of by_logs, 2 of by_models" in " ".join(capsys.readouterr().out.split())
+    other = json.loads(Path("other/comparison.json").read_text())
+    assert [each["learning_curve"] for each in other["contestants"]] == [None] * 3
+    assert "Learning curves" not in Path("other/comparison.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -82,6 +109,8 @@ def test_a_run_brings_its_learning_curve(
         (["greedy", "random", "--metric", "speed"], "--metric speed: expected one of"),
         (["greedy", "random", "--scenario", "MATE-9v9"], "MATE-9v9"),
         (["greedy", "random", "--output", "keep"], "--output keep: a file"),
+        (["greedy", "random", "--output", "mine"], "comparison.html there is not of an earlier"),
+        (["greedy", "planner", "--metric", "selection_efficiency"], "greedy selects no targets"),
         (
             [CHECKPOINT, str(PRETRAINED / "qplex_hrl_4v2_9.pth"), "--output", "out"],
             "give --scenario",
@@ -97,12 +126,13 @@ def test_bad_input_is_one_line_and_writes_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("keep").touch()
+    Path("mine/comparison.html").mkdir(parents=True)
     assert cli.main(["compare", *arguments]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
     assert words in error
-    assert [path.name for path in tmp_path.iterdir()] == ["keep"]
+    assert {path.name for path in tmp_path.iterdir()} == {"keep", "mine"}
 
 
 def test_a_missing_library_is_named_with_what_installs_it(

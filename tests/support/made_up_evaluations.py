@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from qplex_hrl.comparison.contestants import Contestant, TrainedRun
-from qplex_hrl.comparison.metric import metric_named
-from qplex_hrl.comparison.play import Evaluation
+from qplex_hrl.comparison.metric import Evaluation, metric_named
 from qplex_hrl.comparison.ranking import PlayedContestant, Ranking, rank
 
 

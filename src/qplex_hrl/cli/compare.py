@@ -5,15 +5,17 @@ import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from qplex_hrl.cli.flags import Parser
 from qplex_hrl.runtime.exit_codes import DONE
 
 if TYPE_CHECKING:
-    from qplex_hrl.comparison.contestants import TrainedRun
-    from qplex_hrl.comparison.ranking import Ranking
+    from collections.abc import Sequence
+
+    from qplex_hrl.comparison.contestants import Contestant, TrainedRun
+    from qplex_hrl.comparison.metric import Evaluation
+    from qplex_hrl.comparison.ranking import PlayedContestant, Ranking
 
 __all__ = ["add_compare"]
 
@@ -51,15 +53,12 @@ def add_compare(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def _compare(args: argparse.Namespace) -> int:
     _check(args)
-    from rich.console import Console
-
-    from qplex_hrl.comparison.contestants import parse_contestants, settle_world
+    from qplex_hrl.comparison.contestants import parse_contestants
     from qplex_hrl.comparison.curves import read_evaluations
     from qplex_hrl.comparison.metric import metric_named
-    from qplex_hrl.comparison.play import play_all
-    from qplex_hrl.comparison.ranking import PlayedContestant, rank
-    from qplex_hrl.comparison.report import rich_of
-    from qplex_hrl.comparison.verdict import notes_of, verdict_of
+    from qplex_hrl.comparison.outputs import NAMES, prepare_folder, write_page, write_results
+    from qplex_hrl.comparison.play import play_all, settle_world
+    from qplex_hrl.comparison.ranking import rank
     from qplex_hrl.evaluation.players import EvaluationSetting
     from qplex_hrl.runtime.devices import resolve_device
     from qplex_hrl.runtime.seeding import episode_seeds
@@ -67,7 +66,7 @@ def _compare(args: argparse.Namespace) -> int:
     metric, device = metric_named(args.metric), resolve_device(args.device)
     contestants = parse_contestants(args.contestants, _find_run)
     histories = [
-        tuple(tuple(read_evaluations(run.logs)) if run.logs else () for run in each.runs)
+        [read_evaluations(run.logs) if run.logs else [] for run in each.runs]
         for each in contestants
     ]
     setting = EvaluationSetting(
@@ -75,22 +74,18 @@ def _compare(args: argparse.Namespace) -> int:
     )
     setting = settle_world(contestants, setting, metric.name, device)
     if args.output is not None:
-        _make_folder(args.output)
+        prepare_folder(args.output)
     seeds = episode_seeds(args.seed, args.episodes)
     evaluations = play_all(contestants, setting, seeds, device, _tell)
-    played = [
-        PlayedContestant(each, tuple(results), history)
-        for each, results, history in zip(contestants, evaluations, histories, strict=True)
-    ]
-    ranking = rank(played, metric)
-    console = Console()
-    console.width = min(_WIDTH, console.width) if console.is_terminal else _WIDTH
-    for table in rich_of(ranking):
-        console.print(table)
-    for line in (*verdict_of(ranking), *(f"Note: {note}" for note in notes_of(ranking))):
-        console.print(line, markup=False, highlight=False)
+    played = map(_played, contestants, evaluations, histories)
+    ranking = rank(list(played), metric)
+    command = shlex.join(["qplex-hrl", *_words(args)])
     if args.output is not None:
-        _write(ranking, args.output, shlex.join(["qplex-hrl", *_words(args)]))
+        write_results(ranking, args.output, command)
+    _show(ranking)
+    if args.output is not None:
+        write_page(ranking, args.output, command)
+        print(f"written to {args.output}: {', '.join(NAMES)}")
     return DONE
 
 
@@ -105,13 +100,41 @@ def _check(args: argparse.Namespace) -> None:
             raise ValueError(f"compare needs {package}: pip install 'qplex-hrl[compare]'")
 
 
-def _make_folder(folder: Path) -> None:
-    """Make the output's folder and try to write there, before anything is played."""
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"--output {folder}: a file; expected a folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryFile(dir=folder):
-        pass
+def _played(
+    contestant: "Contestant",
+    evaluations: "Sequence[Evaluation]",
+    histories: "Sequence[Sequence[Evaluation]]",
+) -> "PlayedContestant":
+    """Return what a contestant came to, with those evaluations of its trainings that belong to it.
+
+    Args:
+        contestant: who played.
+        evaluations: of each run, what it played now.
+        histories: of each run, its evaluations during training.
+    """
+    from qplex_hrl.comparison.curves import of_the_world
+    from qplex_hrl.comparison.ranking import PlayedContestant
+
+    if not contestant.runs:
+        return PlayedContestant(contestant, tuple(evaluations), ())
+    kept = tuple(map(of_the_world, histories, evaluations))
+    n_left_out = sum(map(len, histories)) - sum(map(len, kept))
+    return PlayedContestant(contestant, tuple(evaluations), kept, n_left_out)
+
+
+def _show(ranking: "Ranking") -> None:
+    """Print the tables and the verdict."""
+    from rich.console import Console
+
+    from qplex_hrl.comparison.report import rich_of
+    from qplex_hrl.comparison.verdict import notes_of, verdict_of
+
+    console = Console()
+    console.width = min(_WIDTH, console.width) if console.is_terminal else _WIDTH
+    for table in rich_of(ranking):
+        console.print(table)
+    for line in (*verdict_of(ranking), *(f"Note: {note}" for note in notes_of(ranking))):
+        console.print(line, markup=False, highlight=False)
 
 
 def _find_run(path: Path) -> "TrainedRun":
@@ -148,17 +171,3 @@ def _words(args: argparse.Namespace) -> list[str]:
     if args.shared_field_of_view is not None:
         words.append(f"--{'' if args.shared_field_of_view else 'no-'}shared-field-of-view")
     return words
-
-
-def _write(ranking: "Ranking", folder: Path, command: str) -> None:
-    from camsim.files import atomic_write_json, atomic_write_text
-    from qplex_hrl.comparison.page import page_of
-    from qplex_hrl.comparison.protocol import protocol_of
-    from qplex_hrl.comparison.report import json_of, markdown_of
-
-    page, content = page_of(ranking, command), json_of(ranking, command)
-    atomic_write_json(folder / "comparison.json", content)
-    atomic_write_json(folder / "marl_eval.json", protocol_of(ranking))
-    atomic_write_text(folder / "comparison.md", markdown_of(ranking, command))
-    atomic_write_text(folder / "comparison.html", page)
-    print(f"written to {folder}: comparison.html, comparison.md, comparison.json, marl_eval.json")

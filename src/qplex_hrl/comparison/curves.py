@@ -9,9 +9,18 @@ from typing import NamedTuple
 import numpy as np
 
 from qplex_hrl.comparison.intervals import Interval, mean_interval
-from qplex_hrl.comparison.play import Evaluation, table_of_metric
+from qplex_hrl.comparison.metric import Evaluation, table_of_metric
 
-__all__ = ["LearningCurve", "learning_curve", "read_evaluations"]
+__all__ = ["LearningCurve", "learning_curve", "of_the_world", "read_evaluations"]
+
+_WORLD = {
+    "scenario": None,
+    "opponent": None,
+    "regime": None,
+    "max_episode_steps": None,
+    "message_loss": 0.0,
+}
+"""What makes the world that an evaluation played, and what files without it mean."""
 
 _EVALUATION = re.compile(r"eval_results_(\d+)\.json")
 
@@ -41,6 +50,20 @@ def read_evaluations(logs: Path) -> list[Evaluation]:
                 raise ValueError(f"{path}: damaged, or not an evaluation")
             found.append((int(match[1]), content))
     return [content for _, content in sorted(found, key=lambda each: each[0])]
+
+
+def of_the_world(history: Sequence[Evaluation], played: Evaluation) -> tuple[Evaluation, ...]:
+    """Return the evaluations in the world of `played`, and not of later weights than it has."""
+
+    def world(evaluation: Evaluation) -> list[object]:
+        provenance = evaluation.get("provenance", {})
+        return [provenance.get(key, default) for key, default in _WORLD.items()]
+
+    return tuple(
+        each
+        for each in history
+        if world(each) == world(played) and each["timestep"] <= played["timestep"]
+    )
 
 
 def learning_curve(runs: Sequence[Sequence[Evaluation]], metric: str) -> LearningCurve | None:

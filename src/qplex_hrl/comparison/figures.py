@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import numpy as np
 from qplex_hrl.comparison.ranking import Ranking, Standing, performance_profile, taus_of
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
 __all__ = ["SERIES", "draw_curves", "draw_differences", "draw_episodes", "draw_profiles"]
@@ -37,6 +38,7 @@ _STYLE = {
     "legend.frameon": False,
     "svg.fonttype": "none",
     "svg.hashsalt": "qplex-hrl",
+    "text.parse_math": False,  # names may have dollar signs
     "text.color": _INK,
     "xtick.color": _INK,
     "ytick.color": _INK,
@@ -73,14 +75,16 @@ def draw_profiles(ranking: Ranking) -> str:
     taus = taus_of(ranking)
 
     def draw(axes: "Axes") -> None:
+        drawn: list[tuple[str, Artist]] = []
         for n, standing in _numbered(ranking):
             value, low, high = np.transpose(performance_profile(standing, taus))
             axes.fill_between(taus, low, high, color=_SERIES[n], alpha=0.2, linewidth=0.0)
-            axes.plot(taus, value, color=_SERIES[n], linestyle=_LINES[n], label=standing.name)
+            [line] = axes.plot(taus, value, color=_SERIES[n], linestyle=_LINES[n])
+            drawn.append((standing.name, line))
         axes.set(
             xlabel=f"{ranking.metric.label} above", ylabel="share of episodes", ylim=(-0.02, 1.02)
         )
-        _finish(axes)
+        _finish(axes, drawn)
 
     return _svg(
         "profiles",
@@ -98,24 +102,25 @@ def draw_episodes(ranking: Ranking) -> str:
 
     def draw(axes: "Axes") -> None:
         values = [standing.table.mean(axis=0) for standing in ranking.standings]
-        ends = [np.nanmin(values), np.nanmax(values)]
+        ends = [np.min(values), np.max(values)]
         axes.plot(ends, ends, color=_INK, linewidth=1.0, linestyle=":")
+        drawn: list[tuple[str, Artist]] = []
         for n, standing in _numbered(ranking):
             if n:
-                axes.plot(
+                [marks] = axes.plot(
                     on_best,
                     standing.table.mean(axis=0),
                     _MARKERS[n],
                     color=_SERIES[n],
                     markersize=4.5,
                     alpha=0.7,
-                    label=standing.name,
                 )
+                drawn.append((standing.name, marks))
         axes.set(
             xlabel=f"{ranking.metric.label} of {_shortened(best.name)}",
             ylabel=f"{ranking.metric.label} of {_shortened(others)}",
         )
-        _finish(axes)
+        _finish(axes, drawn)
 
     return _svg(
         "episodes",
@@ -132,27 +137,29 @@ def draw_curves(ranking: Ranking) -> str | None:
         return None
 
     def draw(axes: "Axes") -> None:
+        drawn: list[tuple[str, Artist]] = []
         for n, standing in _numbered(ranking):
             if standing.curve is None:
                 if standing.played.contestant.rule is not None:
                     value = standing.mean.value
-                    axes.axhline(value, color=_SERIES[n], linestyle=_LINES[n], label=standing.name)
+                    level = axes.axhline(value, color=_SERIES[n], linestyle=_LINES[n])
+                    drawn.append((standing.name, level))
                 continue
             value, low, high = np.transpose(standing.curve.points)
             steps = standing.curve.timesteps
             axes.fill_between(steps, low, high, color=_SERIES[n], alpha=0.2, linewidth=0.0)
-            axes.plot(
+            [line] = axes.plot(
                 steps,
                 value,
                 color=_SERIES[n],
                 linestyle=_LINES[n],
                 marker=_MARKERS[n],
                 markersize=3.0,
-                label=standing.name,
             )
+            drawn.append((standing.name, line))
         axes.set(xlabel="frames of training", ylabel=ranking.metric.label)
         axes.ticklabel_format(axis="x", style="sci", scilimits=(3, 3))
-        _finish(axes)
+        _finish(axes, drawn)
 
     said = "; ".join(
         f"{standing.name}: {standing.curve.points[0].value:.3f} at first, "
@@ -168,9 +175,14 @@ def _numbered(ranking: Ranking) -> Iterator[tuple[int, Standing]]:
     yield from enumerate(ranking.standings[:SERIES])
 
 
-def _finish(axes: "Axes") -> None:
+def _finish(axes: "Axes", drawn: Sequence[tuple[str, "Artist"]]) -> None:
+    """Add a grid, and a legend of what was drawn."""
     axes.grid()
-    axes.legend(fontsize=9)
+    # A label that begins with "_" would be left out, so the names replace others.
+    handles = [handle for _, handle in drawn]
+    legend = axes.legend(handles, ["name"] * len(drawn), fontsize=9)
+    for text, (name, _) in zip(legend.get_texts(), drawn, strict=True):
+        text.set_text(_shortened(name))
 
 
 def _shortened(text: str) -> str:

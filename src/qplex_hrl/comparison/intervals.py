@@ -4,9 +4,11 @@ How each interval is made was chosen by simulation: see docs/comparing.md, which
 
 - Mean and difference of means, one run: studentised bootstrap over episodes. With skewed values at
   32 episodes the percentile and BCa bootstraps hold the true mean less than 93 % of the time.
-- Interquartile mean, one run: percentile bootstrap over episodes.
-- Several runs: Student's t with the variance of a design in which runs and episodes are crossed,
-  and Satterthwaite's degrees of freedom. A bootstrap over three runs is far too narrow.
+- Interquartile mean, one run: percentile bootstrap over episodes; of few episodes the t-interval of
+  Tukey and McLaughlin (1963).
+- Several runs: runs and episodes are crossed. Their parts of the variance have a quantile of
+  Student's t each, with as many degrees of freedom as each has (Banerjee 1960). One number of
+  degrees for both (Satterthwaite), or a bootstrap over three runs, is too narrow.
 - Shares and probabilities: Wilson's score interval, with as many episodes as their variance tells.
 """
 
@@ -15,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import optimize, stats
 
 __all__ = [
     "LEVEL",
@@ -60,16 +62,42 @@ class MeanDifference(NamedTuple):
     p_value: float
 
 
-class _Spread(NamedTuple):
-    """Variance of a mean over runs and episodes, and its degrees of freedom."""
+class _VariancePart(NamedTuple):
+    """A part of a mean's variance, and its degrees of freedom."""
 
     variance: float
     degrees: float
 
+
+class _Spread(NamedTuple):
+    """What a mean over runs and episodes varies by: with new episodes, and with new runs."""
+
+    episodes: _VariancePart
+    runs: _VariancePart  # of no variance: one run
+
     @property
-    def half_width(self) -> float:
-        """Half of the t-interval."""
-        return float(stats.t.ppf(_TAILS[1], self.degrees) * np.sqrt(self.variance))
+    def variance(self) -> float:
+        """Of the mean."""
+        return self.episodes.variance + self.runs.variance
+
+    def half_width(self, tail: float = 1 - _TAILS[1]) -> float:
+        """Return how far the mean strays, with a chance of `tail` for further on either side.
+
+        Each part has its own quantile, so runs that are few and by chance alike are not taken for
+        runs that are alike (Banerjee 1960).
+        """
+        parts = [part for part in self if part.variance > 0.0]
+        squares = [stats.t.isf(tail, part.degrees) ** 2 * part.variance for part in parts]
+        return float(np.sqrt(sum(squares)))
+
+    def p_value(self, value: float) -> float:
+        """Return the two-sided chance of a mean as far from zero as `value`."""
+        least, distance = 1e-12, abs(value)
+        if self.half_width(least / 2) <= distance:
+            return least
+        if distance == 0.0:
+            return 1.0
+        return float(optimize.brentq(lambda p: self.half_width(p / 2) - distance, least, 1.0))
 
 
 def mean_interval(table: Table, *, n_resamples: int = N_RESAMPLES) -> Interval:
@@ -82,8 +110,7 @@ def iqm_interval(table: Table, *, n_resamples: int = N_RESAMPLES) -> Interval:
     value = float(stats.trim_mean(table, _TRIMMED, axis=None))
     n_runs, n_episodes = table.shape
     if n_runs > 1 or n_episodes < _FEWEST_EPISODES:
-        influence = _iqm_influence(table)
-        half = _spread((influence,), influence.mean(axis=0)).half_width
+        half = _iqm_spread(table).half_width()
         return Interval(value, value - half, value + half)
 
     def statistic(values: Table, axis: int) -> Table:
@@ -111,20 +138,15 @@ def paired_difference(
 def unpaired_difference(
     first: Table, second: Table, *, n_resamples: int = N_RESAMPLES
 ) -> MeanDifference:
-    """Return the same as if the two had played episodes of their own: what pairing gains.
-
-    Several runs of one side count as their mean.
-    """
+    """Return the same as if the two had played episodes of their own: what pairing gains."""
     samples = (first.mean(axis=0), second.mean(axis=0))
     value = float(samples[0].mean() - samples[1].mean())
-    variances = [sample.var(ddof=1) / len(sample) for sample in samples]
-    error = float(np.sqrt(sum(variances)))
+    spread = _spread((first, second), samples)
+    error = float(np.sqrt(spread.variance))
     if error <= _EQUAL * max(1.0, abs(value)):
         return _certain(value)
-    if min(map(len, samples)) < _FEWEST_EPISODES:
-        parts = zip(variances, samples, strict=True)
-        degrees = error**4 / sum(v**2 / (len(sample) - 1) for v, sample in parts)
-        return _students(value, _Spread(error**2, degrees))
+    if _few_or_runs((first, second)):
+        return _students(value, spread)
 
     def pivot(x: Table, y: Table, axis: int) -> Table:
         spread = x.var(axis, ddof=1) / x.shape[axis] + y.var(axis, ddof=1) / y.shape[axis]
@@ -146,12 +168,12 @@ def probability_of_improvement(first: Table, second: Table) -> Interval:
     placements = _placements(first, second), _placements(second, first)
     value = float(placements[0].mean())
     per_episode = placements[0].mean(axis=0) - placements[1].mean(axis=0)
-    return _wilson(value, _spread(placements, per_episode), first.shape[1])
+    return _wilson(value, _spread(placements, (per_episode,)), first.shape[1])
 
 
 def share_interval(table: Table) -> Interval:
     """Return the mean of a table [R, S] of zeros and ones."""
-    return _wilson(float(table.mean()), _spread((table,), table.mean(axis=0)), table.shape[1])
+    return _wilson(float(table.mean()), _spread((table,), (table.mean(axis=0),)), table.shape[1])
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -166,10 +188,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def _centre(tables: Sequence[Table], episodes: Table, n_resamples: int) -> MeanDifference:
     """Return the mean of `episodes` [S], which are means over the runs of the tables [R, S]."""
     value = float(episodes.mean())
-    spread = _spread(tables, episodes)
+    spread = _spread(tables, (episodes,))
     if np.sqrt(spread.variance) <= _EQUAL * max(1.0, abs(value)):
         return _certain(value)
-    if len(episodes) < _FEWEST_EPISODES or any(len(table) > 1 for table in tables):
+    if _few_or_runs(tables):
         return _students(value, spread)
 
     def pivot(values: Table, axis: int) -> Table:
@@ -180,15 +202,19 @@ def _centre(tables: Sequence[Table], episodes: Table, n_resamples: int) -> MeanD
     return _studentised(value, float(np.sqrt(spread.variance)), resampled)
 
 
+def _few_or_runs(tables: Sequence[Table]) -> bool:
+    """Tell whether a bootstrap over the episodes of tables [R, S] will not do."""
+    return any(len(table) > 1 or table.shape[1] < _FEWEST_EPISODES for table in tables)
+
+
 def _certain(value: float) -> MeanDifference:
     """Return what does not vary: the same in every episode."""
     return MeanDifference(value, value, value, 1.0 if abs(value) <= _EQUAL else 0.0)
 
 
 def _students(value: float, spread: _Spread) -> MeanDifference:
-    half = spread.half_width
-    p_value = 2 * stats.t.sf(abs(value) / np.sqrt(spread.variance), spread.degrees)
-    return MeanDifference(value, value - half, value + half, float(p_value))
+    half = spread.half_width()
+    return MeanDifference(value, value - half, value + half, spread.p_value(value))
 
 
 def _studentised(value: float, error: float, resampled: Table) -> MeanDifference:
@@ -200,30 +226,41 @@ def _studentised(value: float, error: float, resampled: Table) -> MeanDifference
     return MeanDifference(value, value - float(high) * error, value - float(low) * error, p_value)
 
 
-def _spread(tables: Sequence[Table], episodes: Table) -> _Spread:
-    """Return the variance of the mean of `episodes` over new episodes and new runs.
+def _spread(tables: Sequence[Table], samples: Sequence[Table]) -> _Spread:
+    """Return how a mean varies with new episodes and new runs.
 
-    Each table with several runs adds the variance between its runs, without what episodes make of
-    it, which is in the variance between episodes already.
+    Each table with several runs adds the variance between its runs. What is neither of a run nor of
+    an episode is in the variance between runs and in that between episodes, so it is taken out of
+    the latter.
 
     Args:
         tables: [R, S] each; runs of one table are independent of those of another.
-        episodes: [S], mean over runs, or a difference of such means.
+        samples: [S] each: means over runs, or the differences of such means; independent.
     """
-    n_episodes = len(episodes)
-    parts = [(float(episodes.var(ddof=1)) / n_episodes, n_episodes - 1)]
+    episodes = _sum([_mean_part(sample) for sample in samples])
+    runs, counted_twice = [], 0.0
     for table in tables:
-        n_runs = len(table)
-        if n_runs == 1:
+        if len(table) == 1:
             continue
-        runs = table.mean(axis=1, keepdims=True)
-        rest = table - table.mean(axis=0) - runs + table.mean()
-        degrees = (n_runs - 1) * (n_episodes - 1)
-        parts.append((float(runs.var(ddof=1)) / n_runs, n_runs - 1))
-        parts.append((-float((rest**2).sum()) / degrees / table.size, degrees))
-    variance = max(parts[0][0], sum(part for part, _ in parts))
-    squares = sum(part**2 / degrees for part, degrees in parts)
-    return _Spread(variance, variance**2 / squares if squares > 0 else n_episodes - 1)
+        of_runs = _mean_part(table.mean(axis=1))
+        rest = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
+        degrees = of_runs.degrees * (table.shape[1] - 1)
+        runs.append(of_runs)
+        counted_twice += min(of_runs.variance, float((rest**2).sum()) / degrees / table.size)
+    left = max(episodes.variance - counted_twice, 0.0)
+    return _Spread(episodes._replace(variance=left), _sum(runs))
+
+
+def _mean_part(values: Table) -> _VariancePart:
+    """Return the variance of the mean of values [n]."""
+    return _VariancePart(float(values.var(ddof=1)) / len(values), len(values) - 1)
+
+
+def _sum(parts: Sequence[_VariancePart]) -> _VariancePart:
+    """Return parts of the same kind as one, with Satterthwaite's degrees of freedom."""
+    variance = sum(part.variance for part in parts)
+    squares = sum(part.variance**2 / part.degrees for part in parts)
+    return _VariancePart(variance, variance**2 / squares if squares > 0.0 else 1.0)
 
 
 def _resampled(
@@ -246,12 +283,20 @@ def _ratio(differences: Table, errors: Table) -> Table:
     return np.divide(differences, errors, out=undefined, where=errors > _EQUAL)
 
 
-def _iqm_influence(table: Table) -> Table:
-    """Return each value's influence [R, S] on the interquartile mean, up to a constant."""
+def _iqm_spread(table: Table) -> _Spread:
+    """Return how the interquartile mean of a table [R, S] varies.
+
+    It is the mean of each value's influence. The variance between episodes has as many degrees of
+    freedom as episodes are in the middle half, as Tukey and McLaughlin have it.
+    """
     ordered = np.sort(table, axis=None)
     cut = int(_TRIMMED * table.size)
     influence: Table = np.clip(table, ordered[cut], ordered[-cut - 1]) / (1 - 2 * cut / table.size)
-    return influence
+    spread = _spread((influence,), (influence.mean(axis=0),))
+    n_episodes = table.shape[1]
+    kept = n_episodes - 2 * int(_TRIMMED * n_episodes)
+    scale = (1 - 1 / n_episodes) / (1 - 1 / kept)
+    return spread._replace(episodes=_VariancePart(scale * spread.episodes.variance, kept - 1))
 
 
 def _placements(table: Table, other: Table) -> Table:
@@ -265,11 +310,11 @@ def _wilson(share: float, spread: _Spread, n_episodes: int) -> Interval:
     """Return Wilson's interval of a share, for a sample of the size that its variance tells."""
     if spread.variance > _EQUAL**2:
         size = max(share * (1 - share) / spread.variance, 1.0)
+        t = spread.half_width() / float(np.sqrt(spread.variance))
     elif share != 0.5:  # all below, all above, or too few to vary
-        size = float(n_episodes)
+        size, t = float(n_episodes), float(stats.t.ppf(_TAILS[1], n_episodes - 1))
     else:  # equal in every episode
         return Interval(share, share, share)
-    t = float(stats.t.ppf(_TAILS[1], spread.degrees))
     weight = t**2 / size
     centre = (share + weight / 2) / (1 + weight)
     half = t / (1 + weight) * np.sqrt(share * (1 - share) / size + weight / (4 * size))

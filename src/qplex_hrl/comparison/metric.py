@@ -1,8 +1,15 @@
-"""The metrics that contestants can be compared by: how to call them, and which end is better."""
+"""The metrics that contestants can be compared by, and their values in episodes."""
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-__all__ = ["METRICS", "ComparedMetric", "metric_named"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["METRICS", "ComparedMetric", "Evaluation", "metric_named", "table_of_metric"]
+
+# Any: an evaluation is a JSON object of numbers, lists and text.
+Evaluation = Mapping[str, Any]
 
 
 class ComparedMetric(NamedTuple):
@@ -37,3 +44,9 @@ def metric_named(name: str) -> ComparedMetric:
             return metric
     known = ", ".join(metric.name for metric in METRICS)
     raise ValueError(f"--metric {name}: expected one of {known}")
+
+
+def table_of_metric(evaluations: Sequence[Evaluation], metric: str) -> NDArray[np.float64]:
+    """Return a metric of R runs in S episodes [R, S], NaN where an episode does not define it."""
+    rows = [[episode.get(metric) for episode in each["episodes"]] for each in evaluations]
+    return np.array(rows, dtype=np.float64)  # None becomes NaN

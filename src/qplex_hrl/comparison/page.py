@@ -14,7 +14,14 @@ from qplex_hrl.comparison.figures import (
     draw_profiles,
 )
 from qplex_hrl.comparison.ranking import Ranking, performance_profile
-from qplex_hrl.comparison.report import Cells, facts_of, pair_cells, standing_cells, title_of
+from qplex_hrl.comparison.report import (
+    GENERATOR,
+    Cells,
+    facts_of,
+    pair_cells,
+    standing_cells,
+    title_of,
+)
 from qplex_hrl.comparison.verdict import METHOD, notes_of, number, verdict_of
 
 __all__ = ["page_of"]
@@ -32,8 +39,8 @@ _PROFILES = (
 _LOWER = " Lower values are better here, so the lower line is the better one."
 _EPISODES = "Each mark is one episode, which both sides played. On the dotted line both are equal."
 _CURVES = (
-    "Evaluations during training, mean over trainings. Bands are 95 % intervals. A level line is "
-    "cameras that do not learn."
+    "Evaluations during training, on episodes of their own, mean over trainings. Bands are 95 % "
+    "intervals. A level line is cameras that do not learn."
 )
 
 
@@ -46,6 +53,7 @@ def page_of(ranking: Ranking, command: str) -> str:
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta name="generator" content="{GENERATOR}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>{escape(title)}</title>
@@ -118,7 +126,7 @@ def _folded(summary: str, cells: Cells) -> str:
 
 def _profile_cells(ranking: Ranking) -> Cells:
     values = [standing.table for standing in ranking.standings]
-    low, high = min(map(np.nanmin, values)), max(map(np.nanmax, values))
+    low, high = min(map(np.min, values)), max(map(np.max, values))
     taus = np.linspace(*((0.0, 1.0) if ranking.metric.is_rate else (low, high)), _PROFILE_ROWS)
     profiles = [performance_profile(standing, taus) for standing in ranking.standings]
     rows = tuple(
@@ -130,10 +138,10 @@ def _profile_cells(ranking: Ranking) -> Cells:
 
 
 def _episode_cells(ranking: Ranking) -> Cells:
-    seeds = ranking.standings[0].played.evaluations[0]["seeds"]
     values = [standing.table.mean(axis=0) for standing in ranking.standings]
     rows = tuple(
-        (str(seed), *(f"{column[k]:.3f}" for column in values)) for k, seed in enumerate(seeds)
+        (str(seed), *(f"{column[k]:.3f}" for column in values))
+        for k, seed in enumerate(ranking.seeds)
     )
     names = (standing.name for standing in ranking.standings)
     title = f"{ranking.metric.label} in every episode, mean over trainings"

@@ -8,8 +8,8 @@ out, and cameras that do not learn repeat their episodes for each.
 from collections.abc import Sequence
 from typing import Any
 
-from qplex_hrl.comparison.metric import METRICS
-from qplex_hrl.comparison.play import Evaluation
+from qplex_hrl.comparison.contestants import unique_name
+from qplex_hrl.comparison.metric import METRICS, Evaluation
 from qplex_hrl.comparison.ranking import PlayedContestant, Ranking
 
 __all__ = ["protocol_of"]
@@ -27,9 +27,10 @@ def protocol_of(ranking: Ranking) -> dict[str, Any]:
     n_runs = min((len(each.evaluations) for each in trained), default=1)
     metrics = _common_metrics(played)
     timesteps = _timesteps(trained)
-    algorithms = {}
+    algorithms: dict[str, Any] = {}
     for each in played:
         name = each.contestant.name.replace(",", " ")  # commas have a meaning for marl-eval
+        name = unique_name(name, {other.lower() for other in algorithms})
         runs = {}
         for n in range(n_runs):
             history = each.history[n] if each.contestant.rule is None else ()

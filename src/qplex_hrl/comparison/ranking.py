@@ -20,8 +20,7 @@ from qplex_hrl.comparison.intervals import (
     share_interval,
     unpaired_difference,
 )
-from qplex_hrl.comparison.metric import ComparedMetric
-from qplex_hrl.comparison.play import Evaluation, table_of_metric
+from qplex_hrl.comparison.metric import ComparedMetric, Evaluation, table_of_metric
 
 __all__ = [
     "PairResult",
@@ -45,13 +44,14 @@ class PlayedContestant(NamedTuple):
     contestant: Contestant
     evaluations: tuple[Evaluation, ...]  # one per run, all of the same episodes
     history: tuple[tuple[Evaluation, ...], ...]  # of each run: evaluations during training
+    n_left_out: int = 0  # evaluations during training that say nothing of this comparison
 
 
 class Standing(NamedTuple):
     """One contestant's results."""
 
     played: PlayedContestant
-    table: NDArray[np.float64]  # [R, S] the metric
+    table: NDArray[np.float64]  # [R, S] the metric, in the episodes that count
     mean: Interval
     iqm: Interval
     curve: LearningCurve | None
@@ -69,7 +69,7 @@ class Standing(NamedTuple):
 
 
 class PairResult(NamedTuple):
-    """The better of two beside the worse, on the episodes that define the metric for both."""
+    """The better of two beside the worse."""
 
     better: str
     worse: str
@@ -99,9 +99,11 @@ class PairResult(NamedTuple):
 
 
 class Ranking(NamedTuple):
-    """The whole comparison."""
+    """The whole comparison, on the episodes that define the metric for all."""
 
     metric: ComparedMetric
+    seeds: tuple[int, ...]  # [S], of the episodes that count
+    n_undefined: int  # episodes that do not count
     standings: tuple[Standing, ...]  # best first
     pairs: tuple[PairResult, ...]  # every two, in the order of the standings
 
@@ -116,13 +118,26 @@ def rank(played: Sequence[PlayedContestant], metric: ComparedMetric) -> Ranking:
     Raises:
         ValueError: fewer than two episodes define the metric for all of them.
     """
-    standings = [_standing(each, metric) for each in played]
+    tables = [table_of_metric(each.evaluations, metric.name) for each in played]
+    counted = np.isfinite(np.concatenate(tables)).all(axis=0)
+    if counted.sum() < 2:
+        raise ValueError(
+            f"--metric {metric.name}: {counted.sum()} episodes have it for all contestants; "
+            "expected two or more"
+        )
+    standings = [
+        _standing(each, table[:, counted], metric)
+        for each, table in zip(played, tables, strict=True)
+    ]
     sign = 1.0 if metric.higher_is_better else -1.0
     standings.sort(key=lambda standing: -sign * standing.mean.value)
     pairs = [_pair(better, worse, sign) for better, worse in combinations(standings, 2)]
     corrected = holm([pair.difference.p_value for pair in pairs])
+    seeds = np.array(played[0].evaluations[0]["seeds"])[counted].tolist()
     return Ranking(
         metric,
+        tuple(seeds),
+        int((~counted).sum()),
         tuple(standings),
         tuple(pair._replace(p_holm=p) for pair, p in zip(pairs, corrected, strict=True)),
     )
@@ -130,8 +145,7 @@ def rank(played: Sequence[PlayedContestant], metric: ComparedMetric) -> Ranking:
 
 def performance_profile(standing: Standing, taus: NDArray[np.float64]) -> list[Interval]:
     """Return the share of episodes above each tau [K], with its pointwise 95 % interval."""
-    table = _defined(standing.table)
-    return [share_interval((table > tau).astype(np.float64)) for tau in taus]
+    return [share_interval((standing.table > tau).astype(np.float64)) for tau in taus]
 
 
 def taus_of(ranking: Ranking) -> NDArray[np.float64]:
@@ -139,36 +153,19 @@ def taus_of(ranking: Ranking) -> NDArray[np.float64]:
     if ranking.metric.is_rate:
         return np.linspace(0.0, 1.0, _N_TAUS)
     values = np.concatenate([standing.table.ravel() for standing in ranking.standings])
-    return np.linspace(np.nanmin(values), np.nanmax(values), _N_TAUS)
+    return np.linspace(values.min(), values.max(), _N_TAUS)
 
 
-def _standing(played: PlayedContestant, metric: ComparedMetric) -> Standing:
-    table = table_of_metric(played.evaluations, metric.name)
-    defined = _defined(table)
-    if defined.shape[1] < 2:
-        raise ValueError(
-            f"--metric {metric.name}: {played.contestant.name} has it in {defined.shape[1]} "
-            "episodes; expected two or more"
-        )
+def _standing(
+    played: PlayedContestant, table: NDArray[np.float64], metric: ComparedMetric
+) -> Standing:
     history = [list(run) for run in played.history]
     curve = learning_curve(history, metric.name)
-    return Standing(played, table, mean_interval(defined), iqm_interval(defined), curve)
-
-
-def _defined(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the episodes [R, S] that define the metric in every run."""
-    return table[:, np.isfinite(table).all(axis=0)]
+    return Standing(played, table, mean_interval(table), iqm_interval(table), curve)
 
 
 def _pair(better: Standing, worse: Standing, sign: float) -> PairResult:
-    n_runs = len(better.table)
-    both = _defined(np.concatenate([better.table, worse.table]))
-    if both.shape[1] < 2:
-        raise ValueError(
-            f"{better.name} and {worse.name} have the metric in {both.shape[1]} common episodes; "
-            "expected two or more"
-        )
-    first, second = both[:n_runs], both[n_runs:]
+    first, second = better.table, worse.table
     gains = sign * (first.mean(axis=0) - second.mean(axis=0))
     won, lost = int((gains > _EQUAL).sum()), int((gains < -_EQUAL).sum())
     difference = paired_difference(first, second)

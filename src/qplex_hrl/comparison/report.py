@@ -1,6 +1,8 @@
 """The comparison as tables for a terminal, as Markdown, and as a JSON object."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 from typing import Any, NamedTuple
 
 from rich.box import SIMPLE_HEAD
@@ -8,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qplex_hrl.comparison.intervals import LEVEL, Interval, MeanDifference
+from qplex_hrl.comparison.metric import Evaluation
 from qplex_hrl.comparison.ranking import (
     PairResult,
     Ranking,
@@ -18,6 +21,8 @@ from qplex_hrl.comparison.ranking import (
 from qplex_hrl.comparison.verdict import METHOD, notes_of, verdict_of, with_interval
 
 __all__ = [
+    "FORMAT",
+    "GENERATOR",
     "Cells",
     "facts_of",
     "json_of",
@@ -28,7 +33,12 @@ __all__ = [
     "title_of",
 ]
 
+FORMAT = "qplex-hrl comparison"
 FORMAT_VERSION = 1
+GENERATOR = "qplex-hrl compare"
+"""Marks pages as made by this command, which may replace them."""
+
+_MARKUP = re.compile(r"[\\`*{}\[\]|#$~]|(?<!\w)_|_(?!\w)")
 
 
 class Cells(NamedTuple):
@@ -111,34 +121,41 @@ def rich_of(ranking: Ranking) -> list[Table]:
         for n, column in enumerate(cells.columns):
             table.add_column(column, overflow="fold", justify="right" if n else "left")
         for row in cells.rows:
-            table.add_row(*map(Text, row))  # names of contestants are no markup
+            table.add_row(*map(Text, row))  # names are no markup
         tables.append(table)
     return tables
 
 
 def markdown_of(ranking: Ranking, command: str) -> str:
     """Return the page as Markdown."""
-    lines = [f"# {title_of(ranking)}", "", *verdict_of(ranking), ""]
+    lines = [f"<!-- {GENERATOR} -->", "", f"# {_plain(title_of(ranking))}", ""]
+    lines += [*map(_plain, verdict_of(ranking)), ""]
     for cells in (standing_cells(ranking), pair_cells(ranking)):
         lines += [f"{cells.title}:", "", *_markdown_rows(cells), ""]
-    lines += [f"- {note}" for note in (*notes_of(ranking), *METHOD)]
+    lines += [f"- {_plain(note)}" for note in (*notes_of(ranking), *METHOD)]
     facts = "; ".join(f"{word}: {value}" for word, value in facts_of(ranking).items())
-    return "\n".join([*lines, f"- {facts}.", "", f"    {command}"]) + "\n"
+    return "\n".join([*lines, f"- {_plain(facts)}.", "", f"    {command}"]) + "\n"
 
 
 def _markdown_rows(cells: Cells) -> list[str]:
     def line(texts: Iterable[str]) -> str:
-        return "| " + " | ".join(text.replace("|", "\\|") for text in texts) + " |"
+        return "| " + " | ".join(map(_plain, texts)) + " |"
 
     rule = ["---"] + ["---:"] * (len(cells.columns) - 1)
     return [line(cells.columns), line(rule), *map(line, cells.rows)]
 
 
+def _plain(text: str) -> str:
+    """Return Markdown that shows the text as it is."""
+    return _MARKUP.sub(r"\\\g<0>", escape(text, quote=False))
+
+
 # Any: a JSON object of numbers, lists and text.
 def json_of(ranking: Ranking, command: str) -> dict[str, Any]:
-    """Return everything, every episode included."""
+    """Return everything, every episode included; equal runs have equal objects."""
     taus = taus_of(ranking)
     return {
+        "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "command": command,
         "verdict": verdict_of(ranking),
@@ -146,6 +163,7 @@ def json_of(ranking: Ranking, command: str) -> dict[str, Any]:
         "method": list(METHOD),
         "level": LEVEL,
         "metric": ranking.metric._asdict(),
+        "counted_seeds": list(ranking.seeds),
         "taus": taus.tolist(),
         "contestants": [
             _standing_json(each, [*performance_profile(each, taus)]) for each in ranking.standings
@@ -168,8 +186,15 @@ def _standing_json(standing: Standing, profile: Sequence[Interval]) -> dict[str,
             {"timestep": timestep} | _interval_json(point)
             for timestep, point in zip(curve.timesteps, curve.points, strict=True)
         ],
-        "evaluations": list(standing.played.evaluations),
+        "evaluations": list(map(_without_times, standing.played.evaluations)),
     }
+
+
+def _without_times(evaluation: Evaluation) -> Mapping[str, Any]:
+    """Return an evaluation without what differs between equal ones."""
+    provenance = dict(evaluation["provenance"])
+    provenance.pop("wall_time_seconds", None)
+    return {**evaluation, "provenance": provenance}
 
 
 def _pair_json(pair: PairResult) -> Mapping[str, Any]:

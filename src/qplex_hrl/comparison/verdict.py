@@ -10,8 +10,9 @@ __all__ = ["METHOD", "notes_of", "number", "verdict_of", "with_interval"]
 METHOD = (
     "All contestants play the same episodes, so differences are taken episode by episode.",
     "Means and differences of one run: studentised bootstrap over episodes, 9,999 resamples. "
-    "Interquartile means: percentile bootstrap. Several runs: t-interval with the variance between "
-    "runs and between episodes. Shares and probabilities: Wilson's interval.",
+    "Interquartile means: percentile bootstrap. Fewer than ten episodes: t-intervals. Several "
+    "runs: t-intervals with the variance between runs and that between episodes, each with its own "
+    "degrees of freedom. Shares and probabilities: Wilson's interval.",
     "Interquartile mean: mean of the middle half of all episodes. Probability of improvement: "
     "chance that a random episode of the first is better than a random one of the second; ties "
     "count half.",
@@ -43,6 +44,18 @@ def notes_of(ranking: Ranking) -> list[str]:
         notes.append(
             f"One training: {', '.join(single)}. Another training seed may come out otherwise; "
             "give several runs, as NAME=RUN,RUN,RUN, to take that into account."
+        )
+    if ranking.n_undefined:
+        notes.append(
+            f"{ranking.n_undefined} of {ranking.n_undefined + len(ranking.seeds)} episodes are "
+            f"left out: there is no {ranking.metric.label} in them for all."
+        )
+    cut = [s for s in ranking.standings if s.played.n_left_out]
+    if cut:
+        listed = ", ".join(f"{s.played.n_left_out} of {s.name}" for s in cut)
+        notes.append(
+            f"Evaluations during training that are left out: {listed}. They played another world, "
+            "or weights later than those compared."
         )
     if len(ranking.pairs) > 1:
         notes.append(

@@ -2,18 +2,23 @@
 
 import pytest
 
-from qplex_bench.studies.interval_coverage import BAR, CASES, CoverageSpec, share_covered
+from qplex_bench.studies.interval_coverage import (
+    CASES,
+    CoverageSpec,
+    SyntheticCase,
+    share_covered,
+)
 from qplex_hrl.cli.main import main
 
 FAST = CoverageSpec(cases=1000, episodes=(32,), n_resamples=499, plain=False)
-REQUIRED = [case for case in CASES if case.in_bar]
+REQUIRED = [case for case in CASES if case.bar is not None]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", REQUIRED, ids=lambda case: f"{case.statistic}-{case.data}")
-def test_intervals_hold_the_truth(case: object) -> None:
-    share = share_covered(case, 32, FAST)  # type: ignore[arg-type]
-    assert BAR[0] <= share <= BAR[1]
+def test_intervals_hold_the_truth(case: SyntheticCase) -> None:
+    assert case.bar is not None
+    assert case.bar[0] <= share_covered(case, 32, FAST) <= case.bar[1]
 
 
 def test_all_kinds_are_required() -> None:
@@ -23,6 +28,9 @@ def test_all_kinds_are_required() -> None:
         for statistic in ("difference", "improvement"):
             for data in ("symmetric", "skewed", "tied"):
                 assert (f"{statistic}, {pairing}", data) in kinds
+    for statistic in ("mean of runs", "runs against a rule", "difference of runs"):
+        for n_runs in (2, 3, 5):
+            assert (statistic, f"{n_runs}, unequal") in kinds
 
 
 def test_the_command_fails_below_its_bar(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from made_up_evaluations import evaluation
 
-from qplex_hrl.comparison.curves import learning_curve, read_evaluations
+from qplex_hrl.comparison.curves import learning_curve, of_the_world, read_evaluations
 
 
 def test_evaluations_of_a_log_folder_come_by_timestep(tmp_path: Path) -> None:
@@ -38,3 +38,21 @@ def test_no_evaluations_in_common_are_no_curve() -> None:
     unequal = [[evaluation([0.1, 0.2], 10)], [evaluation([0.1, 0.2, 0.3], 10)]]
     assert learning_curve(unequal, "coverage_rate") is None
     assert learning_curve([[evaluation([0.1, 0.2], 10)]], "selection_efficiency") is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("scenario", "MATE-4v8-9"),
+        ("opponent", "evader"),
+        ("regime", "shared"),
+        ("max_episode_steps", 100),
+        ("message_loss", 0.5),
+    ],
+)
+def test_evaluations_in_another_world_or_of_later_weights_are_left_out(
+    key: str, value: object
+) -> None:
+    history = [evaluation([0.1, 0.2], timestep) for timestep in (10, 20, 30)]
+    assert of_the_world(history, evaluation([0.5], 20)) == tuple(history[:2])
+    assert of_the_world(history, evaluation([0.5], 30, **{key: value})) == ()

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable
+from html import escape
 from xml.etree import ElementTree
 
 import pytest
-from made_up_evaluations import example, scripted
+from made_up_evaluations import evaluation, example, scripted, trained
 
 from qplex_hrl.comparison.metric import metric_named
 from qplex_hrl.comparison.ranking import Ranking, rank
@@ -57,3 +58,21 @@ def test_many_contestants_are_drawn_as_far_as_colours_go() -> None:
     svg = draw_profiles(rank(many, metric_named("coverage_rate")))
     assert "rule1" in svg
     assert "rule0" not in svg
+
+
+@pytest.mark.parametrize("draw", [draw_differences, draw_profiles, draw_episodes, draw_curves])
+def test_names_are_drawn_as_they_are(draw: Callable[[Ranking], str | None]) -> None:
+    """No formula, no markup, and no label that a legend leaves out."""
+    names = [r"x$\frac$", "_hidden", "<script>"]
+    history = [[evaluation([0.1, 0.2], 10), evaluation([0.2, 0.3], 20)]]
+    first, *others = names
+    played = [
+        trained(first, [0.3, 0.4], history),
+        *(scripted(each, [0.1 + n / 10, 0.2 + n / 20]) for n, each in enumerate(others)),
+    ]
+    svg = draw(rank(played, metric_named("coverage_rate")))
+    assert svg is not None
+    drawn = svg.split("</desc>")[1]  # not only in the words beside it
+    for each in names:
+        assert escape(each) in drawn or (draw is draw_episodes and each == first)
+    assert "<script>" not in svg

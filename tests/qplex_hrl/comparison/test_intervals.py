@@ -145,3 +145,37 @@ def test_holms_correction_by_hand() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.8]) == [0.8]
     assert holm([0.6, 0.7]) == [1.0, 1.0]
+
+
+def test_two_runs_that_are_alike_by_chance_are_not_taken_for_alike_runs() -> None:
+    """Runs have one degree of freedom between them, however little they differ."""
+    rng = np.random.default_rng(0)
+    episodes = rng.normal(size=(1, 64))
+    table = episodes + np.array([[0.0], [0.4]]) + rng.normal(size=(2, 64))
+    runs = table.mean(axis=1)
+    found = mean_interval(table)
+    assert found.high - found.low > 2 * stats.t.ppf(0.975, 1) * runs.std(ddof=1) / np.sqrt(2)
+
+
+def test_the_p_value_of_runs_agrees_with_their_interval() -> None:
+    for gap in (0.0, 0.05, 0.1, 0.15, 0.3):
+        found = paired_difference(values(3, 32) + gap, values(3, 32, 1))
+        assert (found.low > 0 or found.high < 0) == (found.p_value < 0.05), gap
+
+
+def test_unpaired_differences_know_that_runs_differ() -> None:
+    """Three runs a side whose means differ by far more than their episodes."""
+    first = values(3, 64) + np.array([[0.0], [1.0], [2.0]])
+    second = values(3, 64, 1) + np.array([[0.0], [1.0], [2.0]])
+    found = unpaired_difference(first, second)
+    half = stats.t.ppf(0.975, 4) * np.sqrt(2 / 3)
+    assert found.high - found.low == pytest.approx(2 * half, rel=0.05)
+
+
+def test_the_interquartile_mean_of_few_has_tukeys_and_mclaughlins_interval() -> None:
+    """Of nine values five are in the middle half: four degrees of freedom."""
+    table = np.array([[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]])
+    winsorised = np.array([2, 2, 2, 3, 4, 5, 6, 6, 6])
+    error = np.sqrt(((winsorised - 4.0) ** 2).sum() / (5 * 4))
+    half = stats.t.ppf(0.975, 4) * error
+    assert iqm_interval(table) == pytest.approx((4.0, 4.0 - half, 4.0 + half))

@@ -49,6 +49,7 @@ def test_the_page_has_all_parts_and_asks_for_nothing() -> None:
     assert "<b>" not in page
     assert page.count("<svg ") == 4
     assert "default-src 'none'" in page
+    assert '<meta name="generator" content="qplex-hrl compare">' in page
     identifiers = re.findall(r'\bid="([^"]+)"', page)
     assert len(identifiers) == len(set(identifiers))
 

@@ -60,3 +60,8 @@ def test_unequal_numbers_are_cut_to_the_smallest() -> None:
         assert list(runs["run_1"]) == ["step_1", "absolute_metrics"]
     bare = tree(trained("a checkpoint", rows), scripted("rule", rows - 0.1))
     assert bare["a checkpoint"]["run_1"]["step_1"]["step_count"] == 9000  # type: ignore[index]
+
+
+def test_names_that_differ_in_commas_stay_apart() -> None:
+    algorithms = tree(scripted("a,b", [0.5, 0.6]), scripted("a b", [0.4, 0.3]))
+    assert list(algorithms) == ["a b", "a b (2)"]

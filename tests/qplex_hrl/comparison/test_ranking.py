@@ -46,17 +46,26 @@ def test_few_episodes_that_differ_show_nothing() -> None:
         assert pair.is_shown == shown, n_differ
 
 
-def test_episodes_that_do_not_define_the_metric_are_left_out() -> None:
-    first = np.append(np.linspace(0.5, 0.6, 12), np.nan)
-    second = np.insert(np.linspace(0.4, 0.5, 12), 0, np.nan)
-    ranking = rank([scripted("a", first), scripted("b", second)], COVERAGE)
-    assert ranking.pairs[0].n_episodes == 11
+def test_all_figures_are_of_the_episodes_that_define_the_metric_for_all() -> None:
+    """`a` is better on the common episodes, though its own mean is lower."""
+    first = np.append(np.linspace(0.5, 0.6, 12), [0.0, 0.0])
+    second = np.append(np.linspace(0.4, 0.5, 12), [np.nan, np.nan])
+    ranking = rank([scripted("b", second), scripted("a", first)], COVERAGE)
+    assert [standing.name for standing in ranking.standings] == ["a", "b"]
     assert ranking.standings[0].mean.value == pytest.approx(0.55)
-    with pytest.raises(ValueError, match="selection_efficiency: a has it in 0 episodes"):
-        rank([scripted("a", first)] * 2, metric_named("selection_efficiency"))
-    nothing = [np.array([0.1, 0.2, np.nan, np.nan]), np.array([np.nan, np.nan, 0.1, 0.2])]
-    with pytest.raises(ValueError, match="0 common episodes"):
-        rank([scripted("a", nothing[0]), scripted("b", nothing[1])], COVERAGE)
+    assert ranking.pairs[0].n_episodes == 12
+    assert ranking.pairs[0].difference.value == pytest.approx(0.1)
+    assert ranking.seeds == tuple(range(12))
+    assert ranking.n_undefined == 2
+
+
+def test_a_metric_that_is_hardly_ever_defined_is_an_error() -> None:
+    values = [0.1, 0.2, 0.3]
+    with pytest.raises(ValueError, match="selection_efficiency: 0 episodes have it"):
+        rank([scripted("a", values)] * 2, metric_named("selection_efficiency"))
+    apart = [np.array([0.1, 0.2, np.nan, np.nan]), np.array([np.nan, np.nan, 0.1, 0.2])]
+    with pytest.raises(ValueError, match="coverage_rate: 0 episodes have it"):
+        rank([scripted("a", apart[0]), scripted("b", apart[1])], COVERAGE)
 
 
 def test_profiles_fall_from_one_to_zero() -> None:

@@ -1,11 +1,11 @@
 import io
 import json
 
-from made_up_evaluations import example, scripted
+from made_up_evaluations import evaluation, example, scripted
 from rich.console import Console
 
 from qplex_hrl.comparison.metric import metric_named
-from qplex_hrl.comparison.ranking import rank
+from qplex_hrl.comparison.ranking import Ranking, rank
 from qplex_hrl.comparison.report import (
     facts_of,
     json_of,
@@ -50,7 +50,7 @@ def test_names_on_a_terminal_are_no_markup() -> None:
 
 def test_markdown_has_verdict_tables_and_command() -> None:
     text = markdown_of(example(), "qplex-hrl compare a b")
-    assert text.startswith("# good <b>, greedy and a=0.5,b=0.5, compared\n")
+    assert text.startswith("<!-- qplex-hrl compare -->\n\n# good &lt;b&gt;, greedy and a=0.5")
     assert "covers" in text
     assert "| greedy | own | none |" in text
     assert text.endswith("    qplex-hrl compare a b\n")
@@ -59,7 +59,8 @@ def test_markdown_has_verdict_tables_and_command() -> None:
 def test_the_object_has_every_episode_and_every_pair() -> None:
     ranking = example()
     content = json.loads(json.dumps(json_of(ranking, "command"), allow_nan=False))
-    assert content["format_version"] == 1
+    assert (content["format"], content["format_version"]) == ("qplex-hrl comparison", 1)
+    assert content["counted_seeds"] == list(range(32))
     assert content["metric"]["name"] == "coverage_rate"
     best, greedy, _ = content["contestants"]
     assert [len(each["episodes"]) for each in best["evaluations"]] == [32, 32]
@@ -81,3 +82,34 @@ def test_facts_say_what_was_played() -> None:
     assert facts["episodes"] == "32"
     assert facts["frames at most"] == "as the scenario says"
     assert title_of(example()).endswith("and a=0.5,b=0.5, compared")
+
+
+def named(*names: str) -> Ranking:
+    values = [0.1, 0.2, 0.3]
+    return rank([scripted(name, values) for name in names], metric_named("coverage_rate"))
+
+
+def test_names_are_no_markup_on_a_terminal() -> None:
+    output = io.StringIO()
+    console = Console(width=100, file=output)
+    for table in rich_of(named("x[/y]", "[bold]z")):
+        console.print(table)
+    assert "x[/y]" in output.getvalue()
+    assert "[bold]z" in output.getvalue()
+
+
+def test_names_are_no_markup_in_markdown() -> None:
+    text = markdown_of(named("<script>x", "a|b*c_d_", "$e$"), "command")
+    assert "<script" not in text
+    assert "| &lt;script&gt;x |" in text
+    assert "| a\\|b\\*c_d\\_ |" in text
+    assert "\\$e\\$" in text
+
+
+def test_equal_runs_have_equal_objects() -> None:
+    def played(seconds: float) -> Ranking:
+        pair = [scripted(name, [0.1, 0.2], wall_time_seconds=seconds) for name in "ab"]
+        return rank(pair, metric_named("coverage_rate"))
+
+    assert "wall_time_seconds" in evaluation([0.1], wall_time_seconds=1.0)["provenance"]
+    assert json_of(played(1.0), "command") == json_of(played(2.0), "command")

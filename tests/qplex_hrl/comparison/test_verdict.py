@@ -63,3 +63,21 @@ def test_notes_say_what_limits_the_verdict() -> None:
 def test_numbers(value: float, text: str) -> None:
     assert number(value, COVERAGE) == text
     assert number(1234.56, metric_named("camera_return")) == "1234.6"
+
+
+def test_the_verdict_never_contradicts_its_numbers() -> None:
+    """Each pair's better one has the higher mean on the episodes that count."""
+    first, second = BASE + 0.05, BASE.copy()
+    first[:30], second[:30] = 0.0, np.nan
+    ranking = rank([scripted("A", first), scripted("B", second)], COVERAGE)
+    [sentence] = verdict_of(ranking)
+    assert sentence.startswith("A covers 0.050 more than B, 95 % 0.050 to 0.050; on 34 of 34")
+    assert notes_of(ranking) == [
+        "30 of 64 episodes are left out: there is no coverage in them for all."
+    ]
+
+
+def test_a_note_says_which_curves_are_left_out() -> None:
+    cut = trained("A", [BASE, BASE])._replace(n_left_out=3)
+    [note] = notes_of(rank([cut, scripted("B", BASE)], COVERAGE))
+    assert note.startswith("Evaluations during training that are left out: 3 of A.")
