@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from camsim.render.record import FrameRecord
+from camsim.render.record import CameraRecord, FrameRecord
 
 BLANK = FrameRecord(
     camera_xy=np.zeros((0, 2)),
@@ -80,3 +80,19 @@ def with_targets(
         target_empty_bits=np.zeros((n, 4), np.bool_),
         camera_target=np.zeros((len(record.camera_xy), n), np.bool_),
     )
+
+
+def one_camera_chose(**changes: object) -> CameraRecord:
+    """One camera that has selected target 0 on the slow clock, and believes nothing."""
+    record = CameraRecord(
+        action=np.array([0]),
+        slow_action=np.array([0]),
+        slow_selection=np.ones((1, 1), np.bool_),
+        search_deg=np.full((1, 2), np.nan),
+        track_xy=np.zeros((1, 1, 2)),
+        track_age=np.full((1, 1), -1),
+        track_known=np.zeros((1, 1), np.bool_),
+        particle_xy=np.zeros((0, 1, 0, 2)),
+        particle_goal=np.zeros((0, 1, 0), np.int64),
+    )
+    return record._replace(**changes)  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """95 % intervals of what R runs reach on the same S episodes, tables [R, S].
 
-How each interval is made was chosen by simulation: see docs/comparing.md, which has the figures.
+How each interval is made was chosen by simulation: see docs/comparing.md, and its research note.
 
 - Mean and difference of means, one run: studentised bootstrap over episodes. With skewed values at
   32 episodes the percentile and BCa bootstraps hold the true mean less than 93 % of the time.

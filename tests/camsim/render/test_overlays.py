@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawn_worlds import BLANK, with_camera, with_targets
+from drawn_worlds import BLANK, one_camera_chose, with_camera, with_targets
 from numpy.typing import NDArray
 
 from camsim.render import draw_frame, theme
@@ -19,22 +19,6 @@ WATCHED = with_camera(with_targets(BLANK, [(500, -500)], [0]), xy=(-500.0, 500.0
 
 CHOSEN = WATCHED._replace(selection=np.ones((1, 1), np.bool_))
 Pixels = NDArray[np.uint8]
-
-
-def cameras(**changes: object) -> CameraRecord:
-    """One camera that has selected target 0 on the slow clock."""
-    nothing = CameraRecord(
-        action=np.array([0]),
-        slow_action=np.array([0]),
-        slow_selection=np.ones((1, 1), np.bool_),
-        search_deg=np.full((1, 2), np.nan),
-        track_xy=np.zeros((1, 1, 2)),
-        track_age=np.full((1, 1), -1),
-        track_known=np.zeros((1, 1), np.bool_),
-        particle_xy=np.zeros((0, 1, 0, 2)),
-        particle_goal=np.zeros((0, 1, 0), np.int64),
-    )
-    return nothing._replace(**changes)  # type: ignore[arg-type]
 
 
 def at(picture: Pixels, x: float, y: float) -> NDArray[np.int64]:
@@ -78,22 +62,24 @@ def test_selection_lines_are_solid_if_valid() -> None:
 
 def test_both_levels_are_told_apart() -> None:
     valid = CHOSEN._replace(camera_target=np.ones((1, 1), np.bool_))
-    kept = draw_frame(valid, size=SIZE, cameras=cameras())
+    kept = draw_frame(valid, size=SIZE, cameras=one_camera_chose())
     np.testing.assert_array_equal(kept, draw_frame(valid, size=SIZE)[: len(kept)])
     none = np.zeros((1, 1), np.bool_)
-    replaced = draw_frame(valid, size=SIZE, cameras=cameras(slow_selection=none))
+    replaced = draw_frame(valid, size=SIZE, cameras=one_camera_chose(slow_selection=none))
     assert shows(replaced, 200, -200, theme.REPLACED)
     assert shows(kept, 200, -200, theme.CAMERA)
     middle = around(replaced, 0, 0, 6).astype(np.int64) - theme.REPLACED
     assert (np.abs(middle).max(axis=-1) < 60).sum() > 20, "a diamond"
-    dropped = draw_frame(WATCHED._replace(selection=none), size=SIZE, cameras=cameras())
+    dropped = draw_frame(WATCHED._replace(selection=none), size=SIZE, cameras=one_camera_chose())
     assert light(WATCHED) < light_of(dropped) < 0.8 * light_of(kept), "dotted"
 
 
 def test_searches_show_the_sector_that_the_camera_turns_to() -> None:
     """The view of 90 degrees and 600 units becomes one of 45 degrees: 849 units."""
-    searching = cameras(search_deg=np.array([[-45.0, 45.0]]))
-    plain, drawn = (draw_frame(WATCHED, size=SIZE, cameras=each) for each in (cameras(), searching))
+    searching = one_camera_chose(search_deg=np.array([[-45.0, 45.0]]))
+    plain, drawn = (
+        draw_frame(WATCHED, size=SIZE, cameras=each) for each in (one_camera_chose(), searching)
+    )
     change = np.abs(drawn.astype(np.int64) - plain).max(axis=-1)
     inside = around(change, -500 + 500 / 2**0.5, 500 - 500 / 2**0.5, 1)
     assert inside.max() > 0
@@ -109,7 +95,7 @@ def test_searches_show_the_sector_that_the_camera_turns_to() -> None:
 @pytest.mark.parametrize("seen", [False, True])
 def test_beliefs_are_of_targets_that_no_camera_sees(seen: bool) -> None:
     record = WATCHED._replace(camera_target=np.full((1, 1), seen))
-    belief = cameras(
+    belief = one_camera_chose(
         track_xy=np.array([[[300.0, -300.0]]]),
         track_known=np.ones((1, 1), np.bool_),
         track_age=np.array([[7]]),

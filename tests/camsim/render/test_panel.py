@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawn_worlds import BLANK, with_camera, with_targets
+from drawn_worlds import BLANK, one_camera_chose, with_camera, with_targets
 
 from camsim.render import Caption, draw_frame
 from camsim.render.panel import LEGEND_SHARE, PANEL_SHARE
-from camsim.render.record import CameraRecord
 
 SIZE = 400
 LARGE = 640
@@ -40,17 +39,7 @@ def test_large_pictures_have_a_legend() -> None:
 
 def test_the_legend_explains_what_these_cameras_can_show() -> None:
     scripted = with_camera(with_targets(BLANK, [(500, 0)], [0]))
-    chose = CameraRecord(
-        action=np.array([-1]),
-        slow_action=np.array([-1]),
-        slow_selection=np.zeros((1, 1), np.bool_),
-        search_deg=np.full((1, 2), np.nan),
-        track_xy=np.zeros((1, 1, 2)),
-        track_age=np.full((1, 1), -1),
-        track_known=np.zeros((1, 1), np.bool_),
-        particle_xy=np.zeros((0, 1, 0, 2)),
-        particle_goal=np.zeros((0, 1, 0), np.int64),
-    )
+    chose = one_camera_chose(slow_selection=np.zeros((1, 1), np.bool_))
     talking = scripted._replace(camera_messages=np.zeros((1, 1), np.int64))
     selecting = scripted._replace(selection=np.zeros((1, 1), np.bool_))
     pictures = [
