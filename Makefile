@@ -6,7 +6,7 @@ CONFIG ?= configs/qplex_hrl_4v4_9.yaml
 WORKERS ?= 2
 BIN := .venv/bin
 
-.PHONY: train test coverage check docs docs-serve docs-commands bench clean
+.PHONY: train test coverage check docs docs-serve docs-commands constraints bench clean
 
 train: .venv/.installed
 	$(BIN)/python runners/train_qplex_hrl.py --config $(CONFIG) \
@@ -36,6 +36,12 @@ docs-serve: .venv/.installed-dev
 docs-commands: .venv/.installed-dev
 	$(BIN)/python -m pytest tests/docs/long_page_commands.py
 
+# Takes the versions that are installed here, after an upgrade. Of torch only the range of
+# pyproject.toml holds: a machine may have its own build of it, such as 2.13.0+cpu.
+constraints:
+	{ sed '/^#/!d' .ci/constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | grep -v '^torch=='; } > .ci/constraints.new
+	mv .ci/constraints.new .ci/constraints.txt
+
 bench: .venv/.installed
 	$(BIN)/qplex-hrl benchmark simulator
 	$(BIN)/qplex-hrl benchmark decision --scenarios MATE-4v4-9
@@ -52,6 +58,8 @@ clean:
 	$(BIN)/python -m pip install --quiet --editable ".[viz,compare]"
 	touch $@
 
-.venv/.installed-dev: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable ".[dev,compare]"
+# CI has the versions of .ci/constraints.txt. They are of CPython 3.11: others take what the ranges allow.
+.venv/.installed-dev: pyproject.toml .ci/constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable ".[dev,compare]" \
+		$$($(BIN)/python -c 'import sys; print("-c .ci/constraints.txt" * (sys.version_info[:2] == (3, 11)))')
 	touch $@ .venv/.installed

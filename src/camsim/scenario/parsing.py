@@ -58,8 +58,7 @@ def parse_yaml(text: str) -> object:
         DocumentError: the text is not YAML; says the line, column and problem.
     """
     try:
-        # S506 does not apply: the loader is a SafeLoader.
-        return yaml.load(text, Loader=_Loader)
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - the loader is a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
