@@ -20,6 +20,7 @@ from qplex_hrl.data.make_env import dims_of, observation_mode, selection_options
 from qplex_hrl.evaluation.policy_file import load_policy
 from qplex_hrl.model import camera_network
 from qplex_hrl.storage.checkpoint import CheckpointError
+from qplex_hrl.storage.stored_values import check_weights
 
 _LOG = logging.getLogger(__name__)
 _CPU = torch.device("cpu")
@@ -138,8 +139,10 @@ class TrainedCamera:
         bits = torch.from_numpy(camera.selection_bits.copy())
         cameras = camera_network(dims, bits, self._config.network)
         try:
-            cameras.load_state_dict(self._policy.weights_of(camera.index))
-        except RuntimeError as error:
+            weights = self._policy.weights_of(camera.index)
+            check_weights(weights, cameras.state_dict(), "cameras")
+            cameras.load_state_dict(weights)
+        except ValueError as error:
             msg = f"{self._path}: the weights do not fit the configuration stored with them"
             raise CheckpointError(msg) from error
         unused = np.random.default_rng(0)  # draws nothing that matters at epsilon 0

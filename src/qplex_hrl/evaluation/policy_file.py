@@ -8,6 +8,7 @@ from torch import Tensor
 
 from qplex_hrl.config import RunConfig, config_from_stored
 from qplex_hrl.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from qplex_hrl.storage.stored_values import check_weights, whole_number_of
 from qplex_hrl.types import ModelDims
 
 _PREFIX = "agent."  # of the cameras' weights among those of the whole model
@@ -61,6 +62,17 @@ class TrainedPolicy(NamedTuple):
             )
             raise ValueError(msg)
 
+    def check_weights(self, path: Path, own: Mapping[str, Tensor]) -> None:
+        """Check that the weights, which come from `path`, are those of a network like ours.
+
+        Raises:
+            CheckpointError: one is missing, or has another shape or type; one line.
+        """
+        try:
+            check_weights(self.weights, own, "cameras")
+        except ValueError as error:
+            raise CheckpointError(f"{path}: {error}") from error
+
     def weights_of(self, camera: int) -> dict[str, Tensor]:
         """Return weights for a network of this one camera of the team."""
         identity = self.weights.get(_IDENTITY)
@@ -99,11 +111,15 @@ def load_policy(path: Path) -> TrainedPolicy:
     content = load_checkpoint(path)
     try:
         config = config_from_stored(content["config"], str(path))
-        timestep, learner = content["timestep"], content["training"]["learner"]
+        timestep = whole_number_of(content["timestep"], f"{path}: timestep")
+        learner = content["training"]["learner"]
         policy = TrainedPolicy(config, timestep, _renamed(cameras_of(learner)))
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         msg = f"{path}: not a checkpoint of a training run ({error} is missing)"
         raise CheckpointError(msg) from error
+    for name, value in policy.weights.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise CheckpointError(f"{path}: {name!r:.40} is no tensor")
     hrl = config.network.hrl
     reacts = any(name.startswith(_FAST_LEVEL) for name in policy.weights)
     if reacts != (hrl.fast_interval < hrl.frame_skip):

@@ -107,6 +107,7 @@ def _team(
     policy.check_sizes(path, dims)
     bits = torch.from_numpy(env.selection_bits.copy())
     network = camera_network(dims, bits, config.network)
+    policy.check_weights(path, network.state_dict())
     network.load_state_dict(policy.weights)
     return TrainedCameras(config, policy.timestep, env, greedy_agent(network, env, device))
 

@@ -23,6 +23,12 @@ from qplex_hrl.evaluation.players import environment_shares
 from qplex_hrl.evaluation.policy_file import cameras_of
 from qplex_hrl.evaluation.trained import greedy_agent, provenance_of
 from qplex_hrl.learner import TrainingDiverged
+from qplex_hrl.runtime.devices import limit_threads
+from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
+from qplex_hrl.runtime.logger import Extras, MetricSink
+from qplex_hrl.runtime.seeding import episode_seeds
+from qplex_hrl.runtime.signals import Interrupt, Interrupted
+from qplex_hrl.runtime.threads import threads_may_share_kernels
 from qplex_hrl.storage.checkpoint import (
     OLDEST_TRAINING,
     CheckpointError,
@@ -31,12 +37,6 @@ from qplex_hrl.storage.checkpoint import (
     save_arrays,
     save_checkpoint,
 )
-from qplex_hrl.runtime.devices import limit_threads
-from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
-from qplex_hrl.runtime.logger import Extras, MetricSink
-from qplex_hrl.runtime.seeding import episode_seeds
-from qplex_hrl.runtime.signals import Interrupt, Interrupted
-from qplex_hrl.runtime.threads import threads_may_share_kernels
 from qplex_hrl.training.display import Display
 from qplex_hrl.training.distributions import evaluation_histograms
 from qplex_hrl.training.loop import Iteration, TrainingLoop
@@ -48,6 +48,7 @@ from qplex_hrl.training.progress import (
     is_due,
 )
 from qplex_hrl.training.reporting import Reporting
+from qplex_hrl.training.restore import check_training, history_of, pending_of
 from qplex_hrl.training.run_folder import RunFolder, replay_beside
 
 _N_REPLAYS = 2  # kept while training: the newest checkpoint may be damaged when the machine fails
@@ -156,7 +157,12 @@ class TrainingRun:
             msg = f"{path}: not a checkpoint that training can go on from ({error} is missing)"
             raise CheckpointError(msg) from error
         replay = replay_beside(path)
-        n_saved = len(state["rollout"]["agent"]["decision_index"])
+        try:
+            check_training(state)
+            n_saved = len(state["rollout"]["agent"]["decision_index"])
+        except (KeyError, TypeError, ValueError) as error:
+            msg = f"{path}: damaged: {error}".replace("\n", " ")
+            raise CheckpointError(msg) from error
         other = n_saved != self.config.env.num_envs
         arrays = load_arrays(replay) if has_replay and replay.exists() and not other else None
         if other:
@@ -169,12 +175,14 @@ class TrainingRun:
         if arrays is None:
             _LOG.warning("no replay beside %s: it is filled anew before learning goes on", path)
         try:
+            pending = pending_of(
+                content.get("pending_evaluation"), self._loop.learner.model.agent.state_dict()
+            )
+            self._history = history_of(history)
             self._loop.load_state_dict(state, arrays, new_episodes=other)
         except ValueError as error:
             msg = f"{path}: {error}"
             raise ValueError(msg) from error
-        self._history = History(**history)
-        pending = content.get("pending_evaluation")
         self._pending = None if pending is None else _Pending(pending, None)
 
     def close(self) -> None:
