@@ -22,6 +22,7 @@ def check_training(value: object) -> None:
         ValueError: a part is missing or has another type or range; one line.
     """
     state = mapping_of(value, "training")
+    mapping_of(state.get("learner"), "training.learner")
     for name in ("learner", "rollout", "counters", "generators"):
         if name not in state:
             raise ValueError(f"training.{name} is missing")
