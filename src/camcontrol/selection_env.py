@@ -21,6 +21,7 @@ from camcontrol.options import (
     n_particles_of,
 )
 from camcontrol.planning.planner import BeliefState
+from camcontrol.tracking.motion_models import Q_GOAL
 from camcontrol.tracking.particle_filter import allocate_particles
 from camcontrol.tracking.relative_particles import allocate_relative_particles
 from camcontrol.tracking.track import allocate_belief
@@ -30,12 +31,14 @@ from camsim.compiled.rng import streams_from_seeds
 from camsim.envs.episode import with_all_columns
 from camsim.kernels.boundary import BoundaryTables, allocate_boundaries, trace_batch
 from camsim.kernels.soft_coverage import allocate_scores
-from camsim.layout import OBSERVATION_MODES, StateLayout
+from camsim.layout import N_WAREHOUSES, OBSERVATION_MODES, StateLayout
 from camsim.scenario.schema import Scenario
-from camsim.scripted.spec import target_rules
+from camsim.scripted.memory import M_GOAL, M_TURN
+from camsim.scripted.spec import TARGET_POLICIES, target_rules
 from camsim.scripted.targets.dispatch import allocate_target_memory
 from camsim.sim import BatchSim, checked_seeds, load_arrays
 from camsim.state import SimParams
+from camsim.stored_state import check_range, check_stored
 from camsim.tables import EPISODE_COLUMNS
 
 React = Callable[[Float32s, Bools, int], NDArray[np.int64]]
@@ -92,6 +95,19 @@ class FinalFrames(NamedTuple):
     obs: Float32s  # [N, C, D]
     state: Float32s  # [N, S]
     avail_actions: Bools  # [N, C, U]
+
+
+def _check_goals(stored: dict[str, np.ndarray]) -> None:
+    """Check the warehouses and rules that targets and particles have: kernels index by them."""
+    check_range("opponent.rule", stored["opponent.rule"], -1, max(TARGET_POLICIES.values()))
+    memory = stored["opponent.table"]
+    if memory.size:
+        check_range("opponent.table", memory[..., M_GOAL], -1, N_WAREHOUSES - 1)
+        check_range("opponent.table", memory[..., M_TURN], -1, 1)
+    if "agents.particles" in stored and stored["agents.particles"].ndim > Q_GOAL:
+        goals = stored["agents.particles"][..., Q_GOAL, :]
+        check_range("agents.particles", goals, -1, N_WAREHOUSES - 1)
+    check_range("out.scalars", stored["out.scalars"][:, arrays.X_FRAMES], 0, 1e6)
 
 
 def _check(options: SelectionOptions) -> None:
@@ -349,7 +365,10 @@ class SelectionEnv:
             for name in ("agents.episode", "out.episode")
             if name in state
         }
-        load_arrays(self._arrays(), new | state | episodes)
+        stored = new | state | episodes
+        check_stored(self._arrays(), stored)
+        _check_goals(stored)
+        load_arrays(self._arrays(), stored)
         self._started = True
         if self._scores_pairs:  # derived from the layout, so not stored
             trace_batch(self.sim.params, self.sim.tables, self._boundaries)

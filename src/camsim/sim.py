@@ -19,6 +19,7 @@ from camsim.state import (
     allocate_tables,
     view_tables,
 )
+from camsim.stored_state import check_stored
 
 
 class FrameResult(NamedTuple):
@@ -200,14 +201,11 @@ def checked_seeds(seeds: UInt64s, n: int) -> UInt64s:
 
 
 def load_arrays(mine: dict[str, np.ndarray], stored: dict[str, np.ndarray]) -> None:
-    """Copy stored arrays into ours by name.
+    """Copy stored arrays into ours by name, after all of them were checked.
 
     Raises:
-        ValueError: an array is missing or has another shape.
+        ValueError: an array is missing, has another shape or type, or numbers that cannot be.
     """
+    check_stored(mine, stored)
     for name, array in mine.items():
-        if name not in stored:
-            raise ValueError(f"stored state lacks {name!r}")
-        if stored[name].shape != array.shape:
-            raise ValueError(f"{name}: stored shape {stored[name].shape}; expected {array.shape}")
         array[...] = stored[name]

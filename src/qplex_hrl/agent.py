@@ -12,6 +12,7 @@ from camcontrol.selection_env import React
 from qplex_hrl.model import CameraNetwork
 from qplex_hrl.networks.reaction import HeldPlan
 from qplex_hrl.sharding import Shard, draw_shard
+from qplex_hrl.storage.stored_values import check_tensor
 from qplex_hrl.types import AgentOutput
 
 
@@ -166,12 +167,18 @@ class Agent:
         Raises:
             ValueError: it was written with another number of environments, cameras or units.
         """
-        hidden_state = state["hidden_state"]
+        hidden_state, clock = state.get("hidden_state"), state.get("decision_index")
+        if not isinstance(hidden_state, torch.Tensor) or not isinstance(clock, torch.Tensor):
+            raise ValueError("saved agent memory lacks hidden_state or decision_index")
         if hidden_state.shape != self._hidden_state.shape:
             msg = (
                 f"saved agent memory has shape {tuple(hidden_state.shape)}, "
                 f"this configuration needs {tuple(self._hidden_state.shape)}"
             )
             raise ValueError(msg)
+        check_tensor(hidden_state, self._hidden_state, "agent.hidden_state")
+        check_tensor(clock, torch.from_numpy(self._decision_index), "agent.decision_index")
+        if bool((clock < 0).any()):
+            raise ValueError("agent.decision_index holds a negative number")
         self._hidden_state = hidden_state.to(self._device).clone()
-        self._decision_index = state["decision_index"].numpy().copy()
+        self._decision_index = clock.numpy().copy()

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from qplex_hrl.algorithm.compiled_loss import compiled_loss
 from qplex_hrl.algorithm.ema import WeightEMA, follow
-from qplex_hrl.algorithm.optimizer import build_optimizer, step_optimizer
+from qplex_hrl.algorithm.optimizer import build_optimizer, check_stored_optimizer, step_optimizer
 from qplex_hrl.algorithm.returns import lambda_returns
 from qplex_hrl.config import ADAM, AlgorithmConfig, HRLConfig, OptimizerConfig
 from qplex_hrl.model import CameraNetwork, QPLEXHRLModel
 from qplex_hrl.networks.encoders import Features
 from qplex_hrl.networks.reaction import reaction_loss
+from qplex_hrl.storage.stored_values import check_weights, whole_number_of
 from qplex_hrl.types import MixerOutput, SequenceBatch
 
 MIXED_PRECISION_DEVICES = ("cuda",)
@@ -347,7 +348,18 @@ class Learner:
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what ``state_dict`` gave."""
+        """Restore what ``state_dict`` gave; all of it is checked before anything changes.
+
+        Raises:
+            ValueError: a part is missing, of another network, or out of its range; one line.
+        """
+        own = self.model.state_dict()
+        for name in ("model", "target_model"):
+            check_weights(state.get(name), own, name)
+        if "ema" in state:
+            check_weights(state["ema"], self.model.agent.state_dict(), "ema")
+        check_stored_optimizer(self.optimizer, state.get("optimizer"))
+        whole_number_of(state.get("n_updates"), "n_updates")
         self.model.load_state_dict(state["model"])
         self.target_model.load_state_dict(state["target_model"])
         self.optimizer.load_state_dict(state["optimizer"])

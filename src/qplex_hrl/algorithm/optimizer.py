@@ -1,12 +1,17 @@
 """The gradient method: which parameters form a group, their step sizes, decoupled weight decay."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
 from qplex_hrl.config import OptimizerConfig
+from qplex_hrl.storage.stored_values import check_tensor, mapping_of, number_of
+
+_ADAM = frozenset({"exp_avg", "exp_avg_sq"})
+_RMSPROP = frozenset({"square_avg"})
+_SQUARES = {_ADAM: "exp_avg_sq", _RMSPROP: "square_avg"}
 
 
 def build_optimizer(
@@ -34,6 +39,56 @@ def build_optimizer(
     if recipe.optimizer == "adam":
         return torch.optim.Adam(groups, lr=lr, eps=eps, fused=True)
     return torch.optim.RMSprop(groups, lr=lr, alpha=recipe.rmsprop_alpha, eps=eps, foreach=True)
+
+
+def check_stored_optimizer(optimizer: torch.optim.Optimizer, value: object) -> None:
+    """Check a stored state of an optimiser like ours, whose kernels trust every size.
+
+    Raises:
+        ValueError: it is of other parameters or another method, or out of its range; one line.
+    """
+    stored, own = mapping_of(value, "optimizer"), optimizer.state_dict()["param_groups"]
+    groups, moments = stored.get("param_groups"), stored.get("state")
+    if not isinstance(groups, list) or len(groups) != len(own) or not isinstance(moments, dict):
+        raise ValueError("optimizer has other groups of parameters than this configuration")
+    for index, (group, ours) in enumerate(zip(groups, own, strict=True)):
+        _check_group(mapping_of(group, "optimizer"), ours, f"optimizer.param_groups[{index}]")
+    parameters = [each for group in optimizer.param_groups for each in group["params"]]
+    names = _ADAM if isinstance(optimizer, torch.optim.Adam) else _RMSPROP
+    for key, each in moments.items():
+        place = f"optimizer.state[{key!r:.20}]"
+        if type(key) is not int or not 0 <= key < len(parameters):
+            raise ValueError(f"{place} is of no parameter")
+        moment = mapping_of(each, place)
+        if moment.keys() != names | {"step"}:
+            raise ValueError(f"{place} is of another method; expected {', '.join(sorted(names))}")
+        check_tensor(moment["step"], torch.zeros((), dtype=torch.float32), f"{place}.step")
+        for name in sorted(names):
+            check_tensor(moment[name], parameters[key].detach(), f"{place}.{name}")
+        squares = moment[_SQUARES[names]]
+        assert isinstance(squares, torch.Tensor)
+        step = moment["step"]
+        assert isinstance(step, torch.Tensor)
+        if float(step) < 0.0 or bool((squares < 0.0).any()):
+            raise ValueError(f"{place} holds a negative count or square")
+
+
+def _check_group(group: Mapping[str, object], own: Mapping[str, object], place: str) -> None:
+    """Check a group's parameters and the numbers that its method works with."""
+    if group.get("params") != own["params"] or not group.keys() <= own.keys():
+        raise ValueError(f"{place} is of other parameters")
+    for name, value in group.items():
+        ours = own[name]
+        if ours is None or isinstance(ours, bool):
+            if value is not ours:
+                raise ValueError(f"{place}.{name} is {value!r:.40}; expected {ours}")
+        elif name == "betas":
+            if not isinstance(value, list | tuple) or len(value) != 2:
+                raise ValueError(f"{place}.betas is no pair")
+            for beta in value:
+                number_of(beta, f"{place}.betas", 1.0)
+        elif name != "params":
+            number_of(value, f"{place}.{name}")
 
 
 def step_optimizer(

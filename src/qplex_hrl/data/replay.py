@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from qplex_hrl.types import SequenceBatch
 
+_MOST_WRITTEN = 10**15  # rows; more than any training has
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
@@ -276,7 +277,11 @@ class ReplayBuffer:
         if missing:
             msg = f"saved replay lacks {', '.join(sorted(missing))}"
             raise ValueError(msg)
+        if arrays["written"].shape != () or arrays["written"].dtype != np.int64:
+            raise ValueError("saved replay: written is no single count")
         written = int(arrays["written"])
+        if not 0 <= written <= _MOST_WRITTEN:
+            raise ValueError(f"saved replay: written is {written}; expected 0 to {_MOST_WRITTEN}")
         used = min(written, self._rows)
         for name, kept in self._ring._asdict().items():
             if arrays[name].shape != (used, *kept.shape[1:]):
@@ -285,11 +290,38 @@ class ReplayBuffer:
                     f"this configuration needs {(used, *kept.shape[1:])}"
                 )
                 raise ValueError(msg)
+            if arrays[name].dtype != kept.dtype:
+                raise ValueError(
+                    f"saved replay: {name} is of {arrays[name].dtype}; expected {kept.dtype}"
+                )
+        _check_rows(DecisionChunk(**{name: arrays[name] for name in self._ring._fields}))
         for name, kept in self._ring._asdict().items():
             kept[:used] = arrays[name]
         self._written = written
         self._startable[:] = False
         self._update_starts(max(0, written - self._rows))
+
+
+def _check_rows(rows: DecisionChunk) -> None:
+    """Check stored decisions: the networks and the windows' positions trust them.
+
+    Raises:
+        ValueError: a number is not finite, or an action was not available; one line.
+    """
+    for name, array in rows._asdict().items():
+        for block in array:  # one row at a time: a replay may be as large as memory
+            if block.dtype.kind == "f" and not bool(np.isfinite(block).all()):
+                raise ValueError(f"saved replay: {name} holds numbers that are not finite")
+            if block.dtype.kind == "b" and bool((block.view(np.uint8) > 1).any()):
+                raise ValueError(f"saved replay: {name} holds other than true and false")
+    n_actions = rows.avail_actions.shape[-1]
+    if bool(((rows.actions < 0) | (rows.actions >= n_actions)).any()):
+        raise ValueError(f"saved replay: actions are not all from 0 to {n_actions - 1}")
+    chosen = np.take_along_axis(rows.avail_actions, rows.actions[..., None], axis=-1)
+    if not bool(chosen.all()):
+        raise ValueError("saved replay: actions hold one that was not available")
+    if bool((rows.decision_index < 0).any()):
+        raise ValueError("saved replay: decision_index holds a negative number")
 
 
 def _take(ring: NDArray[_Scalar], flat: NDArray[np.int64]) -> NDArray[_Scalar]:

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from camsim.scenario.schema import Scenario, ScenarioError, load_scenario
 from qplex_hrl.config import RunConfig, config_from_stored
 from qplex_hrl.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from qplex_hrl.storage.stored_values import check_weights, whole_number_of
 from qplex_hrl.types import ModelDims
 
 _LOG = logging.getLogger(__name__)
-_MOST_FRAMES = 2**53
 _PREFIX = "agent."  # of the cameras' weights among those of the whole model
 _OF_THE_MACHINE: Mapping[str, bool | set[str]] = {
     "logging": True,
@@ -73,9 +73,10 @@ class TrainedPolicy(NamedTuple):
         """
         weights = self.weights if camera is None else self.weights_of(camera)
         try:
+            check_weights(weights, network.state_dict(), "cameras")
             network.load_state_dict(weights)
-        except (RuntimeError, TypeError, AttributeError) as error:
-            msg = f"{path}: the weights do not fit the configuration stored with them"
+        except ValueError as error:
+            msg = f"{path}: the weights do not fit the configuration stored with them ({error})"
             raise CheckpointError(msg) from error
 
     def check_team(self, path: Path, n_cameras: int) -> None:
@@ -150,19 +151,15 @@ def load_policy(path: Path) -> TrainedPolicy:
     content = load_checkpoint(path)
     try:
         config = config_from_stored(content["config"], str(path))
-        timestep, learner = content["timestep"], content["training"]["learner"]
+        timestep = whole_number_of(content["timestep"], f"{path}: timestep")
+        learner = content["training"]["learner"]
         weights = _renamed(cameras_of(learner))
-    except KeyError as error:
+    except (KeyError, TypeError, AttributeError) as error:
         msg = f"{path}: not a checkpoint of a training run ({error} is missing)"
         raise CheckpointError(msg) from error
-    except (TypeError, AttributeError) as error:
-        msg = f"{path}: not a checkpoint of a training run ({error})"
-        raise CheckpointError(msg) from error
-    if type(timestep) is not int or not 0 <= timestep < _MOST_FRAMES:
-        msg = f"{path}: damaged: timestep = {timestep!r:.40}; expected a number of frames"
-        raise CheckpointError(msg)
-    if not all(isinstance(value, Tensor) for value in weights.values()):
-        raise CheckpointError(f"{path}: damaged: weights that are no tensors")
+    for name, value in weights.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise CheckpointError(f"{path}: {name!r:.40} is no tensor")
     policy = TrainedPolicy(config, timestep, weights, stored_scenario(content, path))
     hrl = config.network.hrl
     reacts = any(name.startswith(_FAST_LEVEL) for name in policy.weights)

@@ -20,6 +20,7 @@ __all__ = [
     "FORMAT_VERSION",
     "OLDEST_TRAINING",
     "CheckpointError",
+    "check_replay",
     "fingerprint",
     "load_arrays",
     "load_checkpoint",
@@ -170,6 +171,30 @@ def fingerprint(path: str | Path) -> str:
     except ArchiveError as error:
         raise CheckpointError(f"{path}: {error}") from error
     return hashlib.sha256(repr(sums).encode()).hexdigest()[:16]
+
+
+def check_replay(path: str | Path, expected: str | None) -> None:
+    """Check that a replay is intact and the one that a checkpoint was saved with.
+
+    Args:
+        path: the replay.
+        expected: its `fingerprint` by the checkpoint; None: the checkpoint is older and has none.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or another checkpoint's.
+    """
+    found, path = fingerprint(path), Path(path)
+    try:
+        with open_archive(path) as archive:
+            odd = archive.testzip()  # a part at a time: a replay may be as large as memory
+    except (OSError, ArchiveError) as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    if odd is not None:
+        raise CheckpointError(f"{path}: damaged, a check sum does not match ({odd})")
+    if expected not in (None, found):
+        raise CheckpointError(
+            f"{path}: saved with another checkpoint (fingerprint {found}; expected {expected})"
+        )
 
 
 def _check_header(path: Path, document: object, oldest: int) -> None:

@@ -143,7 +143,8 @@ class TrainingRun:
             CheckpointError: it is damaged, foreign, or not of a training run.
             ValueError: it was written with another network.
         """
-        saved = read_saved_run(path, self.config, self._scenario)
+        cameras = self._loop.learner.model.agent.state_dict()
+        saved = read_saved_run(path, self.config, self._scenario, cameras)
         try:
             self._loop.load_state_dict(
                 saved.training, saved.replay, new_episodes=saved.needs_new_episodes

@@ -14,6 +14,8 @@ from torch import nn
 from qplex_hrl.storage import checkpoint
 from qplex_hrl.storage.checkpoint import (
     CheckpointError,
+    check_replay,
+    fingerprint,
     load_arrays,
     load_checkpoint,
     newest_intact,
@@ -263,3 +265,18 @@ def test_stored_arrays_survive(tmp_path: Path) -> None:
         np.testing.assert_array_equal(loaded[name], array)
     with pytest.raises(TypeError, match="array a holds Python objects"):
         save_arrays(tmp_path / "y.replay", {"a": np.array([object()])})
+
+
+def test_a_replay_belongs_to_one_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "replay.npz"
+    save_arrays(path, {"reward": np.arange(3.0)})
+    check_replay(path, None)
+    check_replay(path, kept := fingerprint(path))
+    save_arrays(path, {"reward": np.arange(3.0) + 1})
+    with pytest.raises(CheckpointError, match="saved with another checkpoint"):
+        check_replay(path, kept)
+    data = bytearray(path.read_bytes())
+    data[150] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match=str(path)):
+        check_replay(path, None)
