@@ -1,6 +1,7 @@
 """Going on from a checkpoint: in the world and with the replay that it was saved with."""
 
 import logging
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,19 @@ from camsim.scenario.schema import Scenario, ScenarioError, load_scenario
 from qplex_hrl.cli.main import main
 from qplex_hrl.config import RunConfig
 from qplex_hrl.evaluation.policy_file import export_policy, load_policy
-from qplex_hrl.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from qplex_hrl.storage.checkpoint import (
+    CheckpointError,
+    fingerprint,
+    load_checkpoint,
+    save_checkpoint,
+)
+from qplex_hrl.training.restore import (
+    _CHANGES,
+    _values,
+    find_saved_run,
+    read_saved_run,
+)
+from qplex_hrl.training.run_folder import replay_beside
 from qplex_hrl.training.trainer import train
 
 
@@ -106,3 +119,69 @@ def test_the_replay_of_another_run_is_refused(tmp_path: Path, world: Path) -> No
     theirs.with_suffix(".replay.npz").replace(ours.with_suffix(".replay.npz"))
     with pytest.raises(CheckpointError, match="not the replay that was saved with"):
         train(config_of(tmp_path / "ours", world, 1500), ours, make_env=make_fake_env)  # type: ignore[arg-type]
+
+
+def two_saved(folder: Path, world: Path) -> tuple[RunConfig, list[Path]]:
+    """Return how to go on with a run that was killed, and its checkpoints, newest first."""
+    config = tiny_config(
+        folder,
+        env={"scenario": str(world)},
+        training={"total_timesteps": 1500},
+        logging={"keep_checkpoints": 2, "keep_replays": 2},
+    )
+    assert train(config, make_env=make_fake_env) == 0  # type: ignore[arg-type]
+    models = folder / "models"
+    (models / "qplex_hrl_final.pth").unlink()
+    numbered = sorted(models.glob("qplex_hrl_*[0-9].pth"), key=lambda p: -int(p.stem[10:]))
+    for path, older in pairwise(numbered):  # the end keeps one replay only
+        if not replay_beside(older).exists():
+            replay_beside(older).write_bytes(replay_beside(path).read_bytes())
+            content = load_checkpoint(older)
+            save_checkpoint(older, content | {"replay": fingerprint(replay_beside(path))})
+    assert len(numbered) == 2
+    return config, numbered
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def test_a_folder_goes_on_from_the_newest_checkpoint_with_an_intact_replay(
+    tmp_path: Path, world: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config, (newest, older) = two_saved(tmp_path / "run", world)
+    models = tmp_path / "run" / "models"
+    assert find_saved_run(models, config) == newest
+    cut(replay_beside(newest))
+    assert find_saved_run(models, config) == older
+    assert f"skipped: {replay_beside(newest)}" in caplog.text
+    replay_beside(older).unlink()
+    with pytest.raises(CheckpointError, match=r"\.replay\.npz: .*training\.save_replay=false"):
+        find_saved_run(models, config)
+    with pytest.raises(CheckpointError, match=r"\.replay\.npz: .*training\.save_replay=false"):
+        train(config, newest, make_env=make_fake_env)  # type: ignore[arg-type]
+    training = config.training.model_copy(update={"save_replay": False})
+    without = config.model_copy(update={"training": training})
+    assert find_saved_run(models, without) == newest
+    assert train(without, models, make_env=make_fake_env) == 0  # type: ignore[arg-type]
+
+
+def test_every_key_says_whether_a_saved_run_may_change_it() -> None:
+    for key, _ in _values(RunConfig().model_dump(mode="json")):
+        assert any(f"{key}.".startswith(f"{known}.") for known in _CHANGES), key
+
+
+def test_changes_are_logged_and_those_that_make_no_sense_are_refused(
+    tmp_path: Path, world: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    saved = trained(tmp_path / "run", world)
+    scenario = load_scenario(str(world))
+    with pytest.raises(ValueError, match=r"training\.seed was 0 and is 1 now"):
+        read_saved_run(saved, config_of(tmp_path, world, seed=1), scenario)
+    config = config_of(tmp_path, world)
+    shared = config.env.model_copy(update={"shared_field_of_view": True})
+    with pytest.raises(ValueError, match=r"env\.shared_field_of_view was False and is True now"):
+        read_saved_run(saved, config.model_copy(update={"env": shared}), scenario)
+    gamma = config.algorithm.model_copy(update={"gamma": 0.5})
+    read_saved_run(saved, config.model_copy(update={"algorithm": gamma}), scenario)
+    assert "resumed with algorithm.gamma changed from" in caplog.text
