@@ -88,7 +88,8 @@ def _check_array(name: str, mine: NDArray[Any], stored: object) -> None:
 
 
 def _not_finite(values: NDArray[Any]) -> NDArray[np.bool_]:
-    return ~np.isfinite(values)
+    wrong: NDArray[np.bool_] = ~np.isfinite(values)
+    return wrong
 
 
 def _check_counts(name: str, obs: NDArray[Any], mine: dict[str, NDArray[Any]]) -> None:

@@ -88,6 +88,7 @@ SHIPPED: dict[str, object] = {
     "logging.log_interval": 25000,
     "logging.checkpoint_interval": 250000,
     "logging.keep_checkpoints": 3,
+    "logging.keep_replays": 1,
     "logging.tensorboard": True,
     "logging.video_every": 5,
     "logging.wandb.enabled": False,

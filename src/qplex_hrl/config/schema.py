@@ -336,6 +336,11 @@ class LoggingConfig(Section):
     keep_checkpoints: Count = Field(
         default=3, description="newest checkpoints kept beside best and final"
     )
+    keep_replays: Count = Field(
+        default=1,
+        description="newest of them whose replay is kept while training; 2 or more: `--resume` "
+        "can step back if the newest is damaged",
+    )
     tensorboard: bool = Field(default=True, description="also write TensorBoard events")
     video_every: int = Field(
         default=5,

@@ -5,7 +5,7 @@ chunk, K rows of the ring. W = burn_in + sequence_length is the number of decisi
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -294,7 +294,7 @@ class ReplayBuffer:
                 raise ValueError(
                     f"saved replay: {name} is of {arrays[name].dtype}; expected {kept.dtype}"
                 )
-        _check_rows(DecisionChunk(**{name: arrays[name] for name in self._ring._fields}))
+        _check_rows(arrays)
         for name, kept in self._ring._asdict().items():
             kept[:used] = arrays[name]
         self._written = written
@@ -302,25 +302,25 @@ class ReplayBuffer:
         self._update_starts(max(0, written - self._rows))
 
 
-def _check_rows(rows: DecisionChunk) -> None:
+def _check_rows(rows: Mapping[str, NDArray[Any]]) -> None:
     """Check stored decisions: the networks and the windows' positions trust them.
 
     Raises:
         ValueError: a number is not finite, or an action was not available; one line.
     """
-    for name, array in rows._asdict().items():
-        for block in array:  # one row at a time: a replay may be as large as memory
+    for name in DecisionChunk._fields:
+        for block in rows[name]:  # one row at a time: a replay may be as large as memory
             if block.dtype.kind == "f" and not bool(np.isfinite(block).all()):
                 raise ValueError(f"saved replay: {name} holds numbers that are not finite")
             if block.dtype.kind == "b" and bool((block.view(np.uint8) > 1).any()):
                 raise ValueError(f"saved replay: {name} holds other than true and false")
-    n_actions = rows.avail_actions.shape[-1]
-    if bool(((rows.actions < 0) | (rows.actions >= n_actions)).any()):
+    n_actions = rows["avail_actions"].shape[-1]
+    if bool(((rows["actions"] < 0) | (rows["actions"] >= n_actions)).any()):
         raise ValueError(f"saved replay: actions are not all from 0 to {n_actions - 1}")
-    chosen = np.take_along_axis(rows.avail_actions, rows.actions[..., None], axis=-1)
+    chosen = np.take_along_axis(rows["avail_actions"], rows["actions"][..., None], axis=-1)
     if not bool(chosen.all()):
         raise ValueError("saved replay: actions hold one that was not available")
-    if bool((rows.decision_index < 0).any()):
+    if bool((rows["decision_index"] < 0).any()):
         raise ValueError("saved replay: decision_index holds a negative number")
 
 

@@ -10,7 +10,7 @@ from qplex_hrl.config import RunConfig
 from qplex_hrl.rllib.cluster import check_ray, cluster
 from qplex_hrl.runtime.devices import resolve_device
 from qplex_hrl.runtime.exit_codes import FAILED
-from qplex_hrl.training.run_folder import find_checkpoint
+from qplex_hrl.training.restore import find_saved_run
 from qplex_hrl.training.trainer import check_trackers, execute
 
 __all__ = ["build_algorithm", "train_ray"]
@@ -50,7 +50,7 @@ def train_ray(
 
     config = sharded(config)
     resolve_device(config.training.device)
-    checkpoint = None if resume is None else find_checkpoint(resume)
+    checkpoint = None if resume is None else find_saved_run(resume, config)
     with cluster(config, address), build_algorithm(config, make_env) as algorithm:
         try:
             return execute(algorithm.run, checkpoint, log_level, algorithm.iterate)

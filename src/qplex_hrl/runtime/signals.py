@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: finish what must not be cut, then stop."""
+"""Ctrl-C, SIGTERM and a closed terminal: finish what must not be cut, then stop."""
 
 import logging
 import signal
@@ -10,7 +10,7 @@ from types import FrameType, TracebackType
 from typing_extensions import Self
 
 _LOG = logging.getLogger(__name__)
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(Exception):
@@ -20,6 +20,7 @@ class Interrupted(Exception):
 class Interrupt:
     """Remembers that the user wants to stop; a second signal raises KeyboardInterrupt.
 
+    A hang-up that is ignored when the block begins, as under ``nohup``, stays ignored.
     Outside the main thread, where Python delivers no signals, it does nothing.
     """
 
@@ -33,6 +34,8 @@ class Interrupt:
         """Catch signals from now on."""
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
+                if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                    continue
                 self._previous[number] = signal.signal(number, self._handle)
         return self
 

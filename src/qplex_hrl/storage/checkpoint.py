@@ -21,6 +21,7 @@ __all__ = [
     "OLDEST_TRAINING",
     "CheckpointError",
     "check_replay",
+    "checkpoints_in",
     "fingerprint",
     "load_arrays",
     "load_checkpoint",
@@ -99,6 +100,23 @@ def load_checkpoint(path: str | Path, *, oldest: int = 1) -> dict[str, Any]:
     return content
 
 
+def checkpoints_in(folder: Path) -> list[Path]:
+    """Return a run's checkpoints, latest first: the final one, then by timestep.
+
+    Raises:
+        CheckpointError: the folder does not exist.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder}: no such folder")
+    numbered = [
+        (int(match[1]), path)
+        for path in folder.iterdir()
+        if (match := _NUMBERED.fullmatch(path.name))
+    ]
+    final = folder / "qplex_hrl_final.pth"
+    return [final] * final.exists() + [path for _, path in sorted(numbered, reverse=True)]
+
+
 def newest_intact(folder: str | Path) -> Path:
     """Return a run's latest checkpoint that can be read: the final one, else by timestep.
 
@@ -108,16 +126,7 @@ def newest_intact(folder: str | Path) -> Path:
         CheckpointError: the folder does not exist or holds no intact checkpoint.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise CheckpointError(f"{folder}: no such folder")
-    numbered = [
-        (int(match[1]), path)
-        for path in folder.iterdir()
-        if (match := _NUMBERED.fullmatch(path.name))
-    ]
-    final = folder / "qplex_hrl_final.pth"
-    latest_first = [final] * final.exists() + [path for _, path in sorted(numbered, reverse=True)]
-    for path in latest_first:
+    for path in checkpoints_in(folder):
         try:
             load_checkpoint(path)
         except CheckpointError as error:

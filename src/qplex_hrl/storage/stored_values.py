@@ -39,9 +39,9 @@ def number_of(value: object, place: str, most: float = MOST) -> float:
     Raises:
         ValueError: it is something else.
     """
-    if type(value) not in (int, float) or not 0 <= value <= most:  # type: ignore[arg-type]  # the first test
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= most:
         raise ValueError(f"{place} is {_shown(value)}; expected a number from 0 to {most:g}")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def check_weights(value: object, own: Mapping[str, Tensor], place: str) -> None:

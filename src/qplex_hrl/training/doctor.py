@@ -46,7 +46,6 @@ _MEASURED_SECONDS = 3.0
 BASE_MEMORY = 600_000_000
 """Bytes of the shipped training beside its replay: packages, environments, weights; measured."""
 
-_REPLAYS_ON_DISK = 3  # two are kept while a third is written
 _COPIES_OF_WEIGHTS = 5  # in a checkpoint: model, target, two moments of the optimiser, average
 
 
@@ -181,7 +180,8 @@ def _needs(config: RunConfig) -> _Needs:
     replay = config.training.buffer_size * decision_bytes(sizes)
     checkpoint = _COPIES_OF_WEIGHTS * sum(p.numel() * p.element_size() for p in model.parameters())
     n_checkpoints = config.logging.keep_checkpoints + 3  # best, final, and one being written
-    replays = _REPLAYS_ON_DISK * replay if config.training.save_replay else 0
+    n_replays = config.logging.keep_replays + 1  # and one being written
+    replays = n_replays * replay if config.training.save_replay else 0
     return _Needs(BASE_MEMORY + replay, replays + n_checkpoints * checkpoint)
 
 

@@ -45,8 +45,6 @@ from qplex_hrl.training.reporting import Reporting
 from qplex_hrl.training.restore import read_saved_run
 from qplex_hrl.training.run_folder import RunFolder, replay_beside
 
-_N_REPLAYS = 2  # kept while training: the newest checkpoint may be damaged when the machine fails
-
 _LOG = logging.getLogger(__name__)
 
 
@@ -378,7 +376,8 @@ class TrainingRun:
         """Write the checkpoint of this timestep, with the replay if configured; delete old ones."""
         self._history.saved = self.timestep
         self.save(self.folder.checkpoint(self.timestep))
-        self.folder.prune(self.config.logging.keep_checkpoints, _N_REPLAYS)
+        kept = self.config.logging
+        self.folder.prune(kept.keep_checkpoints, kept.keep_replays)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, with the replay beside it if so configured."""

@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -283,12 +283,13 @@ def _is_at(file: TextIO, path: Path) -> bool:
         return False
 
 
-def find_checkpoint(path: Path) -> Path:
+def find_checkpoint(path: Path, choose: Callable[[str | Path], Path] = newest_intact) -> Path:
     """Return the checkpoint that ``path`` stands for.
 
     Args:
         path: the checkpoint itself; or a folder of checkpoints, or a log folder: then the newest
             intact checkpoint of that run.
+        choose: takes one from a folder of checkpoints.
 
     Raises:
         CheckpointError: there is none.
@@ -297,8 +298,8 @@ def find_checkpoint(path: Path) -> Path:
         return path
     resolved = path / "config.yaml"
     if not any(path.glob(_CHECKPOINTS)) and resolved.exists():
-        return newest_intact(load_stored_config(resolved).logging.model_dir)
-    return newest_intact(path)
+        return choose(load_stored_config(resolved).logging.model_dir)
+    return choose(path)
 
 
 def replay_beside(checkpoint: Path) -> Path:

@@ -24,8 +24,9 @@ from qplex_hrl.runtime.signals import Interrupt
 from qplex_hrl.runtime.trackers import TensorBoardSink, TrackerError, WandbSettings, WandbSink
 from qplex_hrl.training.display import Display, LivePanel, PlainLines
 from qplex_hrl.training.loop import Iteration, MakeModel, TrainingLoop
+from qplex_hrl.training.restore import find_saved_run
 from qplex_hrl.training.run import TrainingRun, evaluation_shares
-from qplex_hrl.training.run_folder import RunFolder, find_checkpoint
+from qplex_hrl.training.run_folder import RunFolder
 
 __all__ = ["check_trackers", "execute", "file_sinks", "film_of", "train"]
 
@@ -61,7 +62,7 @@ def train(
     """
     limit_threads(config.training.num_threads)
     check_trackers(config)
-    checkpoint = None if resume is None else find_checkpoint(resume)
+    checkpoint = None if resume is None else find_saved_run(resume, config)
     device = resolve_device(config.training.device)
     env = make_env(config, config.env.num_envs)
     loop = TrainingLoop(config, env, device, make_model=make_model)

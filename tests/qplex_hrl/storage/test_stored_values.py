@@ -29,19 +29,19 @@ def test_weights_are_those_of_our_network(changes: dict[str, Any], message: str)
 @pytest.mark.parametrize("value", [-1, 10**30, True, 1.0, "1", None])
 def test_counts_are_whole_numbers(value: object) -> None:
     assert whole_number_of(3, "n") == 3
-    with pytest.raises(ValueError, match="n is .*; expected a whole number"):
+    with pytest.raises(ValueError, match=r"n is .*; expected a whole number"):
         whole_number_of(value, "n")
 
 
 @pytest.mark.parametrize("value", [-0.5, float("nan"), float("inf"), True, "1", None, 10**400])
 def test_numbers_are_finite(value: object) -> None:
     assert number_of(0.5, "x") == 0.5
-    with pytest.raises(ValueError, match="x is .*; expected a number"):
+    with pytest.raises(ValueError, match=r"x is .*; expected a number"):
         number_of(value, "x")
 
 
 def test_a_mapping_has_names() -> None:
     assert mapping_of({"a": 1}, "m") == {"a": 1}
     for value in ([1], {1: 2}, None):
-        with pytest.raises(ValueError, match="m is .*; expected a mapping"):
+        with pytest.raises(ValueError, match=r"m is .*; expected a mapping"):
             mapping_of(value, "m")

@@ -3,6 +3,7 @@
 import copy
 import logging
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,21 @@ from camsim.scenario.schema import Scenario, ScenarioError, load_scenario
 from qplex_hrl.cli.main import main
 from qplex_hrl.config import RunConfig
 from qplex_hrl.evaluation.policy_file import export_policy, load_policy
-from qplex_hrl.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from qplex_hrl.storage.checkpoint import (
+    CheckpointError,
+    fingerprint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from qplex_hrl.training.loop import TrainingLoop
+from qplex_hrl.training.restore import (
+    _CHANGES,
+    _values,
+    find_saved_run,
+    read_saved_run,
+)
 from qplex_hrl.training.run import TrainingRun
+from qplex_hrl.training.run_folder import replay_beside
 from qplex_hrl.training.trainer import train
 
 
@@ -179,7 +192,7 @@ def test_whatever_is_changed_gives_one_line(tmp_path: Path) -> None:
     by_kind = {tuple("*" if type(key) is int else key for key in p): p for p in places}
     chosen = sorted(by_kind.values(), key=repr)[::10]
     draws = np.random.default_rng(3)
-    n_refused = 0
+    told: list[str] = []
     for place in chosen:
         for worse in draws.choice(len(WORSE) + 1, 1, replace=False):
             crafted = copy.deepcopy(content)
@@ -193,10 +206,9 @@ def test_whatever_is_changed_gives_one_line(tmp_path: Path) -> None:
                 try:
                     read(path)
                 except ValueError as error:
-                    n_refused += 1
-                    assert "\n" not in str(error), (place, worse)
-                    assert str(path) in str(error), (place, worse)
-    assert n_refused > len(chosen) // 2
+                    told.append(str(error))
+    assert [text for text in told if "\n" in text or str(path) not in text] == []
+    assert len(told) > len(chosen) // 2
 
 
 @pytest.mark.parametrize(
@@ -217,3 +229,69 @@ def test_numbers_out_of_range_are_named(
     save_checkpoint(path, content)
     with pytest.raises(CheckpointError, match=rf"crafted\.pth: damaged: .*{part}\.{name} is"):
         tiny_run(tmp_path).restore(path)
+
+
+def two_saved(folder: Path, world: Path) -> tuple[RunConfig, list[Path]]:
+    """Return how to go on with a run that was killed, and its checkpoints, newest first."""
+    config = tiny_config(
+        folder,
+        env={"scenario": str(world)},
+        training={"total_timesteps": 1500},
+        logging={"keep_checkpoints": 2, "keep_replays": 2},
+    )
+    assert train(config, make_env=make_fake_env) == 0  # type: ignore[arg-type]
+    models = folder / "models"
+    (models / "qplex_hrl_final.pth").unlink()
+    numbered = sorted(models.glob("qplex_hrl_*[0-9].pth"), key=lambda p: -int(p.stem[10:]))
+    for path, older in pairwise(numbered):  # the end keeps one replay only
+        if not replay_beside(older).exists():
+            replay_beside(older).write_bytes(replay_beside(path).read_bytes())
+            content = load_checkpoint(older)
+            save_checkpoint(older, content | {"replay": fingerprint(replay_beside(path))})
+    assert len(numbered) == 2
+    return config, numbered
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def test_a_folder_goes_on_from_the_newest_checkpoint_with_an_intact_replay(
+    tmp_path: Path, world: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config, (newest, older) = two_saved(tmp_path / "run", world)
+    models = tmp_path / "run" / "models"
+    assert find_saved_run(models, config) == newest
+    cut(replay_beside(newest))
+    assert find_saved_run(models, config) == older
+    assert f"skipped: {replay_beside(newest)}" in caplog.text
+    replay_beside(older).unlink()
+    with pytest.raises(CheckpointError, match=r"\.replay\.npz: .*training\.save_replay=false"):
+        find_saved_run(models, config)
+    with pytest.raises(CheckpointError, match=r"\.replay\.npz: .*training\.save_replay=false"):
+        train(config, newest, make_env=make_fake_env)  # type: ignore[arg-type]
+    training = config.training.model_copy(update={"save_replay": False})
+    without = config.model_copy(update={"training": training})
+    assert find_saved_run(models, without) == newest
+    assert train(without, models, make_env=make_fake_env) == 0  # type: ignore[arg-type]
+
+
+def test_every_key_says_whether_a_saved_run_may_change_it() -> None:
+    for key, _ in _values(RunConfig().model_dump(mode="json")):
+        assert any(f"{key}.".startswith(f"{known}.") for known in _CHANGES), key
+
+
+def test_changes_are_logged_and_those_that_make_no_sense_are_refused(
+    tmp_path: Path, world: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    saved = trained(tmp_path / "run", world)
+    scenario, cameras = load_scenario(str(world)), load_policy(saved).weights
+    with pytest.raises(ValueError, match=r"training\.seed was 0 and is 1 now"):
+        read_saved_run(saved, config_of(tmp_path, world, seed=1), scenario, cameras)
+    config = config_of(tmp_path, world)
+    shared = config.env.model_copy(update={"shared_field_of_view": True})
+    with pytest.raises(ValueError, match=r"env\.shared_field_of_view was False and is True now"):
+        read_saved_run(saved, config.model_copy(update={"env": shared}), scenario, cameras)
+    gamma = config.algorithm.model_copy(update={"gamma": 0.5})
+    read_saved_run(saved, config.model_copy(update={"algorithm": gamma}), scenario, cameras)
+    assert "resumed with algorithm.gamma changed from" in caplog.text

@@ -336,7 +336,7 @@ import os, signal, sys
 from pathlib import Path
 from test_trainer import acting_at, run
 from tiny import tiny_config
-run(tiny_config(Path(sys.argv[1])),
+run(tiny_config(Path(sys.argv[1]), logging={"keep_replays": 2}),
     make_env=acting_at(120, lambda: os.kill(os.getpid(), signal.SIGKILL)))
 """
 
