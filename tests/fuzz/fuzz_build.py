@@ -10,7 +10,7 @@ import torch
 import yaml
 from fuzz_configuration import written
 from small_run import SMALL, built
-from values import NUMBERS, any_scalar, mutate_tree, places_of
+from values import any_scalar, mutate_tree, places_of, well_typed
 from worker import Wrong
 
 from qplex_hrl.config import RunConfig, load_config
@@ -32,7 +32,7 @@ class BuildKind:
                 mutate_tree(tree, rng, any_scalar)
             else:
                 container, key = rng.choice(places_of(tree))
-                container[key] = _well_typed(container[key], rng)
+                container[key] = well_typed(container[key], rng)
         path = self.folder / "config.yaml"
         path.write_bytes(written(tree))
         return path
@@ -41,18 +41,6 @@ class BuildKind:
         config = load_config(made)
         built(config, _one_iteration)
         return True  # what was asked for may be large
-
-
-def _well_typed(value: Any, rng: random.Random) -> Any:
-    """Return another value that may be allowed in the place of this one."""
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, int):
-        whole = [int(n) for n in NUMBERS if n == n and abs(n) != float("inf")]
-        return rng.choice((*whole, value + 1, value * 2, value * 1000))
-    if isinstance(value, float):
-        return rng.choice((*NUMBERS, value / 10, value * 10, 1.0, 0.999999))
-    return any_scalar(rng) if not isinstance(value, dict) else value
 
 
 def _one_iteration(run: Any, _: Path | None, iterate: Callable[[], Any]) -> None:

@@ -13,9 +13,10 @@ from small_run import built, small_config, write_checkpoint
 from values import any_value, mutate_bytes, places_of, strange_path
 from worker import Wrong
 
-from qplex_hrl.evaluation.policy_file import export_policy, load_policy
 from qplex_hrl.evaluation.players import EvaluationSetting
+from qplex_hrl.evaluation.policy_file import export_policy, load_policy
 from qplex_hrl.evaluation.trained import evaluate_checkpoint
+from qplex_hrl.learner import TrainingDiverged
 from qplex_hrl.runtime.checkpoint import load_checkpoint, save_checkpoint
 from qplex_hrl.training.run_folder import replay_beside
 
@@ -132,7 +133,11 @@ def resumed(run: Any, checkpoint: Path | None, iterate: Any) -> None:
     assert checkpoint is not None
     run.restore(checkpoint)
     for _ in range(3):
-        for update in iterate().updates:
+        try:
+            updates = iterate().updates
+        except TrainingDiverged:  # large numbers are no damage; the run says so and stops
+            return
+        for update in updates:
             for name, value in update.items():
                 if not torch.isfinite(value).all():
                     raise Wrong(f"{name} is not finite after a resume")
@@ -170,7 +175,9 @@ def other_array(value: Any, rng: random.Random) -> Any:
         if kind == 0:
             array = array.astype(rng.choice(("f4", "f8", "i8", "u1", "?", "i4", "f2")))
         elif kind == 1:
-            array = np.zeros(rng.choice((*_SHAPES, (*array.shape, 1), array.shape[1:])), array.dtype)
+            array = np.zeros(
+                rng.choice((*_SHAPES, (*array.shape, 1), array.shape[1:])), array.dtype
+            )
         elif kind == 2 and array.size:
             fill = np.float64(rng.choice(_FILLS))
             array = array.copy()
@@ -252,7 +259,9 @@ def huge_array(rng: random.Random) -> bytes:
     packed = b"\x93NUMPY\x01\x00" + min(len(header), 65535).to_bytes(2, "little") + header.encode()
     compression = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
     names = rng.choice((("obs.npy",), ("obs.npy", "obs.npy"), ("x",), ("decisions.obs.npy",)))
-    return _packed([(name, packed + bytes(rng.choice((0, 24, 10**7)))) for name in names], compression)
+    return _packed(
+        [(name, packed + bytes(rng.choice((0, 24, 10**7)))) for name in names], compression
+    )
 
 
 def make_kind(folder: Path) -> CheckpointKind:

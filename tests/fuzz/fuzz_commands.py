@@ -92,7 +92,9 @@ class CommandsKind:
         if command in (("replay",), ("render",), ("export",)) and rng.random() < 0.7:
             words += ["--output", str(self.folder / rng.choice(("x.html", "x.mp4", "x.gif")))]
         if command in (("evaluate",), ("render",), ("replay",), ("export",)):
-            given = rng.choice((["--camera-agent", "greedy"], ["--checkpoint", str(self.checkpoint)]))
+            given = rng.choice(
+                (["--camera-agent", "greedy"], ["--checkpoint", str(self.checkpoint)])
+            )
             words += given if rng.random() < 0.6 else []
         for flag in rng.sample(flags, min(len(flags), rng.randrange(4))):
             words += [flag, self.value(rng)] if rng.random() < 0.9 else [flag]

@@ -1,5 +1,6 @@
 """Configurations: mutated mappings, mutated text, strange files, `--set` texts."""
 
+import json
 import os
 import random
 from pathlib import Path
@@ -46,10 +47,10 @@ _BOMBS = (
     b"base: /dev/zero\n",
     b"base: fifo.yaml\n",
     b"base: config.yaml\n",
-    b"base: \"a\\0b\"\n",
+    b'base: "a\\0b"\n',
     b"base: ''\n",
     b"base: " + b"n" * 3000 + b"\n",
-    b"env: {scenario: \"a\\0b\"}\n",
+    b'env: {scenario: "a\\0b"}\n',
     b"env: {scenario: " + b"n" * 3000 + b"}\n",
     b"env: {scenario: /dev/zero}\n",
     b"env: {scenario: /dev/stdin}\n",
@@ -57,8 +58,8 @@ _BOMBS = (
     b"env: {scenario: .}\n",
     b"env: {scenario: config.yaml}\n",
     b"env: {opponent: '" + b"greedy=1," * 20000 + b"'}\n",
-    b"logging: {log_dir: \"a\\0b\"}\n",
-    b"env: \"\\uD800\"\n",
+    b'logging: {log_dir: "a\\0b"}\n',
+    b'env: "\\uD800"\n',
     b"k" * 200_000 + b": 1\n",
     b"".join(b"k%d: 1\n" % k for k in range(5000)),
     b"env: {" + b"".join(b"k%d: 1, " % k for k in range(5000)) + b"}\n",
@@ -83,11 +84,13 @@ class ConfigurationKind:
         self.keys = [f"{s}.{k}" for s, section in self.trees[-1].items() for k in section]
 
     def make(self, rng: random.Random) -> Made:
-        path = self.folder / rng.choice(("config.yaml", "config.yaml", "config.yaml", "config.json"))
+        path = self.folder / rng.choice(
+            ("config.yaml", "config.yaml", "config.yaml", "config.json")
+        )
         kind = rng.random()
         sets: list[str] = []
         if kind < 0.6:
-            path.write_bytes(self.mutated_tree(rng))
+            path.write_bytes(self.mutated_tree(path.suffix, rng))
         elif kind < 0.8:
             data = rng.choice((*SHIPPED, WHOLE))
             for _ in range(rng.randrange(1, 4)):
@@ -102,16 +105,18 @@ class ConfigurationKind:
             sets = [self.setting(rng) for _ in range(rng.randrange(1, 4))]
         return Made(path, sets)
 
-    def mutated_tree(self, rng: random.Random) -> bytes:
+    def mutated_tree(self, suffix: str, rng: random.Random) -> bytes:
         tree = yaml.safe_load(yaml.safe_dump(rng.choice(self.trees)))
         if "base" in tree and rng.random() < 0.8:
             tree["base"] = str(ROOT / "configs" / tree["base"])
         for _ in range(rng.choice((1, 1, 2, 3))):
             mutate_tree(tree, rng)
-        return written(tree)
+        return written(tree, suffix)
 
     def setting(self, rng: random.Random) -> str:
-        key = rng.choice((*self.keys, *self.keys, "env", "base", "x.y", "", ".", "env..x", "a" * 500))
+        key = rng.choice(
+            (*self.keys, *self.keys, "env", "base", "x.y", "", ".", "env..x", "a" * 500)
+        )
         value: Any = any_scalar(rng)
         text = rng.choice((str(value), repr(value), f"[{value}]", f"{{a: {value}}}", "&a [*a]"))
         return rng.choice((f"{key}={text}",) * 5 + (key, f"={text}", f"{key}=={text}", text))
@@ -122,9 +127,11 @@ class ConfigurationKind:
         return False
 
 
-def written(tree: Any) -> bytes:
-    """Return a tree as YAML, also if parts of it stand within themselves."""
+def written(tree: Any, suffix: str = ".yaml") -> bytes:
+    """Return a tree as YAML or JSON, also if parts of it stand within themselves."""
     try:
+        if suffix == ".json":
+            return json.dumps(tree, default=str, skipkeys=True).encode()
         return yaml.dump(tree, allow_unicode=True, sort_keys=False).encode("utf-8", "surrogatepass")
     except (RecursionError, ValueError):
         return b"a: [" * 900

@@ -157,7 +157,9 @@ def _small(rng: random.Random) -> Any:
     """Return a scalar or a small number; none that is allowed and asks for hours."""
     value = any_scalar(rng)
     sane = not isinstance(value, int) or abs(value) < 1000
-    return value if sane or rng.random() < 0.3 and abs(value) > 10**12 else rng.choice((1.5, -1, 3))
+    return (
+        value if sane or (rng.random() < 0.3 and abs(value) > 10**12) else rng.choice((1.5, -1, 3))
+    )
 
 
 def _options(names: tuple[str, ...], rng: random.Random) -> dict[str, Any]:

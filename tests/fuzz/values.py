@@ -121,7 +121,10 @@ def places_of(content: Any) -> Places:
     return list(_places(content))
 
 
-def _places(content: Any) -> Iterator[tuple[Any, Any]]:
+def _places(content: Any, depth: int = 30) -> Iterator[tuple[Any, Any]]:
+    """Yield the places; the tree may be deep, and may hold itself."""
+    if depth == 0:
+        return
     if isinstance(content, dict):
         keys: Any = list(content)
     elif isinstance(content, list):
@@ -130,7 +133,7 @@ def _places(content: Any) -> Iterator[tuple[Any, Any]]:
         return
     for key in keys:
         yield content, key
-        yield from _places(content[key])
+        yield from _places(content[key], depth - 1)
 
 
 def mutate_tree(
@@ -141,22 +144,36 @@ def mutate_tree(
     if not places:
         return
     container, key = rng.choice(places)
-    kind = rng.randrange(10)
-    if kind < 5:
+    kind = rng.randrange(14)
+    if kind < 4:
         container[key] = value(rng)
-    elif kind == 5:
+    elif kind < 9:
+        container[key] = well_typed(container[key], rng)
+    elif kind == 9:
         container[key] = _near(container[key], rng)
-    elif kind == 6:
+    elif kind == 10:
         del container[key]
     elif isinstance(container, list):
-        container.append(value(rng))
-    elif kind == 7:
+        container.append(rng.choice((value(rng), rng.choice(container))))
+    elif kind == 11:
         container[_renamed(str(key), rng)] = container.pop(key)
-    elif kind == 8:
+    elif kind == 12:
         container[rng.choice(("x", "", "base", "seed", 7, "\0", "a.b"))] = value(rng)
     else:
         other, name = rng.choice(places)
         container[key] = other[name]  # a part in another's place, sometimes within itself
+
+
+def well_typed(value: Any, rng: random.Random) -> Any:
+    """Return another value that may be allowed in the place of this one."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        whole = [int(n) for n in NUMBERS if n == n and abs(n) != float("inf")]
+        return rng.choice((*whole, value + 1, value * 2, value * 1000))
+    if isinstance(value, float):
+        return rng.choice((*NUMBERS, value / 10, value * 10, 1.0, 0.999999))
+    return value if isinstance(value, dict | list) else any_scalar(rng)
 
 
 def _near(value: Any, rng: random.Random) -> Any:
@@ -181,7 +198,11 @@ def mutate_bytes(data: bytes, rng: random.Random) -> bytes:
     if kind == 0:
         return data[:at]
     if kind == 1:
-        return data[:at] + bytes([data[at] ^ (1 << rng.randrange(8))] if data else [1]) + data[at + 1 :]
+        return (
+            data[:at]
+            + bytes([data[at] ^ (1 << rng.randrange(8))] if data else [1])
+            + data[at + 1 :]
+        )
     if kind == 2:
         noise = bytes(rng.randrange(256) for _ in range(rng.choice((1, 4, 64))))
         return data[:at] + noise + data[at + len(noise) :]
@@ -211,7 +232,7 @@ def strange_path(folder: Path, data: bytes, suffix: str, rng: random.Random) -> 
         folder,
         folder / "nothing",
         folder / ("n" * 5000),
-        Path(""),
+        Path(),
         Path("a\0b"),
         Path("/"),
         _fifo(folder / f"fifo{suffix}"),
@@ -219,7 +240,16 @@ def strange_path(folder: Path, data: bytes, suffix: str, rng: random.Random) -> 
         _link(folder / f"nowhere{suffix}", "/no/such/file"),
         _link(folder / f"zero{suffix}", "/dev/zero"),
     )
-    names = ("a b", "a\nb", "'\"$(x)", "%s", "-", "\u00e9\u4e2d", os.fsdecode(b"\xff\xfe"), "n" * 200)
+    names = (
+        "a b",
+        "a\nb",
+        "'\"$(x)",
+        "%s",
+        "-",
+        "\u00e9\u4e2d",
+        os.fsdecode(b"\xff\xfe"),
+        "n" * 200,
+    )
     if rng.random() < 0.6:
         return rng.choice(unusual)
     path = folder / f"{rng.choice(names)}{suffix}"

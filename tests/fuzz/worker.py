@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import json
+import logging
 import os
 import random
 import resource
@@ -11,6 +12,7 @@ import signal
 import tempfile
 import time
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,11 +28,11 @@ _MEMORY = 4 << 30  # bytes that an input may add before allocation fails
 _LONGEST_REASON = 1500
 
 
-class Wrong(AssertionError):  # noqa: N818 (an answer, no error of the program)
+class Wrong(AssertionError):
     """What was tried has answered, but the answer is wrong."""
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """What was tried has refused the input in a way that is not a `ValueError` or `OSError`."""
 
 
@@ -86,15 +88,22 @@ def input_rng(kind: str, seed: int, index: int) -> random.Random:
 
 
 def run_kind(kind: str, seed: int, indices: range, seconds: float = float("inf")) -> Tally:
-    """Try inputs in workers, for so many seconds at most; each crash costs a worker."""
-    tally, start, end = Tally(), indices.start, time.monotonic() + seconds
+    """Try inputs in workers, for so many seconds at most; return what became of them."""
+    tally, end = Tally(), time.monotonic() + seconds
+    for outcome in outcomes_of(kind, seed, indices):
+        tally.add(outcome)
+        if time.monotonic() > end:
+            break
+    return tally
+
+
+def outcomes_of(kind: str, seed: int, indices: range) -> Iterator[Outcome]:
+    """Yield what became of each input; a crash costs a worker."""
+    start = indices.start
     while start < indices.stop:
         for outcome in _worker(kind, seed, range(start, indices.stop)):
-            tally.add(outcome)
             start = outcome.index + 1
-            if time.monotonic() > end:
-                return tally
-    return tally
+            yield outcome
 
 
 def _worker(kind: str, seed: int, indices: range) -> Iterator[Outcome]:
@@ -155,15 +164,17 @@ def _serve(kind: str, seed: int, indices: range, writing: int) -> None:
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
         os.chdir(name)
         folder = Path(name)
+        warnings.simplefilter("ignore")
+        logging.disable()
         tried = load_kind(kind, folder)
         size = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
         resource.setrlimit(resource.RLIMIT_AS, (size + _MEMORY, size + _MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         for index in indices:
-            if "FUZZ_TRACE" in os.environ:
-                os.write(2, f"{index} ".encode())
             outcome = judge(tried, index, input_rng(kind, seed, index))
-            if outcome.what in ("slow", "big") and not outcome.reason:  # a kernel was compiled, or a cache was filled
+            if (
+                outcome.what in ("slow", "big") and not outcome.reason
+            ):  # a kernel was compiled, or a cache was filled
                 outcome = judge(tried, index, input_rng(kind, seed, index))
             os.write(writing, json.dumps(list(outcome)).encode() + b"\n")
 
