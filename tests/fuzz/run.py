@@ -34,7 +34,8 @@ def main() -> int:
         return _again(kinds[0], args.seed, args.index)
     from worker import BAD, run_kind
 
-    print(f"{'kind':<14}" + "".join(f"{name:>11}" for name in COLUMNS) + "    seconds", flush=True)
+    heads = "".join(f"{name:>11}" for name in (*COLUMNS, "seconds"))
+    print(f"{'kind':<14}{heads}", flush=True)
     failures = []
     for kind in kinds:
         started = time.monotonic()
@@ -81,6 +82,7 @@ def _print_failures(failures: list, seed: int) -> None:
         last = outcome.reason.strip().splitlines()[-1:] or [""]
         sorts.setdefault((kind, outcome.what, last[0][:60]), []).append(outcome)
     shown: dict[str, int] = {}
+    print(f"\n{len(failures)} bad outcomes of {len(sorts)} sorts" if failures else "\nnothing bad")
     for (kind, what, _), outcomes in sorted(sorts.items(), key=lambda item: -len(item[1])):
         shown[kind] = shown.get(kind, 0) + 1
         if shown[kind] > _SHOWN:
