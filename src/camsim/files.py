@@ -7,6 +7,7 @@ anything fails the temporary file is removed, the old file is untouched and the 
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,8 +19,11 @@ __all__ = [
     "atomic_write_json",
     "atomic_write_text",
     "atomic_writer",
+    "leftovers",
     "try_writing",
 ]
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 
 
 @contextmanager
@@ -70,6 +74,14 @@ def atomic_write_json(path: str | Path, value: object) -> None:
     atomic_write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def leftovers(folder: Path) -> list[Path]:
+    """Return what killed processes left half-written in a folder.
+
+    Only for a folder in which no other process writes now: its files look the same.
+    """
+    return sorted(path for path in folder.glob(".*.tmp") if _TEMPORARY.fullmatch(path.name))
+
+
 def try_writing(folder: Path) -> None:
     """Write a megabyte to the disk and remove it: a full disk shows before anything is moved.
 
@@ -77,8 +89,10 @@ def try_writing(folder: Path) -> None:
         OSError: the folder does not exist or cannot be written, or the disk is full.
     """
     trial = folder / ".trial"
-    atomic_write_bytes(trial, bytes(2**20))
-    trial.unlink()
+    try:
+        atomic_write_bytes(trial, bytes(2**20))
+    finally:
+        trial.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -19,7 +19,7 @@ from qplex_hrl.agent import Agent
 from qplex_hrl.data.make_env import dims_of, observation_mode, selection_options
 from qplex_hrl.evaluation.policy_file import load_policy
 from qplex_hrl.model import camera_network
-from qplex_hrl.runtime.checkpoint import CheckpointError
+from qplex_hrl.storage.checkpoint import CheckpointError
 
 _LOG = logging.getLogger(__name__)
 _CPU = torch.device("cpu")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from qplex_hrl.config import RunConfig, config_from_stored
-from qplex_hrl.runtime.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from qplex_hrl.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from qplex_hrl.types import ModelDims
 
 _PREFIX = "agent."  # of the cameras' weights among those of the whole model

@@ -23,8 +23,8 @@ from qplex_hrl.evaluation.players import environment_shares
 from qplex_hrl.evaluation.policy_file import cameras_of
 from qplex_hrl.evaluation.trained import greedy_agent, provenance_of
 from qplex_hrl.learner import TrainingDiverged
-from qplex_hrl.runtime.checkpoint import (
-    FORMAT_VERSION,
+from qplex_hrl.storage.checkpoint import (
+    OLDEST_TRAINING,
     CheckpointError,
     load_arrays,
     load_checkpoint,
@@ -147,7 +147,7 @@ class TrainingRun:
             CheckpointError: it is damaged, foreign, or not of a training run.
             ValueError: it was written with another network.
         """
-        content = load_checkpoint(path, oldest=FORMAT_VERSION)
+        content = load_checkpoint(path, oldest=OLDEST_TRAINING)
         try:
             state, history, has_replay = (
                 content[key] for key in ("training", "history", "replay_saved")

@@ -2,16 +2,18 @@
 
 import fcntl
 import json
+import logging
+import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
-from camsim.files import atomic_write_bytes, atomic_write_text, try_writing
+from camsim.files import atomic_write_bytes, atomic_write_text, leftovers, try_writing
 from qplex_hrl.config import RunConfig, config_hash, load_stored_config
-from qplex_hrl.runtime.checkpoint import CheckpointError, load_checkpoint, newest_intact
+from qplex_hrl.storage.checkpoint import CheckpointError, load_checkpoint, newest_intact
 
 _LOG_OUTPUTS = (
     "config.yaml",
@@ -26,6 +28,7 @@ _LOG_OUTPUTS = (
 _CHECKPOINTS = "qplex_hrl_*.pth"
 _MODEL_OUTPUTS = (_CHECKPOINTS, "qplex_hrl_*.replay.npz")
 _EXPORTED = "cameras_*.pth"
+_LOG = logging.getLogger(__name__)
 _NUMBERED = re.compile(r"(?:qplex_hrl|eval_results|video)_(\d+)\.(?:pth|replay\.npz|json|gif)")
 
 
@@ -114,19 +117,22 @@ class RunFolder:
     def claim(self) -> Iterator[None]:
         """Create the folders, try to write in them, and hold them for this process.
 
+        What killed processes left half-written in them is removed.
+
         Raises:
-            ValueError: another process trains into the same folder.
+            ValueError: another process trains into one of the folders.
             OSError: a folder cannot be created or written, or the disk is full.
         """
-        self.log_dir.mkdir(parents=True, exist_ok=True)
-        self.model_dir.mkdir(parents=True, exist_ok=True)
-        with (self.log_dir / ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                msg = f"{self.log_dir}: another training writes here; choose another --log-dir"
-                raise ValueError(msg) from None
-            for folder in (self.log_dir, self.model_dir):
+        folders = list(dict.fromkeys((self.log_dir.resolve(), self.model_dir.resolve())))
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as held:
+            for folder, flag in zip(folders, ("--log-dir", "--model-dir"), strict=False):
+                held.enter_context(_locked(folder, flag))
+            for folder in folders:
+                for path in leftovers(folder):
+                    _LOG.warning("removed %s, which a killed process left half-written", path)
+                    path.unlink(missing_ok=True)
                 try_writing(folder)
             yield
 
@@ -233,6 +239,48 @@ class RunFolder:
             replay_beside(path).unlink(missing_ok=True)
         for path in _numbered(self.model_dir, ".replay.npz")[n_replays:]:
             path.unlink()
+
+
+@contextmanager
+def _locked(folder: Path, flag: str) -> Iterator[None]:
+    """Hold a folder for this process.
+
+    Args:
+        folder: must exist.
+        flag: of the command line, which names another folder.
+
+    Raises:
+        ValueError: another process holds it.
+        OSError: the folder cannot be written.
+    """
+    path = folder / ".lock"
+    while True:
+        with path.open("a+", encoding="ascii") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                pid = lock.read().strip() or "unknown"
+                msg = (
+                    f"{folder}: another training (process {pid}) writes here; "
+                    f"choose another {flag}, or stop it"
+                )
+                raise ValueError(msg) from None
+            if not _is_at(lock, path):  # somebody deleted it meanwhile: that one holds nothing
+                continue
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
+            yield
+            return
+
+
+def _is_at(file: TextIO, path: Path) -> bool:
+    """Tell whether an open file is the one that ``path`` names now."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def find_checkpoint(path: Path) -> Path:

@@ -7,7 +7,7 @@ from tiny import CPU
 
 from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.evaluation.trained import evaluate_checkpoint
-from qplex_hrl.runtime.checkpoint import CheckpointError, save_checkpoint
+from qplex_hrl.storage.checkpoint import CheckpointError, save_checkpoint
 from qplex_hrl.runtime.seeding import episode_seeds
 
 SEEDS = episode_seeds(0, 7)

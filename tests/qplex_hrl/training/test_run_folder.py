@@ -1,12 +1,13 @@
 """A run's files: earlier runs are kept, going back loses nothing, pruning."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from qplex_hrl.config import RunConfig, dump_config
-from qplex_hrl.runtime.checkpoint import CheckpointError, save_checkpoint
+from qplex_hrl.storage.checkpoint import CheckpointError, save_checkpoint
 from qplex_hrl.training.run_folder import RunFolder, find_checkpoint, replay_beside
 
 
@@ -203,12 +204,37 @@ def test_pruning_keeps_the_newest_and_two_replays(folder: RunFolder) -> None:
     }
 
 
-def test_two_trainings_cannot_share_a_folder(folder: RunFolder) -> None:
-    again = RunFolder(folder.log_dir, folder.model_dir)
-    with folder.claim(), pytest.raises(ValueError, match="another training writes"), again.claim():
+@pytest.mark.parametrize(("logs", "models"), [("logs", "models"), ("logs", "x"), ("x", "models")])
+def test_two_trainings_cannot_share_a_folder(folder: RunFolder, logs: str, models: str) -> None:
+    root = folder.log_dir.parent
+    again = RunFolder(root / logs, root / models)
+    told = rf"another training \(process {os.getpid()}\) writes here"
+    with folder.claim(), pytest.raises(ValueError, match=told), again.claim():
         pass
     with again.claim():
         pass
+
+
+def test_one_folder_may_hold_logs_and_models(tmp_path: Path) -> None:
+    with RunFolder(tmp_path, tmp_path / "." / "").claim():
+        pass
+
+
+def test_a_deleted_lock_is_made_anew(folder: RunFolder) -> None:
+    with folder.claim():
+        pass
+    (folder.model_dir / ".lock").unlink()
+    with folder.claim():
+        assert (folder.model_dir / ".lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_what_killed_processes_left_is_removed(folder: RunFolder) -> None:
+    left = folder.model_dir / ".qplex_hrl_10.replay.npz.0123abcd.tmp"
+    own = folder.model_dir / ".notes.tmp"
+    touch(left, own)
+    with folder.claim():
+        assert own.exists()
+        assert not left.exists()
 
 
 def test_a_checkpoint_is_found_by_file_model_folder_or_log_folder(

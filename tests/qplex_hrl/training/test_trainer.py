@@ -24,7 +24,7 @@ from qplex_hrl.evaluation.evaluate import evaluate
 from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.evaluation.policy_file import load_policy
 from qplex_hrl.evaluation.trained import evaluate_checkpoint
-from qplex_hrl.runtime.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from qplex_hrl.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
 from qplex_hrl.runtime.seeding import episode_seeds
 from qplex_hrl.runtime.trackers import TrackerError, tag_of
