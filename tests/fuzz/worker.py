@@ -177,7 +177,7 @@ def _serve(kind: str, seed: int, indices: range, writing: int) -> None:
             measured = outcome.what in ("slow", "big") and outcome.seconds > 0
             if (
                 measured and "Hangs" not in outcome.reason
-            ):  # it compiled a kernel, or filled a cache
+            ):  # a kernel was compiled
                 outcome = judge(tried, index, input_rng(kind, seed, index))
             os.write(writing, json.dumps(list(outcome)).encode() + b"\n")
 

@@ -100,7 +100,7 @@ def test_unknown_rule(key: str) -> None:
 
 
 def test_an_angle_out_of_range() -> None:
-    with pytest.raises(ValueError, match="min_baseline_deg = 181; expected 0 to 180"):
+    with pytest.raises(ValueError, match="min_baseline_deg = 181; expected a number from 0 to 180"):
         ScriptedEnv(load_scenario("MATE-4v4-9"), 1, min_baseline_deg=181)
 
 
