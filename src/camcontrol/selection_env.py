@@ -416,7 +416,8 @@ class SelectionEnv:
         expected = (self.n_envs, self.n_agents)
         if actions.shape != expected or actions.dtype.kind not in "iu":
             raise ValueError(
-                f"actions are {actions.dtype} of shape {actions.shape}; expected {expected} integers"
+                f"actions are {actions.dtype} of shape {actions.shape}; "
+                f"expected {expected} integers"
             )
         if bool((actions < 0).any()) or bool((actions >= self.n_actions).any()):
             raise ValueError(

@@ -21,6 +21,7 @@ _ENCRYPTED = 0x1
 _MOST_MEMBERS = 100_000  # a checkpoint has some hundreds
 _MOST_UNPACKED = 2**28  # bytes of an archive that may be compressed: a long trace has a tenth
 _LONGEST_NPY_HEADER = 10_000
+_AT_ONCE = 2**20  # bytes of a member that are read at a time
 _ENDING = ".npy"
 
 
@@ -114,8 +115,9 @@ def read_array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
             raise ArchiveError(f"damaged: {name} is not the array that it says")
         array: NDArray[Any] = np.empty(n_items, dtype)
         left = memoryview(array.view(np.uint8).data) if n_bytes else memoryview(b"")
-        while left and (n_read := member.readinto(left)):
-            left = left[n_read:]
+        while left and (read := member.read(min(len(left), _AT_ONCE))):
+            left[: len(read)] = read
+            left = left[len(read) :]
         if left or member.read(1):  # the check sum is compared at the end
             raise ArchiveError(f"damaged: {name} is truncated")
     return array.reshape(shape, order="F" if fortran else "C")

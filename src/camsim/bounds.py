@@ -1,4 +1,4 @@
-"""Kinds and ranges of option values: the one place that the configuration and the Python API use."""
+"""Kinds and ranges of option values: one place for configuration files and for Python."""
 
 import math
 from collections.abc import Iterable

@@ -103,7 +103,7 @@ class BatchSim:
             target_action: [N, T, 2] displacement in terrain units.
 
         Raises:
-            ValueError: a shape is wrong or a number is not finite.
+            ValueError: a shape is wrong, or an entry is no real number or not finite.
         """
         kernels.step_batch(
             self.params,
@@ -172,10 +172,13 @@ class BatchSim:
         return self.tables._asdict() | self.obs._asdict()
 
     def _checked(self, action: Floats, name: str, n_entities: int) -> Floats:
-        action = np.ascontiguousarray(action, np.float64)
+        action = np.asarray(action)
         expected = (self.num_envs, n_entities, 2)
         if action.shape != expected:
             raise ValueError(f"{name} has shape {action.shape}; expected {expected}")
+        if action.dtype.kind not in "iuf":
+            raise ValueError(f"{name} is {action.dtype}; expected real numbers")
+        action = np.ascontiguousarray(action, np.float64)
         if not bool(np.isfinite(action).all()):
             where = [int(k) for k in np.argwhere(~np.isfinite(action))[0]]
             raise ValueError(f"{name}{where} = {action[tuple(where)]}; expected a finite number")

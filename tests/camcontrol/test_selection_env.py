@@ -385,7 +385,15 @@ def test_scenario_without_cameras() -> None:
 
 
 def test_bad_actions() -> None:
-    env = make(OURS, 2)
+    env = SelectionEnv(load_scenario("MATE-4v4-9"), OURS, 2)
+    with pytest.raises(ValueError, match="before the first episode; expected reset"):
+        env.step(np.zeros((2, 4), np.int64))
+    with pytest.raises(ValueError, match="before the first episode; expected reset"):
+        env.observe()
+    env.reset(seeds(2))
+    for kind in (np.float64, np.bool_, np.complex128, "datetime64[s]", object, str):
+        with pytest.raises(ValueError, match=r"actions are .*; expected \(2, 4\) integers"):
+            env.step(np.zeros((2, 4)).astype(kind))
     with pytest.raises(ValueError, match=r"shape \(2, 3\); expected \(2, 4\)"):
         env.step(np.zeros((2, 3), np.int64))
     for bad in (-1, env.n_actions):

@@ -338,7 +338,7 @@ class TeamEnv:
             return None
         grid = self._grids[team]
         if grid is None:
-            return self.sim._checked(np.asarray(action, np.float64), name, count)
+            return self.sim._checked(np.asarray(action), name, count)
         levels = round(len(grid) ** 0.5)
         ids = grids.checked_ids(name, np.asarray(action), (self.num_envs, count), levels)
         if team == 0:

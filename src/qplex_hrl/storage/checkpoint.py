@@ -79,7 +79,8 @@ def load_checkpoint(path: str | Path, *, oldest: int = 1) -> dict[str, Any]:
 
     Raises:
         CheckpointError: the file is missing, damaged, not a checkpoint of this project, of another
-            version, asks for code to be executed (which does not happen), or holds a tensor with NaN.
+            version, asks for code to be executed (which does not happen), or holds a tensor with
+            NaN.
     """
     path = Path(path)
     try:

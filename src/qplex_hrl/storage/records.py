@@ -10,7 +10,7 @@ import math
 import pickletools
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -190,7 +190,7 @@ class _Reader:
 
 
 def _tensor(
-    source: _Bytes, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: object
+    source: _Bytes, offset: int, size: Sequence[int], stride: Sequence[int], *_: object
 ) -> torch.Tensor:
     """Return a tensor that lies within its elements and has no more of them."""
     numbers = (offset, *size, *stride)
@@ -198,7 +198,8 @@ def _tensor(
         raise ArchiveError("a tensor has no shape")
     n_elements = len(source.elements)
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-    if math.prod(size) > n_elements or (math.prod(size) and last >= n_elements):
+    n_shown = math.prod(size)
+    if n_shown > n_elements or (n_shown and last >= n_elements):
         raise ArchiveError("a tensor has another size than it says")
     return source.elements.as_strided(size, stride, offset)
 

@@ -81,8 +81,8 @@ def test_any_combination_of_options(options: dict[str, Any], seed: int) -> None:
     ("option", "value", "allowed"),
     [
         ("cameras", None, "a rule's name, a mixture"),
-        ("camera_action_levels", "5", "an odd integer or None"),
-        ("max_episode_steps", 10.5, "an integer or None"),
+        ("camera_action_levels", "5", "an integer from 3"),
+        ("max_episode_steps", 10.5, "an integer from 1"),
         ("target_link", {"delay": 3}, "a Link"),
         ("relative", "no", "True or False"),
     ],

@@ -3,6 +3,7 @@
 import io
 import pickle
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -137,10 +138,8 @@ def test_every_cut_or_flipped_stream_is_refused_or_a_tree(tmp_path: Path) -> Non
     for variant in variants:
         path.write_bytes(whole)
         replace(path, {"data.pkl": variant})
-        try:
+        with suppress(ArchiveError):
             read(path)
-        except ArchiveError:
-            pass
 
 
 def test_an_archive_without_a_tree_is_refused(tmp_path: Path) -> None:
