@@ -38,6 +38,7 @@ from camcontrol.tracking.track import (
     update_sector_ages,
 )
 from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
+from camsim.bounds import is_whole
 from camsim.compiled.jit import batch_kernel, device_fn, row
 from camsim.layout import CAMERA_PUBLIC, CameraObsLayout
 
@@ -154,10 +155,6 @@ def onboard_batch(job: int, config: OnboardConfig, catalogue: Catalogue, s: Onbo
         _onboard_one(row(n), job, config, catalogue, s)
 
 
-def _whole(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
 class OnboardCamera:
     """Belief, features and executor of one camera that gets its raw observations from elsewhere.
 
@@ -256,7 +253,7 @@ class OnboardCamera:
         Raises:
             ValueError: the team has no such camera.
         """
-        if not _whole(index) or not 0 <= index < self.sizes.n_cameras:
+        if not is_whole(index) or not 0 <= index < self.sizes.n_cameras:
             raise ValueError(
                 f"camera index {index}; expected 0 to {self.sizes.n_cameras - 1} in this team"
             )
@@ -325,7 +322,7 @@ class OnboardCamera:
             ValueError: there is no such action.
         """
         n_actions = len(self._catalogue.search)
-        if not _whole(selection) or not 0 <= selection < n_actions:
+        if not is_whole(selection) or not 0 <= selection < n_actions:
             raise ValueError(f"selection {selection}; expected 0 to {n_actions - 1}")
         self._state.selection[0] = selection
         self._run(MOVE)

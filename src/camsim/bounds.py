@@ -41,6 +41,11 @@ DISCOUNT = NumberRange(0, 1, whole=False)  # 1: undiscounted
 SEED = NumberRange(0, 2**64 - 1)  # one word of the random streams
 
 
+def is_whole(value: object) -> bool:
+    """Tell whether a value is an integer; booleans are none."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def check_flags(flags: Iterable[tuple[str, object]]) -> None:
     """Check that named values are True or False.
 

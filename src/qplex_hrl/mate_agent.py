@@ -54,7 +54,12 @@ class TrainedCamera:
         Raises:
             ValueError: it is not a camera's raw observation, or the checkpoint cannot play it.
         """
-        observation = np.asarray(observation, np.float64)
+        observation = np.asarray(observation)
+        if observation.dtype.kind not in "iuf" or not np.isfinite(observation).all():
+            raise ValueError(
+                f"observation is {observation.dtype}; expected finite real numbers only"
+            )
+        observation = observation.astype(np.float64)
         if observation.ndim != 1 or len(observation) < PRESERVED:
             raise ValueError(
                 f"observation has shape {observation.shape}; expected a camera's raw observation"
@@ -85,7 +90,7 @@ class TrainedCamera:
             RuntimeError: there was no reset.
         """
         camera, _ = self._started()
-        camera.perceive(np.asarray(observation, np.float64))
+        camera.perceive(np.asarray(observation))
         if camera.clock == 0 and self._expects_whole_team() and not camera.knows_whole_team:
             _warn_hidden_team(self._path, observation_mode(self._config.env))
         self._perceived = True

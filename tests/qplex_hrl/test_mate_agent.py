@@ -212,7 +212,12 @@ def test_bad_input_is_refused_in_one_line(tmp_path: Path) -> None:
         camera.reset(obs[:5])
     with pytest.raises(ValueError, match=r"expected 106 for 4 cameras, 4 targets and 9 obstacles"):
         camera.reset(obs[:-1])
+    for wrong in (obs * np.nan, obs * 1j, obs.astype(str)):
+        with pytest.raises(ValueError, match="expected finite real numbers only"):
+            camera.reset(wrong)
     camera.reset(obs)
+    with pytest.raises(ValueError, match="expected finite real numbers only"):
+        camera.observe(obs * np.inf)
     with pytest.raises(ValueError, match=r"shape \(105,\); expected \(106,\)"):
         camera.observe(obs[:-1])
 

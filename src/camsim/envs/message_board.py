@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from camsim.bounds import is_whole
 from camsim.scripted.spec import Link, target_rules
 
 CAMERA, TARGET = 0, 1
@@ -116,10 +117,13 @@ class MessageBoard:
         """Send messages of one team; those without delay arrive at once.
 
         Raises:
-            ValueError: teams are mixed, an agent does not exist, or positions are missing.
+            ValueError: one is no message, teams are mixed, an agent does not exist, or positions are
+                missing.
         """
         given = [messages] if isinstance(messages, Message) else list(messages)
         for message in given:
+            if not isinstance(message, Message):
+                raise ValueError(f"a message is of type {type(message).__name__}; expected Message")
             self._check(message, given[0].team)
         for message in given:
             for copied in self._expanded(message):
@@ -170,9 +174,9 @@ class MessageBoard:
         return np.zeros((cameras, cameras), np.int64), np.zeros((targets, targets), np.int64)
 
     def _check_agent(self, role: str, team: int, index: int) -> None:
-        if team not in (CAMERA, TARGET):
+        if not is_whole(team) or team not in (CAMERA, TARGET):
             raise ValueError(f"team = {team!r}; expected {CAMERA} (camera) or {TARGET} (target)")
-        if not 0 <= index < self.sizes[team]:
+        if not is_whole(index) or not 0 <= index < self.sizes[team]:
             allowed = f"0 to {self.sizes[team] - 1}"
             raise ValueError(f"{role} = {index}; expected a {_NAMES[team]}: {allowed}")
 

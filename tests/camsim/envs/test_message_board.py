@@ -71,6 +71,11 @@ def test_one_or_many_of_one_team() -> None:
     mail.send(note(k) for k in range(2))
     mail.send([])
     assert contents(mail.receive(CAMERA, 1)) == ["a", "b", "c", 0, 1]
+    with pytest.raises(ValueError, match="is of type str; expected Message"):
+        mail.send(["a"])  # type: ignore[list-item]
+    for index in (True, 0.0, "0"):
+        with pytest.raises(ValueError, match=r"agent = .*; expected a target: 0 to 1"):
+            mail.receive(TARGET, index)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="messages of both teams in one call"):
         mail.send([note("a"), note("b", team=TARGET)])
     assert mail.receive(CAMERA, 1) == []
