@@ -24,6 +24,7 @@ BAD = ("traceback", "crash", "slow", "big", "wrong")
 MOST_SECONDS, MOST_MEGABYTES = 2.0, 200.0
 _HANGS_AFTER = 8.0  # seconds: a message tells where
 _KILLED_AFTER = 100.0  # seconds of silence: compiled code hangs, or a kernel is compiled
+_PREPARES = 600.0  # seconds: kernels may have to be compiled
 _MEMORY = 4 << 30  # bytes that an input may add before allocation fails
 _LONGEST_REASON = 1500
 
@@ -147,10 +148,11 @@ def _worker(kind: str, seed: int, indices: range) -> Iterator[Outcome]:
 
 
 def _lines(answers: Any) -> Iterator[bytes]:
-    """Yield lines as they come."""
-    rest = b""
+    """Yield lines as they come, until none come for long."""
+    rest, patience = b"", _PREPARES
     while True:
-        ready, _, _ = select.select([answers], [], [], _KILLED_AFTER)
+        ready, _, _ = select.select([answers], [], [], patience)
+        patience = _KILLED_AFTER
         part = os.read(answers.fileno(), 65536) if ready else b""
         if not part:
             return
@@ -175,9 +177,7 @@ def _serve(kind: str, seed: int, indices: range, writing: int) -> None:
         for index in indices:
             outcome = judge(tried, index, input_rng(kind, seed, index))
             measured = outcome.what in ("slow", "big") and outcome.seconds > 0
-            if (
-                measured and "Hangs" not in outcome.reason
-            ):  # a kernel was compiled
+            if measured and "Hangs" not in outcome.reason:  # a kernel was compiled
                 outcome = judge(tried, index, input_rng(kind, seed, index))
             os.write(writing, json.dumps(list(outcome)).encode() + b"\n")
 
