@@ -17,7 +17,7 @@ from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.evaluation.policy_file import export_policy, load_policy
 from qplex_hrl.evaluation.trained import evaluate_checkpoint
 from qplex_hrl.learner import TrainingDiverged
-from qplex_hrl.runtime.checkpoint import load_checkpoint, save_checkpoint
+from qplex_hrl.storage.checkpoint import load_checkpoint, save_checkpoint
 from qplex_hrl.training.run_folder import replay_beside
 
 _PICKLES = (

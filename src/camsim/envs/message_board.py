@@ -119,8 +119,7 @@ class MessageBoard:
         """Send messages of one team; those without delay arrive at once.
 
         Raises:
-            ValueError: one is no message, teams are mixed, an agent does not exist, or positions are
-                missing.
+            ValueError: one is no message, teams are mixed, an agent or positions are missing.
         """
         given = [messages] if isinstance(messages, Message) else list(messages)
         for message in given:
