@@ -1,5 +1,6 @@
 """What a scripted team plays: one rule or a mixture, what it observes, and its radio link."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -23,6 +24,7 @@ TARGET_POLICIES = {"random": 0, "naive": 1, "greedy": 2, "heuristic": 3, "evader
 
 _DROPOUT = NumberRange(0, 1, whole=False)  # a chance
 _REACH = NumberRange(0, float("inf"), whole=False)  # a distance
+_FARTHEST = 1e300  # an integer beyond may have no float
 _DELAY = NumberRange(0, 10_000)  # frames: a post has a slot for each
 _WEIGHT = NumberRange(0, 10**6, whole=False)  # the sum of all stays finite
 
@@ -175,4 +177,5 @@ def _limits(link: Link) -> tuple[bool, float, float, int]:
     _DROPOUT.check("dropout", link.dropout)
     _REACH.check("reach", link.reach)
     _DELAY.check("delay", link.delay)
-    return bool(link.silent), float(link.dropout), float(link.reach), int(link.delay)
+    reach = math.inf if link.reach > _FARTHEST else float(link.reach)
+    return bool(link.silent), float(link.dropout), reach, int(link.delay)

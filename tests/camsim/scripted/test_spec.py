@@ -129,3 +129,7 @@ def test_rule_numbers() -> None:
     assert cameras.GREEDY < cameras.HEURISTIC  # act_cameras asks for `at least greedy`
     assert cameras.NAIVE < cameras.GREEDY
     assert len({targets.RANDOM, targets.NAIVE, targets.GREEDY, targets.HEURISTIC}) == 4
+
+
+def test_a_reach_beyond_all_floats_is_no_limit() -> None:
+    assert camera_rules("greedy", link=Link(reach=10**400)).reach == float("inf")
