@@ -4,9 +4,10 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CONFIG ?= configs/qplex_hrl_4v4_9.yaml
 WORKERS ?= 2
+INPUTS ?= 100000
 BIN := .venv/bin
 
-.PHONY: train test coverage check docs docs-serve docs-commands constraints bench clean
+.PHONY: train test fuzz coverage check docs docs-serve docs-commands constraints bench clean
 
 train: .venv/.installed
 	$(BIN)/python runners/train_qplex_hrl.py --config $(CONFIG) \
@@ -14,6 +15,10 @@ train: .venv/.installed
 
 test: .venv/.installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+# Inputs that nobody should send, INPUTS of each kind: hours. tests/fuzz/README.md says more.
+fuzz: .venv/.installed-dev
+	$(BIN)/python tests/fuzz/run.py --inputs $(INPUTS)
 
 # Coverage sees no compiled code: the fast tests once more, without compiling.
 coverage: .venv/.installed-dev

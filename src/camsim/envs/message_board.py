@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from camsim.bounds import is_whole
+from camsim.bounds import NumberRange, is_whole, shortened
 from camsim.scripted.spec import Link, target_rules
 
 CAMERA, TARGET = 0, 1
 """Values of `Message.team`."""
 _NAMES = ("camera", "target")
+_TEAM_SIZE = NumberRange(0, 1000)  # agents; messages are counted for every two of them
 
 Edges = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Numbers of messages from -> to: among cameras [C, C], among targets [T, T]."""
@@ -76,8 +77,10 @@ class MessageBoard:
             rng: decides which messages get lost; a fresh generator with seed 0 if None.
 
         Raises:
-            ValueError: a link's number is out of range.
+            ValueError: a number of agents or of a link is out of range.
         """
+        _TEAM_SIZE.check("n_cameras", n_cameras)
+        _TEAM_SIZE.check("n_targets", n_targets)
         self.sizes = (n_cameras, n_targets)
         self.links = (Link(), Link()) if links is None else links
         for link in self.links:
@@ -103,11 +106,10 @@ class MessageBoard:
         """Say where cameras [C, 2] and targets [T, 2] are: a limited reach needs it.
 
         Raises:
-            ValueError: a shape is wrong.
+            ValueError: a shape is wrong, or something is no finite number.
         """
         for team, xy in enumerate((camera_xy, target_xy)):
-            places = np.asarray(xy, np.float64)
-            expected = (self.sizes[team], 2)
+            places, expected = _numbers(f"{_NAMES[team]}_xy", xy), (self.sizes[team], 2)
             if places.shape != expected:
                 name = f"{_NAMES[team]}_xy"
                 raise ValueError(f"{name} has shape {places.shape}; expected {expected}")
@@ -117,8 +119,7 @@ class MessageBoard:
         """Send messages of one team; those without delay arrive at once.
 
         Raises:
-            ValueError: one is no message, teams are mixed, an agent does not exist, or positions
-                are missing.
+            ValueError: one is no message, teams are mixed, an agent or positions are missing.
         """
         given = [messages] if isinstance(messages, Message) else list(messages)
         for message in given:
@@ -175,10 +176,11 @@ class MessageBoard:
 
     def _check_agent(self, role: str, team: int, index: int) -> None:
         if not is_whole(team) or team not in (CAMERA, TARGET):
-            raise ValueError(f"team = {team!r}; expected {CAMERA} (camera) or {TARGET} (target)")
+            told = f"expected {CAMERA} (camera) or {TARGET} (target)"
+            raise ValueError(f"team = {shortened(team)}; {told}")
         if not is_whole(index) or not 0 <= index < self.sizes[team]:
             allowed = f"0 to {self.sizes[team] - 1}"
-            raise ValueError(f"{role} = {index}; expected a {_NAMES[team]}: {allowed}")
+            raise ValueError(f"{role} = {shortened(index)}; expected a {_NAMES[team]}: {allowed}")
 
     def _check(self, message: Message, team: int) -> None:
         self._check_agent("sender", message.team, message.sender)
@@ -238,3 +240,15 @@ class MessageBoard:
         self._queues[message.team][recipient].append(message)
         self._buffers[message.team][recipient].append(message)
         self.edges[message.team][message.sender, recipient] += 1
+
+
+def _numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Return values as an array of finite numbers.
+
+    Raises:
+        ValueError: they are none.
+    """
+    given = np.asarray(values)
+    if given.dtype.kind not in "iuf" or not np.isfinite(given).all():
+        raise ValueError(f"{name}: expected finite numbers")
+    return given.astype(np.float64)

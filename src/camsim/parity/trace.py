@@ -333,7 +333,8 @@ def _check_meta(arrays: dict[str, Array], meta: dict[str, Any]) -> None:
         raise TraceError(f"meta.reward_type = {reward!r}; expected 'dense' or 'sparse'")
     if not any(_is_number(meta.get(key)) for key in ("bounty_scale", "bounty_factor")):
         raise TraceError("meta holds neither bounty_scale nor bounty_factor")
-    for key in ("bounty_scale", "bounty_factor", "freight_scale", "transmittance"):
+    scales = ("bounty_scale", "bounty_factor", "freight_scale", "num_cargoes_per_target")
+    for key in (*scales, "transmittance"):
         value = meta.get(key, 0.0)
         if not _is_number(value) or not 0 <= value < 2**53:
             raise TraceError(f"meta.{key} = {value!r}; expected a number of at least 0")

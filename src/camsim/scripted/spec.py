@@ -1,5 +1,6 @@
 """What a scripted team plays: one rule or a mixture, what it observes, and its radio link."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from camsim.arrays import Floats
+from camsim.bounds import NumberRange, check_flags, shortened
 from camsim.scenario.parsing import suggestion
 from camsim.scripted.evader_weights import learned_evasion
 
@@ -18,6 +20,13 @@ CAMERA_POLICIES = {"random": 0, "naive": 1, "greedy": 2, "heuristic": 3}
 
 TARGET_POLICIES = {"random": 0, "naive": 1, "greedy": 2, "heuristic": 3, "evader": 4}
 """Rules a target team can follow, by the name used in configurations."""
+
+
+_DROPOUT = NumberRange(0, 1, whole=False)  # a chance
+_REACH = NumberRange(0, float("inf"), whole=False)  # a distance
+_FARTHEST = 1e300  # an integer beyond may have no float
+_DELAY = NumberRange(0, 10_000)  # frames: a post has a slot for each
+_WEIGHT = NumberRange(0, 10**6, whole=False)  # the sum of all stays finite
 
 
 @dataclass(frozen=True)
@@ -122,16 +131,16 @@ def policy_weights(policy: str | Mapping[str, float], known: Mapping[str, int]) 
         ValueError: a policy is unknown, a weight is negative or none is positive; the text says
             what is expected.
     """
+    if not isinstance(policy, str | Mapping):
+        raise ValueError("expected a name, a mixture such as greedy=0.5,random=0.5, or a mapping")
     given = _parsed(policy) if isinstance(policy, str) else dict(policy)
     weights = np.zeros(len(known))
     for name, weight in given.items():
         if name not in known:
-            subject = "" if name == policy else f"{name!r} is unknown, "
-            raise ValueError(
-                f"{subject}expected one of {', '.join(known)}{suggestion(name, known)}"
-            )
-        if not 0.0 <= weight < float("inf"):
-            raise ValueError(f"weight of {name} = {weight}, expected 0 or more")
+            subject = "" if name == policy else f"{shortened(name)} is unknown, "
+            hint = suggestion(str(name)[:100], known)
+            raise ValueError(f"{subject}expected one of {', '.join(known)}{hint}")
+        _WEIGHT.check(f"weight of {name}", weight)
         weights[known[name]] = weight
     if not weights.sum() > 0.0:
         raise ValueError("expected at least one positive weight")
@@ -146,7 +155,7 @@ def _team_weights(key: str, policy: str | Mapping[str, float], known: Mapping[st
     try:
         return policy_weights(policy, known)
     except ValueError as error:
-        raise ValueError(f"{key} = {policy!r}; {error}") from None
+        raise ValueError(f"{key} = {shortened(policy)}; {error}") from None
 
 
 def _parsed(text: str) -> dict[str, float]:
@@ -159,15 +168,14 @@ def _parsed(text: str) -> dict[str, float]:
         try:
             weights[name.strip()] = float(number)
         except ValueError:
-            raise ValueError(f"expected NAME=WEIGHT instead of {part!r}") from None
+            raise ValueError(f"expected NAME=WEIGHT instead of {shortened(part)}") from None
     return weights
 
 
 def _limits(link: Link) -> tuple[bool, float, float, int]:
-    if not 0.0 <= link.dropout <= 1.0:
-        raise ValueError(f"dropout = {link.dropout}; expected 0 to 1")
-    if not link.reach >= 0.0:
-        raise ValueError(f"reach = {link.reach}; expected 0 or more")
-    if not isinstance(link.delay, int | np.integer) or link.delay < 0:
-        raise ValueError(f"delay = {link.delay}; expected 0 or more frames")
-    return link.silent, float(link.dropout), float(link.reach), int(link.delay)
+    check_flags([("silent", link.silent)])
+    _DROPOUT.check("dropout", link.dropout)
+    _REACH.check("reach", link.reach)
+    _DELAY.check("delay", link.delay)
+    reach = math.inf if link.reach > _FARTHEST else float(link.reach)
+    return bool(link.silent), float(link.dropout), reach, int(link.delay)

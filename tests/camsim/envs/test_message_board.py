@@ -277,3 +277,29 @@ def test_delayed_messages_do_not_survive_a_reset() -> None:
 def test_bad_links(limits: dict[str, float], error: str) -> None:
     with pytest.raises(ValueError, match=error):
         board(**limits)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"recipient": "x"}, "recipient = 'x'; expected a camera: 0 to 2"),
+        ({"recipient": 1.0}, "recipient = 1.0; expected"),
+        ({"sender": True}, "sender = True; expected"),
+        ({"sender": []}, "sender = a value of type list; expected"),
+        ({"team": 0.0}, "team = 0.0; expected"),
+        ({"team": {}}, "team = a value of type dict; expected"),
+    ],
+)
+def test_agents_are_integers(changes: dict[str, object], fault: str) -> None:
+    with pytest.raises(ValueError, match=f"^{fault}"):
+        board().send(replace(note("a"), **changes))  # type: ignore[arg-type]
+
+
+def test_sizes_and_places_of_other_kinds_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"n_cameras = 1000000000; expected an integer from 0"):
+        MessageBoard(10**9, 1)
+    with pytest.raises(ValueError, match=r"n_targets = 2.0; expected an integer"):
+        MessageBoard(1, 2.0)  # type: ignore[arg-type]
+    for places in ({"x": 1}, np.full((3, 2), np.nan), "x"):
+        with pytest.raises(ValueError, match=r"camera_xy: expected finite numbers"):
+            board().place(places, np.zeros((2, 2)))  # type: ignore[arg-type]

@@ -93,7 +93,7 @@ def test_options_of_a_wrong_kind(option: str, value: object, allowed: str) -> No
 
 
 def test_a_delay_is_a_whole_number() -> None:
-    with pytest.raises(ValueError, match=r"delay = 1.5; expected 0 or more frames"):
+    with pytest.raises(ValueError, match=r"delay = 1.5; expected an integer from 0 to 10000"):
         make(1, target_link=Link(delay=1.5))  # type: ignore[arg-type]
 
 

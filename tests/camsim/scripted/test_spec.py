@@ -104,12 +104,17 @@ def test_streams_advance_only_in_their_row() -> None:
     [
         ({"policy": "greddy"}, "'greddy'; expected one of .*did you mean 'greedy'"),
         ({"policy": "greedy=x"}, "expected NAME=WEIGHT"),
-        ({"policy": "greedy=-1"}, "weight of greedy = -1.0, expected 0 or more"),
+        ({"policy": "greedy=-1"}, "weight of greedy = -1.0; expected a number from 0 to 1000000"),
         ({"policy": "greedy=0"}, "at least one positive weight"),
         ({"memory_period": 0}, "memory_period = 0; expected at least 1"),
-        ({"link": Link(dropout=1.5)}, "dropout = 1.5; expected 0 to 1"),
-        ({"link": Link(reach=-1.0)}, "reach = -1.0; expected 0 or more"),
-        ({"link": Link(delay=-1)}, "delay = -1; expected 0 or more frames"),
+        ({"link": Link(dropout=1.5)}, "dropout = 1.5; expected a number from 0 to 1"),
+        ({"link": Link(reach=-1.0)}, "reach = -1.0; expected a number from 0 to inf"),
+        ({"link": Link(delay=-1)}, "delay = -1; expected an integer from 0 to 10000"),
+        ({"link": Link(dropout="no")}, "dropout = 'no'; expected a number"),  # type: ignore[arg-type]
+        ({"link": Link(silent="no")}, "silent = 'no'; expected True"),  # type: ignore[arg-type]
+        ({"policy": {"greedy": 1e308, "random": 1e308}}, "weight of greedy = 1e.308; expected"),
+        ({"policy": {"greedy": None}}, "weight of greedy = None; expected a number"),
+        ({"policy": 3}, "camera_policy = 3; expected a name, a mixture"),
     ],
 )
 def test_wrong_rules(options: dict[str, object], fault: str) -> None:
@@ -124,3 +129,7 @@ def test_rule_numbers() -> None:
     assert cameras.GREEDY < cameras.HEURISTIC  # act_cameras asks for `at least greedy`
     assert cameras.NAIVE < cameras.GREEDY
     assert len({targets.RANDOM, targets.NAIVE, targets.GREEDY, targets.HEURISTIC}) == 4
+
+
+def test_a_reach_beyond_all_floats_is_no_limit() -> None:
+    assert camera_rules("greedy", link=Link(reach=10**400)).reach == float("inf")
