@@ -262,7 +262,10 @@ def _results(folder: Path) -> tuple[str, list[dict[str, Any]], dict[str, str]]:
     """Return final weights, rows and evaluations of a finished run."""
     logs, models = folder / "logs", folder / "models"
     try:
-        final = digest(load_checkpoint(models / "qplex_hrl_final.pth"))
+        content = load_checkpoint(models / "qplex_hrl_final.pth")
+        training = content["training"]
+        # Not the counters: a finished run that is resumed once more has no replay to count.
+        final = digest([content["timestep"], training["learner"], training["generators"]])
         lines = (logs / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
         rows = [_without_times(json.loads(line)) for line in lines]
         evaluations = {
