@@ -9,6 +9,7 @@ import json
 import multiprocessing
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -157,6 +158,22 @@ class Bench:
         assert code == 0, code
         self.reference = Reference(whole, *_results(whole), seconds)
         self.check_run(forked)  # a forked process is as good as a new one
+        self.stopped = self._stopped("stopped")
+        """A run with the same result that was stopped half-way."""
+        self.other = self._stopped("other", "--seed", "1")
+        """One of another seed."""
+
+    def _stopped(self, name: str, *more: str) -> Path:
+        """Return the folder of a run that was stopped when it had two checkpoints."""
+        folder = self.folder / name
+        folder.mkdir()
+        command = self.start(self.train(*more), folder)
+        deadline = time.monotonic() + TIME_LIMIT
+        while len(checkpoints(folder)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.002)
+        command.signal(signal.SIGTERM)
+        assert command.end() == 130, command.errors
+        return folder
 
     @staticmethod
     def train(*more: str) -> list[str]:
@@ -197,10 +214,18 @@ class Bench:
             raise FaultShows(Outcome.LOST, f"exit code {code}: {last_line(command.errors)}")
         self.check_run(folder)
 
-    def check_run(self, folder: Path) -> None:
+    def check_run(self, folder: Path, *, rows: bool = True) -> None:
         """Check that the files of a finished run are those of the run without faults."""
         check_files(folder)
-        final, rows, evaluations = _results(folder)
+        final, found, evaluations = _results(folder, rows=rows)
+        if rows:
+            self._check_rows(found)
+        if evaluations != self.reference.evaluations:
+            raise FaultShows(Outcome.WRONG, "other evaluations")
+        if final != self.reference.final:
+            raise FaultShows(Outcome.WRONG, "other final weights")
+
+    def _check_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
         points = [(row["timestep"], "n_updates" in row) for row in rows]
         if len(set(points)) < len(points):
             raise FaultShows(Outcome.TWICE, f"rows of metrics.jsonl twice: {points}")
@@ -209,18 +234,16 @@ class Bench:
             raise FaultShows(Outcome.LOST, f"rows of metrics.jsonl {points}, not {expected}")
         if rows != self.reference.rows:
             raise FaultShows(Outcome.WRONG, "other values in metrics.jsonl")
-        if evaluations != self.reference.evaluations:
-            raise FaultShows(Outcome.WRONG, "other evaluations")
-        if final != self.reference.final:
-            raise FaultShows(Outcome.WRONG, "other final weights")
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Return the numbered checkpoints of a run."""
+    return list((folder / "models").glob("qplex_hrl_[0-9]*.pth"))
 
 
 def has_checkpoint(folder: Path) -> bool:
     """Whether a run has a numbered checkpoint."""
-    return any(
-        path.stem.removeprefix("qplex_hrl_").isdigit()
-        for path in (folder / "models").glob("qplex_hrl_*.pth")
-    )
+    return bool(checkpoints(folder))
 
 
 def last_line(text: str) -> str:
@@ -258,7 +281,7 @@ def _load(path: Path) -> None:
             json.loads(line)
 
 
-def _results(folder: Path) -> tuple[str, list[dict[str, Any]], dict[str, str]]:
+def _results(folder: Path, *, rows: bool = True) -> tuple[str, list[dict[str, Any]], dict[str, str]]:
     """Return final weights, rows and evaluations of a finished run."""
     logs, models = folder / "logs", folder / "models"
     try:
@@ -266,16 +289,17 @@ def _results(folder: Path) -> tuple[str, list[dict[str, Any]], dict[str, str]]:
         training = content["training"]
         # Not the counters: a finished run that is resumed once more has no replay to count.
         final = digest([content["timestep"], training["learner"], training["generators"]])
-        lines = (logs / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-        rows = [_without_times(json.loads(line)) for line in lines]
+        metrics = logs / "metrics.jsonl"
+        lines = metrics.read_text(encoding="utf-8").splitlines() if rows else []
+        found = [_without_times(json.loads(line)) for line in lines]
         evaluations = {
             path.name: digest(json.loads(path.read_text(encoding="utf-8")))
             for path in sorted(logs.glob("*eval_results*.json"))
         }
     except (OSError, ValueError) as error:
         raise FaultShows(Outcome.HALF_WRITTEN, str(error)) from error
-    rows.sort(key=lambda row: (row["timestep"], "n_updates" in row))
-    return final, rows, evaluations
+    found.sort(key=lambda row: (row["timestep"], "n_updates" in row))
+    return final, found, evaluations
 
 
 def _without_times(row: Mapping[str, Any]) -> dict[str, Any]:
