@@ -18,8 +18,8 @@ from qplex_hrl.data.collector import Collector
 from qplex_hrl.model import build_model
 from qplex_hrl.networks.cores import Core
 from qplex_hrl.networks.mixers import Mixer
-from qplex_hrl.runtime.checkpoint import load_checkpoint
 from qplex_hrl.runtime.exit_codes import DONE
+from qplex_hrl.storage.checkpoint import load_checkpoint
 from qplex_hrl.training.loop import TrainingLoop
 from qplex_hrl.training.trainer import train
 from qplex_hrl.types import MixerOutput

@@ -19,6 +19,7 @@ from camcontrol.options import (
     ControlOptions,
     baseline_of,
     catalogue_of,
+    check_control,
     executor_of,
     n_particles_of,
 )
@@ -153,6 +154,10 @@ def onboard_batch(job: int, config: OnboardConfig, catalogue: Catalogue, s: Onbo
         _onboard_one(row(n), job, config, catalogue, s)
 
 
+def _whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 class OnboardCamera:
     """Belief, features and executor of one camera that gets its raw observations from elsewhere.
 
@@ -169,8 +174,9 @@ class OnboardCamera:
             sizes: numbers of cameras, targets and obstacles.
 
         Raises:
-            ValueError: the options do not fit the number of targets.
+            ValueError: an option is out of range, or they do not fit the number of targets.
         """
+        check_control(options)
         self.sizes = sizes
         n_cameras, n_targets = sizes.n_cameras, sizes.n_targets
         self._catalogue = catalogue_of(options, n_targets)
@@ -250,7 +256,7 @@ class OnboardCamera:
         Raises:
             ValueError: the team has no such camera.
         """
-        if not 0 <= index < self.sizes.n_cameras:
+        if not _whole(index) or not 0 <= index < self.sizes.n_cameras:
             raise ValueError(
                 f"camera index {index}; expected 0 to {self.sizes.n_cameras - 1} in this team"
             )
@@ -262,11 +268,17 @@ class OnboardCamera:
         """Take in the camera's raw observation [D] (world 7.2) of one more frame.
 
         Raises:
-            ValueError: the length is not that of this team's observations.
+            ValueError: the length is not that of this team's observations, or an entry is no real
+                number or not finite.
         """
+        observation = np.asarray(observation)
         if observation.shape != (self.sizes.size,):
             raise ValueError(
                 f"observation has shape {observation.shape}; expected ({self.sizes.size},)"
+            )
+        if observation.dtype.kind not in "iuf" or not np.isfinite(observation).all():
+            raise ValueError(
+                f"observation is {observation.dtype}; expected finite real numbers only"
             )
         self._state.obs[:] = observation
         self._state.clock[0] = self._frames
@@ -313,7 +325,7 @@ class OnboardCamera:
             ValueError: there is no such action.
         """
         n_actions = len(self._catalogue.search)
-        if not 0 <= selection < n_actions:
+        if not _whole(selection) or not 0 <= selection < n_actions:
             raise ValueError(f"selection {selection}; expected 0 to {n_actions - 1}")
         self._state.selection[0] = selection
         self._run(MOVE)

@@ -10,7 +10,9 @@ from camcontrol.control.action_set import (
     make_catalogue,
     make_moves,
 )
-from camsim.layout import MIN_BASELINE_DEG
+from camsim import bounds
+from camsim.bounds import NumberRange
+from camsim.layout import MIN_BASELINE_DEG, OBSERVATION_MODES
 
 Belief = Literal["none", "last_seen", "particles"]
 ActionMode = Literal["selection", "discrete"]
@@ -44,37 +46,51 @@ class ControlOptions:
     min_baseline_deg: float = MIN_BASELINE_DEG  # of two views that are stereo coverage
 
 
+RANGES = {
+    "action_levels": bounds.ACTION_LEVELS,
+    "decision_frames": NumberRange(1, 1000),  # half of the longest shipped episode
+    "fast_interval": NumberRange(1, 1000),  # it divides decision_frames
+    "n_particles": NumberRange(1, 4096),  # of each target of each camera: memory and time
+    "random_walk_share": NumberRange(0, 0.5, whole=False),
+    "memory_frames": NumberRange(0, 10**6),  # a hundred times MATE's longest episode
+    "max_selected": NumberRange(
+        1, 64
+    ),  # more than targets of any preset; catalogues have a limit too
+    "search_actions": NumberRange(0, 360),  # one per degree
+    "min_baseline_deg": bounds.MIN_BASELINE_DEG,
+}
+"""Kind and range of every numeric option of `ControlOptions`."""
+
+_FLAGS = ("multi_selection", "lookahead", "coverage_per_target")
+
+
 def check_control(options: ControlOptions) -> None:
-    """Check the values that name a choice or a count.
+    """Check the kind and range of every value, and that they fit together.
 
     Raises:
-        ValueError: one is out of range.
+        ValueError: one does not.
     """
-    for key, value, known in (
-        ("action_mode", options.action_mode, get_args(ActionMode)),
-        ("belief", options.belief, get_args(Belief)),
-        ("executor", options.executor, get_args(Executor)),
-        ("plan_goal", options.plan_goal, get_args(PlanGoal)),
-    ):
-        if value not in known:
-            raise ValueError(f"{key} = {value!r}; expected one of {', '.join(known)}")
+    bounds.check_choices(
+        (
+            ("action_mode", options.action_mode, get_args(ActionMode)),
+            ("belief", options.belief, get_args(Belief)),
+            ("executor", options.executor, get_args(Executor)),
+            ("plan_goal", options.plan_goal, get_args(PlanGoal)),
+            ("observation_mode", options.observation_mode, OBSERVATION_MODES),
+        )
+    )
+    for key, allowed in RANGES.items():
+        allowed.check(key, getattr(options, key))
+    bounds.check_flags((key, getattr(options, key)) for key in _FLAGS)
+    if options.action_levels % 2 == 0:
+        raise ValueError(f"action_levels = {options.action_levels}; expected an odd number")
     if options.lookahead:
         check_lookahead(options)
-    for key, count in (
-        ("decision_frames", options.decision_frames),
-        ("fast_interval", options.fast_interval),
-        ("n_particles", options.n_particles),
-    ):
-        if count < 1:
-            raise ValueError(f"{key} = {count}; expected at least 1")
     if options.decision_frames % options.fast_interval:
         raise ValueError(
             f"fast_interval = {options.fast_interval}; "
             f"expected a divisor of decision_frames = {options.decision_frames}"
         )
-    share = options.random_walk_share
-    if not 0.0 <= share <= 0.5:
-        raise ValueError(f"random_walk_share = {share}; expected a share from 0 to 0.5")
 
 
 def check_lookahead(options: ControlOptions) -> None:

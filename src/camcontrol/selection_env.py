@@ -1,6 +1,6 @@
 """SelectionEnv: N worlds whose cameras choose targets or moves and observe their own beliefs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from camcontrol.planning.planner import BeliefState
 from camcontrol.tracking.particle_filter import allocate_particles
 from camcontrol.tracking.relative_particles import allocate_relative_particles
 from camcontrol.tracking.track import allocate_belief
+from camsim import bounds
 from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
 from camsim.compiled.rng import streams_from_seeds
 from camsim.envs.episode import with_all_columns
@@ -95,13 +96,19 @@ class FinalFrames(NamedTuple):
 
 def _check(options: SelectionOptions) -> None:
     check_control(options)
-    if options.opponent_view not in OBSERVATION_MODES:
-        known = ", ".join(OBSERVATION_MODES)
-        raise ValueError(f"opponent_view = {options.opponent_view!r}; expected one of {known}")
-    unknown = sorted(set(options.reward_coefficients) - set(arrays.REWARD_TERMS))
-    if unknown:
-        terms = ", ".join(arrays.REWARD_TERMS)
-        raise ValueError(f"reward coefficient {unknown[0]!r}; expected one of {terms}")
+    bounds.check_choices((("opponent_view", options.opponent_view, OBSERVATION_MODES),))
+    bounds.DISCOUNT.check("gamma", options.gamma)
+    coefficients = options.reward_coefficients
+    if not isinstance(coefficients, Mapping):
+        raise ValueError(
+            f"reward_coefficients = {bounds.shortened(coefficients)}; expected numbers by term"
+        )
+    for term, coefficient in coefficients.items():
+        if term not in arrays.REWARD_TERMS:
+            terms = ", ".join(arrays.REWARD_TERMS)
+            found = bounds.shortened(term)
+            raise ValueError(f"reward coefficient {found}; expected one of {terms}")
+        bounds.COEFFICIENT.check(f"reward_coefficients[{term!r}]", coefficient)
 
 
 def state_scaling(params: SimParams, sizes: tuple[int, int, int]) -> tuple[Floats, Floats]:
@@ -187,6 +194,7 @@ class SelectionEnv:
             options.opponent, view=OBSERVATION_MODES[options.opponent_view], key="opponent"
         )
         self._opponent_memory = allocate_target_memory(num_envs, self.n_targets, self.opponent)
+        self._started = False
         self._allocate(sizes)
 
     def _allocate(self, sizes: tuple[int, int, int]) -> None:
@@ -272,6 +280,7 @@ class SelectionEnv:
             ValueError: `seeds` is not one unsigned integer per environment.
         """
         self.sim.tables.rng[:] = streams_from_seeds(checked_seeds(seeds, self.n_envs))
+        self._started = True
         self._run(kernels.CLEAR | kernels.BEGIN, self._no_actions)
         return self._result()
 
@@ -282,7 +291,8 @@ class SelectionEnv:
         frames, by a glance: no plans are made for that.
 
         Raises:
-            ValueError: the shape is wrong or an action is out of range.
+            ValueError: no episode was started, the shape is wrong, or an action is no integer or
+                out of range.
         """
         if react is None:
             self._run(kernels.DECIDE, self._checked(actions))
@@ -306,6 +316,7 @@ class SelectionEnv:
 
     def glance(self) -> tuple[Float32s, Bools]:
         """Return what cameras react to after `run_frames`, as `React` gets it."""
+        self._check_started()
         self._call_kernel(kernels.GLANCE, self._no_actions)
         return self._out.glance, self._out.avail_actions
 
@@ -314,6 +325,7 @@ class SelectionEnv:
 
         Where the episode has ended, its end is reported and the next one has begun, as in `step`.
         """
+        self._check_started()
         self._run(kernels.CLEAR | kernels.CLOSE, self._no_actions)
         return self._result()
 
@@ -338,6 +350,7 @@ class SelectionEnv:
             if name in state
         }
         load_arrays(self._arrays(), new | state | episodes)
+        self._started = True
         if self._scores_pairs:  # derived from the layout, so not stored
             trace_batch(self.sim.params, self.sim.tables, self._boundaries)
         self._write_plan_features()
@@ -393,17 +406,25 @@ class SelectionEnv:
         parts["final"] = self._final._asdict()
         return {f"{part}.{name}": a for part, group in parts.items() for name, a in group.items()}
 
+    def _check_started(self) -> None:
+        if not self._started:
+            raise ValueError("step before the first episode; expected reset")
+
     def _checked(self, actions: NDArray[np.int64]) -> Ints:
-        actions = np.ascontiguousarray(actions, np.int64)
+        self._check_started()
+        actions = np.asarray(actions)
         expected = (self.n_envs, self.n_agents)
-        if actions.shape != expected:
-            raise ValueError(f"actions have shape {actions.shape}; expected {expected}")
+        if actions.shape != expected or actions.dtype.kind not in "iu":
+            raise ValueError(
+                f"actions are {actions.dtype} of shape {actions.shape}; "
+                f"expected {expected} integers"
+            )
         if bool((actions < 0).any()) or bool((actions >= self.n_actions).any()):
             raise ValueError(
                 f"actions range from {actions.min()} to {actions.max()};"
                 f" expected 0 to {self.n_actions - 1}"
             )
-        return actions
+        return np.ascontiguousarray(actions, np.int64)
 
     def _result(self) -> EnvOutput:
         columns = self._columns

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from camsim import bounds
 from camsim.arrays import Bools, Floats, Ints, UInt64s
 from camsim.compiled.rng import streams_from_seeds
 from camsim.kernels import step as kernels
@@ -55,16 +56,16 @@ class BatchSim:
             min_baseline_deg: angle at the target from which on two views are stereo coverage.
 
         Raises:
-            ValueError: num_envs is not positive, the observation mode is unknown, messages are
-                lost where there are none, or the angle is not in [0, 180].
+            ValueError: an argument is of another kind or out of range (camsim.bounds), or messages
+                are lost where there are none.
         """
-        if num_envs < 1:
-            raise ValueError(f"num_envs = {num_envs}; expected at least 1")
-        if observation_mode not in OBSERVATION_MODES:
-            known = ", ".join(OBSERVATION_MODES)
-            raise ValueError(f"observation_mode = {observation_mode!r}; expected one of {known}")
-        if not 0.0 <= message_loss <= 1.0:
-            raise ValueError(f"message_loss = {message_loss}; expected 0 to 1")
+        bounds.NUM_ENVS.check("num_envs", num_envs)
+        bounds.check_choices((("observation_mode", observation_mode, OBSERVATION_MODES),))
+        if max_episode_steps is not None:
+            bounds.MAX_EPISODE_STEPS.check("max_episode_steps", max_episode_steps)
+        bounds.MESSAGE_LOSS.check("message_loss", message_loss)
+        bounds.MIN_BASELINE_DEG.check("min_baseline_deg", min_baseline_deg)
+        bounds.check_flags((("target_obs", target_obs),))
         if message_loss > 0.0 and observation_mode != "shared":
             raise ValueError(
                 f"message_loss = {message_loss} with observation_mode = {observation_mode!r}; "
@@ -102,7 +103,7 @@ class BatchSim:
             target_action: [N, T, 2] displacement in terrain units.
 
         Raises:
-            ValueError: a shape is wrong or a number is not finite.
+            ValueError: a shape is wrong, or an entry is no real number or not finite.
         """
         kernels.step_batch(
             self.params,
@@ -171,10 +172,13 @@ class BatchSim:
         return self.tables._asdict() | self.obs._asdict()
 
     def _checked(self, action: Floats, name: str, n_entities: int) -> Floats:
-        action = np.ascontiguousarray(action, np.float64)
+        action = np.asarray(action)
         expected = (self.num_envs, n_entities, 2)
         if action.shape != expected:
             raise ValueError(f"{name} has shape {action.shape}; expected {expected}")
+        if action.dtype.kind not in "iuf":
+            raise ValueError(f"{name} is {action.dtype}; expected real numbers")
+        action = np.ascontiguousarray(action, np.float64)
         if not bool(np.isfinite(action).all()):
             where = [int(k) for k in np.argwhere(~np.isfinite(action))[0]]
             raise ValueError(f"{name}{where} = {action[tuple(where)]}; expected a finite number")

@@ -19,7 +19,6 @@ from qplex_hrl.agent import Agent
 from qplex_hrl.data.make_env import dims_of, observation_mode, selection_options
 from qplex_hrl.evaluation.policy_file import load_policy
 from qplex_hrl.model import camera_network
-from qplex_hrl.runtime.checkpoint import CheckpointError
 
 _LOG = logging.getLogger(__name__)
 _CPU = torch.device("cpu")
@@ -137,11 +136,7 @@ class TrainedCamera:
         self._policy.check_sizes(self._path, dims)
         bits = torch.from_numpy(camera.selection_bits.copy())
         cameras = camera_network(dims, bits, self._config.network)
-        try:
-            cameras.load_state_dict(self._policy.weights_of(camera.index))
-        except RuntimeError as error:
-            msg = f"{self._path}: the weights do not fit the configuration stored with them"
-            raise CheckpointError(msg) from error
+        self._policy.load_into(cameras, self._path, camera.index)
         unused = np.random.default_rng(0)  # draws nothing that matters at epsilon 0
         return Agent(
             cameras,

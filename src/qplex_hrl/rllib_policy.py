@@ -39,10 +39,10 @@ from qplex_hrl.rllib.cluster import RLLIB_LOG_LEVEL
 from qplex_hrl.rllib.env_runner import QPLEXHRLEnvRunner, made_env
 from qplex_hrl.rllib.learner import GroupLearner, QPLEXHRLLearner, QPLEXHRLModule
 from qplex_hrl.rllib.remote_rollout import RemoteEpisodes, start_workers
-from qplex_hrl.runtime.checkpoint import load_checkpoint
 from qplex_hrl.runtime.devices import limit_threads
 from qplex_hrl.runtime.seeding import Generators
 from qplex_hrl.runtime.signals import Interrupt
+from qplex_hrl.storage.checkpoint import load_checkpoint
 from qplex_hrl.training.display import NoDisplay
 from qplex_hrl.training.loop import Iteration, Parts, TrainingLoop
 from qplex_hrl.training.reporting import Reporting

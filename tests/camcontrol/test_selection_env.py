@@ -358,12 +358,20 @@ def test_own_observation_tells_nothing_about_what_is_out_of_sight() -> None:
         ({"belief": "psychic"}, "belief = 'psychic'; expected one of"),
         ({"executor": "magic"}, "executor = 'magic'; expected one of upstream, lead"),
         ({"opponent": "lazy"}, "opponent = 'lazy'; expected one of"),
-        ({"decision_frames": 0}, "decision_frames = 0; expected at least 1"),
+        ({"decision_frames": 0}, "decision_frames = 0; expected an integer from 1 "),
         ({"reward_coefficients": {"fame": 1.0}}, "reward coefficient 'fame'; expected one of"),
         ({"observation_mode": "all"}, "observation_mode = 'all'"),
         ({"search_actions": 99}, "search_actions = 99"),
-        ({"random_walk_share": 0.6}, "random_walk_share = 0.6; expected a share from 0 to 0.5"),
-        ({"min_baseline_deg": -5.0}, "min_baseline_deg = -5.0; expected 0 to 180"),
+        ({"random_walk_share": 0.6}, "random_walk_share = 0.6; expected a number from 0 to 0.5"),
+        ({"gamma": float("nan")}, "gamma = nan; expected a number from 0 to 1"),
+        ({"max_episode_steps": -5}, "max_episode_steps = -5; expected an integer from 1"),
+        ({"message_loss": True}, "message_loss = True; expected a number from 0 to 1"),
+        (
+            {"reward_coefficients": {"coverage_rate": float("inf")}},
+            r"reward_coefficients\['coverage_rate'\] = inf; expected a number",
+        ),
+        ({"reward_coefficients": 3}, "reward_coefficients = 3; expected numbers by term"),
+        ({"min_baseline_deg": -5.0}, "min_baseline_deg = -5.0; expected a number from 0 to 180"),
     ],
 )
 def test_bad_options(changes: dict[str, object], message: str) -> None:
@@ -377,7 +385,15 @@ def test_scenario_without_cameras() -> None:
 
 
 def test_bad_actions() -> None:
-    env = make(OURS, 2)
+    env = SelectionEnv(load_scenario("MATE-4v4-9"), OURS, 2)
+    with pytest.raises(ValueError, match="before the first episode; expected reset"):
+        env.step(np.zeros((2, 4), np.int64))
+    with pytest.raises(ValueError, match="before the first episode; expected reset"):
+        env.observe()
+    env.reset(seeds(2))
+    for kind in (np.float64, np.bool_, np.complex128, "datetime64[s]", object, str):
+        with pytest.raises(ValueError, match=r"actions are .*; expected \(2, 4\) integers"):
+            env.step(np.zeros((2, 4)).astype(kind))
     with pytest.raises(ValueError, match=r"shape \(2, 3\); expected \(2, 4\)"):
         env.step(np.zeros((2, 3), np.int64))
     for bad in (-1, env.n_actions):

@@ -257,9 +257,9 @@ def test_time_limit_and_override() -> None:
     [
         ({"num_envs": 0}, "num_envs = 0"),
         ({"observation_mode": "all"}, "observation_mode = 'all'"),
-        ({"min_baseline_deg": -1.0}, "min_baseline_deg = -1.0; expected 0 to 180"),
-        ({"min_baseline_deg": 180.1}, "min_baseline_deg = 180.1; expected 0 to 180"),
-        ({"min_baseline_deg": np.nan}, "min_baseline_deg = nan; expected 0 to 180"),
+        ({"min_baseline_deg": -1.0}, "min_baseline_deg = -1.0; expected a number from 0 to 180"),
+        ({"min_baseline_deg": 180.1}, "min_baseline_deg = 180.1; expected a number from 0 to 180"),
+        ({"min_baseline_deg": np.nan}, "min_baseline_deg = nan; expected a number from 0 to 180"),
     ],
 )
 def test_bad_construction(bad: dict[str, object], message: str) -> None:

@@ -14,7 +14,7 @@ from paths import ROOT
 from camsim.scenario.schema import load_scenario
 from qplex_hrl.cli import main as cli
 from qplex_hrl.config import RunConfig
-from qplex_hrl.runtime.checkpoint import save_checkpoint
+from qplex_hrl.storage.checkpoint import save_checkpoint
 
 SMOKE = str(ROOT / "configs" / "smoke.yaml")
 

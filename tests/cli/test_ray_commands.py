@@ -11,7 +11,7 @@ from paths import ROOT
 
 pytest.importorskip("ray")
 
-from qplex_hrl.runtime.checkpoint import load_checkpoint
+from qplex_hrl.storage.checkpoint import load_checkpoint
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

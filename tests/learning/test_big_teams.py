@@ -13,8 +13,8 @@ from camsim.scenario.generator import generate_scenario
 from qplex_hrl.config import Override, RunConfig, load_config
 from qplex_hrl.data.make_env import build_env
 from qplex_hrl.data.replay import ReplaySizes, allocate_chunk, decision_bytes
-from qplex_hrl.runtime.checkpoint import load_checkpoint
 from qplex_hrl.runtime.exit_codes import DONE
+from qplex_hrl.storage.checkpoint import load_checkpoint
 from qplex_hrl.training import loop
 from qplex_hrl.training.trainer import train
 

@@ -19,8 +19,8 @@ from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.evaluation.trained import evaluate_checkpoint
 from qplex_hrl.model import CameraNetwork, build_model
 from qplex_hrl.runtime import exit_codes
-from qplex_hrl.runtime.checkpoint import save_checkpoint
 from qplex_hrl.runtime.seeding import episode_seeds
+from qplex_hrl.storage.checkpoint import save_checkpoint
 
 MODES = ("selection", "discrete")
 SEEDS = episode_seeds(0, 2)

@@ -32,7 +32,7 @@ from qplex_hrl.data.make_env import build_env, model_dims
 from qplex_hrl.evaluation.trained import greedy_agent
 from qplex_hrl.mate_agent import TrainedCamera
 from qplex_hrl.model import QPLEXHRLModel, build_model
-from qplex_hrl.runtime.checkpoint import CheckpointError, save_checkpoint
+from qplex_hrl.storage.checkpoint import CheckpointError, save_checkpoint
 
 LIMIT = 63  # frames of an episode, so that it ends within a decision
 

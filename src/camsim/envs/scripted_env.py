@@ -6,6 +6,7 @@ import numba
 import numpy as np
 
 from camsim.arrays import Floats, Ints, UInt64s
+from camsim.bounds import FRAMES
 from camsim.compiled.jit import batch_kernel, device_fn, row
 from camsim.compiled.rng import streams_from_seeds
 from camsim.envs.episode import clear_episode, count_frame
@@ -152,11 +153,13 @@ class ScriptedEnv:
             np.zeros((num_envs, n_targets, 2)),
         )
         self.episode = np.zeros((num_envs, len(EPISODE_COLUMNS)))
+        self._started = False
 
     def reset(self, seeds: UInt64s) -> None:
         """Start an episode in every environment from its own seed [N]."""
         sim = self.sim
         sim.tables.rng[:] = streams_from_seeds(checked_seeds(seeds, sim.num_envs))
+        self._started = True
         _start_batch(sim.params, sim.boxes, sim.tables, *self.teams, sim.order)
 
     def run_frames(self, n_frames: int, out: ObsBuffers | None = None) -> None:
@@ -165,15 +168,18 @@ class ScriptedEnv:
         `out` holds flat buffers to be written in every frame; None writes no observations.
 
         Raises:
-            ValueError: n_frames is negative.
+            ValueError: no episode was started, or n_frames is negative or no integer.
         """
-        if n_frames < 0:
-            raise ValueError(f"n_frames = {n_frames}; expected at least 0")
+        FRAMES.check("n_frames", n_frames)
+        if not self._started:
+            raise ValueError("run_frames before the first episode; expected reset")
         self._run(n_frames, out)
 
     def run_episodes(self, seeds: UInt64s) -> Floats:
         """Play exactly one episode per seed; return statistics [M, len(EPISODE_COLUMNS)]."""
-        seeds = checked_seeds(seeds, len(seeds))
+        seeds = np.asarray(seeds)
+        seeds = checked_seeds(seeds, seeds.size)
+        self._started = True
         n_envs = self.sim.num_envs
         rows = [self.episode[:0].copy()]
         for start in range(0, len(seeds), n_envs):

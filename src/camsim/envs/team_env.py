@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from camsim import bounds
 from camsim.arrays import Bools, Floats, Ints, SmallInts, UInt64s
 from camsim.compiled.rng import streams_from_seeds
 from camsim.envs import discrete_actions as grids
@@ -39,7 +40,6 @@ from camsim.state import ObsBuffers, allocate_obs
 Policy = str | Mapping[str, float]
 _NO_LIMITS = Link()
 DTYPES = ("float64", "float32")
-_WHOLE = (int, np.integer, type(None))
 _FLAGS = (
     "relative",
     "rescaled",
@@ -103,20 +103,21 @@ class TeamOptions:
         for link, rules in (("camera_link", self.cameras), ("target_link", self.targets)):
             if isinstance(rules, CameraRules | TargetRules) and getattr(self, link) != _NO_LIMITS:
                 raise ValueError(f"{link} was given beside full rules, which hold their own link")
-        limit = self.max_episode_steps
-        if limit is not None and limit < 1:
-            raise ValueError(f"max_episode_steps = {limit}; expected at least 1")
+        if self.max_episode_steps is not None:
+            bounds.MAX_EPISODE_STEPS.check("max_episode_steps", self.max_episode_steps)
+        bounds.MIN_BASELINE_DEG.check("min_baseline_deg", self.min_baseline_deg)
+        for name in ("camera_action_levels", "target_action_levels"):
+            levels = getattr(self, name)
+            if levels is not None:
+                bounds.ACTION_LEVELS.check(name, levels)
+        bounds.check_flags((name, getattr(self, name)) for name in _FLAGS)
 
     def _check_kinds(self) -> None:
         """Refuse values whose mistake would show late or not at all, such as "no" for False."""
         kinds = (
             (("cameras",), (str, Mapping, CameraRules), "a rule's name, a mixture or CameraRules"),
             (("targets",), (str, Mapping, TargetRules), "a rule's name, a mixture or TargetRules"),
-            (("camera_action_levels", "target_action_levels"), _WHOLE, "an odd integer or None"),
             (("camera_link", "target_link"), (Link,), "a Link"),
-            (("max_episode_steps",), _WHOLE, "an integer or None"),
-            (("min_baseline_deg",), (int, float), "a number from 0 to 180"),
-            (_FLAGS, (bool, np.bool_), "True or False"),
         )
         for names, allowed, words in kinds:
             for name in names:
@@ -337,7 +338,7 @@ class TeamEnv:
             return None
         grid = self._grids[team]
         if grid is None:
-            return self.sim._checked(np.asarray(action, np.float64), name, count)
+            return self.sim._checked(np.asarray(action), name, count)
         levels = round(len(grid) ** 0.5)
         ids = grids.checked_ids(name, np.asarray(action), (self.num_envs, count), levels)
         if team == 0:

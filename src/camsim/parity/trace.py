@@ -5,8 +5,6 @@ k, row k + 1 after it. Everything a replay needs is in the file: arrays, and `me
 """
 
 import json
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
+from camsim.archives import ArchiveError, read_arrays
 from camsim.layout import CameraObsLayout, StateLayout, TargetObsLayout
 
 __all__ = ["Array", "Trace", "TraceError", "load_trace"]
@@ -100,15 +99,6 @@ TRIMMED_ARRAYS = frozenset(
 
 EDGE_MARGIN = 1e-6
 _COUNTS = {"C": "num_cameras", "T": "num_targets", "O": "num_obstacles", "K": "num_steps"}
-_READ_ERRORS = (
-    ValueError,
-    EOFError,
-    KeyError,
-    OSError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 class TraceError(ValueError):
@@ -214,21 +204,15 @@ def load_trace(path: str | Path) -> Trace:
 
 def _read(path: Path) -> dict[str, Array]:
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            raise TraceError("not a trace: a single array instead of an .npz archive")
-        with loaded as file:
-            return {name: file[name] for name in file.files}
+        return read_arrays(path, compressed=True)
     except FileNotFoundError:
         raise TraceError("no such file") from None
-    except IsADirectoryError:
-        raise TraceError("a folder; expected a file") from None
     except PermissionError:
         raise TraceError("permission denied") from None
-    except TraceError:
-        raise
-    except _READ_ERRORS as error:
-        raise TraceError("not a trace, or damaged: cannot be read as an .npz archive") from error
+    except ArchiveError as error:
+        raise TraceError(f"not a trace: {error}") from error
+    except OSError as error:
+        raise TraceError((error.strerror or "cannot be read").lower()) from error
 
 
 def _decode_meta(arrays: dict[str, Array]) -> dict[str, Any]:

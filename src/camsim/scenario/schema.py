@@ -1,5 +1,7 @@
 """Scenarios of the MATE world: presets, users' MATE-format YAML and JSON files, validation."""
 
+import hashlib
+import json
 import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -238,6 +240,11 @@ class Scenario(_Section):
     def to_mapping(self) -> dict[str, Any]:
         """Return the scenario in MATE's format, made of JSON types only."""
         return self.model_dump(mode="json", exclude_none=True)
+
+    def fingerprint(self) -> str:
+        """Return 16 hexadecimal digits that tell this world from others, whatever its title."""
+        content = self.to_mapping() | {"name": None}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     @classmethod
     def from_mapping(cls, value: dict[str, Any], source: str = "scenario") -> "Scenario":

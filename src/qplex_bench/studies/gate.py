@@ -23,10 +23,10 @@ from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.evaluation.trained import TrainedCameras, load_cameras
 from qplex_hrl.model import QPLEXHRLModel, build_model
 from qplex_hrl.networks.mixers import AdaptiveMixer
-from qplex_hrl.runtime.checkpoint import CheckpointError, load_checkpoint
 from qplex_hrl.runtime.devices import torch_threads
 from qplex_hrl.runtime.exit_codes import DONE
 from qplex_hrl.runtime.seeding import episode_seeds
+from qplex_hrl.storage.checkpoint import CheckpointError, load_checkpoint
 
 __all__ = ["GateSpec", "Gated", "by_known_targets", "measure_gate", "observe_gate"]
 

@@ -19,7 +19,7 @@ from qplex_hrl.config import (
     load_stored_config,
     parse_override,
 )
-from qplex_hrl.runtime.checkpoint import CheckpointError, newest_intact
+from qplex_hrl.storage.checkpoint import CheckpointError, newest_intact
 from qplex_hrl.training.run_folder import RunFolder, replay_beside
 
 REGIMES = {"own": False, "shared": True, "stereo": True}

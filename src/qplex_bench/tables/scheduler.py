@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from camsim.files import atomic_write_json, atomic_write_text
+from camsim.scenario.schema import load_scenario
 from qplex_bench.tables.plan import (
     EPISODES_SEED,
     REGIMES,
@@ -164,7 +165,7 @@ def _play_untrained(
         for rule in untrained_rules(build_env(run.config, 1)):
             name = f"{Path(run.scenario).stem}_{run.regime}.json"
             file = spec.output / "untrained" / rule / name
-            provenance = provenance_of(run.config, rule)
+            provenance = provenance_of(run.config, rule, load_scenario(run.scenario))
             player = untrained_player(run.config, rule, min(EVALUATION_ENVS, len(seeds)))
             play = partial(evaluate, player, seeds, timestep=None, provenance=provenance)
             evaluation = _kept(file, provenance, seeds.tolist(), interrupt, play)

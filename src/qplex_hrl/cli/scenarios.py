@@ -26,7 +26,7 @@ def add_scenarios(commands: "argparse._SubParsersAction[Parser]") -> None:
     actions = scenarios.add_subparsers(required=True, metavar="action")
     actions.add_parser("list", help="names and sizes").set_defaults(command=_list)
     show = actions.add_parser("show", help="one scenario in full, as YAML, or as a picture")
-    show.add_argument("name", help="preset, or path of a MATE-format file")
+    show.add_argument("name", help="preset, path of a MATE-format file, or checkpoint (.pth)")
     show.add_argument("--picture", type=Path, metavar="FILE.png", help="draw a start of it instead")
     show.set_defaults(command=_show)
     _add_generate(actions.add_parser("generate", help="make a scenario for teams of any size"))
@@ -73,7 +73,13 @@ def _list(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace) -> int:
     from camsim.scenario.schema import load_scenario
 
-    scenario = load_scenario(args.name)
+    if Path(args.name).suffix == ".pth":
+        from qplex_hrl.evaluation.policy_file import load_policy
+
+        path = Path(args.name)
+        scenario = load_policy(path).world(path)
+    else:
+        scenario = load_scenario(args.name)
     if args.picture is not None:
         from camsim.render import picture_of_scenario
 

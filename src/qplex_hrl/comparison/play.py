@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from camsim.scenario.schema import Scenario, ScenarioError, load_scenario
 from qplex_hrl.comparison.contestants import Contestant, TrainedRun
 from qplex_hrl.comparison.metric import Evaluation
 from qplex_hrl.config import EnvConfig, RunConfig
@@ -33,6 +34,7 @@ class _Trained(NamedTuple):
     name: str  # of the contestant
     run: TrainedRun
     config: RunConfig
+    scenario: Scenario | None  # world of the training, if its checkpoint tells
 
 
 def settle_world(
@@ -57,11 +59,7 @@ def settle_world(
         ValueError: trainings differ in their world, or somebody cannot play there or has no such
             metric.
     """
-    trained = [
-        _Trained(each.name, run, load_policy(run.checkpoint).config)
-        for each in contestants
-        for run in each.runs
-    ]
+    trained = [_trained(each.name, run) for each in contestants for run in each.runs]
     wanted: tuple[tuple[str, str, Callable[[EnvConfig], Any]], ...] = (
         ("scenario", "--scenario", lambda env: env.scenario),
         ("opponent", "--target-agent", lambda env: env.opponent),
@@ -71,6 +69,8 @@ def settle_world(
         if getattr(setting, key) is None and trained:
             values = [(each.name, value_of(each.config.env)) for each in trained]
             setting = setting._replace(**{key: _common(f"{flag}: {key}", values, f"give {flag}")})
+            if key == "scenario":
+                _check_worlds(trained, setting)
     _check_views(contestants, trained, setting)
     _check_metric(contestants, trained, metric)
     for each in contestants:
@@ -115,6 +115,32 @@ def play_all(
             )
         played.append(evaluations)
     return played
+
+
+def _trained(name: str, run: TrainedRun) -> _Trained:
+    policy = load_policy(run.checkpoint)
+    return _Trained(name, run, policy.config, policy.scenario)
+
+
+def _check_worlds(trained: Sequence[_Trained], setting: EvaluationSetting) -> None:
+    """Check that the scenario of the trainings is what it was.
+
+    Raises:
+        ValueError: it has changed, or is not here.
+    """
+    for each in trained:
+        if each.scenario is None:
+            continue
+        advice = f"`qplex-hrl scenarios show {each.run.checkpoint}` prints it; give --scenario"
+        try:
+            here = load_scenario(setting.scenario or "")
+        except ScenarioError as error:
+            raise ValueError(f"the world of {each.name}'s training: {error}; {advice}") from error
+        if here.fingerprint() != each.scenario.fingerprint():
+            raise ValueError(
+                f"{each.name} was trained in another world than '{setting.scenario}' is now; "
+                f"{advice}"
+            )
 
 
 def _check_views(

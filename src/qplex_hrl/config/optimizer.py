@@ -14,7 +14,10 @@ class OptimizerConfig(Section):
 
     optimizer: Literal["adam", "rmsprop"] = Field(default="adam", description="gradient method")
     optimizer_eps: float = Field(
-        default=1e-5, gt=0, description="least root mean square that a gradient is divided by"
+        default=1e-5,
+        ge=1e-12,
+        le=1,
+        description="least root mean square that a gradient is divided by",
     )
     rmsprop_alpha: float = Field(
         default=0.99, ge=0, lt=1, description="memory of RMSprop's mean square of gradients"
@@ -24,7 +27,10 @@ class OptimizerConfig(Section):
         description="rate at which the mixer's weights shrink, times its step size",
     )
     mixer_learning_rate_scale: float = Field(
-        default=1.0, gt=0, description="the mixer's step size over that of all other parts"
+        default=1.0,
+        ge=1e-3,
+        le=1e3,
+        description="the mixer's step size over that of all other parts",
     )
     loss: Literal["huber", "mse"] = Field(default="huber", description="loss of a TD error")
 

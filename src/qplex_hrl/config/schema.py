@@ -5,7 +5,18 @@ from typing import Literal
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
-from qplex_hrl.config.section import Count, Section, Seed, Weight
+from camcontrol.options import RANGES
+from camsim.bounds import NUM_ENVS
+from qplex_hrl.config.section import (
+    Coefficient,
+    Count,
+    FilePath,
+    Frames,
+    Section,
+    Seed,
+    Weight,
+    Width,
+)
 from qplex_hrl.config.world import CAMERA, ControlConfig, EnvConfig
 
 __all__ = [
@@ -30,20 +41,20 @@ __all__ = [
 class RewardCoefficients(Section):
     """Weights of MATE's auxiliary reward terms and of ours; the sum is averaged over cameras."""
 
-    raw_reward: float = Field(default=0.0, description="the cameras' reward of MATE itself")
-    coverage_rate: float = Field(default=1.0, description="share of targets in view, 0 to 1")
-    real_coverage_rate: float = Field(
+    raw_reward: Coefficient = Field(default=0.0, description="the cameras' reward of MATE itself")
+    coverage_rate: Coefficient = Field(default=1.0, description="share of targets in view, 0 to 1")
+    real_coverage_rate: Coefficient = Field(
         default=0.0, description="the same among targets with a bounty"
     )
-    mean_transport_rate: float = Field(
+    mean_transport_rate: Coefficient = Field(
         default=0.0, description="what targets earned of what they could, 0 to 1; lower is better"
     )
-    soft_coverage_score: float = Field(
+    soft_coverage_score: Coefficient = Field(
         default=0.0, description="how deep targets stand in the fields of view, or how far outside"
     )
-    num_tracked: float = Field(default=0.0, description="targets that the camera itself sees")
-    baseline: float = Field(default=0.0, description="constant per frame")
-    stereo_coverage_rate: float = Field(
+    num_tracked: Coefficient = Field(default=0.0, description="targets that the camera itself sees")
+    baseline: Coefficient = Field(default=0.0, description="constant per frame")
+    stereo_coverage_rate: Coefficient = Field(
         default=0.0,
         description="ours, not MATE's: share of targets in two views whose directions differ by "
         "at least env.min_baseline_deg, 0 to 1",
@@ -53,12 +64,16 @@ class RewardCoefficients(Section):
 class HRLConfig(Section):
     """Hierarchical target selection: clocks, sets of targets and reward terms."""
 
-    frame_skip: Count = Field(
+    frame_skip: int = Field(
         default=CAMERA.decision_frames,
+        ge=1,
+        le=RANGES["decision_frames"].high,
         description="frames of a decision of the slow level, which plans and remembers",
     )
-    fast_interval: Count = Field(
+    fast_interval: int = Field(
         default=CAMERA.fast_interval,
+        ge=1,
+        le=RANGES["fast_interval"].high,
         description="frames between two of the fast level, which keeps or replaces what the slow "
         "one has decided; divides frame_skip; equal to it: no fast level",
     )
@@ -99,13 +114,13 @@ class QNetworkConfig(Section):
     type: Literal["mlp", "rnn", "attention_rnn", "hierarchical_rnn"] = Field(
         default="attention_rnn", description="what it remembers and whether it has selectors"
     )
-    hidden_size: Count = Field(default=64, description="width of every layer, H")
+    hidden_size: Width = Field(default=64, description="width of every layer, H")
     encoding: Literal["entities", "flat"] = Field(
         default="entities",
         description="layers per target and per action, or one layer over the whole observation; "
         "flat binds the weights to the numbers of targets and actions",
     )
-    n_heads: Count = Field(
+    n_heads: Width = Field(
         default=1, description="attention heads of the selectors; divides hidden_size"
     )
     plan_prior: Weight = Field(
@@ -139,8 +154,8 @@ class QNetworkConfig(Section):
 class StateEncoderConfig(Section):
     """The encoder that turns the global state into the mixer's input."""
 
-    hidden_size: Count = Field(default=64, description="width of the hidden layer")
-    embed_size: Count = Field(default=64, description="length of the encoded state")
+    hidden_size: Width = Field(default=64, description="width of the hidden layer")
+    embed_size: Width = Field(default=64, description="length of the encoded state")
 
 
 class MixingNetworkConfig(Section):
@@ -149,15 +164,17 @@ class MixingNetworkConfig(Section):
     type: Literal["none", "vdn", "qmix", "qplex", "qfix_vdn", "qfix_qmix", "adaptive"] = Field(
         default="adaptive", description="how values are mixed; none: each camera learns alone"
     )
-    embed_size: Count = Field(default=32, description="width of the mixing layer")
-    hypernet_size: Count = Field(
+    embed_size: Width = Field(default=32, description="width of the mixing layer")
+    hypernet_size: Width = Field(
         default=64, description="hidden width of the weight-making networks"
     )
-    n_heads: Count = Field(default=4, description="attention heads of the importance weights")
+    n_heads: Width = Field(default=4, description="attention heads of the importance weights")
     attention_layers: int = Field(
         default=2, ge=2, le=3, description="layers of the networks that make importance weights"
     )
-    gate_sharpness: float = Field(default=10.0, gt=0, description="slope k of the adaptive gate")
+    gate_sharpness: float = Field(
+        default=10.0, ge=1e-3, le=1e6, description="slope k of the adaptive gate"
+    )
     complexity_threshold: float = Field(
         default=0.5, ge=0, le=1, description="complexity at which the adaptive gate is half open"
     )
@@ -185,17 +202,21 @@ class NetworkConfig(Section):
 class AlgorithmConfig(Section):
     """The learning rule and the exploration schedule."""
 
-    learning_rate: float = Field(default=7e-4, gt=0, description="step size at the start")
+    learning_rate: float = Field(
+        default=7e-4, ge=1e-12, le=10, description="step size at the start"
+    )
     learning_rate_end: Weight = Field(
         default=7e-5, description="step size at the end, reached linearly"
     )
-    gamma: float = Field(default=0.9835, gt=0, lt=1, description="discount per frame")
+    gamma: float = Field(default=0.9835, ge=1e-6, lt=1, description="discount per frame")
     double_q: bool = Field(
         default=True, description="the online network picks the bootstrap action"
     )
     td_lambda: float = Field(default=0.8, ge=0, le=1, description="trace parameter of the returns")
-    n_step: Count = Field(default=3, description="most decisions that a return looks ahead")
-    target_update_interval: Count = Field(
+    n_step: int = Field(
+        default=3, ge=1, le=1000, description="most decisions that a return looks ahead"
+    )
+    target_update_interval: Frames = Field(
         default=200,
         description="updates between two copies to the target networks; unused if tau > 0",
     )
@@ -209,7 +230,7 @@ class AlgorithmConfig(Section):
         description="share kept at every update by the running average of the cameras' weights, "
         "which evaluation plays; 0: the last weights play",
     )
-    grad_clip: float = Field(default=10.0, gt=0, description="largest gradient norm")
+    grad_clip: float = Field(default=10.0, ge=1e-6, le=1e9, description="largest gradient norm")
     difference_reward_weight: Weight = Field(
         default=2.0,
         description="weight, per camera, of the loss of its own value against its difference "
@@ -223,10 +244,13 @@ class AlgorithmConfig(Section):
     epsilon_end: float = Field(
         default=0.04, ge=0, le=1, description="share of random actions at last"
     )
-    epsilon_decay: Weight = Field(
-        default=1e-5, description="rate per timestep from start to end; smaller explores longer"
+    epsilon_decay: float = Field(
+        default=1e-5,
+        ge=0,
+        le=1,
+        description="rate per timestep from start to end; smaller explores longer",
     )
-    reward_scale: float = Field(default=0.2, gt=0, description="factor on every reward")
+    reward_scale: float = Field(default=0.2, ge=1e-6, le=1e6, description="factor on every reward")
 
     @model_validator(mode="after")
     def _schedules_fall(self) -> Self:
@@ -243,23 +267,25 @@ class AlgorithmConfig(Section):
 class TrainingConfig(Section):
     """Amounts of experience and updates."""
 
-    total_timesteps: Count = Field(
+    total_timesteps: Frames = Field(
         default=1_000_000, description="frames to collect, all environments"
     )
     learning_starts: int = Field(
-        default=20_000, ge=0, description="timesteps before the first update"
+        default=20_000, ge=0, le=10**12, description="timesteps before the first update"
     )
-    batch_size: Count = Field(default=16, description="windows of a batch, B")
-    buffer_size: Count = Field(
-        default=50_000, description="decisions kept, all environments together"
+    batch_size: int = Field(default=16, ge=1, le=2**16, description="windows of a batch, B")
+    buffer_size: int = Field(
+        default=50_000, ge=1, le=10**9, description="decisions kept, all environments together"
     )
-    sequence_length: Count = Field(
-        default=12, description="decisions of a window that are learned from"
+    sequence_length: int = Field(
+        default=12, ge=1, le=1000, description="decisions of a window that are learned from"
     )
     burn_in: int = Field(
-        default=4, ge=0, description="decisions before them that only warm the memory"
+        default=4, ge=0, le=1000, description="decisions before them that only warm the memory"
     )
-    train_freq: Weight = Field(default=3.0, description="gradient updates per 1,000 timesteps")
+    train_freq: float = Field(
+        default=3.0, ge=0, le=10_000, description="gradient updates per 1,000 timesteps"
+    )
     save_replay: bool = Field(
         default=True, description="store the replay buffer beside checkpoints"
     )
@@ -273,19 +299,18 @@ class TrainingConfig(Section):
     mixed_precision: bool = Field(
         default=False, description="bfloat16 in the cameras' networks, on CUDA only"
     )
-    num_threads: Count = Field(
-        default=1, description="threads of the simulator and of the learner, each"
+    num_threads: int = Field(
+        default=1, ge=1, le=1024, description="threads of the simulator and of the learner, each"
     )
     seed: Seed = Field(default=0, description="seed of everything random in training")
-    initial_weights: str | None = Field(
+    initial_weights: FilePath | None = Field(
         default=None,
-        min_length=1,
         description="checkpoint whose cameras training begins with, of teams of any size; null: "
         "drawn from the seed",
     )
     device: str = Field(
         default="auto",
-        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        pattern=r"^(auto|cpu|cuda(:\d{1,3})?)$",
         description="auto, cpu, cuda or cuda:<index>",
     )
 
@@ -294,22 +319,20 @@ class WandbConfig(Section):
     """Weights & Biases, on request."""
 
     enabled: bool = Field(default=False, description="also log there")
-    project: str = Field(default="qplex-hrl", min_length=1, description="project of the run")
-    group: str | None = Field(default=None, description="group of the run")
+    project: str = Field(
+        default="qplex-hrl", min_length=1, max_length=128, description="project of the run"
+    )
+    group: str | None = Field(default=None, max_length=128, description="group of the run")
     mode: Literal["online", "offline"] = Field(default="online", description="offline: files only")
 
 
 class LoggingConfig(Section):
     """Where and how often a run writes; intervals in timesteps."""
 
-    log_dir: str = Field(
-        default="logs/qplex_hrl", min_length=1, description="folder of logs and results"
-    )
-    model_dir: str = Field(
-        default="models/qplex_hrl", min_length=1, description="folder of checkpoints"
-    )
-    log_interval: Count = Field(default=25_000, description="between two rows of metrics")
-    checkpoint_interval: Count = Field(default=250_000, description="between two checkpoints")
+    log_dir: FilePath = Field(default="logs/qplex_hrl", description="folder of logs and results")
+    model_dir: FilePath = Field(default="models/qplex_hrl", description="folder of checkpoints")
+    log_interval: Frames = Field(default=25_000, description="between two rows of metrics")
+    checkpoint_interval: Frames = Field(default=250_000, description="between two checkpoints")
     keep_checkpoints: Count = Field(
         default=3, description="newest checkpoints kept beside best and final"
     )
@@ -317,6 +340,7 @@ class LoggingConfig(Section):
     video_every: int = Field(
         default=5,
         ge=0,
+        le=10**6,
         description="evaluations between two short videos of one, which the trackers show; needs "
         "the extra viz, without it there are none; 0: never",
     )
@@ -326,10 +350,12 @@ class LoggingConfig(Section):
 class EvaluationConfig(Section):
     """Evaluation on episodes that training never sees."""
 
-    eval_interval: Count = Field(default=100_000, description="timesteps between two evaluations")
+    eval_interval: Frames = Field(default=100_000, description="timesteps between two evaluations")
     episodes: Count = Field(default=16, description="episodes of an evaluation during training")
     final_episodes: Count = Field(default=64, description="episodes of the last evaluation")
-    num_envs: Count = Field(default=32, description="parallel environments of an evaluation")
+    num_envs: int = Field(
+        default=32, ge=1, le=NUM_ENVS.high, description="parallel environments of an evaluation"
+    )
     seed: Seed = Field(default=10_000, description="seed of the evaluation episodes")
 
 

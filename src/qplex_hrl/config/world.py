@@ -5,10 +5,18 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 from typing_extensions import Self
 
-from camcontrol.options import ActionMode, Belief, ControlOptions, Executor, PlanGoal
+from camcontrol.options import (
+    RANGES,
+    ActionMode,
+    Belief,
+    ControlOptions,
+    Executor,
+    PlanGoal,
+)
+from camsim import bounds
 from camsim.layout import MIN_BASELINE_DEG
 from camsim.scripted.spec import TARGET_POLICIES, policy_weights
-from qplex_hrl.config.section import Count, Section
+from qplex_hrl.config.section import FilePath, Section
 
 __all__ = ["CAMERA", "ControlConfig", "EnvConfig"]
 
@@ -30,14 +38,18 @@ def _odd(value: int) -> int:
 class EnvConfig(Section):
     """The world and how many of it run in parallel."""
 
-    scenario: str = Field(default="MATE-4v4-9", description="preset, or path of a MATE-format file")
+    scenario: FilePath = Field(
+        default="MATE-4v4-9", description="preset, or path of a MATE-format file"
+    )
     opponent: Annotated[str, AfterValidator(_target_policy)] = Field(
         default="greedy",
         description="policy of the targets: random, naive, greedy, heuristic, evader, or a mixture "
         "such as greedy=0.5,random=0.5",
     )
-    num_envs: Count = Field(default=64, description="parallel environments, N")
-    max_episode_steps: Count | None = Field(
+    num_envs: int = Field(
+        default=64, ge=1, le=bounds.NUM_ENVS.high, description="parallel environments, N"
+    )
+    max_episode_steps: Annotated[int, Field(ge=1, le=bounds.MAX_EPISODE_STEPS.high)] | None = Field(
         default=None,
         description="time limit; the frame after it ends the episode; null: the scenario's",
     )
@@ -89,8 +101,10 @@ class ControlConfig(Section):
     belief: Belief = Field(
         default=CAMERA.belief, description="what a camera keeps of targets out of its view"
     )
-    n_particles: Count = Field(
+    n_particles: int = Field(
         default=CAMERA.n_particles,
+        ge=1,
+        le=RANGES["n_particles"].high,
         description="particles of each target, for where it is while unseen (belief: particles)",
     )
     random_walk_share: float = Field(
@@ -103,18 +117,24 @@ class ControlConfig(Section):
     memory_frames: int = Field(
         default=CAMERA.memory_frames,
         ge=0,
+        le=RANGES["memory_frames"].high,
         description="frames after which an unseen target is lost",
     )
     executor: Executor = Field(
         default=CAMERA.executor,
         description="how a camera aims: MATE's rule, or ahead of its targets' movement",
     )
-    max_selected: Count = Field(
+    max_selected: int = Field(
         default=CAMERA.max_selected,
+        ge=1,
+        le=RANGES["max_selected"].high,
         description="most targets selected at once (network.hrl.multi_selection)",
     )
     search_actions: int = Field(
-        default=CAMERA.search_actions, ge=0, description="directions to search in, as actions"
+        default=CAMERA.search_actions,
+        ge=0,
+        le=RANGES["search_actions"].high,
+        description="directions to search in, as actions",
     )
     lookahead: bool = Field(
         default=CAMERA.lookahead,

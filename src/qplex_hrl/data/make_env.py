@@ -2,18 +2,24 @@
 
 from camcontrol.features.layout import FeatureLayout
 from camcontrol.selection_env import SelectionEnv, SelectionOptions
-from camsim.scenario.schema import load_scenario
+from camsim.scenario.schema import Scenario, load_scenario
 from qplex_hrl.config import EnvConfig, RunConfig
 from qplex_hrl.types import ModelDims
 
 
-def build_env(config: RunConfig, num_envs: int) -> SelectionEnv:
+def build_env(config: RunConfig, num_envs: int, scenario: Scenario | None = None) -> SelectionEnv:
     """Return ``num_envs`` environments as the configuration describes them.
+
+    Args:
+        config: of a run.
+        num_envs: environments.
+        scenario: that it means; None: the one that it names, as it is now.
 
     Raises:
         ValueError: the scenario does not exist or has no cameras, or a setting is out of range.
     """
-    return SelectionEnv(load_scenario(config.env.scenario), selection_options(config), num_envs)
+    world = scenario or load_scenario(config.env.scenario)
+    return SelectionEnv(world, selection_options(config), num_envs)
 
 
 def selection_options(config: RunConfig) -> SelectionOptions:

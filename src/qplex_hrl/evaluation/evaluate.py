@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from camsim.scenario.schema import load_scenario
 from qplex_hrl.evaluation.metrics import episode_metrics, finite_or_none, summary
 from qplex_hrl.evaluation.players import (
     DEFAULT_OPPONENT,
@@ -100,9 +101,11 @@ def plan_scripted(
     """Return the evaluation of scripted or planning cameras to come; see ``evaluate_scripted``."""
     player = scripted_player(camera_policy, setting, num_envs=num_envs, n_episodes=n_episodes)
     regime = "shared" if setting.shared_field_of_view else "own"
+    scenario = setting.scenario or DEFAULT_SCENARIO
     provenance = {
         "policy": camera_policy,
-        "scenario": setting.scenario or DEFAULT_SCENARIO,
+        "scenario": scenario,
+        "scenario_hash": load_scenario(scenario).fingerprint(),
         "opponent": setting.opponent or DEFAULT_OPPONENT,
         "regime": "full" if camera_policy == FULL_PLANNER else regime,
         "max_episode_steps": setting.max_episode_steps,

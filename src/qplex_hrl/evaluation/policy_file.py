@@ -1,15 +1,19 @@
 """What a checkpoint holds of its cameras: their configuration and weights, ready to play."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from camsim.scenario.schema import Scenario, ScenarioError, load_scenario
 from qplex_hrl.config import RunConfig, config_from_stored
-from qplex_hrl.runtime.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from qplex_hrl.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from qplex_hrl.types import ModelDims
 
+_LOG = logging.getLogger(__name__)
+_MOST_FRAMES = 2**53
 _PREFIX = "agent."  # of the cameras' weights among those of the whole model
 _OF_THE_MACHINE: Mapping[str, bool | set[str]] = {
     "logging": True,
@@ -28,6 +32,51 @@ class TrainedPolicy(NamedTuple):
     config: RunConfig  # of the training run
     timestep: int  # frames of training
     weights: dict[str, Tensor]  # of `CameraNetwork`
+    scenario: Scenario | None = None  # world of the training run; not in files before version 3
+
+    def world(self, path: Path) -> Scenario:
+        """Return the world of the training run, which the weights at `path` come from.
+
+        It is the stored one, also where the scenario's file is missing or says something else now.
+
+        Raises:
+            ScenarioError: the file stores none, and the scenario that it names is not here.
+        """
+        name = self.config.env.scenario
+        try:
+            here = load_scenario(name)
+        except ScenarioError as error:
+            if self.scenario is not None:
+                return self.scenario
+            msg = f"{path}: trained in env.scenario = '{name}': {error}; name it with --scenario"
+            raise ScenarioError(msg) from error
+        if self.scenario is None:
+            return here
+        if self.scenario.fingerprint() != here.fingerprint():
+            _LOG.warning(
+                "%s plays the world of its training; '%s' has changed since: --scenario plays that",
+                path,
+                name,
+            )
+        return self.scenario
+
+    def load_into(self, network: nn.Module, path: Path, camera: int | None = None) -> None:
+        """Give a network these weights, which come from `path`.
+
+        Args:
+            network: of the cameras.
+            path: for messages.
+            camera: whose network it is; None: that of the whole team.
+
+        Raises:
+            CheckpointError: they are not those of the configuration that is stored with them.
+        """
+        weights = self.weights if camera is None else self.weights_of(camera)
+        try:
+            network.load_state_dict(weights)
+        except (RuntimeError, TypeError, AttributeError) as error:
+            msg = f"{path}: the weights do not fit the configuration stored with them"
+            raise CheckpointError(msg) from error
 
     def check_team(self, path: Path, n_cameras: int) -> None:
         """Check that the weights, which come from `path`, can play in a team of `n_cameras`.
@@ -80,11 +129,13 @@ def export_policy(source: Path, output: Path) -> TrainedPolicy:
         OSError: the file cannot be written.
     """
     policy = load_policy(source)
-    content = {
+    content: dict[str, Any] = {
         "timestep": policy.timestep,
         "config": policy.config.model_dump(mode="json", exclude=_OF_THE_MACHINE),
         "training": {"learner": {"ema": policy.weights}},
     }
+    if policy.scenario is not None:
+        content["scenario"] = policy.scenario.to_mapping()
     save_checkpoint(output, content)
     return policy
 
@@ -100,10 +151,19 @@ def load_policy(path: Path) -> TrainedPolicy:
     try:
         config = config_from_stored(content["config"], str(path))
         timestep, learner = content["timestep"], content["training"]["learner"]
-        policy = TrainedPolicy(config, timestep, _renamed(cameras_of(learner)))
-    except (KeyError, TypeError) as error:
+        weights = _renamed(cameras_of(learner))
+    except KeyError as error:
         msg = f"{path}: not a checkpoint of a training run ({error} is missing)"
         raise CheckpointError(msg) from error
+    except (TypeError, AttributeError) as error:
+        msg = f"{path}: not a checkpoint of a training run ({error})"
+        raise CheckpointError(msg) from error
+    if type(timestep) is not int or not 0 <= timestep < _MOST_FRAMES:
+        msg = f"{path}: damaged: timestep = {timestep!r:.40}; expected a number of frames"
+        raise CheckpointError(msg)
+    if not all(isinstance(value, Tensor) for value in weights.values()):
+        raise CheckpointError(f"{path}: damaged: weights that are no tensors")
+    policy = TrainedPolicy(config, timestep, weights, stored_scenario(content, path))
     hrl = config.network.hrl
     reacts = any(name.startswith(_FAST_LEVEL) for name in policy.weights)
     if reacts != (hrl.fast_interval < hrl.frame_skip):
@@ -114,6 +174,28 @@ def load_policy(path: Path) -> TrainedPolicy:
         )
         raise CheckpointError(msg)
     return policy
+
+
+# Any: a checkpoint is a tree of many types.
+def stored_scenario(content: Mapping[str, Any], path: Path) -> Scenario | None:
+    """Return the world in a checkpoint; None in files that have none.
+
+    Raises:
+        CheckpointError: it is no valid scenario.
+    """
+    stored = content.get("scenario")
+    if stored is None:
+        return None
+    try:
+        if not isinstance(stored, dict):
+            raise ScenarioError("no mapping")
+        scenario = Scenario.from_mapping(stored)
+        reason = scenario.impossible_placement()
+    except ScenarioError as error:
+        raise CheckpointError(f"{path}: damaged: its scenario is not valid: {error}") from error
+    if reason is not None:
+        raise CheckpointError(f"{path}: damaged: its scenario is not valid: {reason}")
+    return scenario
 
 
 def cameras_of(learner: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:

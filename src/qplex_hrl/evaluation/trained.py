@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from camcontrol.selection_env import SelectionEnv
+from camsim.scenario.schema import Scenario, load_scenario
 from qplex_hrl.agent import Agent
 from qplex_hrl.config import RunConfig, config_hash
 from qplex_hrl.data.make_env import build_env, model_dims, observation_mode
@@ -31,6 +32,7 @@ class TrainedCameras(NamedTuple):
     timestep: int
     env: SelectionEnv
     agent: Agent
+    scenario: Scenario
 
 
 def evaluate_checkpoint(
@@ -73,7 +75,7 @@ def plan_checkpoint(
         for n_envs in environment_shares(num_envs, n_episodes)
     ]
     player = ParallelPlayers([AgentPlayer(team.env, team.agent) for team in teams])
-    provenance = provenance_of(teams[0].config, path.name)
+    provenance = provenance_of(teams[0].config, path.name, teams[0].scenario)
     # Batches are small: the environments make better use of the cores than PyTorch.
     return EvaluationPlan(player, policy.timestep, provenance, partial(torch_threads, 1))
 
@@ -101,14 +103,16 @@ def _team(
     changes = {key: value for key, value in setting._asdict().items() if value is not None}
     env_config = policy.config.env.model_copy(update=changes)
     config = policy.config.model_copy(update={"env": env_config})
-    env = build_env(config, num_envs)
+    world = policy.world(path) if setting.scenario is None else load_scenario(setting.scenario)
+    env = build_env(config, num_envs, world)
     policy.check_team(path, env.n_agents)
     dims = model_dims(env)
     policy.check_sizes(path, dims)
     bits = torch.from_numpy(env.selection_bits.copy())
     network = camera_network(dims, bits, config.network)
-    network.load_state_dict(policy.weights)
-    return TrainedCameras(config, policy.timestep, env, greedy_agent(network, env, device))
+    policy.load_into(network, path)
+    agent = greedy_agent(network, env, device)
+    return TrainedCameras(config, policy.timestep, env, agent, world)
 
 
 def greedy_agent(network: CameraNetwork, env: SelectionEnv, device: torch.device) -> Agent:
@@ -124,11 +128,18 @@ def greedy_agent(network: CameraNetwork, env: SelectionEnv, device: torch.device
     )
 
 
-def provenance_of(config: RunConfig, policy: str) -> dict[str, object]:
-    """Return what was played, for the evaluation of trained cameras."""
+def provenance_of(config: RunConfig, policy: str, scenario: Scenario) -> dict[str, object]:
+    """Return what was played, for the evaluation of trained cameras.
+
+    Args:
+        config: of the cameras and their world.
+        policy: their name.
+        scenario: that was played, which the configuration only names.
+    """
     return {
         "policy": policy,
         "scenario": config.env.scenario,
+        "scenario_hash": scenario.fingerprint(),
         "opponent": config.env.opponent,
         "regime": observation_mode(config.env),
         "max_episode_steps": config.env.max_episode_steps,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from camcontrol.selection_env import SelectionEnv
 from camsim.files import atomic_write_json
+from camsim.scenario.schema import load_scenario
 from qplex_hrl.config import RunConfig, config_hash
 from qplex_hrl.evaluation.evaluator import Evaluator
 from qplex_hrl.evaluation.film import Film
@@ -23,20 +24,13 @@ from qplex_hrl.evaluation.players import environment_shares
 from qplex_hrl.evaluation.policy_file import cameras_of
 from qplex_hrl.evaluation.trained import greedy_agent, provenance_of
 from qplex_hrl.learner import TrainingDiverged
-from qplex_hrl.runtime.checkpoint import (
-    FORMAT_VERSION,
-    CheckpointError,
-    load_arrays,
-    load_checkpoint,
-    save_arrays,
-    save_checkpoint,
-)
 from qplex_hrl.runtime.devices import limit_threads
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
 from qplex_hrl.runtime.logger import Extras, MetricSink
 from qplex_hrl.runtime.seeding import episode_seeds
 from qplex_hrl.runtime.signals import Interrupt, Interrupted
 from qplex_hrl.runtime.threads import threads_may_share_kernels
+from qplex_hrl.storage.checkpoint import fingerprint, save_arrays, save_checkpoint
 from qplex_hrl.training.display import Display
 from qplex_hrl.training.distributions import evaluation_histograms
 from qplex_hrl.training.loop import Iteration, TrainingLoop
@@ -48,6 +42,7 @@ from qplex_hrl.training.progress import (
     is_due,
 )
 from qplex_hrl.training.reporting import Reporting
+from qplex_hrl.training.restore import read_saved_run
 from qplex_hrl.training.run_folder import RunFolder, replay_beside
 
 _N_REPLAYS = 2  # kept while training: the newest checkpoint may be damaged when the machine fails
@@ -104,6 +99,7 @@ class TrainingRun:
         self.folder = folder
         self.latest: dict[str, float] = {}
         """The newest value of every metric that was reported."""
+        self._scenario = load_scenario(config.env.scenario)
         self._loop = loop
         self._evaluator = Evaluator(
             [(env, greedy_agent(loop.learner.ema_agent, env, loop.device)) for env in envs],
@@ -147,35 +143,16 @@ class TrainingRun:
             CheckpointError: it is damaged, foreign, or not of a training run.
             ValueError: it was written with another network.
         """
-        content = load_checkpoint(path, oldest=FORMAT_VERSION)
+        saved = read_saved_run(path, self.config, self._scenario)
         try:
-            state, history, has_replay = (
-                content[key] for key in ("training", "history", "replay_saved")
+            self._loop.load_state_dict(
+                saved.training, saved.replay, new_episodes=saved.needs_new_episodes
             )
-        except KeyError as error:
-            msg = f"{path}: not a checkpoint that training can go on from ({error} is missing)"
-            raise CheckpointError(msg) from error
-        replay = replay_beside(path)
-        n_saved = len(state["rollout"]["agent"]["decision_index"])
-        other = n_saved != self.config.env.num_envs
-        arrays = load_arrays(replay) if has_replay and replay.exists() and not other else None
-        if other:
-            _LOG.warning(
-                "%s has %d environments, this run %d: the episodes begin anew",
-                path,
-                n_saved,
-                self.config.env.num_envs,
-            )
-        if arrays is None:
-            _LOG.warning("no replay beside %s: it is filled anew before learning goes on", path)
-        try:
-            self._loop.load_state_dict(state, arrays, new_episodes=other)
         except ValueError as error:
             msg = f"{path}: {error}"
             raise ValueError(msg) from error
-        self._history = History(**history)
-        pending = content.get("pending_evaluation")
-        self._pending = None if pending is None else _Pending(pending, None)
+        self._history = saved.history
+        self._pending = None if saved.pending is None else _Pending(saved.pending, None)
 
     def close(self) -> None:
         """Give up an evaluation that is under way."""
@@ -393,7 +370,7 @@ class TrainingRun:
         video: Path | None = None,
     ) -> Future[dict[str, Any]]:
         """Return the evaluation to come of weights of this timestep."""
-        provenance = provenance_of(self.config, f"qplex_hrl_{timestep}")
+        provenance = provenance_of(self.config, f"qplex_hrl_{timestep}", self._scenario)
         return self._evaluator.start(weights, seeds, timestep, provenance, video)
 
     def _save_numbered(self) -> None:
@@ -404,12 +381,20 @@ class TrainingRun:
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, with the replay beside it if so configured."""
+        replay = None
         if self.config.training.save_replay:  # first, so that a checkpoint's replay is complete
             save_arrays(replay_beside(path), self._loop.replay.state_dict())
-        self._save(path, replay_saved=self.config.training.save_replay)
+            replay = fingerprint(replay_beside(path))
+        self._save(path, replay)
 
-    def _save(self, path: Path, *, replay_saved: bool = False) -> None:
-        content = self._content() | {"replay_saved": replay_saved}
+    def _save(self, path: Path, replay: str | None = None) -> None:
+        """Write a checkpoint.
+
+        Args:
+            path: the file.
+            replay: fingerprint of the replay beside it; None: there is none.
+        """
+        content = self._content() | {"replay_saved": replay is not None, "replay": replay}
         if self._pending is not None:
             content["pending_evaluation"] = self._pending.content
         save_checkpoint(path, content)
@@ -421,6 +406,7 @@ class TrainingRun:
         return {
             "timestep": self.timestep,
             "config": self.config.model_dump(mode="json"),
+            "scenario": self._scenario.to_mapping(),
             "training": self._loop.state_dict(),
             "history": asdict(self._history),
             "replay_saved": False,

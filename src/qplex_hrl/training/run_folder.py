@@ -13,7 +13,7 @@ from typing import NamedTuple, TextIO
 
 from camsim.files import atomic_write_bytes, atomic_write_text, leftovers, try_writing
 from qplex_hrl.config import RunConfig, config_hash, load_stored_config
-from qplex_hrl.runtime.checkpoint import CheckpointError, load_checkpoint, newest_intact
+from qplex_hrl.storage.checkpoint import CheckpointError, load_checkpoint, newest_intact
 
 _LOG_OUTPUTS = (
     "config.yaml",

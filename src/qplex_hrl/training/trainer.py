@@ -11,6 +11,7 @@ from rich.console import Console
 
 from camcontrol.selection_env import SelectionEnv
 from camsim.files import atomic_write_text
+from camsim.scenario.schema import load_scenario
 from qplex_hrl.config import RunConfig, dump_config
 from qplex_hrl.data.collector import Collector
 from qplex_hrl.data.make_env import build_env, observation_mode
@@ -176,9 +177,8 @@ def film_of(
 
     def make_team() -> TrainedCameras:
         env = make_env(config, 1)
-        return TrainedCameras(
-            config, 0, env, greedy_agent(loop.learner.ema_agent, env, loop.device)
-        )
+        agent = greedy_agent(loop.learner.ema_agent, env, loop.device)
+        return TrainedCameras(config, 0, env, agent, load_scenario(config.env.scenario))
 
     return Film(make_team, config.evaluation.seed)
 

@@ -100,8 +100,22 @@ def test_unknown_rule(key: str) -> None:
 
 
 def test_an_angle_out_of_range() -> None:
-    with pytest.raises(ValueError, match="min_baseline_deg = 181; expected 0 to 180"):
+    with pytest.raises(ValueError, match="min_baseline_deg = 181; expected a number from 0 to 180"):
         ScriptedEnv(load_scenario("MATE-4v4-9"), 1, min_baseline_deg=181)
+
+
+def test_frames_before_an_episode() -> None:
+    env = make(2, 5)
+    with pytest.raises(ValueError, match="before the first episode; expected reset"):
+        env.run_frames(1)
+    with pytest.raises(ValueError, match=r"n_frames = 1\.5; expected an integer from 0"):
+        env.run_frames(1.5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [[-1, 0], [0.0, 1.0], [True, False], [1], ["a", "b"], [[1, 2]]])
+def test_seeds_of_a_wrong_kind(wrong: list[object]) -> None:
+    with pytest.raises(ValueError, match="seeds "):
+        make(2, 5).reset(np.asarray(wrong))
 
 
 def test_no_seeds_no_episodes() -> None:

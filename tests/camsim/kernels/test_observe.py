@@ -127,7 +127,7 @@ def test_messages_are_drawn_from_each_environments_stream_and_only_if_any_are_lo
 @pytest.mark.parametrize(
     ("mode", "loss", "words"),
     [
-        ("shared", 1.5, "message_loss = 1.5; expected 0 to 1"),
+        ("shared", 1.5, "message_loss = 1.5; expected a number from 0 to 1"),
         ("own", 0.1, "observation_mode = 'own'; expected 0"),
         ("enhanced", 0.1, "observation_mode = 'enhanced'; expected 0"),
     ],

@@ -192,10 +192,10 @@ def test_files_that_are_no_traces(tmp_path: Path) -> None:
     np.save(tmp_path / "array.npz", np.zeros(3))
     (tmp_path / "array.npz.npy").rename(tmp_path / "array.npz")
     for name, words in (
-        ("cut.npz", "not a trace, or damaged"),
-        ("text.npz", "not a trace, or damaged"),
-        ("empty.npz", "not a trace, or damaged"),
-        ("array.npz", "single array"),
+        ("cut.npz", "not a trace: truncated, damaged or no archive"),
+        ("text.npz", "not a trace: truncated, damaged or no archive"),
+        ("empty.npz", "not a trace: truncated, damaged or no archive"),
+        ("array.npz", "no archive"),
         ("none.npz", "no such file"),
         (".", "a folder"),
     ):

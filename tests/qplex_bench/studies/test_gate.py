@@ -14,7 +14,7 @@ from qplex_hrl.cli.main import main
 from qplex_hrl.config import load_config, parse_override
 from qplex_hrl.data.make_env import build_env, model_dims
 from qplex_hrl.model import build_model
-from qplex_hrl.runtime.checkpoint import save_checkpoint
+from qplex_hrl.storage.checkpoint import save_checkpoint
 
 
 def test_quartiles_are_of_halves_that_occur_often() -> None:

@@ -20,8 +20,8 @@ from qplex_hrl.evaluation.metrics import episode_metrics
 from qplex_hrl.evaluation.players import AgentPlayer
 from qplex_hrl.evaluation.trained import greedy_agent
 from qplex_hrl.model import camera_network
-from qplex_hrl.runtime.checkpoint import save_checkpoint
 from qplex_hrl.runtime.seeding import episode_seeds
+from qplex_hrl.storage.checkpoint import save_checkpoint
 
 PLAYING = np.ones(1, np.bool_)
 

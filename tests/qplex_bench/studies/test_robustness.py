@@ -28,7 +28,7 @@ from qplex_bench.studies.robustness_report import RobustnessSpec, missed_bars, r
 from qplex_hrl.cli import main as cli
 from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.evaluation.policy_file import load_policy
-from qplex_hrl.runtime.checkpoint import save_checkpoint
+from qplex_hrl.storage.checkpoint import save_checkpoint
 
 OWN, SHARED = (PRETRAINED / f"qplex_hrl_4v4_9{end}.pth" for end in ("", "_shared"))
 BASE = load_scenario("MATE-4v4-9")

@@ -22,8 +22,8 @@ from qplex_bench.tables.plan import (
 )
 from qplex_bench.tables.scheduler import make_table, next_command, scripted_cameras
 from qplex_hrl.cli import main as cli
-from qplex_hrl.runtime.checkpoint import save_checkpoint
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
+from qplex_hrl.storage.checkpoint import save_checkpoint
 
 WAITS = """
 import signal, sys, time

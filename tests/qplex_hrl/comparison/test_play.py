@@ -60,7 +60,9 @@ def told(monkeypatch: pytest.MonkeyPatch, *worlds: dict[str, object]) -> list[Tr
         f"run{n}.pth": default.model_copy(update={"env": default.env.model_copy(update=changes)})
         for n, changes in enumerate(worlds)
     }
-    monkeypatch.setattr(play, "load_policy", lambda path: SimpleNamespace(config=runs[path.name]))
+    monkeypatch.setattr(
+        play, "load_policy", lambda path: SimpleNamespace(config=runs[path.name], scenario=None)
+    )
     monkeypatch.setattr(play, "load_cameras", lambda *_, **__: None)
     return [TrainedRun(Path(name), None) for name in runs]
 

@@ -18,7 +18,7 @@ from qplex_hrl.config import (
     parse_override,
 )
 from qplex_hrl.config.migration import MOVED, REMOVED, migrate_mapping
-from qplex_hrl.runtime.checkpoint import load_checkpoint
+from qplex_hrl.storage.checkpoint import load_checkpoint
 
 PRETRAINED = sorted((ROOT / "pretrained").glob("*.pth"))
 VALUES = {

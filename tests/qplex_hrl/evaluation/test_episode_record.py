@@ -27,8 +27,8 @@ from qplex_hrl.evaluation.evaluate import evaluate_scripted
 from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.evaluation.trained import evaluate_checkpoint
 from qplex_hrl.model import build_model
-from qplex_hrl.runtime.checkpoint import save_checkpoint
 from qplex_hrl.runtime.seeding import episode_seeds
+from qplex_hrl.storage.checkpoint import save_checkpoint
 
 CPU = torch.device("cpu")
 CONFIG = CONFIGS / "smoke.yaml"

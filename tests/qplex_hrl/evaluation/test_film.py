@@ -8,6 +8,7 @@ import torch
 from paths import CONFIGS
 from PIL import Image
 
+from camsim.scenario.schema import load_scenario
 from qplex_hrl.config import load_config
 from qplex_hrl.data.make_env import build_env, model_dims
 from qplex_hrl.evaluation.film import Film, can_film
@@ -30,7 +31,8 @@ def test_a_film_shows_the_weights_that_it_is_given(tmp_path: Path) -> None:
     def make_team() -> TrainedCameras:
         nonlocal n_made
         n_made += 1
-        return TrainedCameras(config, 0, env, greedy_agent(network(0), env, torch.device("cpu")))
+        agent = greedy_agent(network(0), env, torch.device("cpu"))
+        return TrainedCameras(config, 0, env, agent, load_scenario(config.env.scenario))
 
     film = Film(make_team, seed=3)
     assert n_made == 0

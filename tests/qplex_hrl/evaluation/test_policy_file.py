@@ -8,7 +8,7 @@ from tiny import make_fake_env, tiny_config
 
 from qplex_hrl.cli.main import main
 from qplex_hrl.evaluation.policy_file import export_policy, load_policy
-from qplex_hrl.runtime.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from qplex_hrl.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from qplex_hrl.training.trainer import train
 
 

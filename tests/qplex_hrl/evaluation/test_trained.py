@@ -7,8 +7,8 @@ from tiny import CPU
 
 from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.evaluation.trained import evaluate_checkpoint
-from qplex_hrl.runtime.checkpoint import CheckpointError, save_checkpoint
 from qplex_hrl.runtime.seeding import episode_seeds
+from qplex_hrl.storage.checkpoint import CheckpointError, save_checkpoint
 
 SEEDS = episode_seeds(0, 7)
 

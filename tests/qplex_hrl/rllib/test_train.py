@@ -18,8 +18,8 @@ pytest.importorskip("ray")
 
 from qplex_hrl.config import Override, RunConfig, load_config
 from qplex_hrl.rllib.orphan_cleanup import descendants
-from qplex_hrl.runtime.checkpoint import load_checkpoint
 from qplex_hrl.runtime.exit_codes import DONE
+from qplex_hrl.storage.checkpoint import load_checkpoint
 from qplex_hrl.training.trainer import train
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]

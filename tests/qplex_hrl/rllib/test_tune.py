@@ -8,7 +8,7 @@ import pytest
 from tiny import tiny_config
 
 from qplex_hrl.rllib.tune import _row, _with_seed, tune_seeds
-from qplex_hrl.runtime.checkpoint import CheckpointError
+from qplex_hrl.storage.checkpoint import CheckpointError
 
 
 def test_a_run_that_never_evaluated_has_no_best_coverage(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from tiny import tiny_config
 
 from qplex_hrl.config import RunConfig, dump_config
-from qplex_hrl.runtime.checkpoint import CheckpointError
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
+from qplex_hrl.storage.checkpoint import CheckpointError
 from qplex_hrl.training.afterwards import afterwards
 from qplex_hrl.training.run_folder import RunFolder, find_checkpoint
 

@@ -10,8 +10,8 @@ from tiny import CPU, make_fake_env, tiny_config
 
 from qplex_hrl.config import RunConfig
 from qplex_hrl.data.collector import Collector
-from qplex_hrl.runtime.checkpoint import load_arrays, load_checkpoint, save_arrays, save_checkpoint
 from qplex_hrl.runtime.devices import limit_threads
+from qplex_hrl.storage.checkpoint import load_arrays, load_checkpoint, save_arrays, save_checkpoint
 from qplex_hrl.training.loop import TrainingLoop
 
 LONG = {"total_timesteps": 10_000, "train_freq": 50.0}

@@ -21,8 +21,8 @@ from tiny import make_fake_env, tiny_config
 from qplex_hrl.config import RunConfig
 from qplex_hrl.evaluation.evaluator import EvaluationFailed, Evaluator
 from qplex_hrl.learner import TrainingDiverged
-from qplex_hrl.runtime.checkpoint import load_checkpoint
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
+from qplex_hrl.storage.checkpoint import load_checkpoint
 from qplex_hrl.training import run as run_module
 from qplex_hrl.training.run import TrainingRun
 from qplex_hrl.training.trainer import train

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qplex_hrl.config import RunConfig, dump_config
-from qplex_hrl.runtime.checkpoint import CheckpointError, save_checkpoint
+from qplex_hrl.storage.checkpoint import CheckpointError, save_checkpoint
 from qplex_hrl.training.run_folder import RunFolder, find_checkpoint, replay_beside
 
 

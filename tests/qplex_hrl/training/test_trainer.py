@@ -24,10 +24,10 @@ from qplex_hrl.evaluation.evaluate import evaluate
 from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.evaluation.policy_file import load_policy
 from qplex_hrl.evaluation.trained import evaluate_checkpoint
-from qplex_hrl.runtime.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
 from qplex_hrl.runtime.seeding import episode_seeds
 from qplex_hrl.runtime.trackers import TrackerError, tag_of
+from qplex_hrl.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from qplex_hrl.training import trainer as trainer_module
 from qplex_hrl.training.trainer import train
 

@@ -213,7 +213,7 @@ BAD_CALLS = [
     (lambda: MateEnv(team="both"), "team = 'both'; expected 'camera' or 'target'"),
     (lambda: MateEnv("MATE-Navigation", "camera"), "the scenario has no cameras"),
     (lambda: MateVectorEnv(render_mode="human"), "render_mode = 'human'"),
-    (lambda: MateVectorEnv(num_envs=0), "num_envs = 0; expected at least 1"),
+    (lambda: MateVectorEnv(num_envs=0), "num_envs = 0; expected an integer from 1"),
     (lambda: MateVectorEnv(num_envs=2).reset(seed=[1]), "1 seeds; expected one for each of 2"),
     (lambda: MateEnv().reset(seed=2**64), "expected an integer from 0"),
     (

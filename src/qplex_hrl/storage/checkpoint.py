@@ -1,8 +1,9 @@
 """Checkpoints and arrays on disk: written atomically, read without ever executing code."""
 
+import hashlib
 import logging
+import operator
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from camsim.archives import ArchiveError, open_archive, read_arrays
 from camsim.files import atomic_writer
+from qplex_hrl.storage.records import read_tree
 
 __all__ = [
+    "FORMAT_VERSION",
+    "OLDEST_TRAINING",
     "CheckpointError",
+    "fingerprint",
     "load_arrays",
     "load_checkpoint",
     "newest_intact",
@@ -23,8 +29,13 @@ __all__ = [
 ]
 
 FORMAT = "qplex-hrl checkpoint"
-FORMAT_VERSION = 2
-"""2: arrays and keys of version 0.2; of files of version 1 only the cameras can be used."""
+FORMAT_VERSION = 3
+"""1: of version 0.1, of whose files only the cameras can be used. 2: arrays and keys of 0.2. 3: a
+check sum per part."""
+OLDEST_TRAINING = 2
+"""Training goes on from files of this version or later."""
+
+_FIRST_WITH_SUMS = 3
 
 _ARRAY = "__ndarray__"  # key of a NumPy array's bytes
 _NUMBERED = re.compile(r"qplex_hrl_(\d+)\.pth")
@@ -47,10 +58,12 @@ def save_checkpoint(path: str | Path, content: Mapping[str, Any]) -> None:
         TypeError: the content holds something else; nothing is written.
         OSError: the file cannot be written; an older file is untouched.
     """
+    encoded = _encode(content, "content")
     document = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "content": _encode(content, "content"),
+        "sums": _sums(encoded),
+        "content": encoded,
     }
     with atomic_writer(path) as file:
         torch.save(document, file)
@@ -66,28 +79,23 @@ def load_checkpoint(path: str | Path, *, oldest: int = 1) -> dict[str, Any]:
 
     Raises:
         CheckpointError: the file is missing, damaged, not a checkpoint of this project, of another
-            version, or asks for code to be executed (which does not happen).
+            version, asks for code to be executed (which does not happen), or holds a tensor with
+            NaN.
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
-            if not zipfile.is_zipfile(file):
-                raise CheckpointError(f"{path}: truncated, or not a checkpoint of this project")
-            with zipfile.ZipFile(file) as parts:
-                if parts.testzip() is not None:  # torch does not compare the check sums
-                    raise CheckpointError(f"{path}: damaged, a check sum does not match")
-            file.seek(0)
-            document = torch.load(file, map_location="cpu", weights_only=True)
-            _check_header(path, document, oldest)
-            return {key: _decode(value) for key, value in document["content"].items()}
+        with open_archive(path) as archive:
+            document = read_tree(archive)
+        _check_header(path, document, oldest)
+        _check_parts(document)
+        content: dict[str, Any] = _decode(document["content"], "content")
     except OSError as error:
         raise CheckpointError(f"{path}: {_reason(error)}") from error
-    except CheckpointError:
-        raise
-    except Exception as error:  # a hostile file can make the restricted reader fail in any way
-        raise CheckpointError(
-            f"{path}: damaged, or not a checkpoint of this project ({type(error).__name__})"
-        ) from error
+    except ArchiveError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    except (RecursionError, MemoryError) as error:
+        raise CheckpointError(f"{path}: damaged, or not a checkpoint of this project") from error
+    return content
 
 
 def newest_intact(folder: str | Path) -> Path:
@@ -140,18 +148,36 @@ def load_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
+        return read_arrays(path)
     except OSError as error:
         raise CheckpointError(f"{path}: {_reason(error)}") from error
-    except (ValueError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path}: damaged, or not stored arrays") from error
+    except ArchiveError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+
+
+def fingerprint(path: str | Path) -> str:
+    """Return what tells arrays on disk apart from all others, from the check sums in their file.
+
+    Raises:
+        CheckpointError: the file is missing or no archive.
+    """
+    path = Path(path)
+    try:
+        with open_archive(path) as archive:
+            sums = sorted((each.filename, each.file_size, each.CRC) for each in archive.infolist())
+    except OSError as error:
+        raise CheckpointError(f"{path}: {_reason(error)}") from error
+    except ArchiveError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    return hashlib.sha256(repr(sums).encode()).hexdigest()[:16]
 
 
 def _check_header(path: Path, document: object, oldest: int) -> None:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise CheckpointError(f"{path}: not a checkpoint of this project")
     version = document.get("format_version")
+    if type(version) is not int or not isinstance(document.get("content"), dict):
+        raise CheckpointError(f"{path}: not a checkpoint of this project")
     if version == 1 < oldest:
         raise CheckpointError(
             f"{path}: saved by version 0.1, whose trainings cannot go on in this version; "
@@ -161,6 +187,49 @@ def _check_header(path: Path, document: object, oldest: int) -> None:
         raise CheckpointError(
             f"{path}: checkpoint of format version {version!r}; expected {FORMAT_VERSION}"
         )
+
+
+def _check_parts(document: Mapping[str, Any]) -> None:
+    """Compare every part with its check sum, of which older versions have none."""
+    if document["format_version"] < _FIRST_WITH_SUMS:
+        return
+    stored, found = document.get("sums"), _sums(document["content"])
+    if stored != found:
+        known = stored if isinstance(stored, dict) else {}
+        odd = next((part for part in found if known.get(part) != found[part]), "a part is missing")
+        raise ArchiveError(f"damaged or changed, a check sum does not match ({odd})")
+
+
+def _sums(content: Mapping[Any, Any]) -> dict[str, str]:
+    """Return the SHA-256 of every part: an entry of the content, or of a mapping in it."""
+    sums = {}
+    for key, value in content.items():
+        inner = value.items() if isinstance(value, dict) and key != _ARRAY else [(None, value)]
+        for name, part in inner:
+            digest = hashlib.sha256()
+            _feed(digest, part)
+            sums[str(key) if name is None else f"{key}.{name}"] = digest.hexdigest()
+    return sums
+
+
+def _feed(digest: "hashlib._Hash", value: Any) -> None:
+    """Add a value to a digest, with its type and its length."""
+    if isinstance(value, torch.Tensor):
+        flat = value.detach().contiguous().cpu().reshape(-1)
+        digest.update(f"tensor {value.dtype} {list(value.shape)} ".encode())
+        digest.update(flat.view(torch.uint8).numpy().data if flat.numel() else b"")
+    elif isinstance(value, dict):
+        digest.update(f"dict {len(value)} ".encode())
+        for key, item in value.items():
+            _feed(digest, key)
+            _feed(digest, item)
+    elif isinstance(value, list):
+        digest.update(f"list {len(value)} ".encode())
+        for item in value:
+            _feed(digest, item)
+    else:
+        text = repr(value).encode()
+        digest.update(f"{type(value).__name__} {len(text)} ".encode() + text)
 
 
 def _encode(value: Any, place: str) -> Any:
@@ -186,15 +255,35 @@ def _encode(value: Any, place: str) -> Any:
     raise TypeError(f"{place} is a {type(value).__name__}, which a checkpoint cannot hold")
 
 
-def _decode(value: Any) -> Any:
+def _decode(value: Any, place: str) -> Any:
+    """Return the value with its arrays; numbers of tensors are finite.
+
+    Raises:
+        ArchiveError: an array is not what it says, or a tensor holds NaN or an infinity.
+    """
     match value:
+        case torch.Tensor():
+            if value.is_floating_point() and not bool(value.isfinite().all()):
+                raise ArchiveError(f"damaged: {place} holds numbers that are not finite")
         case dict() if _ARRAY in value:
-            return value[_ARRAY].numpy().view(value["dtype"]).reshape(value["shape"])
+            return _array(value, place)
         case dict():
-            return {key: _decode(item) for key, item in value.items()}
+            return {key: _decode(item, f"{place}.{key}") for key, item in value.items()}
         case list():
-            return [_decode(item) for item in value]
+            return [_decode(item, f"{place}[{i}]") for i, item in enumerate(value)]
     return value
+
+
+def _array(value: Mapping[str, Any], place: str) -> NDArray[Any]:
+    raw, dtype, shape = value[_ARRAY], value.get("dtype"), value.get("shape")
+    try:
+        kind = np.dtype(dtype if isinstance(dtype, str) else "")
+        if kind.kind not in "biuf" or not isinstance(shape, list):
+            raise ValueError(f"{dtype} {shape}")
+        array: NDArray[Any] = raw.numpy().view(kind).reshape([operator.index(n) for n in shape])
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise ArchiveError(f"damaged: {place} is no array of {dtype}") from error
+    return array
 
 
 def _reason(error: OSError) -> str:

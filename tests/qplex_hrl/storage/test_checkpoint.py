@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from qplex_hrl.runtime import checkpoint
-from qplex_hrl.runtime.checkpoint import (
+from qplex_hrl.storage import checkpoint
+from qplex_hrl.storage.checkpoint import (
     CheckpointError,
     load_arrays,
     load_checkpoint,
@@ -144,15 +144,16 @@ def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
     [
         ({"weights": torch.ones(1)}, "not a checkpoint of this project"),
         ([1], "not a checkpoint of this project"),
-        ({"format": checkpoint.FORMAT, "format_version": 99}, "version 99; expected 2"),
-        ({"format": checkpoint.FORMAT, "format_version": 1}, "damaged"),
+        ({"format": checkpoint.FORMAT, "format_version": 99}, "not a checkpoint of this project"),
+        ({"format": checkpoint.FORMAT, "format_version": 99, "content": {}}, "99; expected 3"),
+        ({"format": checkpoint.FORMAT, "format_version": True, "content": {}}, "not a checkpoint"),
         (
             {
                 "format": checkpoint.FORMAT,
                 "format_version": 1,
                 "content": {"a": {"__ndarray__": torch.zeros(8), "dtype": "O", "shape": [1]}},
             },
-            "damaged",
+            r"damaged: content\.a is no array of O",
         ),
     ],
 )
@@ -170,12 +171,47 @@ def test_files_of_version_1_are_read_unless_newer_ones_are_needed(tmp_path: Path
         load_checkpoint(path, oldest=2)
 
 
+def forge(path: Path, tree: dict[str, Any], **changes: Any) -> None:
+    """Write a checkpoint of which some entries of the document are others."""
+    save_checkpoint(path, tree)
+    document = torch.load(path, weights_only=True)
+    torch.save(document | changes, path)
+
+
+def test_a_changed_part_is_noticed_by_its_check_sum(tmp_path: Path) -> None:
+    path, content = tmp_path / "a.pth", {"timestep": 3, "training": {"learner": torch.ones(3)}}
+    forge(path, content, content={"timestep": 3, "training": {"learner": torch.zeros(3)}})
+    with pytest.raises(CheckpointError, match=r"check sum does not match \(training\.learner\)"):
+        load_checkpoint(path)
+    for sums in ({}, None, [], {"timestep": "1"}):
+        forge(path, content, sums=sums)
+        with pytest.raises(CheckpointError, match="check sum does not match"):
+            load_checkpoint(path)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, bad: float) -> None:
+    save_checkpoint(tmp_path / "a.pth", {"training": {"w": torch.tensor([1.0, bad])}})
+    with pytest.raises(CheckpointError, match=r"content\.training\.w holds .* not finite"):
+        load_checkpoint(tmp_path / "a.pth")
+
+
+def test_fingerprints_tell_arrays_apart(tmp_path: Path) -> None:
+    save_arrays(tmp_path / "a", {"x": np.ones(3)})
+    save_arrays(tmp_path / "b", {"x": np.ones(3)})
+    save_arrays(tmp_path / "c", {"x": np.zeros(3)})
+    a, b, c = (checkpoint.fingerprint(tmp_path / name) for name in "abc")
+    assert a == b != c
+    with pytest.raises(CheckpointError, match="no such file"):
+        checkpoint.fingerprint(tmp_path / "d")
+
+
 def test_missing_files(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such file"):
         load_checkpoint(tmp_path / "a.pth")
     with pytest.raises(CheckpointError, match="no such file"):
         load_arrays(tmp_path / "a.npz")
-    with pytest.raises(CheckpointError, match="is a directory"):
+    with pytest.raises(CheckpointError, match="a folder; expected a file"):
         load_checkpoint(tmp_path)
 
 
