@@ -6,7 +6,7 @@ CONFIG ?= configs/qplex_hrl_4v4_9.yaml
 WORKERS ?= 2
 BIN := .venv/bin
 
-.PHONY: train test coverage check docs docs-serve docs-commands bench clean
+.PHONY: train test soak coverage check docs docs-serve docs-commands bench clean
 
 train: .venv/.installed
 	$(BIN)/python runners/train_qplex_hrl.py --config $(CONFIG) \
@@ -14,6 +14,11 @@ train: .venv/.installed
 
 test: .venv/.installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+# An hour and a half: faults in real commands, then an hour of training that must not grow or slow down.
+soak: .venv/.installed-dev
+	$(BIN)/python tests/faults/run.py --faults 500
+	$(BIN)/python tests/faults/soak.py --minutes 60
 
 # Coverage sees no compiled code: the fast tests once more, without compiling.
 coverage: .venv/.installed-dev

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-
 from faults.harness import Bench, FaultShows, Outcome, digest, last_line
 from qplex_hrl.runtime.checkpoint import load_checkpoint, save_checkpoint
 

@@ -64,7 +64,9 @@ def main() -> int:
     parser.add_argument("--output", type=Path, help="write the table there, too")
     args = parser.parse_args()
     for kind in KINDS.keys() - possible():
-        print(f"left out: {kind}: mounting is not permitted here; `unshare -rm` gives a shell that may")
+        print(
+            f"left out: {kind}: mounting is not permitted here; `unshare -rm` gives a shell that may"
+        )
     bench = Bench(Path(tempfile.mkdtemp(prefix="faults-")))
     verdicts = []
     begin = time.monotonic()
@@ -75,7 +77,9 @@ def main() -> int:
         if verdict.outcome not in GOOD:
             print(f"{fault.kind}, seed {fault.seed}: {verdict.outcome.value}: {verdict.detail}")
             again = f"--faults 1 --kinds {fault.kind} --seed {fault.seed}"
-            print(f"  again: python tests/faults/run.py {again}; files: {verdict.folder}", flush=True)
+            print(
+                f"  again: python tests/faults/run.py {again}; files: {verdict.folder}", flush=True
+            )
     print(text := table(verdicts))
     if args.output is not None:
         args.output.write_text(text + "\n", encoding="utf-8")

@@ -71,11 +71,15 @@ def judge(samples: Sequence[Sample]) -> list[tuple[str, str, bool]]:
     tenth, third = max(len(warm) // 10, 1), max(len(warm) // 3, 1)
     results = []
     for name in ("rss_mb", "uss_mb"):
-        first, last = (median(getattr(e, name) for e in part) for part in (warm[:tenth], warm[-tenth:]))
+        first, last = (
+            median(getattr(e, name) for e in part) for part in (warm[:tenth], warm[-tenth:])
+        )
         growth = last / first - 1
         results.append((name, f"{first:.1f} to {last:.1f}: {growth:+.2%}", growth < MOST_GROWTH))
     for name in ("descriptors", "threads", "shared_segments"):
-        first, last = (max(getattr(e, name) for e in part) for part in (warm[:third], warm[-third:]))
+        first, last = (
+            max(getattr(e, name) for e in part) for part in (warm[:third], warm[-third:])
+        )
         results.append((name, f"at most {first}, later {last}", last <= first))
     speeds = [_speed(warm[: third + 1]), _speed(warm[-third - 1 :])]
     drop = 1 - speeds[1] / speeds[0]
