@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from faults.harness import Bench, FaultShows, Outcome, digest, last_line
-from qplex_hrl.runtime.checkpoint import load_checkpoint, save_checkpoint
+
+from qplex_hrl.storage.checkpoint import load_checkpoint, save_checkpoint
 
 
 def damaged_run(bench: Bench, rng: random.Random, folder: Path) -> Outcome:

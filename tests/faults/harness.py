@@ -1,7 +1,7 @@
 """Real commands in processes of their own, and the judgement of what a fault has done to them.
 
 Processes are forked from a server that has imported the project, so that one costs its work and not
-its imports. The run without faults, to which all others are compared, is a command as users type it.
+its imports. The run without faults, to which all are compared, is a command as users type it.
 """
 
 import hashlib
@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 import torch
 from faults import child
-from qplex_hrl.runtime.checkpoint import load_arrays, load_checkpoint
+
+from qplex_hrl.storage.checkpoint import load_arrays, load_checkpoint
 
 CONFIG = Path(__file__).with_name("fault.yaml")
 TIME_LIMIT = 120.0

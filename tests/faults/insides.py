@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from faults.harness import Bench, FaultShows, Outcome, last_line
-from qplex_hrl.runtime.checkpoint import load_checkpoint
+
+from qplex_hrl.storage.checkpoint import load_checkpoint
 
 
 def clock_jumps(bench: Bench, rng: random.Random, folder: Path) -> Outcome:

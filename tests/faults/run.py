@@ -34,7 +34,7 @@ def inject(bench: Bench, fault: Fault) -> Verdict:
 
 
 def table(verdicts: Sequence[Verdict]) -> str:
-    """Return kinds × outcomes in Markdown, the sum last."""
+    """Return kinds by outcomes in Markdown, the sum last."""
     counts = Counter((verdict.fault.kind, verdict.outcome) for verdict in verdicts)
     kinds = list(dict.fromkeys(verdict.fault.kind for verdict in verdicts))
     lines = [
@@ -64,9 +64,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, help="write the table there, too")
     args = parser.parse_args()
     for kind in KINDS.keys() - possible():
-        print(
-            f"left out: {kind}: mounting is not permitted here; `unshare -rm` gives a shell that may"
-        )
+        print(f"left out: {kind}: mounting is not permitted; `unshare -rm` gives a shell that may")
     bench = Bench(Path(tempfile.mkdtemp(prefix="faults-")))
     verdicts = []
     begin = time.monotonic()
