@@ -7,7 +7,7 @@ WORKERS ?= 2
 INPUTS ?= 100000
 BIN := .venv/bin
 
-.PHONY: train test fuzz coverage check docs docs-serve docs-commands constraints bench clean
+.PHONY: train test fuzz soak coverage check docs docs-serve docs-commands constraints bench clean
 
 train: .venv/.installed
 	$(BIN)/python runners/train_qplex_hrl.py --config $(CONFIG) \
@@ -19,6 +19,11 @@ test: .venv/.installed-dev
 # Inputs that nobody should send, INPUTS of each kind: hours. tests/fuzz/README.md says more.
 fuzz: .venv/.installed-dev
 	$(BIN)/python tests/fuzz/run.py --inputs $(INPUTS)
+
+# An hour and a half: faults in real commands, then an hour of training that must not grow or slow down.
+soak: .venv/.installed-dev
+	$(BIN)/python tests/faults/run.py --faults 500
+	$(BIN)/python tests/faults/soak.py --minutes 60
 
 # Coverage sees no compiled code: the fast tests once more, without compiling.
 coverage: .venv/.installed-dev

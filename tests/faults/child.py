@@ -1,0 +1,89 @@
+"""The inside of a forked process: patches that inject a fault, then the command itself."""
+
+import ctypes
+import itertools
+import math
+import os
+import random
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+import qplex_hrl.comparison.play
+import qplex_hrl.evaluation.evaluate
+import qplex_hrl.training.trainer  # noqa: F401  (imported by the server, once)
+from camcontrol.selection_env import EnvOutput, SelectionEnv
+from qplex_hrl.cli.main import main
+from qplex_hrl.learner import Learner
+from qplex_hrl.model import CameraNetwork
+from qplex_hrl.types import AgentOutput, SequenceBatch
+
+
+def run(arguments: list[str], folder: str, patch: str | None, value: float) -> None:
+    """Do a command as a process of its own does it."""
+    os.setsid()
+    os.chdir(folder)
+    for number, name in ((1, "stdout.txt"), (2, "stderr.txt")):
+        with Path(name).open("ab") as file:
+            os.dup2(file.fileno(), number)
+    if patch is not None:
+        globals()[patch](value)
+    sys.exit(main(arguments))
+
+
+def jump_clock(seed: float) -> None:
+    """Let the wall clock jump by days at every look."""
+    draw, real = random.Random(seed), time.time
+    time.time = lambda: real() + draw.uniform(-1e6, 1e6)
+
+
+def spoil_loss(k: float) -> None:
+    """Make the loss of the k-th update NaN."""
+    whole, calls = Learner._loss, itertools.count()
+
+    def loss(self: Learner, batch: SequenceBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        value, metrics = whole(self, batch)
+        return (value * math.nan if next(calls) == k else value), metrics
+
+    Learner._loss = loss  # type: ignore[method-assign]
+
+
+def spoil_q_values(k: float) -> None:
+    """Make a Q-value of the k-th decision NaN."""
+    whole, calls = CameraNetwork.step, itertools.count()
+
+    def step(self: CameraNetwork, *inputs: Tensor) -> AgentOutput:
+        output = whole(self, *inputs)
+        if next(calls) == k:
+            output.q_values[..., 0] = math.nan
+        return output
+
+    CameraNetwork.step = step  # type: ignore[method-assign]
+
+
+def spoil_world(k: float) -> None:
+    """Make what a camera sees NaN at the k-th decision."""
+    whole, calls = SelectionEnv.step, itertools.count()
+
+    def step(self: SelectionEnv, *inputs: Any, **more: Any) -> EnvOutput:
+        output = whole(self, *inputs, **more)
+        if next(calls) == k:
+            output.obs[0, 0] = math.nan
+            output.state[0] = math.nan
+        return output
+
+    SelectionEnv.step = step  # type: ignore[method-assign]
+
+
+def obey_modes(_: float) -> None:
+    """Give up root's right to write everywhere, so that a folder's mode counts."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3 of the interface; this process
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; twice
+    libc.capget(header, sets)
+    sets[0] &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    if libc.capset(header, sets):
+        raise OSError(ctypes.get_errno(), "capset")
