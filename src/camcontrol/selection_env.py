@@ -303,6 +303,9 @@ class SelectionEnv:
     def step(self, actions: NDArray[np.int64], react: React | None = None) -> EnvOutput:
         """Run one decision: `actions` [N, C] int64, each in 0..U-1.
 
+        Actions that `avail_actions` masks are taken too, as MATE takes selections of targets out of
+        view: the episode's statistics count them as invalid.
+
         With `react`, cameras may change their actions within it, every `options.fast_interval`
         frames, by a glance: no plans are made for that.
 

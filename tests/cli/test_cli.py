@@ -13,6 +13,7 @@ from paths import ROOT
 
 from camsim.scenario.schema import load_scenario
 from qplex_hrl.cli import main as cli
+from qplex_hrl.cli.flags import FLAG_RANGES
 from qplex_hrl.config import RunConfig
 from qplex_hrl.storage.checkpoint import save_checkpoint
 
@@ -217,14 +218,21 @@ def test_evaluate_scripted_cameras(folder: Path, capsys: pytest.CaptureFixture[s
         ("--camera-agent planner=1", "'planner' is unknown, expected one of random"),
         ("--camera-agent naive --target-agent clever", "'clever'; expected one of"),
         ("--camera-agent naive --scenario none", "'none': no such preset"),
-        ("--camera-agent naive --episodes 0", "--episodes 0: expected at least 1"),
-        ("--camera-agent naive --seed -1", "--seed -1: expected at least 0"),
-        ("--camera-agent naive --message-loss 2", "--message-loss 2.0: expected 0 to 1"),
+        ("--camera-agent naive --episodes 0", "--episodes 0: expected a number from 1 to 100000"),
+        ("--camera-agent naive --episodes 1000000000", "--episodes 1000000000: expected"),
+        ("--camera-agent naive --seed -1", "--seed -1: expected a number from 0 to"),
+        (
+            "--camera-agent naive --message-loss 2",
+            "--message-loss 2.0: expected a number from 0 to 1",
+        ),
+        ("--camera-agent naive --message-loss nan", "--message-loss nan: expected a number"),
+        ("--camera-agent naive --device .", "device = '.'; expected auto, cpu or cuda[:i]"),
+        ("--camera-agent naive --device mps", "device = 'mps'; expected auto, cpu or cuda[:i]"),
         ("--camera-agent naive --output none/r.json", "none/r.json: no such folder"),
         ("--camera-agent naive --output .", "--output .: a folder; expected a file"),
         ("--camera-agent naive --checkpoint keep", "not allowed with argument"),
         ("--checkpoint none.pth", "none.pth: no such file"),
-        ("--checkpoint keep", "keep: truncated, or not a checkpoint"),
+        ("--checkpoint keep", "keep: truncated, damaged or no archive"),
         ("--checkpoint foreign.pth", "foreign.pth: not a checkpoint of a training run"),
         ("", "one of the arguments --checkpoint --camera-agent is required"),
     ],
@@ -258,11 +266,17 @@ def test_render_scripted_cameras(folder: Path, capsys: pytest.CaptureFixture[str
         ("--camera-agent naive --output v.avi", "v.avi: unknown kind of video '.avi'; expected"),
         ("--camera-agent naive --output none/v.mp4", "none/v.mp4: no such folder"),
         ("--camera-agent naive --output v.mp4 --size 65", "size = 65; expected an even number"),
-        ("--camera-agent naive --output v.mp4 --fps 0", "fps = 0.0; expected 1 to 100"),
-        ("--camera-agent naive --output v.mp4 --max-frames 0", "max_frames = 0; expected at least"),
-        ("--camera-agent naive --output v.mp4 --seed -1", "--seed -1: expected at least 0"),
+        (
+            "--camera-agent naive --output v.mp4 --fps 0",
+            "--fps 0.0: expected a number from 1 to 100",
+        ),
+        (
+            "--camera-agent naive --output v.mp4 --max-frames 0",
+            "--max-frames 0: expected a number from 1 to",
+        ),
+        ("--camera-agent naive --output v.mp4 --seed -1", "--seed -1: expected a number from 0 to"),
         ("--camera-agent clever --output v.mp4", "'clever'; expected one of random"),
-        ("--checkpoint keep --output v.mp4", "keep: truncated, or not a checkpoint"),
+        ("--checkpoint keep --output v.mp4", "keep: truncated, damaged or no archive"),
         ("--camera-agent naive", "the following arguments are required: --output"),
     ],
 )
@@ -321,3 +335,36 @@ def test_a_training_ends_with_what_it_made(
     shown = capsys.readouterr().out
     assert "these cameras, after 7 timesteps  0.500  (95 % interval 0.400 to 0.600)" in shown
     assert "--checkpoint models/qplex_hrl_final.pth" in shown
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["evaluate", "--camera-agent", "naive", "--episodes", "1\n2"],
+        ["evaluate", "--camera-agent", "naive", "--episodes", "9" * 5000],
+        ["evaluate", "--camera-agent", "naive", "--scenario", "a\n" * 3000],
+        ["x\n" * 3000],
+    ],
+)
+def test_a_message_is_one_short_line(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    try:
+        code = cli.main(words)
+    except SystemExit as stop:
+        code = int(str(stop.code))
+    error = capsys.readouterr().err
+    assert (code, error.count("\n")) == (2, 1)
+    assert len(error) < 600
+
+
+def test_every_numeric_flag_has_bounds() -> None:
+    """In one table, or, for keys of a configuration, that key's."""
+    listed = {"num_workers", "num_gpus", "total_timesteps", "seeds", "milestones"}
+    checked = FLAG_RANGES.keys() | listed
+    parsers, numeric = [cli._build_parser(benchmarks=True)], set()
+    while parsers:
+        for action in parsers.pop()._actions:
+            if action.type in (int, float):
+                numeric.add(action.dest)
+            if isinstance(action.choices, dict):
+                parsers += action.choices.values()
+    assert numeric - checked == set()

@@ -35,10 +35,6 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    if args.episodes < 1:
-        raise ValueError(f"--episodes {args.episodes}: expected at least 1")
-    if args.seed < 0:
-        raise ValueError(f"--seed {args.seed}: expected at least 0")
     if args.output is not None and args.output.is_dir():
         raise ValueError(f"--output {args.output}: a folder; expected a file")
     if args.output is not None and not os.access(args.output.parent, os.W_OK):

@@ -18,6 +18,7 @@ from qplex_hrl.cli.compare import add_compare
 from qplex_hrl.cli.doctor import add_doctor
 from qplex_hrl.cli.evaluate import add_evaluate
 from qplex_hrl.cli.export import add_export
+from qplex_hrl.cli.flags import check_values
 from qplex_hrl.cli.play import add_render
 from qplex_hrl.cli.replay import add_replay
 from qplex_hrl.cli.scenarios import add_scenarios
@@ -27,6 +28,7 @@ from qplex_hrl.runtime.exit_codes import BAD_INPUT, DONE, FAILED, INTERRUPTED
 __all__ = ["main"]
 
 _LOG = logging.getLogger(__name__)
+_LONGEST = 500  # characters of a message
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     """Run the command; say so if it compiles kernels first."""
+    check_values(args)
     with _compilation_told() if getattr(args, "plays", False) else nullcontext():
         code: int = args.command(args)
     return code
@@ -95,7 +98,7 @@ class _Parser(argparse.ArgumentParser):
     """Tells a wrong command line in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_INPUT, f"error: {self.prog}: {message}\n")
+        self.exit(BAD_INPUT, f"error: {self.prog}: {_shortened(message)}\n")
 
 
 def _build_parser(*, benchmarks: bool) -> argparse.ArgumentParser:
@@ -120,5 +123,12 @@ def _build_parser(*, benchmarks: bool) -> argparse.ArgumentParser:
 
 def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {(error.strerror or 'failed').lower()}"
-    return " ".join(str(error).split()) or type(error).__name__
+        return _shortened(f"{error.filename}: {(error.strerror or 'failed').lower()}")
+    return _shortened(str(error)) or type(error).__name__
+
+
+def _shortened(message: str) -> str:
+    """Return a message as one line; the middle of a long one is left out."""
+    line = " ".join(message.split())
+    half = _LONGEST // 2
+    return line if len(line) <= _LONGEST else f"{line[: half - 5]} ... {line[-half:]}"

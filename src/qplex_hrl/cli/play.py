@@ -67,10 +67,7 @@ def setting_of(args: argparse.Namespace) -> "EvaluationSetting":
     """Return what the flags say of the world that cameras play in."""
     from qplex_hrl.evaluation.players import EvaluationSetting
 
-    loss = args.message_loss
-    if loss is not None and not 0.0 <= loss <= 1.0:
-        raise ValueError(f"--message-loss {loss}: expected 0 to 1")
-    view = args.shared_field_of_view
+    view, loss = args.shared_field_of_view, args.message_loss
     return EvaluationSetting(args.scenario, args.target_agent, view, message_loss=loss)
 
 
@@ -80,8 +77,6 @@ def first_episode(args: argparse.Namespace) -> "Episode":
     Raises:
         ValueError: a flag is out of range, or the cameras or their world do not exist.
     """
-    if args.seed < 0:
-        raise ValueError(f"--seed {args.seed}: expected at least 0")
     cameras = args.camera_agent if args.checkpoint is None else args.checkpoint
     return episode_of(cameras, setting_of(args), args.seed, args.device)
 

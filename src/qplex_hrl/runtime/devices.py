@@ -1,11 +1,14 @@
 """The machine's processors: the one place where thread counts and devices are chosen."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numba
 import torch
+
+_DEVICE = re.compile(r"cpu|cuda(:\d{1,3})?")  # PyTorch counts devices in eight bits
 
 
 def limit_threads(n_threads: int) -> None:
@@ -38,11 +41,13 @@ def resolve_device(name: str) -> torch.device:
     """Return the device called ``name``; "auto" is the first GPU, or the CPU without one.
 
     Raises:
-        ValueError: the machine has no such GPU.
+        ValueError: it is no device's name, or the machine has no such GPU.
     """
     n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
         return torch.device("cuda", 0) if n_gpus else torch.device("cpu")
+    if not _DEVICE.fullmatch(name):
+        raise ValueError(f"device = {name[:60]!r}; expected auto, cpu or cuda[:i]")
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= n_gpus:
         msg = f"training.device = '{name}'; this machine has {n_gpus} GPUs that PyTorch can use"

@@ -59,3 +59,9 @@ def test_devices_by_name() -> None:
 def test_a_gpu_that_is_not_there_is_refused() -> None:
     with pytest.raises(ValueError, match=r"training\.device = 'cuda:99'; this machine has"):
         resolve_device("cuda:99")
+
+
+@pytest.mark.parametrize("name", ["", ".", "mps", "cuda:", "cuda:-1", "cuda:99999999999", "cpu\n"])
+def test_what_is_no_device_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"device = .*; expected auto, cpu or cuda\[:i\]"):
+        resolve_device(name)
