@@ -321,6 +321,28 @@ MakeParts = Callable[[RunConfig, SelectionEnv, QPLEXHRLModel, Generators], Parts
 """Makes the parts for a configuration, environments of its world, the initial model."""
 
 
+def check_learns(config: RunConfig) -> None:
+    """Check that a run does at least one update.
+
+    Raises:
+        ValueError: it would only collect.
+    """
+    training = config.training
+    if training.learning_starts >= training.total_timesteps:
+        raise ValueError(
+            f"training.learning_starts = {training.learning_starts} with training.total_timesteps "
+            f"= {training.total_timesteps}: nothing would be learned; lower learning_starts "
+            "(--set training.learning_starts=...) or raise total_timesteps"
+        )
+    n_updates = (training.total_timesteps - training.learning_starts) * training.train_freq / 1000
+    if n_updates < 1:
+        raise ValueError(
+            f"training.train_freq = {training.train_freq} per 1,000 timesteps: nothing would be "
+            f"learned in the {training.total_timesteps - training.learning_starts} timesteps "
+            "after training.learning_starts; raise train_freq or total_timesteps"
+        )
+
+
 def frames_per_decision(config: RunConfig) -> int:
     """Return the frames of a decision in all environments, unless an episode ends within it."""
     return config.env.num_envs * config.network.hrl.frame_skip

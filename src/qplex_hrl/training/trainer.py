@@ -23,7 +23,7 @@ from qplex_hrl.runtime.logger import JsonlSink, MetricSink, WriteToAll, is_live,
 from qplex_hrl.runtime.signals import Interrupt
 from qplex_hrl.runtime.trackers import TensorBoardSink, TrackerError, WandbSettings, WandbSink
 from qplex_hrl.training.display import Display, LivePanel, PlainLines
-from qplex_hrl.training.loop import Iteration, MakeModel, TrainingLoop
+from qplex_hrl.training.loop import Iteration, MakeModel, TrainingLoop, check_learns
 from qplex_hrl.training.restore import find_saved_run
 from qplex_hrl.training.run import TrainingRun, evaluation_shares
 from qplex_hrl.training.run_folder import RunFolder
@@ -61,6 +61,7 @@ def train(
         OSError: a file cannot be written.
     """
     limit_threads(config.training.num_threads)
+    check_learns(config)
     check_trackers(config)
     checkpoint = None if resume is None else find_saved_run(resume, config)
     device = resolve_device(config.training.device)
