@@ -24,7 +24,15 @@ from camcontrol.planning.planner import BeliefState
 from camcontrol.tracking.motion_models import Q_GOAL, UNKNOWN_ORIGIN
 from camcontrol.tracking.particle_filter import allocate_particles
 from camcontrol.tracking.relative_particles import allocate_relative_particles
-from camcontrol.tracking.track import B_VY, B_X, allocate_belief
+from camcontrol.tracking.track import (
+    B_VY,
+    B_X,
+    P_COS,
+    P_INWARD_SIN,
+    P_X,
+    P_Y,
+    allocate_belief,
+)
 from camsim import bounds
 from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
 from camsim.compiled.rng import streams_from_seeds
@@ -112,7 +120,9 @@ def _check_numbers(stored: dict[str, np.ndarray]) -> None:
         goals = stored["agents.particles"][..., Q_GOAL, :]
         check_range("agents.particles", goals, -1, N_WAREHOUSES - 1)
     check_range("out.scalars", stored["out.scalars"][:, arrays.X_FRAMES], 0, 1e6)
-    belief = stored["agents.belief"]
+    pose, belief = stored["agents.pose"], stored["agents.belief"]
+    check_range("agents.pose", pose[..., P_X : P_Y + 1], -_FARTHEST, _FARTHEST)
+    check_range("agents.pose", pose[..., P_COS : P_INWARD_SIN + 1], -1.01, 1.01)
     check_range("agents.belief", belief, -_MOST, _MOST)
     check_range("agents.belief", belief[..., B_X : B_VY + 1], -_FARTHEST, _FARTHEST)
     for name in ("agents.particles", "agents.origins"):
