@@ -94,12 +94,14 @@ def config_from_mapping(
         raise ConfigError(str(error)) from error
 
 
-def config_from_stored(content: Mapping[str, Any], source: str) -> RunConfig:
+def config_from_stored(content: object, source: str) -> RunConfig:
     """Return the configuration of a checkpoint or of a run's folder, of this version or 0.1.
 
     Raises:
         ConfigError: one line, as for `load_config`.
     """
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"{source}: its configuration is no mapping; expected sections and keys")
     return config_from_mapping(migrate_mapping(content), source)
 
 
