@@ -166,9 +166,9 @@ def test_a_single_camera_moves_alike() -> None:
     ("changes", "message"),
     [
         ({"action_mode": "grid"}, "action_mode = 'grid'; expected one of selection, discrete"),
-        ({"action_levels": 4}, "action levels = 4; expected an odd number from 3 on"),
-        ({"action_levels": 1}, "action levels = 1; expected an odd number"),
-        ({"action_levels": 257}, "action levels = 257; expected at most 256"),
+        ({"action_levels": 4}, "action_levels = 4; expected an odd number"),
+        ({"action_levels": 1}, "action_levels = 1; expected an integer from 3 to 255"),
+        ({"action_levels": 257}, "action_levels = 257; expected an integer from 3 to 255"),
     ],
 )
 def test_bad_options(changes: dict[str, object], message: str) -> None:
