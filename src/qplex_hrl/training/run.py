@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from qplex_hrl.runtime.seeding import episode_seeds
 from qplex_hrl.runtime.signals import Interrupt, Interrupted
 from qplex_hrl.runtime.threads import threads_may_share_kernels
 from qplex_hrl.storage.checkpoint import fingerprint, save_arrays, save_checkpoint
+from qplex_hrl.storage.stored_values import NotFiniteError
 from qplex_hrl.training.display import Display
 from qplex_hrl.training.distributions import evaluation_histograms
 from qplex_hrl.training.loop import Iteration, TrainingLoop
@@ -181,10 +182,11 @@ class TrainingRun:
             self._train(outputs, iterate)
             with self._saving_all_the_same():
                 self.finish(outputs)
-        except TrainingDiverged as error:
-            _LOG.error("%s; the last checkpoint is kept", error)
+        except (TrainingDiverged, NotFiniteError) as error:
+            _LOG.error("training stopped: %s; the last checkpoint is kept", error)
             self._await_evaluation()  # of weights from before
-            self._take_evaluation(outputs)
+            with suppress(NotFiniteError):
+                self._take_evaluation(outputs)
             self._write_stats("diverged")
             return FAILED
         except Interrupted:
