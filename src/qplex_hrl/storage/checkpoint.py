@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from camsim.archives import ArchiveError, open_archive, read_arrays
 from camsim.files import atomic_writer
 from qplex_hrl.storage.records import read_tree
+from qplex_hrl.storage.stored_values import NotFiniteError
 
 __all__ = [
     "FORMAT_VERSION",
@@ -59,9 +60,11 @@ def save_checkpoint(path: str | Path, content: Mapping[str, Any]) -> None:
 
     Raises:
         TypeError: the content holds something else; nothing is written.
+        NotFiniteError: a tensor does not hold finite numbers; nothing is written.
         OSError: the file cannot be written; an older file is untouched.
     """
     encoded = _encode(content, "content")
+    _check_finite(encoded, "")
     document = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -265,6 +268,16 @@ def _feed(digest: "hashlib._Hash", value: Any) -> None:
     else:
         text = repr(value).encode()
         digest.update(f"{type(value).__name__} {len(text)} ".encode() + text)
+
+
+def _check_finite(value: Any, place: str) -> None:
+    """Raise NotFiniteError if a tensor of an encoded value does not hold finite numbers."""
+    if isinstance(value, torch.Tensor):
+        if value.is_floating_point() and not bool(value.isfinite().all()):
+            raise NotFiniteError(f"{place[1:]} is not finite")
+    elif isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            _check_finite(item, f"{place}.{key}")
 
 
 def _encode(value: Any, place: str) -> Any:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -142,13 +142,15 @@ def _reports(
     """Open the configured sinks, and what the terminal shows."""
     files = file_sinks(config, folder, timestep)
     try:
-        display = _display(config, timestep, console)
-        try:
+        with ExitStack() as shown:
+            display = _display(config, timestep, console)
+            shown.callback(display.close)
             yield files, display
-        finally:
-            display.close()
-    finally:
-        files.close()
+    except BaseException:
+        with suppress(OSError):  # the first error is the one to tell
+            files.close()
+        raise
+    files.close()
 
 
 def _display(config: RunConfig, timestep: int, console: Console) -> Display:
