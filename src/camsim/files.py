@@ -19,6 +19,7 @@ __all__ = [
     "atomic_write_json",
     "atomic_write_text",
     "atomic_writer",
+    "failure_of",
     "leftovers",
     "try_writing",
 ]
@@ -72,6 +73,13 @@ def atomic_write_json(path: str | Path, value: object) -> None:
         ValueError: `value` holds NaN or an infinity, which JSON has no form for.
     """
     atomic_write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def failure_of(error: OSError) -> str:
+    """Return what could not be read or written and why, in one line."""
+    if error.filename is None:
+        return " ".join(str(error).split())
+    return f"{error.filename}: {(error.strerror or 'failed').lower()}"
 
 
 def leftovers(folder: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from camcontrol.selection_env import React
 from qplex_hrl.model import CameraNetwork
 from qplex_hrl.networks.reaction import HeldPlan
 from qplex_hrl.sharding import Shard, draw_shard
-from qplex_hrl.storage.stored_values import check_tensor
+from qplex_hrl.storage.stored_values import NotFiniteError, check_tensor
 from qplex_hrl.types import AgentOutput
 
 
@@ -100,6 +100,9 @@ class Agent:
             obs: [N, C, D] float32.
             avail_actions: [N, C, U] bool, at least one true per camera.
             epsilon: probability with which a camera takes a uniformly drawn available action.
+
+        Raises:
+            NotFiniteError: the network's values are not: NaN would seem to be the best.
         """
         inputs = torch.from_numpy(obs).to(self._device)
         output = self._network.step(
@@ -110,7 +113,10 @@ class Agent:
         self._decision_index += 1
         if self._reaction is not None:
             self._held = self._reaction.hold(inputs.flatten(0, 1), output.q_values.flatten(0, 1))
-        greedy = output.q_values.argmax(dim=-1).cpu().numpy()
+        best = output.q_values.argmax(dim=-1)
+        if not bool(output.q_values.gather(-1, best.unsqueeze(-1)).isfinite().all()):
+            raise NotFiniteError("the cameras' values of their actions are not finite")
+        greedy = best.cpu().numpy()
         self._actions = self._explore(greedy, avail_actions, epsilon)
         return self._actions
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from qplex_hrl.storage.stored_values import NotFiniteError
 from qplex_hrl.types import SequenceBatch
 
 _MOST_WRITTEN = 10**15  # rows; more than any training has
@@ -26,6 +27,9 @@ class ReplaySizes(NamedTuple):
     obs_size: int
     state_size: int
     recurrent_size: int
+
+
+_FLOATS = ("obs", "state", "reward", "difference_reward", "recurrent_state")
 
 
 class DecisionChunk(NamedTuple):
@@ -152,11 +156,15 @@ class ReplayBuffer:
 
         Raises:
             ValueError: the chunk has more rows than the ring, or other shapes.
+            NotFiniteError: the environments gave numbers that are not finite; nothing is stored.
         """
         n = chunk.reward.shape[0]
         if n > self._rows:
             msg = f"a chunk of {n} decisions does not fit into a ring of {self._rows}"
             raise ValueError(msg)
+        for name in _FLOATS:
+            if not _is_finite(getattr(chunk, name)):
+                raise NotFiniteError(f"the environments give {name} that is not finite")
         rows = (self._written + np.arange(n)) % self._rows
         for name, kept in self._ring._asdict().items():
             new = getattr(chunk, name)
@@ -322,6 +330,13 @@ def _check_rows(rows: Mapping[str, NDArray[Any]]) -> None:
         raise ValueError("saved replay: actions hold one that was not available")
     if bool((rows["decision_index"] < 0).any()):
         raise ValueError("saved replay: decision_index holds a negative number")
+
+
+def _is_finite(values: NDArray[np.floating[Any]]) -> bool:
+    """Return whether all numbers are; by their exponents, ten times faster for float16."""
+    if values.dtype == np.float16:
+        return not bool(((values.view(np.uint16) & 0x7C00) == 0x7C00).any())
+    return bool(np.isfinite(values).all())
 
 
 def _take(ring: NDArray[_Scalar], flat: NDArray[np.int64]) -> NDArray[_Scalar]:

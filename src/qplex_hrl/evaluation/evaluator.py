@@ -16,6 +16,7 @@ from qplex_hrl.evaluation.evaluate import evaluate
 from qplex_hrl.evaluation.film import DRAWING_ERRORS, Film
 from qplex_hrl.evaluation.players import AgentPlayer, ParallelPlayers
 from qplex_hrl.runtime.signals import Interrupted
+from qplex_hrl.storage.stored_values import NotFiniteError
 
 _LOG = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ class Evaluator:
             if video is not None:
                 self._record(weights, timestep, video)
             return result | {"selections": {"slow": slow, "fast": fast}}
-        except Interrupted:  # in the caller's thread
+        except (Interrupted, NotFiniteError):  # the former in the caller's thread
             raise
         except Exception as error:
             msg = f"the evaluation of timestep {timestep} failed: {type(error).__name__}: {error}"

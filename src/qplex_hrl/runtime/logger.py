@@ -4,11 +4,14 @@ TensorBoard and W&B are in `trackers`; what the terminal shows of a training is 
 `qplex_hrl.training.display`.
 """
 
+import errno
 import json
 import logging
 import math
+import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
@@ -105,21 +108,25 @@ class JsonlSink:
             OSError: it cannot be written.
         """
         self._path = Path(path)
-        self._file = self._path.open("a", encoding="utf-8")
+        # Without a buffer: what could not be written must not come again when the file is closed.
+        self._file = self._path.open("ab", buffering=0)
 
     def write(
         self, timestep: int, metrics: Mapping[str, float], extras: Extras = NO_EXTRAS
     ) -> None:
-        """Append one line with the metrics alone and flush it.
+        """Append one line with the metrics alone.
 
         Raises:
-            OSError: the disk is full; `filename` is set.
+            OSError: the disk is full, or somebody deleted the file; `filename` is set.
         """
         row: dict[str, float | None] = {"timestep": timestep}
         row |= {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+        line = (json.dumps(row, allow_nan=False) + "\n").encode()
         try:
-            self._file.write(json.dumps(row, allow_nan=False) + "\n")
-            self._file.flush()
+            if not os.fstat(self._file.fileno()).st_nlink:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+            if self._file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             error.filename = str(self._path)
             raise
@@ -141,7 +148,10 @@ class _FileHandler(logging.FileHandler):
     """Appends messages to a file; a full disk is an error of the run, not a note on it."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Let the error that is being handled out."""
+        """Let the error that is being handled out, with the file's name."""
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            error.filename = self.baseFilename
         raise  # noqa: PLE0704  # called from an except block of logging
 
 
@@ -180,4 +190,5 @@ def log_messages(
         _PACKAGE.setLevel(before)
         for handler in handlers:
             _PACKAGE.removeHandler(handler)
-            handler.close()
+            with suppress(OSError):  # what was not written has been an error already
+                handler.close()

@@ -4,7 +4,7 @@ import logging
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 
 from typing_extensions import Self
@@ -65,6 +65,8 @@ class Interrupt:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
-        _LOG.warning("%s: saving and stopping", signal.Signals(number).name)
+        # A log that cannot be written now must not break what the signal came into.
+        with suppress(OSError, RuntimeError):
+            _LOG.warning("%s: saving and stopping", signal.Signals(number).name)
         if self._at_once:
             raise Interrupted

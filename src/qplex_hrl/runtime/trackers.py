@@ -4,6 +4,7 @@ Names of metrics are those of metrics.jsonl behind the name of a group: ``train/
 ``loss/`` or ``mixer/``.
 """
 
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -55,6 +56,8 @@ class TensorBoardSink:
         """
         from torch.utils.tensorboard import SummaryWriter
 
+        self._before = threading.excepthook
+        threading.excepthook = self._told
         purge = first_timestep + 1 if first_timestep else None
         self._writer = SummaryWriter(str(folder), purge_step=purge)
         if config is not None:
@@ -85,7 +88,16 @@ class TensorBoardSink:
 
     def close(self) -> None:
         """Flush and close the file."""
-        self._writer.close()
+        try:
+            self._writer.close()
+        finally:
+            if threading.excepthook == self._told:
+                threading.excepthook = self._before
+
+    def _told(self, args: threading.ExceptHookArgs) -> None:
+        """Say nothing of an error in TensorBoard's thread, which raises it in the next write."""
+        if not type(args.thread).__module__.startswith("tensorboard."):
+            self._before(args)
 
 
 class WandbSettings(NamedTuple):

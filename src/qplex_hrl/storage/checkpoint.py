@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from camsim.archives import ArchiveError, open_archive, read_arrays
 from camsim.files import atomic_writer
 from qplex_hrl.storage.records import read_tree
+from qplex_hrl.storage.stored_values import NotFiniteError
 
 __all__ = [
     "FORMAT_VERSION",
@@ -40,6 +41,7 @@ OLDEST_TRAINING = 2
 _FIRST_WITH_SUMS = 3
 
 _ARRAY = "__ndarray__"  # key of a NumPy array's bytes
+_LONGEST_NAME = 1000  # characters of a path in a message; the system opens few longer ones
 _NUMBERED = re.compile(r"qplex_hrl_(\d+)\.pth")
 _LOG = logging.getLogger(__name__)
 
@@ -58,9 +60,11 @@ def save_checkpoint(path: str | Path, content: Mapping[str, Any]) -> None:
 
     Raises:
         TypeError: the content holds something else; nothing is written.
+        NotFiniteError: a tensor does not hold finite numbers; nothing is written.
         OSError: the file cannot be written; an older file is untouched.
     """
     encoded = _encode(content, "content")
+    _check_finite(encoded, "")
     document = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -92,7 +96,7 @@ def load_checkpoint(path: str | Path, *, oldest: int = 1) -> dict[str, Any]:
         _check_parts(document)
         content: dict[str, Any] = _decode(document["content"], "content")
     except OSError as error:
-        raise CheckpointError(f"{path}: {_reason(error)}") from error
+        raise CheckpointError(_reason(path, error)) from error
     except ArchiveError as error:
         raise CheckpointError(f"{path}: {error}") from error
     except (RecursionError, MemoryError) as error:
@@ -160,7 +164,7 @@ def load_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
     try:
         return read_arrays(path)
     except OSError as error:
-        raise CheckpointError(f"{path}: {_reason(error)}") from error
+        raise CheckpointError(_reason(path, error)) from error
     except ArchiveError as error:
         raise CheckpointError(f"{path}: {error}") from error
 
@@ -176,7 +180,7 @@ def fingerprint(path: str | Path) -> str:
         with open_archive(path) as archive:
             sums = sorted((each.filename, each.file_size, each.CRC) for each in archive.infolist())
     except OSError as error:
-        raise CheckpointError(f"{path}: {_reason(error)}") from error
+        raise CheckpointError(_reason(path, error)) from error
     except ArchiveError as error:
         raise CheckpointError(f"{path}: {error}") from error
     return hashlib.sha256(repr(sums).encode()).hexdigest()[:16]
@@ -266,6 +270,16 @@ def _feed(digest: "hashlib._Hash", value: Any) -> None:
         digest.update(f"{type(value).__name__} {len(text)} ".encode() + text)
 
 
+def _check_finite(value: Any, place: str) -> None:
+    """Raise NotFiniteError if a tensor of an encoded value does not hold finite numbers."""
+    if isinstance(value, torch.Tensor):
+        if value.is_floating_point() and not bool(value.isfinite().all()):
+            raise NotFiniteError(f"{place[1:]} is not finite")
+    elif isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            _check_finite(item, f"{place}.{key}")
+
+
 def _encode(value: Any, place: str) -> Any:
     """Return the value made of types that the restricted reader knows."""
     match value:
@@ -320,5 +334,7 @@ def _array(value: Mapping[str, Any], place: str) -> NDArray[Any]:
     return array
 
 
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+def _reason(path: Path, error: OSError) -> str:
+    name = str(path)
+    shown = name if len(name) <= _LONGEST_NAME else f"{name[:60]}..."
+    return f"{shown}: {(error.strerror or str(error)).lower()}"

@@ -5,10 +5,22 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-__all__ = ["MOST", "check_tensor", "check_weights", "mapping_of", "number_of", "whole_number_of"]
+__all__ = [
+    "MOST",
+    "NotFiniteError",
+    "check_tensor",
+    "check_weights",
+    "mapping_of",
+    "number_of",
+    "whole_number_of",
+]
 
 MOST = 10**15
 """Largest count in a file: more than any training has, and exact as a float."""
+
+
+class NotFiniteError(ValueError):
+    """Numbers that networks work with are not finite; the text is one line."""
 
 
 def mapping_of(value: object, place: str) -> Mapping[str, object]:

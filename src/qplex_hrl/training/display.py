@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
@@ -138,7 +138,8 @@ class LivePanel:
 
     def close(self) -> None:
         """Leave the panel as it stands."""
-        self._live.stop()
+        with suppress(OSError):  # the terminal may be gone
+            self._live.stop()
 
     def _render(self) -> RenderableType:
         """Return the panel as of now; called by the thread that draws."""

@@ -102,28 +102,33 @@ def find_saved_run(path: Path, config: RunConfig) -> Path:
 def _newest_complete(folder: str | Path) -> Path:
     """Return the newest intact checkpoint whose replay is intact.
 
-    A replay that is gone was deleted, and does not matter unless a newer one is damaged.
+    A replay that is gone was deleted, and does not matter unless something newer is damaged: then
+    an empty replay would be the user's surprise.
 
     Raises:
         CheckpointError: there is none.
     """
     damaged: CheckpointError | None = None
+    without_replay = False
     for path in checkpoints_in(Path(folder)):
         try:
             content = load_checkpoint(path)
         except CheckpointError as error:
             _LOG.warning("skipped: %s", error)
+            damaged = damaged or error
             continue
         try:
             gone = bool(content.get("replay_saved")) and _replay_of(path, content) is None
         except CheckpointError as error:
             _LOG.warning("skipped: %s", error)
-            damaged = damaged or error
+            damaged, without_replay = damaged or error, True
             continue
         if damaged is None or not gone:
             return path
-    if damaged is not None:
-        raise damaged
+        _LOG.warning("skipped: %s: its replay is gone", path)
+        without_replay = True
+    if without_replay:
+        raise CheckpointError(f"{damaged}; {_WITHOUT_REPLAY}")
     raise CheckpointError(f"{folder}: no intact checkpoint (qplex_hrl_<timestep>.pth)")
 
 
@@ -167,15 +172,22 @@ def read_saved_run(
             "%s has %d environments, this run %d: the episodes begin anew", path, n_saved, n_envs
         )
     wanted = has_replay and not other and config.training.save_replay
-    replay = _replay_of(path, content) if wanted else None
+    replay = _replay_of(path, content, f"; {_WITHOUT_REPLAY}") if wanted else None
     if replay is None:
         _LOG.warning("no replay is read with %s: it is filled anew before learning goes on", path)
     return SavedRun(state, known, replay, other, pending)
 
 
 # Any: a checkpoint is a tree of many types.
-def _replay_of(path: Path, content: Mapping[str, Any]) -> dict[str, NDArray[Any]] | None:
+def _replay_of(
+    path: Path, content: Mapping[str, Any], way_out: str = ""
+) -> dict[str, NDArray[Any]] | None:
     """Return the replay that was saved with a checkpoint; None if it is gone.
+
+    Args:
+        path: the checkpoint.
+        content: its own.
+        way_out: what an error ends with.
 
     Raises:
         CheckpointError: it is damaged, or another one.
@@ -186,10 +198,10 @@ def _replay_of(path: Path, content: Mapping[str, Any]) -> dict[str, NDArray[Any]
     try:
         arrays = load_arrays(replay)
     except CheckpointError as error:
-        raise CheckpointError(f"{error}; {_WITHOUT_REPLAY}") from error
+        raise CheckpointError(f"{error}{way_out}") from error
     expected = content.get("replay")  # not in files before version 3
     if expected is not None and fingerprint(replay) != expected:
-        msg = f"{replay}: not the replay that was saved with {path}; {_WITHOUT_REPLAY}"
+        msg = f"{replay}: not the replay that was saved with {path}{way_out}"
         raise CheckpointError(msg)
     return arrays
 

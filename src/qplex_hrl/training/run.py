@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ from qplex_hrl.runtime.seeding import episode_seeds
 from qplex_hrl.runtime.signals import Interrupt, Interrupted
 from qplex_hrl.runtime.threads import threads_may_share_kernels
 from qplex_hrl.storage.checkpoint import fingerprint, save_arrays, save_checkpoint
+from qplex_hrl.storage.stored_values import NotFiniteError
 from qplex_hrl.training.display import Display
 from qplex_hrl.training.distributions import evaluation_histograms
 from qplex_hrl.training.loop import Iteration, TrainingLoop
@@ -41,7 +43,7 @@ from qplex_hrl.training.progress import (
     evaluation_row,
     is_due,
 )
-from qplex_hrl.training.reporting import Reporting
+from qplex_hrl.training.reporting import Reporting, saved_all_the_same
 from qplex_hrl.training.restore import read_saved_run
 from qplex_hrl.training.run_folder import RunFolder, replay_beside
 
@@ -178,17 +180,20 @@ class TrainingRun:
         outputs = self.begin(files, display, interrupt)
         try:
             self._train(outputs, iterate)
-            self.finish(outputs)
-        except TrainingDiverged as error:
-            _LOG.error("%s; the last checkpoint is kept", error)
+            with self._saving_all_the_same():
+                self.finish(outputs)
+        except (TrainingDiverged, NotFiniteError) as error:
+            _LOG.error("training stopped: %s; the last checkpoint is kept", error)
             self._await_evaluation()  # of weights from before
-            self._take_evaluation(outputs)
+            with suppress(NotFiniteError):
+                self._take_evaluation(outputs)
             self._write_stats("diverged")
             return FAILED
         except Interrupted:
-            self._save_numbered()
-            self._write_stats("interrupted")
-            _LOG.warning("interrupted at timestep %d, state saved", self.timestep)
+            with self._saving_all_the_same():
+                self._save_numbered()
+                self._write_stats("interrupted")
+                _LOG.warning("interrupted at timestep %d, state saved", self.timestep)
             return INTERRUPTED
         finally:
             self.close()
@@ -206,13 +211,18 @@ class TrainingRun:
     def _train(self, outputs: Reporting, iterate: Callable[[], Iteration]) -> None:
         """Iterate until everything is collected and learned, writing what is due in between."""
         while True:
-            self.report(outputs)
+            with self._saving_all_the_same():
+                self.report(outputs)
             if self._loop.done:
                 return
             if outputs.interrupt.requested:
                 raise Interrupted
             outputs.window.add(iterate())
             outputs.display.advance(self.timestep)
+
+    def _saving_all_the_same(self) -> AbstractContextManager[None]:
+        """Save the state if a file cannot be written in the block, between two iterations."""
+        return saved_all_the_same(self.folder.checkpoint(self.timestep), self._save_numbered)
 
     def report(self, outputs: Reporting) -> None:
         """Log, evaluate and save if it is time to.
@@ -296,9 +306,7 @@ class TrainingRun:
                 future = self._play(weights, self._seeds_meanwhile, timestep, video)
             self._pending = _Pending(content, future)
         if future.done():
-            result = future.result()
-            self._pending = None
-            self._write_evaluation(outputs, content, result)
+            self._write_evaluation(outputs, content, future.result())
 
     def _write_evaluation(
         self, outputs: Reporting, content: dict[str, Any], result: dict[str, Any]
@@ -310,23 +318,24 @@ class TrainingRun:
             content: of the best checkpoint, as it was when the evaluation began.
             result: the evaluation.
         """
-        timestep, history = int(content["timestep"]), History(**content["history"])
-        seconds = history.wall_time_seconds
-        reached_before = self._history.seconds_to_coverage is not None
-        for each in (history, self._history):
+        timestep, history = int(content["timestep"]), History(**copy.deepcopy(content["history"]))
+        seconds, now = history.wall_time_seconds, copy.deepcopy(self._history)
+        for each in (history, now):
             each.take_evaluation(timestep, result, seconds)
         atomic_write_json(self.folder.evaluation(timestep), result)
-        best = self._history.best_coverage or 0.0
+        best = now.best_coverage or 0.0
         row = evaluation_row(result) | {"best_coverage": best}
         self.latest |= row
         outputs.files.write(timestep, row, self._extras_of(timestep, result))
         outputs.display.evaluated(timestep, coverage := result["mean_coverage_rate"])
         _LOG.info("evaluation at %d: coverage %.4f, best %.4f", timestep, coverage, best)
         if self._best_saved is None or coverage > self._best_saved:
-            self._best_saved = coverage
             save_checkpoint(self.folder.best, content | {"history": asdict(history)})
-        if not reached_before and self._history.seconds_to_coverage is not None:
+            self._best_saved = coverage
+        if now.seconds_to_coverage != self._history.seconds_to_coverage:
             _LOG.info("coverage %g reached after %.0f s", REFERENCE_COVERAGE, seconds)
+        self._history.take_evaluation(timestep, result, seconds)
+        self._pending = None  # until here it is to be played again, should a file fail
         self._write_stats("running")
 
     @property

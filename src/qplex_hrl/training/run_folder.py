@@ -163,7 +163,7 @@ class RunFolder:
         outputs += [path for pattern in _MODEL_OUTPUTS for path in self.model_dir.glob(pattern)]
         if not outputs:
             return None
-        _move([*outputs, *self.products()], name := _named_by_time("previous"))
+        _move([*self.products(), *outputs], name := _named_by_time("previous"))
         return outputs[0].parent / name
 
     def rewind(self, config: RunConfig, timestep: int, pending: int | None = None) -> Path | None:
@@ -183,6 +183,8 @@ class RunFolder:
         """
         again = None if self._was_made_by(config) else pending
         files, lines = self._later_files(timestep, again), self._rows()
+        # Wherever this is cut off, doing it again gives the same: rows are copied before they go,
+        # and the newest checkpoint that is left is of a time whose other files are all there.
         late = [x for x in lines if _timestep_of(x) > timestep or _is_evaluation(x, again)]
         kept = [x for x in lines if _timestep_of(x) <= timestep and not _is_evaluation(x, pending)]
         aside = None
@@ -194,7 +196,7 @@ class RunFolder:
             if late:
                 atomic_write_text(aside / self.metrics.name, "".join(late))
             _move([*files, *(path for path in (self.stats,) if path.exists())], aside.name)
-        if len(kept) < len(lines):
+        if kept != self._rows(repaired=False):
             atomic_write_text(self.metrics, "".join(kept))
         return aside
 
@@ -207,26 +209,28 @@ class RunFolder:
 
     def _later_files(self, timestep: int, again: int | None) -> list[Path]:
         """Return the files of after ``timestep``, and of the evaluation ``again``."""
-        later = [
+        later = self.products() if self.final.exists() else []  # first: the final one tells of them
+        later += [self.final, *(p for p in self.checkpoints() if _number_of(p) > timestep)]
+        later += [
             path
             for folder in {self.log_dir, self.model_dir}
             for path in folder.iterdir()
-            if (match := _NUMBERED.fullmatch(path.name)) and int(match[1]) > timestep
+            if _number_of(path) > timestep and path not in later
         ]
         best = self.saved_best()
         if best is None or best.timestep > timestep or best.timestep == again:
             later.append(self.best)
         later += [] if again is None else [self.evaluation(again), self.video(again)]
-        if self.final.exists():
-            later += self.products()
-        later += [self.final, self.final_evaluation]
+        later.append(self.final_evaluation)
         return [path for path in later if path.exists()]
 
-    def _rows(self) -> list[str]:
-        """Return the lines of the metrics file, with their ends."""
+    def _rows(self, *, repaired: bool = True) -> list[str]:
+        """Return the lines of the metrics file, with their ends; the last one may lack its end."""
         if not self.metrics.exists():
             return []
-        return self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+        text = self.metrics.read_text(encoding="utf-8", errors="replace")
+        lines = text.splitlines(keepends=True)
+        return [f"{line.rstrip()}\n" for line in lines] if repaired else lines
 
     def checkpoints(self) -> list[Path]:
         """Return the numbered checkpoints, newest first."""
@@ -315,6 +319,12 @@ def _numbered(folder: Path, ending: str) -> list[Path]:
         if (match := _NUMBERED.fullmatch(path.name))
     ]
     return [path for _, path in sorted(found, reverse=True)]
+
+
+def _number_of(path: Path) -> int:
+    """Return the timestep in the name of a numbered file, -1 for any other."""
+    match = _NUMBERED.fullmatch(path.name)
+    return int(match[1]) if match else -1
 
 
 def _timestep_of(line: str) -> float:

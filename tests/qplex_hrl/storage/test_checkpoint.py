@@ -22,6 +22,7 @@ from qplex_hrl.storage.checkpoint import (
     save_arrays,
     save_checkpoint,
 )
+from qplex_hrl.storage.stored_values import NotFiniteError
 
 
 class Attack:
@@ -193,7 +194,12 @@ def test_a_changed_part_is_noticed_by_its_check_sum(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_weights_that_are_not_finite_are_refused(tmp_path: Path, bad: float) -> None:
-    save_checkpoint(tmp_path / "a.pth", {"training": {"w": torch.tensor([1.0, bad])}})
+    content = {"training": {"w": torch.tensor([1.0, bad])}}
+    with pytest.raises(NotFiniteError, match=r"training\.w is not finite"):
+        save_checkpoint(tmp_path / "a.pth", content)
+    assert not list(tmp_path.iterdir())
+    document = {"format": "qplex-hrl checkpoint", "format_version": 2, "content": content}
+    torch.save(document, tmp_path / "a.pth")
     with pytest.raises(CheckpointError, match=r"content\.training\.w holds .* not finite"):
         load_checkpoint(tmp_path / "a.pth")
 
@@ -206,6 +212,12 @@ def test_fingerprints_tell_arrays_apart(tmp_path: Path) -> None:
     assert a == b != c
     with pytest.raises(CheckpointError, match="no such file"):
         checkpoint.fingerprint(tmp_path / "d")
+
+
+def test_a_name_that_no_file_can_have_is_shortened(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="too long") as caught:
+        load_checkpoint(tmp_path / ("n" * 5000))
+    assert len(str(caught.value)) < 200
 
 
 def test_missing_files(tmp_path: Path) -> None:

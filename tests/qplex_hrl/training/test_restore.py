@@ -276,6 +276,23 @@ def test_a_folder_goes_on_from_the_newest_checkpoint_with_an_intact_replay(
     assert train(without, models, make_env=make_fake_env) == 0  # type: ignore[arg-type]
 
 
+def test_a_damaged_checkpoint_does_not_quietly_cost_the_replay(
+    tmp_path: Path, world: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The older one's replay was deleted when the newer one's was complete."""
+    config, (newest, older) = two_saved(tmp_path / "run", world)
+    models = tmp_path / "run" / "models"
+    cut(newest)
+    assert find_saved_run(models, config) == older
+    replay_beside(older).unlink()
+    way_out = r"qplex_hrl_\d+\.pth: .*; --set training\.save_replay=false goes on"
+    with pytest.raises(CheckpointError, match=way_out):
+        find_saved_run(models, config)
+    assert f"skipped: {older}: its replay is gone" in caplog.text
+    training = config.training.model_copy(update={"save_replay": False})
+    assert find_saved_run(models, config.model_copy(update={"training": training})) == older
+
+
 def test_every_key_says_whether_a_saved_run_may_change_it() -> None:
     for key, _ in _values(RunConfig().model_dump(mode="json")):
         assert any(f"{key}.".startswith(f"{known}.") for known in _CHANGES), key

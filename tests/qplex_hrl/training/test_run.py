@@ -1,5 +1,6 @@
 """Evaluation beside training: the same numbers as in its way, whatever stops the run meanwhile."""
 
+import errno
 import json
 import os
 import signal
@@ -286,3 +287,68 @@ def test_in_the_real_world_evaluations_beside_training_are_the_same(
 
 def _timestep(path: Path) -> int:
     return int(path.stem.rsplit("_", 1)[1])
+
+
+class Vanishing(FakeEnv):
+    """The training's first environments: in the middle of it the folder of logs is gone."""
+
+    folder: Path
+    n_steps = 0
+
+    def step(self, actions: NDArray[np.int64], react: object = None) -> FakeOutput:
+        Vanishing.n_steps += 1
+        if Vanishing.n_steps == 60:
+            self.folder.rename(self.folder.with_name("gone"))
+        return super().step(actions)
+
+
+@pytest.mark.parametrize("tensorboard", [False, True])
+def test_a_folder_of_logs_that_vanishes_costs_no_training(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], tensorboard: bool
+) -> None:
+    sections: dict[str, dict[str, object]] = {
+        "logging": {"tensorboard": tensorboard},
+        "training": {"total_timesteps": 2000},
+    }
+    whole = tiny_config(tmp_path / "whole", **sections)
+    assert run(whole) == DONE
+    config = tiny_config(tmp_path / "cut", **sections)
+    logs, models = tmp_path / "cut" / "logs", tmp_path / "cut" / "models"
+    Vanishing.folder, Vanishing.n_steps = logs, 0
+    with pytest.raises(OSError, match=r"training stopped: --resume .*\.pth goes on") as info:
+        run(config, make_env=lambda c, n: Vanishing(n))
+    assert "\n" not in str(info.value)
+    assert "Traceback" not in capfd.readouterr().err
+    logs.with_name("gone").rename(logs)
+    assert run(config, resume=models) == DONE
+    finals = [
+        load_checkpoint(p / "models" / "qplex_hrl_final.pth")
+        for p in (tmp_path / "whole", tmp_path / "cut")
+    ]
+    left, right = (without_times(each["training"]) for each in finals)
+    assert left == right
+
+
+@pytest.mark.parametrize("failing", ["eval_results", "training_stats", "qplex_hrl_best"])
+def test_an_evaluation_that_cannot_be_written_is_played_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blocking: dict[str, Any], failing: str
+) -> None:
+    """A full disk at any file of it: the resumed run ends as one that was never stopped."""
+    config = tiny_config(tmp_path, training={"overlap": False})
+    fails = [True]
+
+    def full(write: Callable[..., None]) -> Callable[..., None]:
+        def writing(path: Path, content: object) -> None:
+            if path.name.startswith(failing) and fails:
+                fails.clear()
+                raise OSError(errno.ENOSPC, "No space left on device", str(path))
+            write(path, content)
+
+        return writing
+
+    for name in ("atomic_write_json", "save_checkpoint"):
+        monkeypatch.setattr(run_module, name, full(getattr(run_module, name)))
+    with pytest.raises(OSError, match=rf"{failing}.*: no space left on device; training stopped"):
+        run(config)
+    assert run(config, resume=tmp_path / "models") == DONE
+    assert_equal(outcome(config), blocking)

@@ -5,10 +5,11 @@ import os
 from pathlib import Path
 
 import pytest
+from crashes import killed_at
 
 from qplex_hrl.config import RunConfig, dump_config
 from qplex_hrl.storage.checkpoint import CheckpointError, save_checkpoint
-from qplex_hrl.training.run_folder import RunFolder, find_checkpoint, replay_beside
+from qplex_hrl.training.run_folder import RunFolder, _number_of, find_checkpoint, replay_beside
 
 
 @pytest.fixture
@@ -252,3 +253,68 @@ def test_a_checkpoint_is_found_by_file_model_folder_or_log_folder(
     assert find_checkpoint(folder.log_dir) == newest
     with pytest.raises(CheckpointError, match="no intact checkpoint"):
         find_checkpoint(tmp_path)
+
+
+def told(folder: Path) -> dict[str, bytes]:
+    """All files of a run, without what was set aside."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"]
+    return {str(p.relative_to(folder)): p.read_bytes() for p in paths if "-20" not in str(p)}
+
+
+def all_rows(folder: Path) -> set[str]:
+    """Every row of metrics, those set aside included."""
+    return {row for path in folder.rglob("metrics.jsonl") for row in path.read_text().splitlines()}
+
+
+def written(root: Path, name: str) -> RunFolder:
+    """A finished run of 300 frames whose last row is cut off."""
+    run = RunFolder(root / name / "logs", root / name / "models")
+    with run.claim():
+        rows = [json.dumps({"timestep": t, "x": t}) + "\n" for t in (100, 200, 300)]
+        run.metrics.write_text("".join(rows) + '{"timest')
+        touch(run.stats, run.final, run.final_evaluation, run.log, run.exported(300))
+        for t in (100, 200, 300):
+            touch(run.checkpoint(t), replay_beside(run.checkpoint(t)), run.evaluation(t))
+        save_best(run, 200)
+    return run
+
+
+@pytest.mark.parametrize("back_to", [100, 200, None])
+def test_whatever_is_cut_off_while_files_move_is_done_the_next_time(
+    tmp_path: Path, back_to: int | None
+) -> None:
+    def act(run: RunFolder) -> None:
+        if back_to is None:
+            run.set_earlier_run_aside()
+        else:
+            run.rewind(RunConfig(), back_to)
+
+    whole = written(tmp_path, "whole")
+    before = all_rows(tmp_path / "whole")
+    act(whole)
+    expected = told(tmp_path / "whole")
+    for k in range(100):
+        run = written(tmp_path, f"cut{k}")
+        with killed_at(k) as was_killed:
+            act(run)
+        assert all_rows(tmp_path / f"cut{k}") == before
+        newest = max((_number_of(path) for path in run.checkpoints()), default=0)
+        if back_to is not None and newest > back_to:  # a resume of the folder goes on from there
+            assert run.evaluation(newest).exists()
+        with run.claim():
+            act(run)
+        assert told(tmp_path / f"cut{k}") == expected
+        assert all_rows(tmp_path / f"cut{k}") == before
+        if not was_killed():
+            break
+    assert 10 < k < 99
+
+
+def test_a_row_without_its_end_is_completed(folder: RunFolder) -> None:
+    with folder.claim():
+        folder.metrics.write_text('{"timestep": 100}\n{"timestep": 200}')
+        assert folder.rewind(RunConfig(), 200) is None
+        assert folder.metrics.read_text() == '{"timestep": 100}\n{"timestep": 200}\n'
+        folder.metrics.write_bytes(b'{"timestep": 100}\n\xff\x00\xff')
+        assert folder.rewind(RunConfig(), 200) is not None
+        assert folder.metrics.read_text() == '{"timestep": 100}\n'

@@ -24,6 +24,7 @@ from qplex_hrl.evaluation.evaluate import evaluate
 from qplex_hrl.evaluation.players import EvaluationSetting
 from qplex_hrl.evaluation.policy_file import load_policy
 from qplex_hrl.evaluation.trained import evaluate_checkpoint
+from qplex_hrl.learner import Learner
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
 from qplex_hrl.runtime.seeding import episode_seeds
 from qplex_hrl.runtime.trackers import TrackerError, tag_of
@@ -109,6 +110,12 @@ def beginning_with(folder: Path, path: Path, **training: object) -> RunConfig:
     return tiny_config(folder, training=settings | training)
 
 
+@pytest.fixture
+def _may_learn_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer_module, "check_learns", lambda config: None)
+
+
+@pytest.mark.usefixtures("_may_learn_nothing")
 def test_a_run_begins_with_the_cameras_of_another_team(whole: RunConfig, tmp_path: Path) -> None:
     def more_targets(config: RunConfig, num_envs: int) -> FakeEnv:
         return FakeEnv(num_envs, n_targets=3, n_agents=4, n_actions=5)
@@ -128,6 +135,7 @@ def test_a_run_begins_with_the_cameras_of_another_team(whole: RunConfig, tmp_pat
     assert run(longer, resume=final, make_env=more_targets) == DONE
 
 
+@pytest.mark.usefixtures("_may_learn_nothing")
 def test_weights_that_cannot_begin_a_run_are_refused(whole: RunConfig, tmp_path: Path) -> None:
     given = Path(whole.logging.model_dir) / "qplex_hrl_final.pth"
     network = NETWORK.model_dump()
@@ -401,21 +409,59 @@ def test_a_run_whose_best_cameras_are_gone_keeps_the_best_from_there_on(
     assert read(tmp_path / "logs" / "training_stats.json")["best_coverage"] == 0.9
 
 
-def test_divergence_stops_with_the_last_good_checkpoint(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("part", "bad", "message"),
+    [
+        ("reward", np.nan, "the environments give reward that is not finite"),
+        ("state", np.inf, "the environments give state that is not finite"),
+        ("obs", np.nan, "the cameras' values of their actions are not finite"),
+    ],
+)
+def test_divergence_stops_with_the_last_good_checkpoint(
+    tmp_path: Path, part: str, bad: float, message: str
+) -> None:
     class Poisoned(FakeEnv):
         n_steps = 0
 
         def step(self, actions: NDArray[np.int64], react: object = None) -> FakeOutput:
             self.n_steps += 1
             output = super().step(actions)
-            return output._replace(reward=output.reward + (np.nan if self.n_steps > 70 else 0))
+            values = getattr(output, part)
+            return (
+                output._replace(**{part: values + values.dtype.type(bad)})
+                if (self.n_steps > 70)
+                else output
+            )
 
     config = tiny_config(tmp_path)
     assert run(config, make_env=lambda c, n: Poisoned(n)) == FAILED
     (checkpoint,) = (tmp_path / "models").glob("*[0-9].pth")
     assert all(w.isfinite().all() for w in weights(checkpoint).values())
     assert read(tmp_path / "logs" / "training_stats.json")["status"] == "diverged"
-    assert "training diverged in update" in (tmp_path / "logs" / "training.log").read_text()
+    assert message in (tmp_path / "logs" / "training.log").read_text()
+    assert run(tiny_config(tmp_path), resume=tmp_path / "models") == DONE
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path, overlap: bool) -> None:
+    config = tiny_config(tmp_path, training={"overlap": overlap})
+
+    def poison(update: Callable[..., object]) -> Callable[..., object]:
+        def updating(self: Learner, *args: object) -> object:
+            metrics = update(self, *args)
+            if self.n_updates == 30:
+                next(self.target_model.parameters()).data.view(-1)[0] = torch.nan
+                next(self.model.agent.parameters()).data.view(-1)[0] = torch.nan
+            return metrics
+
+        return updating
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Learner, "update", poison(Learner.update))
+        assert run(config) == FAILED
+    for path in (tmp_path / "models").glob("*.pth"):
+        load_checkpoint(path)
+    assert run(config, resume=tmp_path / "models") == DONE
 
 
 def test_bad_input_is_refused_before_anything_is_written(tmp_path: Path) -> None:
