@@ -57,13 +57,17 @@ def test_no_two_classes_share_a_name() -> None:
 
 
 def test_files_are_loaded_without_unpickling() -> None:
-    wanted = {"torch.load": ("weights_only", True), "np.load": ("allow_pickle", False)}
-    found = []
-    for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "runners").rglob("*.py")]:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in wanted:
-                name, value = wanted[ast.unparse(node.func)]
-                given = {k.arg: ast.unparse(k.value) for k in node.keywords}
-                found.append((path.name, node.lineno, given.get(name) == str(value)))
-    assert len(found) >= len(wanted)
-    assert [place for place in found if not place[2]] == []
+    """Checkpoints have a reader of their own (qplex_hrl.storage); NumPy must be told."""
+    calls = [
+        (path.name, node)
+        for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "runners").rglob("*.py")]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    ]
+    names = {name for name, node in calls if ast.unparse(node.func) == "torch.load"}
+    assert names == set()
+    loads = [(name, node) for name, node in calls if ast.unparse(node.func) == "np.load"]
+    assert loads
+    for name, node in loads:
+        given = {k.arg: ast.unparse(k.value) for k in node.keywords}
+        assert given.get("allow_pickle") == "False", (name, node.lineno)

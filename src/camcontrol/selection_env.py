@@ -1,6 +1,6 @@
 """SelectionEnv: N worlds whose cameras choose targets or moves and observe their own beliefs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -21,32 +21,23 @@ from camcontrol.options import (
     n_particles_of,
 )
 from camcontrol.planning.planner import BeliefState
-from camcontrol.tracking.motion_models import Q_GOAL, UNKNOWN_ORIGIN
+from camcontrol.stored_numbers import check_numbers
 from camcontrol.tracking.particle_filter import allocate_particles
 from camcontrol.tracking.relative_particles import allocate_relative_particles
-from camcontrol.tracking.track import (
-    B_VY,
-    B_X,
-    P_COS,
-    P_INWARD_SIN,
-    P_X,
-    P_Y,
-    allocate_belief,
-)
+from camcontrol.tracking.track import allocate_belief
 from camsim import bounds
 from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
 from camsim.compiled.rng import streams_from_seeds
 from camsim.envs.episode import with_all_columns
 from camsim.kernels.boundary import BoundaryTables, allocate_boundaries, trace_batch
 from camsim.kernels.soft_coverage import allocate_scores
-from camsim.layout import N_WAREHOUSES, OBSERVATION_MODES, StateLayout
+from camsim.layout import OBSERVATION_MODES, StateLayout
 from camsim.scenario.schema import Scenario
-from camsim.scripted.memory import M_GOAL, M_TURN
-from camsim.scripted.spec import TARGET_POLICIES, target_rules
+from camsim.scripted.spec import target_rules
 from camsim.scripted.targets.dispatch import allocate_target_memory
 from camsim.sim import BatchSim, checked_seeds, load_arrays
 from camsim.state import SimParams
-from camsim.stored_state import check_range, check_stored
+from camsim.stored_state import check_stored
 from camsim.tables import EPISODE_COLUMNS
 
 React = Callable[[Float32s, Bools, int], NDArray[np.int64]]
@@ -69,10 +60,6 @@ class SelectionOptions(ControlOptions):
     reward_coefficients: dict[str, float] = field(
         default_factory=lambda: dict.fromkeys(arrays.REWARD_TERMS, 0.0) | {"coverage_rate": 1.0}
     )
-
-
-_MOST = 1e9  # of a number in a camera's memory
-_FARTHEST = 1e4  # place or step of a track, far outside the terrain
 
 
 class EnvOutput(NamedTuple):
@@ -109,42 +96,11 @@ class FinalFrames(NamedTuple):
     avail_actions: Bools  # [N, C, U]
 
 
-def _check_numbers(stored: dict[str, np.ndarray]) -> None:
-    """Check warehouses and rules, by which kernels index, and tracks, with which they compute."""
-    check_range("opponent.rule", stored["opponent.rule"], -1, max(TARGET_POLICIES.values()))
-    memory = stored["opponent.table"]
-    if memory.size:
-        check_range("opponent.table", memory[..., M_GOAL], -1, N_WAREHOUSES - 1)
-        check_range("opponent.table", memory[..., M_TURN], -1, 1)
-    if "agents.particles" in stored and stored["agents.particles"].ndim > Q_GOAL:
-        goals = stored["agents.particles"][..., Q_GOAL, :]
-        check_range("agents.particles", goals, -1, N_WAREHOUSES - 1)
-    check_range("out.scalars", stored["out.scalars"][:, arrays.X_FRAMES], 0, 1e6)
-    pose, belief = stored["agents.pose"], stored["agents.belief"]
-    check_range("agents.pose", pose[..., P_X : P_Y + 1], -_FARTHEST, _FARTHEST)
-    check_range("agents.pose", pose[..., P_COS : P_INWARD_SIN + 1], -1.01, 1.01)
-    check_range("agents.belief", belief, -_MOST, _MOST)
-    check_range("agents.belief", belief[..., B_X : B_VY + 1], -_FARTHEST, _FARTHEST)
-    for name in ("agents.particles", "agents.origins"):
-        if name in stored:
-            check_range(name, stored[name], -UNKNOWN_ORIGIN, UNKNOWN_ORIGIN)
-
-
 def _check(options: SelectionOptions) -> None:
     check_control(options)
     bounds.check_choices((("opponent_view", options.opponent_view, OBSERVATION_MODES),))
     bounds.DISCOUNT.check("gamma", options.gamma)
-    coefficients = options.reward_coefficients
-    if not isinstance(coefficients, Mapping):
-        raise ValueError(
-            f"reward_coefficients = {bounds.shortened(coefficients)}; expected numbers by term"
-        )
-    for term, coefficient in coefficients.items():
-        if term not in arrays.REWARD_TERMS:
-            terms = ", ".join(arrays.REWARD_TERMS)
-            found = bounds.shortened(term)
-            raise ValueError(f"reward coefficient {found}; expected one of {terms}")
-        bounds.COEFFICIENT.check(f"reward_coefficients[{term!r}]", coefficient)
+    bounds.check_coefficients(options.reward_coefficients, arrays.REWARD_TERMS)
 
 
 def state_scaling(params: SimParams, sizes: tuple[int, int, int]) -> tuple[Floats, Floats]:
@@ -390,7 +346,7 @@ class SelectionEnv:
         }
         stored = new | state | episodes
         check_stored(self._arrays(), stored)
-        _check_numbers(stored)
+        check_numbers(stored)
         load_arrays(self._arrays(), stored)
         self._started = True
         if self._scores_pairs:  # derived from the layout, so not stored

@@ -1,7 +1,7 @@
 """Kinds and ranges of option values: one place for configuration files and for Python."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -67,6 +67,27 @@ def check_choices(choices: Iterable[tuple[str, object, Iterable[str]]]) -> None:
         words = tuple(known)
         if not isinstance(value, str) or value not in words:
             raise ValueError(f"{key} = {shortened(value)}; expected one of {', '.join(words)}")
+
+
+def check_coefficients(coefficients: object, terms: Collection[str]) -> None:
+    """Check weights of reward terms.
+
+    Args:
+        coefficients: by term.
+        terms: those that there are.
+
+    Raises:
+        ValueError: a term does not exist, or its weight is no number in range.
+    """
+    if not isinstance(coefficients, Mapping):
+        raise ValueError(
+            f"reward_coefficients = {shortened(coefficients)}; expected numbers by term"
+        )
+    for term, coefficient in coefficients.items():
+        if term not in terms:
+            known = ", ".join(terms)
+            raise ValueError(f"reward coefficient {shortened(term)}; expected one of {known}")
+        COEFFICIENT.check(f"reward_coefficients[{term!r}]", coefficient)
 
 
 def shortened(value: object) -> str:
