@@ -321,3 +321,12 @@ def test_a_training_ends_with_what_it_made(
     shown = capsys.readouterr().out
     assert "these cameras, after 7 timesteps  0.500  (95 % interval 0.400 to 0.600)" in shown
     assert "--checkpoint models/qplex_hrl_final.pth" in shown
+
+
+def test_the_exit_code_counts_where_the_terminal_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    master, terminal = os.openpty()
+    with os.fdopen(terminal, "w") as gone:
+        os.close(master)
+        monkeypatch.setattr(sys, "stderr", gone)
+        assert cli.main(["train", "--config", "nowhere.yaml"]) == 2
+        gone.flush()

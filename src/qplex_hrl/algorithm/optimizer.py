@@ -75,7 +75,13 @@ def check_stored_optimizer(optimizer: torch.optim.Optimizer, value: object) -> N
 
 def _check_group(group: Mapping[str, object], own: Mapping[str, object], place: str) -> None:
     """Check a group's parameters and the numbers that its method works with."""
-    if group.get("params") != own["params"] or not group.keys() <= own.keys():
+    unknown = group.keys() - own.keys()
+    if unknown:
+        raise ValueError(
+            f"{place} is of another gradient method, which has {min(unknown)}; expected the one "
+            "that the checkpoint was trained with"
+        )
+    if group.get("params") != own["params"]:
         raise ValueError(f"{place} is of other parameters")
     for name, value in group.items():
         ours = own[name]
