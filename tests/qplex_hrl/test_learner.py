@@ -439,9 +439,9 @@ def test_the_state_of_another_gradient_method_is_refused() -> None:
     one, other = learner(), learner(optimizer="rmsprop")
     for each in (one, other):
         each.update(windows(each), RATE)
-    with pytest.raises(ValueError, match=r"of another gradient method, which has .*; expected"):
+    with pytest.raises(ValueError, match=r"of another gradient method .*; expected"):
         other.load_state_dict(one.state_dict())
-    with pytest.raises(ValueError, match=r"of another gradient method, which has .*; expected"):
+    with pytest.raises(ValueError, match=r"of another gradient method .*; expected"):
         one.load_state_dict(other.state_dict())
 
 

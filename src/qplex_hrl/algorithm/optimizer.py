@@ -75,11 +75,13 @@ def check_stored_optimizer(optimizer: torch.optim.Optimizer, value: object) -> N
 
 def _check_group(group: Mapping[str, object], own: Mapping[str, object], place: str) -> None:
     """Check a group's parameters and the numbers that its method works with."""
-    unknown = group.keys() - own.keys()
-    if unknown:
+    # PyTorch gives its switches a value where an older file has none, but no number.
+    needed = {name for name, ours in own.items() if ours is not None and not isinstance(ours, bool)}
+    odd = group.keys() - own.keys() or needed - group.keys()
+    if odd:
         raise ValueError(
-            f"{place} is of another gradient method, which has {min(unknown)}; expected the one "
-            "that the checkpoint was trained with"
+            f"{place} is of another gradient method ({min(odd)}); "
+            "expected the one that the checkpoint was trained with"
         )
     if group.get("params") != own["params"]:
         raise ValueError(f"{place} is of other parameters")
