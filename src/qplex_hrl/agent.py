@@ -114,7 +114,8 @@ class Agent:
         if self._reaction is not None:
             self._held = self._reaction.hold(inputs.flatten(0, 1), output.q_values.flatten(0, 1))
         best = output.q_values.argmax(dim=-1)
-        if not bool(output.q_values.gather(-1, best.unsqueeze(-1)).isfinite().all()):
+        values = output.q_values.gather(-1, best.unsqueeze(-1)).cpu().numpy()
+        if not np.isfinite(values).all():
             raise NotFiniteError("the cameras' values of their actions are not finite")
         greedy = best.cpu().numpy()
         self._actions = self._explore(greedy, avail_actions, epsilon)

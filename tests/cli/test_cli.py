@@ -368,3 +368,12 @@ def test_every_numeric_flag_has_bounds() -> None:
             if isinstance(action.choices, dict):
                 parsers += action.choices.values()
     assert numeric - checked == set()
+
+
+def test_the_exit_code_counts_where_the_terminal_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    master, terminal = os.openpty()
+    with os.fdopen(terminal, "w") as gone:
+        os.close(master)
+        monkeypatch.setattr(sys, "stderr", gone)
+        assert cli.main(["train", "--config", "nowhere.yaml"]) == 2
+        gone.flush()

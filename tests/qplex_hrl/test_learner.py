@@ -435,6 +435,16 @@ def test_the_learning_rate_is_that_of_the_call() -> None:
         assert torch.equal(a, b)
 
 
+def test_the_state_of_another_gradient_method_is_refused() -> None:
+    one, other = learner(), learner(optimizer="rmsprop")
+    for each in (one, other):
+        each.update(windows(each), RATE)
+    with pytest.raises(ValueError, match=r"of another gradient method .*; expected"):
+        other.load_state_dict(one.state_dict())
+    with pytest.raises(ValueError, match=r"of another gradient method .*; expected"):
+        one.load_state_dict(other.state_dict())
+
+
 def test_mixed_precision_change_nothing_on_a_cpu_but_warns(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -77,7 +77,13 @@ def _check_group(group: Mapping[str, object], own: Mapping[str, object], place: 
     """Check a group's parameters and the numbers that its method works with."""
     # PyTorch gives its switches a value where an older file has none, but no number.
     needed = {name for name, ours in own.items() if ours is not None and not isinstance(ours, bool)}
-    if group.get("params") != own["params"] or not needed <= group.keys() <= own.keys():
+    odd = group.keys() - own.keys() or needed - group.keys()
+    if odd:
+        raise ValueError(
+            f"{place} is of another gradient method ({min(odd)}); "
+            "expected the one that the checkpoint was trained with"
+        )
+    if group.get("params") != own["params"]:
         raise ValueError(f"{place} is of other parameters")
     for name, value in group.items():
         ours = own[name]

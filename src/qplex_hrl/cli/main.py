@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import import_module
 from typing import NoReturn
 
@@ -42,6 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # PyTorch and Numba each bring OpenMP, whose idle threads spin while the other's work: with more
     # programs on the machine evaluation is six times slower then. Read when they are imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    code = _code_of(args)
+    try:
+        sys.stderr.flush()
+    except OSError:  # of a terminal that is gone; Python would end with another code
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    return code
+
+
+def _code_of(args: argparse.Namespace) -> int:
+    """Run the command, tell an error in one line, return the exit code."""
     try:
         code = _run(args)
         sys.stdout.flush()
@@ -50,14 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return DONE
     except (ValueError, OSError) as error:
         _LOG.debug("stopped by", exc_info=True)
-        print(f"error: {_one_line(error)}", file=sys.stderr)
+        _complain(f"error: {_one_line(error)}")
         return BAD_INPUT
     except ImportError as error:
         _LOG.debug("stopped by", exc_info=True)
-        print(f"error: {_one_line(error)}; see `qplex-hrl doctor`", file=sys.stderr)
+        _complain(f"error: {_one_line(error)}; see `qplex-hrl doctor`")
         return FAILED
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        _complain("interrupted")
         return INTERRUPTED
     return code
 
@@ -119,6 +129,12 @@ def _build_parser(*, benchmarks: bool) -> argparse.ArgumentParser:
         import_module("qplex_bench.cli.main").add_benchmarks(benchmark)
     add_doctor(commands)
     return parser
+
+
+def _complain(text: str) -> None:
+    """Print to standard error, whose terminal may be gone: the exit code tells all the same."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def _one_line(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import shutil
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from crashes import killed_at
 from tiny import CPU, make_fake_env, tiny_config
 
 from camsim.scenario.schema import Scenario, ScenarioError, load_scenario
@@ -31,7 +33,7 @@ from qplex_hrl.training.restore import (
     read_saved_run,
 )
 from qplex_hrl.training.run import TrainingRun
-from qplex_hrl.training.run_folder import replay_beside
+from qplex_hrl.training.run_folder import RunFolder, replay_beside
 from qplex_hrl.training.trainer import train
 
 
@@ -167,7 +169,10 @@ def parent_of(tree: Any, place: tuple[Any, ...]) -> Any:
 
 
 def tiny_run(folder: Path) -> TrainingRun:
-    config = tiny_config(folder)
+    return built(tiny_config(folder))
+
+
+def built(config: RunConfig) -> TrainingRun:
     loop = TrainingLoop(config, make_fake_env(config, 4), CPU)  # type: ignore[arg-type]
     return TrainingRun(config, loop, [], None, evaluate_beside=False)  # type: ignore[arg-type]
 
@@ -291,6 +296,34 @@ def test_a_damaged_checkpoint_does_not_quietly_cost_the_replay(
     assert f"skipped: {older}: its replay is gone" in caplog.text
     training = config.training.model_copy(update={"save_replay": False})
     assert find_saved_run(models, config.model_copy(update={"training": training})) == older
+
+
+@pytest.mark.parametrize("n_replays", [1, 2])
+def test_a_kill_while_saving_leaves_a_checkpoint_with_its_replay(
+    tmp_path: Path, world: Path, n_replays: int
+) -> None:
+    config, (newest, _) = two_saved(tmp_path / "run", world)
+    kept = config.logging.model_copy(update={"keep_replays": n_replays})
+    config = config.model_copy(update={"logging": kept})
+    run = built(config)
+    run.restore(newest)
+    run._loop.counters.timestep += 500
+    found = set()
+    for k in range(100):
+        models = tmp_path / str(k)
+        shutil.copytree(newest.parent, models)
+        run.folder = RunFolder(tmp_path / "logs", models)
+        with killed_at(k) as was_killed:
+            run._save_numbered()
+        path = find_saved_run(models, config)
+        content = load_checkpoint(path)
+        assert content["replay"] == fingerprint(replay_beside(path))
+        found.add(content["timestep"])
+        if not was_killed():
+            break
+    assert 5 < k < 99
+    assert len(found) == 2
+    assert len(list(models.glob("*.replay.npz"))) == n_replays
 
 
 def test_every_key_says_whether_a_saved_run_may_change_it() -> None:

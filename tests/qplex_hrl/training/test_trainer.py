@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -552,3 +553,37 @@ def test_in_the_real_world_a_checkpoint_goes_on_and_is_evaluated_exactly(tmp_pat
     again = evaluate_checkpoint(finals[0], EvaluationSetting(), seeds, num_envs=3, device=device)
     for name in ("episodes", "mean_coverage_rate", "ci95_coverage_rate", "timestep"):
         assert again[name] == result[name]
+
+
+HUNG_UP = """
+import os, signal, sys
+from pathlib import Path
+from test_trainer import acting_at, run
+from tiny import tiny_config
+master, terminal = os.openpty()
+os.dup2(terminal, 2)
+sys.stderr = os.fdopen(2, "w", 1, closefd=False)
+def hang_up():
+    os.close(master)
+    signal.raise_signal(signal.SIGHUP)
+print(run(tiny_config(Path(sys.argv[1])), make_env=acting_at(70, hang_up)))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_a_terminal_that_is_gone_does_not_prevent_saving(
+    whole: RunConfig, tmp_path: Path, term: str
+) -> None:
+    path = [str(Path(__file__).parent), *sys.path]
+    code = f"import sys; sys.path[:0] = {path!r}\n" + HUNG_UP
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    process = subprocess.run(
+        command, capture_output=True, check=False, timeout=100, env=os.environ | {"TERM": term}
+    )
+    assert process.stdout == b"%d\n" % INTERRUPTED
+    config = tiny_config(tmp_path)
+    assert read(tmp_path / "logs" / "training_stats.json")["status"] == "interrupted"
+    assert run(config, resume=tmp_path / "models") == DONE
+    finals = [Path(c.logging.model_dir) / "qplex_hrl_final.pth" for c in (whole, config)]
+    assert equal(*map(weights, finals))
