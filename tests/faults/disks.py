@@ -33,7 +33,7 @@ def full_disk(bench: Bench, rng: random.Random, folder: Path) -> Outcome:
         code = command.end()
         if code == 0:
             bench.check_run(folder)
-            return Outcome.IDENTICAL
+            return Outcome.TOO_LATE  # the disk was large enough
         if "error" not in command.errors:
             raise FaultShows(Outcome.WRONG, f"exit code {code} without a word")
         for disk in disks:
@@ -67,13 +67,14 @@ def read_only(bench: Bench, rng: random.Random, folder: Path) -> Outcome:
     command = bench.start(bench.train(), folder, "obey_modes")
     time.sleep(rng.uniform(0, bench.reference.seconds))
     closed.chmod(0o555)
+    in_time = command.alive
     code = command.end()
     closed.chmod(0o755)
     if code == 0:
         bench.check_run(folder)
     else:
         bench.finish(folder)
-    return Outcome.IDENTICAL
+    return Outcome.IDENTICAL if in_time else Outcome.TOO_LATE
 
 
 def vanished(bench: Bench, rng: random.Random, folder: Path) -> Outcome:
@@ -87,11 +88,14 @@ def vanished(bench: Bench, rng: random.Random, folder: Path) -> Outcome:
     time.sleep(rng.uniform(0, bench.reference.seconds))
     away = folder / "away"
     lost.rename(away)
+    in_time = command.alive
     if deleted:
         shutil.rmtree(away)
     code = command.end()
     if code and "error" not in last_line(command.errors):
         raise FaultShows(Outcome.WRONG, f"no error in the last line: {command.errors[-300:]}")
+    if not in_time:
+        return Outcome.TOO_LATE
     if deleted:
         return _go_on_after_deletion(bench, folder, lost.name, code)
     shutil.rmtree(lost, ignore_errors=True)
