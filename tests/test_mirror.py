@@ -66,7 +66,6 @@ ELSEWHERE = {
     "qplex_hrl/cli/train": "cli/test_cli.py",
     "qplex_hrl/algorithm/compiled_loss": "qplex_hrl/test_learner.py",  # beside the eager loss
     "qplex_hrl/config/optimizer": "qplex_hrl/algorithm/test_optimizer.py",
-    "qplex_hrl/config/section": "qplex_hrl/config/test_schema.py",  # this and the next: its parts
     "qplex_hrl/config/world": "qplex_hrl/config/test_schema.py",
     "qplex_hrl/networks/gru_kernels": "qplex_hrl/networks/test_gru.py",  # against PyTorch's GRU
     "qplex_hrl/rllib/cluster": "qplex_hrl/rllib/test_train.py",  # needs a cluster

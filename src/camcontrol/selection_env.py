@@ -21,10 +21,18 @@ from camcontrol.options import (
     n_particles_of,
 )
 from camcontrol.planning.planner import BeliefState
-from camcontrol.tracking.motion_models import Q_GOAL
+from camcontrol.tracking.motion_models import Q_GOAL, UNKNOWN_ORIGIN
 from camcontrol.tracking.particle_filter import allocate_particles
 from camcontrol.tracking.relative_particles import allocate_relative_particles
-from camcontrol.tracking.track import allocate_belief
+from camcontrol.tracking.track import (
+    B_VY,
+    B_X,
+    P_COS,
+    P_INWARD_SIN,
+    P_X,
+    P_Y,
+    allocate_belief,
+)
 from camsim import bounds
 from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
 from camsim.compiled.rng import streams_from_seeds
@@ -63,6 +71,10 @@ class SelectionOptions(ControlOptions):
     )
 
 
+_MOST = 1e9  # of a number in a camera's memory
+_FARTHEST = 1e4  # place or step of a track, far outside the terrain
+
+
 class EnvOutput(NamedTuple):
     """Result of a reset or a decision; views of reused buffers: copy what you keep."""
 
@@ -97,8 +109,8 @@ class FinalFrames(NamedTuple):
     avail_actions: Bools  # [N, C, U]
 
 
-def _check_goals(stored: dict[str, np.ndarray]) -> None:
-    """Check the warehouses and rules that targets and particles have: kernels index by them."""
+def _check_numbers(stored: dict[str, np.ndarray]) -> None:
+    """Check warehouses and rules, by which kernels index, and tracks, with which they compute."""
     check_range("opponent.rule", stored["opponent.rule"], -1, max(TARGET_POLICIES.values()))
     memory = stored["opponent.table"]
     if memory.size:
@@ -108,6 +120,14 @@ def _check_goals(stored: dict[str, np.ndarray]) -> None:
         goals = stored["agents.particles"][..., Q_GOAL, :]
         check_range("agents.particles", goals, -1, N_WAREHOUSES - 1)
     check_range("out.scalars", stored["out.scalars"][:, arrays.X_FRAMES], 0, 1e6)
+    pose, belief = stored["agents.pose"], stored["agents.belief"]
+    check_range("agents.pose", pose[..., P_X : P_Y + 1], -_FARTHEST, _FARTHEST)
+    check_range("agents.pose", pose[..., P_COS : P_INWARD_SIN + 1], -1.01, 1.01)
+    check_range("agents.belief", belief, -_MOST, _MOST)
+    check_range("agents.belief", belief[..., B_X : B_VY + 1], -_FARTHEST, _FARTHEST)
+    for name in ("agents.particles", "agents.origins"):
+        if name in stored:
+            check_range(name, stored[name], -UNKNOWN_ORIGIN, UNKNOWN_ORIGIN)
 
 
 def _check(options: SelectionOptions) -> None:
@@ -363,11 +383,11 @@ class SelectionEnv:
         episodes = {
             name: with_all_columns(state[name])
             for name in ("agents.episode", "out.episode")
-            if name in state
+            if isinstance(state.get(name), np.ndarray)
         }
         stored = new | state | episodes
         check_stored(self._arrays(), stored)
-        _check_goals(stored)
+        _check_numbers(stored)
         load_arrays(self._arrays(), stored)
         self._started = True
         if self._scores_pairs:  # derived from the layout, so not stored

@@ -35,6 +35,10 @@ _RANGES: dict[str, tuple[_Range, ...]] = {
         _Range((..., col.T_LOAD), 0.0, 1e6),
         _Range((..., slice(col.T_STEPS, col.T_TRACKED_STEPS + 1)), 0.0, _LONGEST),
     ),
+    "obstacles": (
+        _Range((..., slice(col.O_X, col.O_Y + 1)), -_EDGE, _EDGE),
+        _Range((..., col.O_RADIUS), 0.0, 1e6),
+    ),
     "world": (
         _Range((..., slice(col.W_REMAINING, col.W_DELIVERED + 1)), 0.0, 1e9),
         _Range((..., col.W_STEP), 0.0, _LONGEST),

@@ -74,6 +74,8 @@ def join_states(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _split(value: Any, shard: Shard) -> Any:
     if isinstance(value, Mapping):
         return split_state(value, shard)
+    if not isinstance(value, np.ndarray | torch.Tensor) or value.ndim == 0:
+        raise ValueError(f"a stored state holds a {type(value).__name__}; expected arrays")
     if len(value) not in (0, shard.total):
         msg = f"saved for {len(value)} environments; this run has {shard.total}"
         raise ValueError(msg)

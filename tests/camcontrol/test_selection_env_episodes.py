@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from dataclasses import replace
 
+import crafted_states
 import numpy as np
 import pytest
 from selection_worlds import OURS, REGIMES, assert_equal_states, copied, make, seeds
@@ -11,7 +16,7 @@ from selection_worlds import OURS, REGIMES, assert_equal_states, copied, make, s
 from camcontrol import selection_env as selection
 from camcontrol.selection_env import EnvOutput, SelectionEnv
 from camsim.parity.teacher_forcing import read
-from camsim.scenario.schema import load_scenario
+from camsim.scenario.schema import Scenario, load_scenario
 from camsim.tables import EPISODE_COLUMNS
 
 
@@ -190,3 +195,31 @@ def test_only_a_decision_that_ends_an_episode_runs_the_kernel_twice(
         env.step(np.zeros((2, 4), np.int64))
         n_calls.append(len(jobs))
     assert n_calls == [1, 1, 2, 1]
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize("regime", ["own", "looking ahead"])
+def test_crafted_states_are_refused_or_harmless(regime: str) -> None:
+    """In a process of its own, whose death is noticed: kernels read memory by these numbers."""
+    ran = subprocess.run(
+        [sys.executable, crafted_states.__file__, regime],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    told = re.fullmatch(r"(\d+) tried, (\d+) refused\n", ran.stdout)
+    assert told is not None, ran.stdout
+    assert int(told[2]) > int(told[1]) // 2
+
+
+def test_cameras_and_obstacles_at_the_border_are_no_reason_to_refuse_a_state() -> None:
+    content = load_scenario("MATE-2v4-0").to_mapping()
+    content["camera"] |= {"location": [[-1000, -1000], [1000, 1000]], "radius": 1e-3}
+    env = SelectionEnv(Scenario.from_mapping(content), OURS, 1)
+    env.reset(seeds(1))
+    state = env.state_dict()
+    assert abs(state["sim.cameras"][..., :2]).min() > 990
+    env.load_state_dict(state)

@@ -67,6 +67,10 @@ def run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, 
         pytest.param(
             ["--set", "env.scenario=MATE-Navigation"], "no cameras", id="scenario-without-cameras"
         ),
+        pytest.param(
+            ["--total-timesteps", "400"], "learning_starts = 400 with", id="nothing-learned"
+        ),
+        pytest.param(["--set", "training.train_freq=0"], "train_freq = 0", id="no-update"),
         pytest.param(["--seed", "-1"], "training.seed = -1", id="negative-seed"),
         pytest.param(["--log-dir", "file/logs"], "file", id="unwritable-folder"),
     ],

@@ -108,7 +108,7 @@ def test_failures_of_training_are_one_line(
     ("arguments", "words"),
     [
         (["--config", "none.yaml"], "none.yaml: no such file"),
-        (["--config", "."], "is a directory"),
+        (["--config", "."], "a folder; expected a file"),
         (["--config", "keep"], "keep: expected a mapping"),
         (["--config", "broken.yaml"], "broken.yaml: YAML syntax error: line 1"),
         (["--config", "unknown.yaml"], "unknown.yaml: unknown key trainings"),

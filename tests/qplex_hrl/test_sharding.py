@@ -38,3 +38,6 @@ def test_states_are_split_and_joined() -> None:
 def test_a_state_of_another_number_of_environments_is_refused() -> None:
     with pytest.raises(ValueError, match="saved for 6 environments; this run has 8"):
         split_state({"x": np.zeros(6)}, Shard(0, 4, 8))
+    for odd in (3, "text", None, [1.0] * 8, np.float64(1.0)):
+        with pytest.raises(ValueError, match="expected arrays"):
+            split_state({"x": odd}, Shard(0, 4, 8))

@@ -3,6 +3,8 @@
 import difflib
 import json
 import re
+import reprlib
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -11,11 +13,20 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from camsim.bounds import shortened
+from camsim.errors import OneLineError, one_line
+
 __all__ = ["DocumentError", "parse_yaml", "read_mapping", "suggestion", "validate_mapping"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _LONGEST_VALUE = 80
+_LONGEST_TUPLE = 4  # of those that have a length of their own
+_MOST_BYTES = 2**20  # the largest scenario of 1,000 entities per team has a tenth
+_MOST_VALUES = 50_000  # likewise
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist, _SHORT.maxtuple = 3, 4, 6, 6
+_SHORT.maxstring = _SHORT.maxother = _LONGEST_VALUE
 _PLAIN = {
     "model_type": "expected a section of keys and values",
     "tuple_type": "expected a list",
@@ -25,16 +36,30 @@ _PLAIN = {
 """What is expected, in words of YAML and JSON, by kind of error."""
 
 
-class DocumentError(ValueError):
+class DocumentError(OneLineError):
     """A file that cannot be read, is not well formed or fails validation; the text is one line."""
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML loader that refuses duplicate keys and reads `1e-3` as a number, as YAML 1.2 does."""
+    """YAML loader that refuses duplicate keys and reads `1e-3` as a number, as YAML 1.2 does.
+
+    An alias stands for all that its anchor holds. Few bytes of them can stand for billions of
+    values, so the values are counted as they would be written out.
+    """
+
+    def get_single_node(self) -> yaml.Node | None:
+        node: yaml.Node | None = super().get_single_node()
+        if node is not None:
+            _count(node, {})
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(
+                    problem="expected keys that are text", problem_mark=key_node.start_mark
+                )
             if key_node.value in seen and key_node.tag != "tag:yaml.org,2002:merge":
                 raise yaml.constructor.ConstructorError(
                     problem=f"key '{key_node.value}' appears twice",
@@ -42,6 +67,34 @@ class _Loader(yaml.SafeLoader):
                 )
             seen.add(key_node.value)
         return super().construct_mapping(node, deep)
+
+
+def _count(node: yaml.Node, counted: dict[int, int]) -> int:
+    """Return the number of values in a node, written out.
+
+    Args:
+        node: of a document.
+        counted: numbers by the identity of nodes, 0 while one is being counted.
+
+    Raises:
+        DocumentError: there are too many, or the node contains itself.
+    """
+    known = counted.get(id(node))
+    if known == 0:
+        raise DocumentError("a section contains itself")
+    if known is not None:
+        return known
+    counted[id(node)] = 0
+    inner: list[yaml.Node] = []
+    if isinstance(node, yaml.MappingNode):
+        inner = [each for pair in node.value for each in pair]
+    elif isinstance(node, yaml.SequenceNode):
+        inner = node.value
+    total = 1 + sum(_count(each, counted) for each in inner)
+    if total > _MOST_VALUES:
+        raise DocumentError(f"more than {_MOST_VALUES} values")
+    counted[id(node)] = total
+    return total
 
 
 _Loader.add_implicit_resolver(
@@ -63,8 +116,12 @@ def parse_yaml(text: str) -> object:
         mark = error.problem_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise DocumentError(f"YAML syntax error: {place}{error.problem}") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise DocumentError(f"YAML syntax error: {_one_line(error)}") from error
+    except DocumentError:
+        raise
+    except RecursionError:
+        raise DocumentError("sections are nested too deeply") from None
+    except Exception as error:  # a tag on a value that it does not fit can raise anything
+        raise DocumentError(f"YAML syntax error: {one_line(error)}") from error
 
 
 def read_mapping(path: str | Path) -> dict[str, Any]:
@@ -75,7 +132,7 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = _text_of(path)
     except FileNotFoundError:
         raise DocumentError(f"{path}: no such file") from None
     except UnicodeDecodeError:
@@ -92,13 +149,38 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
         raise DocumentError(f"{path}: {error}") from error
     except RecursionError:
         raise DocumentError(f"{path}: sections are nested too deeply") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise DocumentError(f"{path}: JSON syntax error: {error}") from error
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise DocumentError(f"{path}: expected a mapping of keys to values at the top level")
     return value
 
 
+def _text_of(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        DocumentError: it is no regular file, or larger than any document of ours.
+        OSError, UnicodeDecodeError: it cannot be read as text.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe could wait for ever
+        kind = "a folder" if path.is_dir() else "a device or a pipe"
+        raise DocumentError(f"{path}: {kind}; expected a file")
+    with path.open("rb") as file:
+        data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise DocumentError(
+            f"{path}: more than {_MOST_BYTES >> 20} MiB; expected a small text file"
+        )
+    return data.decode("utf-8-sig")
+
+
 def _parse_json(text: str) -> object:
-    return json.loads(text, object_pairs_hook=_unique_keys)
+    return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+
+
+def _no_constant(name: str) -> object:
+    raise DocumentError(f"JSON syntax error: {name} is no number of JSON")
 
 
 # Any: a JSON value.
@@ -141,7 +223,7 @@ def validate_mapping(
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return ` (did you mean '...'?)` for the nearest known name, or an empty string."""
-    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    nearest = difflib.get_close_matches(name[:_LONGEST_VALUE], list(known), n=1, cutoff=0.5)
     return f" (did you mean '{nearest[0]}'?)" if nearest else ""
 
 
@@ -161,17 +243,18 @@ def _describe(model: type[BaseModel], detail: ErrorDetails) -> str:
     )
     expected = _PLAIN.get(detail["type"], expected)
     if detail["type"] in ("too_long", "too_short"):
-        expected = f"expected a list of {detail['ctx'].get('max_length', 'more')} values"
+        number = detail["ctx"].get("max_length", "more")
+        is_bound = isinstance(number, int) and number > _LONGEST_TUPLE
+        expected = f"expected a list of {'at most ' if is_bound else ''}{number} values"
     if not location:
-        return _one_line(expected)
+        return one_line(expected)
     if isinstance(detail["input"], dict) and detail["type"] == "value_error" and len(location) == 1:
-        return _one_line(f"{path}: {expected}")  # about several keys of a section
+        return one_line(f"{path}: {expected}")  # about several keys of a section
     hint = ""
     if detail["type"] == "literal_error" and isinstance(detail["input"], str):
         hint = suggestion(detail["input"], re.findall(r"'([^']*)'", message))
-    shown = _one_line(repr(detail["input"]))
-    shown = shown if len(shown) <= _LONGEST_VALUE else shown[: _LONGEST_VALUE - 3] + "..."
-    return _one_line(f"{path} = {shown}; {expected}{hint}")
+    shown = _shown(detail["input"])
+    return one_line(f"{path} = {shown}; {expected}{hint}")
 
 
 def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
@@ -187,12 +270,17 @@ def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list
     return list(model.model_fields)
 
 
+def _shown(value: object) -> str:
+    """Return a value in some words, without first writing all of it."""
+    if isinstance(value, int):
+        return shortened(value)
+    text = " ".join(_SHORT.repr(value).split())
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
+
+
 def _dotted(location: tuple[int | str, ...]) -> str:
     text = ""
     for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+        word = f"[{part}]" if isinstance(part, int) else str(part)[:_LONGEST_VALUE]
+        text += f".{word}" if text and isinstance(part, str) else word
     return text
-
-
-def _one_line(value: object) -> str:
-    return " ".join(str(value).split())

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
+from camsim.bounds import MAX_EPISODE_STEPS
+from camsim.errors import OneLineError
 from camsim.scenario.parsing import DocumentError, read_mapping, suggestion, validate_mapping
 from camsim.scenario.placement import Team, impossible_placement
 
@@ -25,7 +27,7 @@ __all__ = [
 ]
 
 
-class ScenarioError(ValueError):
+class ScenarioError(OneLineError):
     """A scenario that does not exist or is not valid; the text is one line."""
 
 
@@ -63,11 +65,17 @@ def _as_whole(value: object) -> object:
 
 
 Flag = Annotated[bool, BeforeValidator(_as_flag)]
-Count = Annotated[int, BeforeValidator(_as_whole), Field(strict=True, lt=2**53)]
+Count = Annotated[int, BeforeValidator(_as_whole), Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Positive = Annotated[Number, Field(gt=0)]
-Location = tuple[Number, Number]
-Box = Annotated[tuple[Number, Number, Number, Number], BeforeValidator(_as_box)]
+# Every number has both bounds: beyond them no world is meant, and sums and squares lose digits.
+Length = Annotated[Number, Field(ge=1e-3, le=1e5)]  # fifty times the terrain's side
+Turn = Annotated[Number, Field(ge=1e-3, le=360)]  # degrees
+Coordinate = Annotated[Number, Field(ge=-1e4, le=1e4)]  # ten times as far as the terrain reaches
+Radius = Annotated[Number, Field(ge=0, le=1e4)]
+Location = tuple[Coordinate, Coordinate]
+Box = Annotated[tuple[Coordinate, Coordinate, Coordinate, Coordinate], BeforeValidator(_as_box)]
+MOST_ENTITIES = 1000
+"""Of one kind, at fixed points and in boxes each: twenty times the largest preset's."""
 
 
 class _Section(BaseModel):
@@ -77,9 +85,11 @@ class _Section(BaseModel):
 class _Placed(_Section):
     """Where the entities of one kind start: fixed points first, then boxes."""
 
-    location: tuple[Location, ...] = Field(default=(), description="fixed start points [x, y]")
+    location: tuple[Location, ...] = Field(
+        default=(), max_length=MOST_ENTITIES, description="fixed start points [x, y]"
+    )
     location_random_range: tuple[Box, ...] = Field(
-        default=(), description="boxes of random start points"
+        default=(), max_length=MOST_ENTITIES, description="boxes of random start points"
     )
 
     @property
@@ -97,8 +107,8 @@ class _Placed(_Section):
 class TargetSpec(_Placed):
     """The target team."""
 
-    step_size: Positive = Field(default=10.0, description="length of one step with capacity 1")
-    sight_range: Positive = Field(default=500.0, description="radius of a target's round view")
+    step_size: Length = Field(default=10.0, description="length of one step with capacity 1")
+    sight_range: Length = Field(default=500.0, description="radius of a target's round view")
 
     @model_validator(mode="after")
     def _has_targets(self) -> Self:
@@ -110,24 +120,20 @@ class TargetSpec(_Placed):
 class CameraSpec(_Placed):
     """The camera team; angles in degrees."""
 
-    radius: Positive = Field(default=40.0, description="radius of the camera's body")
+    radius: Length = Field(default=40.0, description="radius of the camera's body")
     min_viewing_angle: Number = Field(
-        default=90.0, gt=0, le=180, description="narrowest view, degrees"
+        default=90.0, ge=1e-3, le=180, description="narrowest view, degrees"
     )
-    max_sight_range: Positive = Field(
-        default=500.0, description="sight range at the narrowest view"
-    )
-    rotation_step: Positive = Field(
-        default=5.0, le=360, description="largest turn in a frame, degrees"
-    )
-    zooming_step: Positive = Field(default=2.5, description="largest zoom in a frame, degrees")
+    max_sight_range: Length = Field(default=500.0, description="sight range at the narrowest view")
+    rotation_step: Turn = Field(default=5.0, description="largest turn in a frame, degrees")
+    zooming_step: Turn = Field(default=2.5, description="largest zoom in a frame, degrees")
 
 
 class ObstacleSpec(_Placed):
     """The discs that block sight and movement; exactly one radius key is set if there are any."""
 
-    radius: Positive | None = Field(default=None, description="radius of every obstacle")
-    radius_random_range: tuple[Number, Number] | None = Field(
+    radius: Length | None = Field(default=None, description="radius of every obstacle")
+    radius_random_range: tuple[Radius, Radius] | None = Field(
         default=None, description="bounds [low, high] of the random radii"
     )
     transmittance: Number = Field(
@@ -157,14 +163,21 @@ class ObstacleSpec(_Placed):
 class Scenario(_Section):
     """One world: teams, obstacles and rules, with MATE's key names."""
 
-    name: str | None = Field(default=None, description="title, e.g. MultiAgentTracking(4v4, 9)")
+    name: str | None = Field(
+        default=None, max_length=1000, description="title, e.g. MultiAgentTracking(4v4, 9)"
+    )
     max_episode_steps: Count = Field(
-        default=10000, gt=0, description="frames after which an episode ends"
+        default=10000,
+        ge=1,
+        le=MAX_EPISODE_STEPS.high,
+        description="frames after which an episode ends",
     )
     reward_type: Literal["dense", "sparse"] = Field(
         default="dense", description="when rewards are paid"
     )
-    num_cargoes_per_target: Count = Field(ge=4, description="cargo units in the world, per target")
+    num_cargoes_per_target: Count = Field(
+        ge=4, le=100_000, description="cargo units in the world, per target"
+    )
     high_capacity_target_split: Number = Field(
         default=0.5,
         ge=0,
@@ -175,7 +188,7 @@ class Scenario(_Section):
         default=True, description="targets are loaded at the start"
     )
     bounty_factor: Number = Field(
-        default=1.0, ge=0, description="a cargo's bounty relative to its freight"
+        default=1.0, ge=0, le=1e6, description="a cargo's bounty relative to its freight"
     )
     shuffle_entities: Flag = Field(default=True, description="permute entities at every reset")
     camera: CameraSpec | None = None

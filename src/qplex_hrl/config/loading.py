@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from camsim.errors import OneLineError
 from camsim.scenario.parsing import (
     DocumentError,
     parse_yaml,
@@ -19,11 +20,12 @@ from camsim.scenario.schema import ScenarioError, load_scenario
 from qplex_hrl.config.migration import migrate_mapping, old_keys
 from qplex_hrl.config.schema import RunConfig
 
+_MOST_BASES = 20
 _COMMUNICATION = {"none": False, "shared": True}
 """Other names of the values of `env.shared_field_of_view`."""
 
 
-class ConfigError(ValueError):
+class ConfigError(OneLineError):
     """A configuration that cannot be read or is not valid; the text is one line."""
 
 
@@ -92,12 +94,14 @@ def config_from_mapping(
         raise ConfigError(str(error)) from error
 
 
-def config_from_stored(content: Mapping[str, Any], source: str) -> RunConfig:
+def config_from_stored(content: object, source: str) -> RunConfig:
     """Return the configuration of a checkpoint or of a run's folder, of this version or 0.1.
 
     Raises:
         ConfigError: one line, as for `load_config`.
     """
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"{source}: its configuration is no mapping; expected sections and keys")
     return config_from_mapping(migrate_mapping(content), source)
 
 
@@ -176,6 +180,8 @@ def _base_file(path: Path, base: object, above: tuple[Path, ...]) -> Path:
     file = path.parent / base
     if not file.is_file():
         raise ConfigError(f"{place}; expected a file, but there is no {file}")
+    if len(above) >= _MOST_BASES:
+        raise ConfigError(f"{place}; expected at most {_MOST_BASES} files that name each other")
     if file.resolve() in [each.resolve() for each in (*above, path)]:
         raise ConfigError(f"{place} leads back to {file}; expected files without a cycle")
     return file

@@ -10,6 +10,7 @@ from qplex_hrl.config import RunConfig
 from qplex_hrl.rllib.cluster import check_ray, cluster
 from qplex_hrl.runtime.devices import resolve_device
 from qplex_hrl.runtime.exit_codes import FAILED
+from qplex_hrl.training.budget import check_budget
 from qplex_hrl.training.restore import find_saved_run
 from qplex_hrl.training.trainer import check_trackers, execute
 
@@ -49,11 +50,12 @@ def train_ray(
     from qplex_hrl.rllib_policy import sharded
 
     config = sharded(config)
+    budget = check_budget(config)  # as if all workers ran here, without what each imports
     resolve_device(config.training.device)
     checkpoint = None if resume is None else find_saved_run(resume, config)
     with cluster(config, address), build_algorithm(config, make_env) as algorithm:
         try:
-            return execute(algorithm.run, checkpoint, log_level, algorithm.iterate)
+            return execute(algorithm.run, checkpoint, log_level, algorithm.iterate, budget)
         except WorkersLost as error:
             _LOG.error("%s; the last checkpoint is kept", error)
             return FAILED

@@ -41,6 +41,7 @@ OLDEST_TRAINING = 2
 _FIRST_WITH_SUMS = 3
 
 _ARRAY = "__ndarray__"  # key of a NumPy array's bytes
+_LONGEST_NAME = 1000  # characters of a path in a message; the system opens few longer ones
 _NUMBERED = re.compile(r"qplex_hrl_(\d+)\.pth")
 _LOG = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ def load_checkpoint(path: str | Path, *, oldest: int = 1) -> dict[str, Any]:
         _check_parts(document)
         content: dict[str, Any] = _decode(document["content"], "content")
     except OSError as error:
-        raise CheckpointError(f"{path}: {_reason(error)}") from error
+        raise CheckpointError(_reason(path, error)) from error
     except ArchiveError as error:
         raise CheckpointError(f"{path}: {error}") from error
     except (RecursionError, MemoryError) as error:
@@ -163,7 +164,7 @@ def load_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
     try:
         return read_arrays(path)
     except OSError as error:
-        raise CheckpointError(f"{path}: {_reason(error)}") from error
+        raise CheckpointError(_reason(path, error)) from error
     except ArchiveError as error:
         raise CheckpointError(f"{path}: {error}") from error
 
@@ -179,7 +180,7 @@ def fingerprint(path: str | Path) -> str:
         with open_archive(path) as archive:
             sums = sorted((each.filename, each.file_size, each.CRC) for each in archive.infolist())
     except OSError as error:
-        raise CheckpointError(f"{path}: {_reason(error)}") from error
+        raise CheckpointError(_reason(path, error)) from error
     except ArchiveError as error:
         raise CheckpointError(f"{path}: {error}") from error
     return hashlib.sha256(repr(sums).encode()).hexdigest()[:16]
@@ -333,5 +334,7 @@ def _array(value: Mapping[str, Any], place: str) -> NDArray[Any]:
     return array
 
 
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+def _reason(path: Path, error: OSError) -> str:
+    name = str(path)
+    shown = name if len(name) <= _LONGEST_NAME else f"{name[:60]}..."
+    return f"{shown}: {(error.strerror or str(error)).lower()}"

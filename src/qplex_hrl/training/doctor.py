@@ -43,11 +43,6 @@ LEAST_SPEED = 0.15  # share of it below which something is wrong
 _N_ENVS, _N_FRAMES = 256, 200
 _MEASURED_SECONDS = 3.0
 
-BASE_MEMORY = 600_000_000
-"""Bytes of the shipped training beside its replay: packages, environments, weights; measured."""
-
-_COPIES_OF_WEIGHTS = 5  # in a checkpoint: model, target, two moments of the optimiser, average
-
 
 class Level(Enum):
     """How bad it is."""
@@ -162,27 +157,15 @@ class _Needs(NamedTuple):
     """Bytes that a run needs."""
 
     memory: int  # with a full replay
-    disk: int  # of replays and checkpoints
+    disk: int
 
 
 def _needs(config: RunConfig) -> _Needs:
     """Return what a run needs."""
-    import torch
+    from qplex_hrl.training.budget import budget_of
 
-    from qplex_hrl.data.make_env import build_env, model_dims
-    from qplex_hrl.data.replay import decision_bytes
-    from qplex_hrl.model import build_model
-    from qplex_hrl.training.loop import replay_sizes
-
-    env = build_env(config, 1)
-    model = build_model(model_dims(env), torch.from_numpy(env.selection_bits), config.network)
-    sizes = replay_sizes(env, model.agent, config.env.num_envs)
-    replay = config.training.buffer_size * decision_bytes(sizes)
-    checkpoint = _COPIES_OF_WEIGHTS * sum(p.numel() * p.element_size() for p in model.parameters())
-    n_checkpoints = config.logging.keep_checkpoints + 3  # best, final, and one being written
-    n_replays = config.logging.keep_replays + 1  # and one being written
-    replays = n_replays * replay if config.training.save_replay else 0
-    return _Needs(BASE_MEMORY + replay, replays + n_checkpoints * checkpoint)
+    budget = budget_of(config)
+    return _Needs(sum(budget.memory.values()), sum(budget.disk.values()))
 
 
 def _room(config: RunConfig) -> Iterator[Finding]:

@@ -17,12 +17,11 @@ from qplex_hrl.algorithm import schedules
 from qplex_hrl.algorithm.shaping import Shaping
 from qplex_hrl.config import NetworkConfig, RunConfig
 from qplex_hrl.data.make_env import model_dims
-from qplex_hrl.data.replay import DecisionChunk, ReplayBuffer, ReplaySizes, decision_bytes
+from qplex_hrl.data.replay import DecisionChunk, ReplayBuffer, ReplaySizes
 from qplex_hrl.data.rollout import Experience, Rollout
 from qplex_hrl.evaluation.policy_file import load_policy
 from qplex_hrl.learner import Execution, Learner
 from qplex_hrl.model import CameraNetwork, QPLEXHRLModel, build_model
-from qplex_hrl.runtime.memory import available_memory
 from qplex_hrl.runtime.seeding import Generators, make_generators
 from qplex_hrl.sharding import Shard
 from qplex_hrl.types import ModelDims, SequenceBatch
@@ -138,9 +137,6 @@ class TrainingLoop:
             device: of the networks.
             make_parts: makes learner and environments that run elsewhere.
             make_model: makes the model that training begins with.
-
-        Raises:
-            ValueError: the replay would not fit into memory.
         """
         self._config = config
         self.device = device
@@ -152,7 +148,6 @@ class TrainingLoop:
         training = config.training
         model = initial_model(config, env, self._generators.init, make_model)
         sizes = replay_sizes(env, model.agent, config.env.num_envs)
-        _check_memory(sizes, training.buffer_size)
         self.replay = ReplayBuffer(
             sizes,
             capacity=training.buffer_size,
@@ -321,6 +316,28 @@ MakeParts = Callable[[RunConfig, SelectionEnv, QPLEXHRLModel, Generators], Parts
 """Makes the parts for a configuration, environments of its world, the initial model."""
 
 
+def check_learns(config: RunConfig) -> None:
+    """Check that a run does at least one update.
+
+    Raises:
+        ValueError: it would only collect.
+    """
+    training = config.training
+    if training.learning_starts >= training.total_timesteps:
+        raise ValueError(
+            f"training.learning_starts = {training.learning_starts} with training.total_timesteps "
+            f"= {training.total_timesteps}: nothing would be learned; lower learning_starts "
+            "(--set training.learning_starts=...) or raise total_timesteps"
+        )
+    n_updates = (training.total_timesteps - training.learning_starts) * training.train_freq / 1000
+    if n_updates < 1:
+        raise ValueError(
+            f"training.train_freq = {training.train_freq} per 1,000 timesteps: nothing would be "
+            f"learned in the {training.total_timesteps - training.learning_starts} timesteps "
+            "after training.learning_starts; raise train_freq or total_timesteps"
+        )
+
+
 def frames_per_decision(config: RunConfig) -> int:
     """Return the frames of a decision in all environments, unless an episode ends within it."""
     return config.env.num_envs * config.network.hrl.frame_skip
@@ -416,19 +433,6 @@ def _local_parts(
     """Return parts that run in this process."""
     learner = build_learner(config, model)
     return Parts(learner, build_rollout(config, env, model.agent, generators.explore))
-
-
-def _check_memory(sizes: ReplaySizes, buffer_size: int) -> None:
-    """Check that a full replay fits: its memory is only taken as it fills, hours later."""
-    each, available = decision_bytes(sizes), available_memory()
-    if buffer_size * each > available:
-        msg = (
-            f"training.buffer_size = {buffer_size} takes {buffer_size * each / 1e9:.1f} GB "
-            f"({each / 1e3:.0f} kB for {sizes.n_agents} cameras with {sizes.n_actions} actions), "
-            f"but {available / 1e9:.1f} GB of memory are free; expected at most "
-            f"{available // each}, or fewer actions (control.max_selected)"
-        )
-        raise ValueError(msg)
 
 
 def _generator_states(generators: Generators) -> list[dict[str, Any]]:

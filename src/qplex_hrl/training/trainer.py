@@ -22,8 +22,9 @@ from qplex_hrl.runtime.devices import limit_threads, resolve_device
 from qplex_hrl.runtime.logger import JsonlSink, MetricSink, WriteToAll, is_live, log_messages
 from qplex_hrl.runtime.signals import Interrupt
 from qplex_hrl.runtime.trackers import TensorBoardSink, TrackerError, WandbSettings, WandbSink
+from qplex_hrl.training.budget import check_budget
 from qplex_hrl.training.display import Display, LivePanel, PlainLines
-from qplex_hrl.training.loop import Iteration, MakeModel, TrainingLoop
+from qplex_hrl.training.loop import Iteration, MakeModel, TrainingLoop, check_learns
 from qplex_hrl.training.restore import find_saved_run
 from qplex_hrl.training.run import TrainingRun, evaluation_shares
 from qplex_hrl.training.run_folder import RunFolder
@@ -56,13 +57,16 @@ def train(
         0 done, 1 training diverged, 130 interrupted (and saved).
 
     Raises:
-        ValueError: the configuration cannot be run, the checkpoint is damaged or of another
-            network, or another process trains into the same folders.
+        ValueError: the configuration cannot be run, or does not fit into memory or onto the disk;
+            the checkpoint is damaged or of another network, or another process trains into the
+            same folders.
         OSError: a file cannot be written.
     """
     limit_threads(config.training.num_threads)
+    check_learns(config)
     check_trackers(config)
     checkpoint = None if resume is None else find_saved_run(resume, config)
+    budget = check_budget(config, make_env)
     device = resolve_device(config.training.device)
     env = make_env(config, config.env.num_envs)
     loop = TrainingLoop(config, env, device, make_model=make_model)
@@ -81,7 +85,7 @@ def train(
         prepare_thread=prepare,
         make_room=loop.replay.make_room,
     ) as collector:
-        return execute(run, checkpoint, log_level, partial(loop.iterate, collector))
+        return execute(run, checkpoint, log_level, partial(loop.iterate, collector), budget)
 
 
 def check_trackers(config: RunConfig) -> None:
@@ -98,7 +102,11 @@ def check_trackers(config: RunConfig) -> None:
 
 
 def execute(
-    run: TrainingRun, checkpoint: Path | None, log_level: str, iterate: Callable[[], Iteration]
+    run: TrainingRun,
+    checkpoint: Path | None,
+    log_level: str,
+    iterate: Callable[[], Iteration],
+    budget: str,
 ) -> int:
     """Take a run from its start, or from a checkpoint, to its end; return the exit code.
 
@@ -107,6 +115,7 @@ def execute(
         checkpoint: where it goes on.
         log_level: of messages.
         iterate: does one iteration of the run's loop.
+        budget: the line that says what the run needs.
 
     Raises:
         ValueError: the checkpoint is damaged or of another network, or another process trains into
@@ -126,6 +135,7 @@ def execute(
             aside = folder.set_earlier_run_aside()
         atomic_write_text(folder.config, dump_config(config))
         with log_messages(folder.log, log_level, console), Interrupt() as interrupt:
+            _LOG.info("%s", budget)
             if aside is not None:
                 _LOG.info("moved earlier outputs to %s", aside)
             if checkpoint is not None:

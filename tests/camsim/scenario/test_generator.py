@@ -84,7 +84,7 @@ def test_a_large_team_can_be_placed() -> None:
         ((1001, 1, 0), "cameras = 1001; expected at most 1000"),
         ((0, 0, 0), "targets = 0; expected at least 1"),
         ((0, 1, -2), "obstacles = -2; expected at least 0"),
-        ((0, 1, 2000), "2000 obstacles must start within it, at most"),
+        ((0, 1, 1000), "1000 obstacles must start within it, at most"),
     ],
 )
 def test_what_cannot_be_generated(arguments: tuple[int, int, int], words: str) -> None:

@@ -129,7 +129,7 @@ def test_boxes_survive_a_round_trip(boxes: list[list[float]]) -> None:
         ("shuffle", True, ["unknown key shuffle", "did you mean 'shuffle_entities'?"]),
         ("reward_type", "dens", ["reward_type = 'dens'", "'sparse'", "did you mean 'dense'?"]),
         ("num_cargoes_per_target", 3, ["num_cargoes_per_target = 3", "greater than or equal to 4"]),
-        ("max_episode_steps", 0, ["max_episode_steps = 0", "greater than 0"]),
+        ("max_episode_steps", 0, ["max_episode_steps = 0", "greater than or equal to 1"]),
         ("max_episode_steps", "many", ["max_episode_steps = 'many'", "integer"]),
         ("high_capacity_target_split", 1.5, ["less than or equal to 1"]),
         ("bounty_factor", -1, ["bounty_factor = -1"]),

@@ -1,10 +1,14 @@
 """The gradient method: groups, step sizes, weight decay apart from the gradient."""
 
+import copy
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from small_model import model
 
-from qplex_hrl.algorithm.optimizer import build_optimizer, step_optimizer
+from qplex_hrl.algorithm.optimizer import build_optimizer, check_stored_optimizer, step_optimizer
 from qplex_hrl.config import OptimizerConfig
 from qplex_hrl.model import QPLEXHRLModel
 
@@ -57,3 +61,59 @@ def test_only_the_mixers_weights_shrink_by_rate_times_decay() -> None:
     camera, mixer = after_a_step(mixer_weight_decay=0.5, mixer_learning_rate_scale=3.0)
     assert camera == 0.0
     assert mixer == pytest.approx(3 * RATE * 0.5, rel=1e-3)
+
+
+# Any: torch's own mixture of tensors, numbers and lists.
+CRAFTED: dict[str, Callable[[dict[str, Any]], object]] = {
+    "no mapping of moments": lambda state: state.update(state=[1]),
+    "no moments": lambda state: state.pop("state"),
+    "no groups": lambda state: state.pop("param_groups"),
+    "a group too many": lambda state: state["param_groups"].append(state["param_groups"][0]),
+    "a group that is none": lambda state: state["param_groups"].__setitem__(0, 1.0),
+    "no parameters": lambda state: state["param_groups"][0].pop("params"),
+    "other parameters": lambda state: state["param_groups"][0].update(params=[0, 10**6]),
+    "no epsilon": lambda state: state["param_groups"][0].pop("eps"),
+    "one decay of moments": lambda state: state["param_groups"][0].update(betas=0.9),
+    "three of them": lambda state: state["param_groups"][0].update(betas=(0.9, 0.9, 0.9)),
+    "a decay above 1": lambda state: state["param_groups"][0].update(betas=(0.9, 2.0)),
+    "no step size": lambda state: state["param_groups"][0].update(lr=float("nan")),
+    "another kernel": lambda state: state["param_groups"][0].update(capturable=True),
+    "an unknown key": lambda state: state["param_groups"][0].update(x=1),
+    "moments of no parameter": lambda state: state["state"].update({10**6: state["state"][0]}),
+    "moments without a number": lambda state: state["state"].update(x=state["state"][0]),
+    "moments that are none": lambda state: state["state"].update({0: 3}),
+    "no first moment": lambda state: state["state"][0].pop("exp_avg"),
+    "no count": lambda state: state["state"][0].pop("step"),
+    "a count that is a number": lambda state: state["state"][0].update(step=3),
+    "a negative count": lambda state: state["state"][0].update(step=torch.tensor(-1.0)),
+    "another shape": lambda state: state["state"][0].update(exp_avg=torch.zeros(1)),
+    "another type": lambda state: state["state"][0].update(exp_avg=torch.zeros(1).long()),
+    "negative squares": lambda state: state["state"][0]["exp_avg_sq"].fill_(-1.0),
+    "infinite moments": lambda state: state["state"][0]["exp_avg"].fill_(float("inf")),
+}
+
+
+def stepped() -> torch.optim.Optimizer:
+    built = model()
+    optimizer = build(built, OptimizerConfig.model_validate({"optimizer": "adam"}))
+    for parameter in built.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    step_optimizer(optimizer, RATE)
+    return optimizer
+
+
+@pytest.mark.parametrize("what", CRAFTED)
+def test_a_stored_state_is_checked_before_kernels_trust_it(what: str) -> None:
+    optimizer = stepped()
+    stored = copy.deepcopy(optimizer.state_dict())
+    check_stored_optimizer(optimizer, stored)
+    CRAFTED[what](stored)
+    with pytest.raises(ValueError, match=r"^[^\n]*optimizer[^\n]*$"):
+        check_stored_optimizer(optimizer, stored)
+
+
+def test_switches_that_an_older_file_lacks_are_no_reason_to_refuse_it() -> None:
+    optimizer = stepped()
+    stored = copy.deepcopy(optimizer.state_dict())
+    del stored["param_groups"][0]["decoupled_weight_decay"]
+    check_stored_optimizer(optimizer, stored)

@@ -137,3 +137,9 @@ def test_the_configuration_of_an_old_runs_folder_is_read(tmp_path: Path) -> None
     assert config.control.search_actions == 5
     with pytest.raises(ConfigError, match=r"none\.yaml: no such file"):
         load_stored_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("odd", ["text", None, 3, [1]])
+def test_a_stored_configuration_is_a_mapping(odd: object) -> None:
+    with pytest.raises(ConfigError, match=r"^old: its configuration is no mapping"):
+        config_from_stored(odd, "old")

@@ -1,5 +1,7 @@
 """Windows drawn from the replay: what they hold, where they may start, exact continuation."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -303,3 +305,49 @@ def test_a_foreign_saved_buffer_is_refused_and_changes_nothing() -> None:
     with pytest.raises(ValueError, match="saved replay: obs has shape"):
         replay.load_state_dict(buffer(n_envs=3).state_dict())
     assert replay.n_windows == before
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("actions", -1, "actions are not all from 0"),
+        ("actions", 10**12, "actions are not all from 0"),
+        ("avail_actions", False, "not available"),
+        ("decision_index", -1, "decision_index holds"),
+        ("decision_index", -(2**63), "decision_index holds"),
+        ("obs", np.nan, "obs holds"),
+        ("state", np.inf, "state holds"),
+        ("reward", np.nan, "reward holds"),
+        ("difference_reward", -np.inf, "difference_reward holds"),
+        ("recurrent_state", np.nan, "recurrent_state holds"),
+        ("written", -1, "written is -1"),
+        ("written", 2**62, "written is"),
+        ("written", 3, "shape"),
+    ],
+)
+def test_crafted_numbers_are_refused_and_change_nothing(name: str, value: Any, words: str) -> None:
+    replay = buffer(n_envs=2)
+    replay.add(Stream(2, 0).chunk(12))
+    before = {key: array.copy() for key, array in replay.state_dict().items()}
+    crafted = {key: array.copy() for key, array in before.items()}
+    crafted[name].reshape(-1)[-1:] = value
+    if name == "avail_actions":
+        crafted[name][...] = value
+    with pytest.raises(ValueError, match=rf"^saved replay: .*{words}[^\n]*$"):
+        replay.load_state_dict(crafted)
+    for key, array in replay.state_dict().items():
+        np.testing.assert_array_equal(array, before[key])
+
+
+@pytest.mark.parametrize("name", [*DecisionChunk._fields, "written"])
+def test_crafted_types_are_refused(name: str) -> None:
+    replay = buffer(n_envs=2)
+    replay.add(Stream(2, 0).chunk(12))
+    saved = replay.state_dict()
+    kept = np.asarray(saved[name])
+    crafted = [kept.astype(np.complex64), kept.astype("U9"), kept[..., None]]
+    if kept.itemsize > 1:
+        crafted.append(kept.astype(kept.dtype.newbyteorder()))
+    for odd in crafted:
+        with pytest.raises(ValueError, match=rf"^saved replay: [^\n]*{name}[^\n]*$"):
+            replay.load_state_dict(saved | {name: odd})

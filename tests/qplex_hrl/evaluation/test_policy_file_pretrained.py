@@ -32,6 +32,14 @@ def test_a_policy_is_small_and_says_what_it_was_trained_in(path: Path) -> None:
     assert path.name in (FOLDER / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.jit
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_policy_of_format_1_plays_an_episode(path: Path) -> None:
+    world = EvaluationSetting(max_episode_steps=5)
+    result = evaluate_checkpoint(path, world, episode_seeds(1, 1), num_envs=1, device=CPU)
+    assert 0.0 <= result["mean_coverage_rate"] <= 1.0
+
+
 @pytest.mark.slow
 def test_the_policy_for_stereo_coverage_plays_for_it() -> None:
     """Greedy cameras have 0.23."""

@@ -214,6 +214,12 @@ def test_fingerprints_tell_arrays_apart(tmp_path: Path) -> None:
         checkpoint.fingerprint(tmp_path / "d")
 
 
+def test_a_name_that_no_file_can_have_is_shortened(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="too long") as caught:
+        load_checkpoint(tmp_path / ("n" * 5000))
+    assert len(str(caught.value)) < 200
+
+
 def test_missing_files(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such file"):
         load_checkpoint(tmp_path / "a.pth")

@@ -14,6 +14,7 @@ from tiny import tiny_config
 
 from qplex_hrl.cli.main import main
 from qplex_hrl.training import doctor
+from qplex_hrl.training.budget import budget_of
 from qplex_hrl.training.doctor import Finding, Level
 
 
@@ -162,8 +163,9 @@ def test_interpreted_kernels_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_run_without_saved_replay_needs_less_disk(tmp_path: Path) -> None:
-    with_replay = doctor._needs(tiny_config(tmp_path))
+    config = tiny_config(tmp_path)
+    with_replay = doctor._needs(config)
     without = doctor._needs(tiny_config(tmp_path, training={"save_replay": False}))
-    replay = with_replay.memory - doctor.BASE_MEMORY
+    replay = budget_of(config).memory["replay"]
     assert without.memory == with_replay.memory
     assert with_replay.disk - without.disk == 2 * replay > 0

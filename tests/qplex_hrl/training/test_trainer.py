@@ -110,6 +110,12 @@ def beginning_with(folder: Path, path: Path, **training: object) -> RunConfig:
     return tiny_config(folder, training=settings | training)
 
 
+@pytest.fixture
+def _may_learn_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer_module, "check_learns", lambda config: None)
+
+
+@pytest.mark.usefixtures("_may_learn_nothing")
 def test_a_run_begins_with_the_cameras_of_another_team(whole: RunConfig, tmp_path: Path) -> None:
     def more_targets(config: RunConfig, num_envs: int) -> FakeEnv:
         return FakeEnv(num_envs, n_targets=3, n_agents=4, n_actions=5)
@@ -129,6 +135,7 @@ def test_a_run_begins_with_the_cameras_of_another_team(whole: RunConfig, tmp_pat
     assert run(longer, resume=final, make_env=more_targets) == DONE
 
 
+@pytest.mark.usefixtures("_may_learn_nothing")
 def test_weights_that_cannot_begin_a_run_are_refused(whole: RunConfig, tmp_path: Path) -> None:
     given = Path(whole.logging.model_dir) / "qplex_hrl_final.pth"
     network = NETWORK.model_dump()
