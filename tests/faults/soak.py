@@ -69,7 +69,7 @@ def judge(samples: Sequence[Sample]) -> list[tuple[str, str, bool]]:
     """Return what was measured after warming up: name, figures, and whether it is in its bound."""
     warm = [each for each in samples if each.timestep >= WARM_UP]
     if len(warm) < 6:
-        raise SystemExit(f"{len(warm)} samples after frame {WARM_UP:,}; expected at least 6: longer")
+        raise SystemExit(f"{len(warm)} samples after frame {WARM_UP:,}; expected at least 6")
     tenth, third = max(len(warm) // 10, 1), max(len(warm) // 3, 1)
     results = []
     for name in ("rss_mb", "uss_mb"):
