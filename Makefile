@@ -22,6 +22,7 @@ fuzz: .venv/.installed-dev
 
 # An hour and a half: faults in real commands, then an hour of training that must not grow or slow down.
 soak: .venv/.installed-dev
+	$(BIN)/python tests/faults/run.py --faults 50 --kinds killed-and-resumed
 	$(BIN)/python tests/faults/run.py --faults 500
 	$(BIN)/python tests/faults/soak.py --minutes 60
 

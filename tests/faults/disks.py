@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from faults.harness import Bench, FaultShows, Outcome, last_line
+from faults.harness import Bench, FaultShows, Outcome, has_checkpoint, last_line
 
 _FOLDERS = ("logs", "models")
 
@@ -33,7 +33,7 @@ def full_disk(bench: Bench, rng: random.Random, folder: Path) -> Outcome:
         code = command.end()
         if code == 0:
             bench.check_run(folder)
-            return Outcome.IDENTICAL
+            return Outcome.TOO_LATE  # the disk was large enough
         if "error" not in command.errors:
             raise FaultShows(Outcome.WRONG, f"exit code {code} without a word")
         for disk in disks:
@@ -67,13 +67,14 @@ def read_only(bench: Bench, rng: random.Random, folder: Path) -> Outcome:
     command = bench.start(bench.train(), folder, "obey_modes")
     time.sleep(rng.uniform(0, bench.reference.seconds))
     closed.chmod(0o555)
+    in_time = command.alive
     code = command.end()
     closed.chmod(0o755)
     if code == 0:
         bench.check_run(folder)
     else:
         bench.finish(folder)
-    return Outcome.IDENTICAL
+    return Outcome.IDENTICAL if in_time else Outcome.TOO_LATE
 
 
 def vanished(bench: Bench, rng: random.Random, folder: Path) -> Outcome:
@@ -87,14 +88,36 @@ def vanished(bench: Bench, rng: random.Random, folder: Path) -> Outcome:
     time.sleep(rng.uniform(0, bench.reference.seconds))
     away = folder / "away"
     lost.rename(away)
+    in_time = command.alive
     if deleted:
         shutil.rmtree(away)
     code = command.end()
-    if code == 2 and "error: " not in last_line(command.errors):
+    if code and "error" not in last_line(command.errors):
         raise FaultShows(Outcome.WRONG, f"no error in the last line: {command.errors[-300:]}")
+    if not in_time:
+        return Outcome.TOO_LATE
     if deleted:
-        return Outcome.REFUSED if code else Outcome.IDENTICAL
+        return _go_on_after_deletion(bench, folder, lost.name, code)
     shutil.rmtree(lost, ignore_errors=True)
     away.rename(lost)
     bench.finish(folder)
+    return Outcome.IDENTICAL
+
+
+def _go_on_after_deletion(bench: Bench, folder: Path, name: str, code: int) -> Outcome:
+    """Go on where the logs were deleted: their rows are gone, the weights are not.
+
+    Without models there is nothing to go on with: the line that the run ended with is all.
+    """
+    if name == "models":
+        return Outcome.REFUSED if code else Outcome.IDENTICAL
+    again = (
+        bench.start(bench.train("--resume", "models"), folder) if has_checkpoint(folder) else None
+    )
+    if again is not None and (code := again.end()) != 0:
+        raise FaultShows(
+            Outcome.LOST, f"the logs deleted: exit code {code}: {last_line(again.errors)}"
+        )
+    if again is not None:
+        bench.check_weights(folder)
     return Outcome.IDENTICAL

@@ -12,6 +12,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ class Outcome(Enum):
 
     IDENTICAL = "identical"
     REFUSED = "refused"
+    TOO_LATE = "too late"
     LOST = "lost"
     TWICE = "twice"
     HALF_WRITTEN = "half-written"
@@ -49,9 +51,10 @@ class Outcome(Enum):
     TRACEBACK = "traceback"
     CRASH = "crash"
     HANG = "hang"
+    HARNESS = "harness"
 
 
-GOOD = (Outcome.IDENTICAL, Outcome.REFUSED)
+GOOD = (Outcome.IDENTICAL, Outcome.REFUSED, Outcome.TOO_LATE)
 
 
 class FaultShows(Exception):
@@ -78,6 +81,7 @@ class Verdict:
     outcome: Outcome
     detail: str
     folder: Path
+    seconds: float
 
 
 @dataclass
@@ -158,7 +162,9 @@ class Bench:
         code = self.start(self.train(), forked).end()
         seconds = time.perf_counter() - begin
         assert code == 0, code
-        self.reference = Reference(whole, *_results(whole), seconds)
+        self.reference = Reference(whole, _final(whole), *_results(whole), seconds)
+        self._states = {path.name: _state(path) for path in checkpoints(whole)}
+        self._undisturbed: dict[str, Any] = {}
         self.check_run(forked)  # a forked process is as good as a new one
         self.stopped = self._stopped("stopped")
         """A run with the same result that was stopped half-way."""
@@ -219,13 +225,31 @@ class Bench:
     def check_run(self, folder: Path, *, rows: bool = True) -> None:
         """Check that the files of a finished run are those of the run without faults."""
         check_files(folder)
-        final, found, evaluations = _results(folder, rows=rows)
+        found, evaluations = _results(folder, rows=rows)
         if rows:
             self._check_rows(found)
         if evaluations != self.reference.evaluations:
             raise FaultShows(Outcome.WRONG, "other evaluations")
-        if final != self.reference.final:
+        self.check_weights(folder)
+
+    def check_weights(self, folder: Path) -> None:
+        """Check the final weights, and the whole state at each checkpoint of both runs."""
+        if _final(folder) != self.reference.final:
             raise FaultShows(Outcome.WRONG, "other final weights")
+        for path in checkpoints(folder):
+            right = self._states.get(path.name)
+            if right is not None and _state(path) != right:
+                raise FaultShows(Outcome.WRONG, f"other state in {path.name}")
+
+    def undisturbed(self, arguments: Sequence[str], judge: Callable[[Path], Any]) -> Any:
+        """Return what ``judge`` finds in the folder of a command without a fault; done once."""
+        key = " ".join(arguments)
+        if key not in self._undisturbed:
+            folder = Path(tempfile.mkdtemp(dir=self.folder))
+            if (code := self.start(arguments, folder).end()) != 0:
+                raise FaultShows(Outcome.LOST, f"{key}: exit code {code} without a fault")
+            self._undisturbed[key] = judge(folder)
+        return self._undisturbed[key]
 
     def _check_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
         points = [(row["timestep"], "n_updates" in row) for row in rows]
@@ -298,16 +322,10 @@ def _load(path: Path) -> None:
             json.loads(line)
 
 
-def _results(
-    folder: Path, *, rows: bool = True
-) -> tuple[str, list[dict[str, Any]], dict[str, str]]:
-    """Return final weights, rows and evaluations of a finished run."""
-    logs, models = folder / "logs", folder / "models"
+def _results(folder: Path, *, rows: bool = True) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return rows and evaluations of a finished run."""
+    logs = folder / "logs"
     try:
-        content = load_checkpoint(models / "qplex_hrl_final.pth")
-        training = content["training"]
-        # Not the counters: a finished run that is resumed once more has no replay to count.
-        final = digest([content["timestep"], training["learner"], training["generators"]])
         metrics = logs / "metrics.jsonl"
         lines = metrics.read_text(encoding="utf-8").splitlines() if rows else []
         found = [_without_times(json.loads(line)) for line in lines]
@@ -318,7 +336,32 @@ def _results(
     except (OSError, ValueError) as error:
         raise FaultShows(Outcome.HALF_WRITTEN, str(error)) from error
     found.sort(key=lambda row: (row["timestep"], "n_updates" in row))
-    return final, found, evaluations
+    return found, evaluations
+
+
+def _final(folder: Path) -> str:
+    """Return a digest of the final weights of a finished run."""
+    try:
+        content = load_checkpoint(folder / "models" / "qplex_hrl_final.pth")
+    except (OSError, ValueError) as error:
+        raise FaultShows(Outcome.HALF_WRITTEN, str(error)) from error
+    training = content["training"]
+    # The final file has no replay: a finished run that is resumed once more counts none. The
+    # counters are compared at the numbered checkpoints, see Bench.check_weights.
+    return digest([content["timestep"], training["learner"], training["generators"]])
+
+
+def _state(path: Path) -> dict[str, str]:
+    """Return digests of what a run goes on with: learner, generators, counters, and replay.
+
+    The rollout's sums for the next row of metrics are left out: they begin anew after a resume.
+    """
+    training = load_checkpoint(path)["training"]
+    state = {name: digest(training[name]) for name in ("learner", "generators", "counters")}
+    replay = path.with_suffix(".replay.npz")
+    if replay.exists():
+        state["replay"] = digest(load_arrays(replay))
+    return state
 
 
 def _lasting(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from faults import damage, disks, insides, signals, two_runs
 from faults.harness import Inject
 
 KINDS: dict[str, Inject] = {
-    "kill-and-resume": signals.kill_and_resume,
+    "killed-and-resumed": signals.kill_and_resume,
     "kill-in-saving": signals.kill_in_saving,
     "signal-in-training": signals.signal_in_training,
     "pause-in-training": signals.pause_in_training,

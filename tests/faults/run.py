@@ -4,14 +4,18 @@ python tests/faults/run.py --faults 500 --seed 0 --output table.md
 """
 
 import argparse
+import math
 import random
 import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import mean
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
@@ -25,12 +29,23 @@ def inject(bench: Bench, fault: Fault) -> Verdict:
     folder = bench.folder / f"{fault.kind}-{fault.seed}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
+    begin = time.monotonic()
+    outcome, detail = _judged(bench, fault, folder)
+    if outcome in GOOD:
+        shutil.rmtree(folder)
+    return Verdict(fault, outcome, detail, folder, time.monotonic() - begin)
+
+
+def _judged(bench: Bench, fault: Fault, folder: Path) -> tuple[Outcome, str]:
     try:
         outcome = KINDS[fault.kind](bench, random.Random(f"{fault.kind} {fault.seed}"), folder)
     except FaultShows as shown:
-        return Verdict(fault, shown.outcome, shown.detail, folder)
-    shutil.rmtree(folder)
-    return Verdict(fault, outcome, "", folder)
+        return shown.outcome, shown.detail
+    except Exception as error:  # the suite's own: a verdict too, so that the other faults go on
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        text = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+        return Outcome.HARNESS, text
+    return outcome, ""
 
 
 def table(verdicts: Sequence[Verdict]) -> str:
@@ -38,20 +53,34 @@ def table(verdicts: Sequence[Verdict]) -> str:
     counts = Counter((verdict.fault.kind, verdict.outcome) for verdict in verdicts)
     kinds = list(dict.fromkeys(verdict.fault.kind for verdict in verdicts))
     lines = [
-        "| fault | tried | " + " | ".join(outcome.value for outcome in Outcome) + " |",
-        "|---" * (len(Outcome) + 2) + "|",
+        "| fault | tried | "
+        + " | ".join(outcome.value for outcome in Outcome)
+        + " | seconds each |",
+        "|---" * (len(Outcome) + 3) + "|",
     ]
-    for kind in kinds:
-        row = [counts[kind, outcome] for outcome in Outcome]
-        lines.append(f"| {kind} | {sum(row)} | " + " | ".join(map(str, row)) + " |")
-    sums = [sum(counts[kind, outcome] for kind in kinds) for outcome in Outcome]
-    lines.append(f"| **all** | {sum(sums)} | " + " | ".join(map(str, sums)) + " |")
+    rows = {kind: [counts[kind, outcome] for outcome in Outcome] for kind in kinds}
+    rows["**all**"] = [sum(column) for column in zip(*rows.values(), strict=True)]
+    late = list(Outcome).index(Outcome.TOO_LATE)
+    for kind, row in rows.items():
+        seconds = [each.seconds for each in verdicts if kind in (each.fault.kind, "**all**")]
+        cells = [kind, sum(row) - row[late], *row, f"{mean(seconds):.1f}"]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)
 
 
 def sample(n_faults: int, seed: int, kinds: Sequence[str]) -> list[Fault]:
     """Return that many faults, all kinds in turn."""
     return [Fault(kinds[i % len(kinds)], seed + i // len(kinds)) for i in range(n_faults)]
+
+
+def _tell(verdict: Verdict | None) -> Verdict | None:
+    """Print how to repeat a fault that shows."""
+    if verdict is not None and verdict.outcome not in GOOD:
+        fault = verdict.fault
+        print(f"{fault.kind}, seed {fault.seed}: {verdict.outcome.value}: {verdict.detail}")
+        again = f"--faults 1 --kinds {fault.kind} --seed {fault.seed}"
+        print(f"  again: python tests/faults/run.py {again}; files: {verdict.folder}", flush=True)
+    return verdict
 
 
 def main() -> int:
@@ -61,23 +90,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the first fault of each kind")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=possible())
     parser.add_argument("--minutes", type=float, help="begin no fault after so many minutes")
+    parser.add_argument("--jobs", type=int, default=1, help="faults at once")
     parser.add_argument("--output", type=Path, help="write the table there, too")
     args = parser.parse_args()
     for kind in KINDS.keys() - possible():
         print(f"left out: {kind}: mounting is not permitted; `unshare -rm` gives a shell that may")
     bench = Bench(Path(tempfile.mkdtemp(prefix="faults-")))
-    verdicts = []
-    begin = time.monotonic()
-    for fault in sample(args.faults, args.seed, args.kinds):
-        if args.minutes is not None and time.monotonic() - begin > 60 * args.minutes:
-            break
-        verdicts.append(verdict := inject(bench, fault))
-        if verdict.outcome not in GOOD:
-            print(f"{fault.kind}, seed {fault.seed}: {verdict.outcome.value}: {verdict.detail}")
-            again = f"--faults 1 --kinds {fault.kind} --seed {fault.seed}"
-            print(
-                f"  again: python tests/faults/run.py {again}; files: {verdict.folder}", flush=True
-            )
+    end = math.inf if args.minutes is None else time.monotonic() + 60 * args.minutes
+    faults = sample(args.faults, args.seed, args.kinds)
+    with ThreadPoolExecutor(args.jobs) as pool:  # a thread waits for the processes of one fault
+        results = pool.map(
+            lambda fault: inject(bench, fault) if time.monotonic() < end else None, faults
+        )
+        verdicts = [verdict for verdict in map(_tell, results) if verdict is not None]
     print(text := table(verdicts))
     if args.output is not None:
         args.output.write_text(text + "\n", encoding="utf-8")

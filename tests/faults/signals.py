@@ -1,26 +1,38 @@
 """Signals at random moments of every command, and runs that are killed again and again."""
 
+import json
 import random
 import signal
 import time
 from pathlib import Path
 
-from faults.harness import Bench, Command, FaultShows, Outcome, has_checkpoint, last_line
+from faults.harness import (
+    Bench,
+    Command,
+    FaultShows,
+    Outcome,
+    check_files,
+    digest,
+    has_checkpoint,
+    last_line,
+)
+
+from qplex_hrl.storage.checkpoint import load_checkpoint
 
 _PATIENCE = 30.0
 
 
 def kill_and_resume(bench: Bench, rng: random.Random, folder: Path) -> Outcome:
     """Kill a training at a random moment, up to three times, and go on each time."""
+    killed = False
     for _ in range(rng.randint(1, 3)):
         command = _train(bench, folder)
         time.sleep(rng.uniform(0, bench.reference.seconds))
         command.signal(signal.SIGKILL)
-        command.end()
-        if not command.sent:
+        if command.end() == 0:
             break
-    bench.finish(folder)
-    return Outcome.IDENTICAL
+        killed = True
+    return _finish(bench, folder, in_time=killed)
 
 
 def signal_in_training(bench: Bench, rng: random.Random, folder: Path) -> Outcome:
@@ -29,12 +41,13 @@ def signal_in_training(bench: Bench, rng: random.Random, folder: Path) -> Outcom
     command = _train(bench, folder)
     time.sleep(rng.uniform(0, bench.reference.seconds))
     command.signal(number)
-    if rng.random() < 0.3:
+    if twice := rng.random() < 0.3:
         time.sleep(rng.uniform(0, 0.05))
         command.signal(number)
-    _check_stopped(command, number)
-    bench.finish(folder)
-    return Outcome.IDENTICAL
+    code = command.end()
+    if code not in (0, 130) and not (code == -number and (twice or _had_nothing_to_save(folder))):
+        raise FaultShows(Outcome.LOST, f"exit code {code} at {signal.Signals(number).name}")
+    return _finish(bench, folder, in_time=code != 0)
 
 
 def kill_in_saving(bench: Bench, rng: random.Random, folder: Path) -> Outcome:
@@ -45,9 +58,7 @@ def kill_in_saving(bench: Bench, rng: random.Random, folder: Path) -> Outcome:
     while command.alive and to_see and time.monotonic() < deadline:
         to_see -= any(folder.glob("*/.*.tmp"))
     command.signal(signal.SIGKILL)
-    command.end()
-    bench.finish(folder)
-    return Outcome.IDENTICAL
+    return _finish(bench, folder, in_time=command.end() != 0)
 
 
 def pause_in_training(bench: Bench, rng: random.Random, folder: Path) -> Outcome:
@@ -57,6 +68,8 @@ def pause_in_training(bench: Bench, rng: random.Random, folder: Path) -> Outcome
     command.signal(signal.SIGSTOP)
     time.sleep(0.3)
     command.signal(signal.SIGCONT)
+    if not command.sent:
+        return _finish(bench, folder, in_time=False)
     if (code := command.end()) != 0:
         raise FaultShows(Outcome.LOST, f"exit code {code}: {last_line(command.errors)}")
     bench.check_run(folder)
@@ -77,18 +90,31 @@ def signal_in_command(bench: Bench, rng: random.Random, folder: Path) -> Outcome
     command = bench.start(arguments, folder)
     time.sleep(rng.uniform(0, 0.6))
     command.signal(number)
-    command.end()
+    code = command.end()
     for path in folder.rglob("*.json"):
-        _check_whole(path)
-    if (code := bench.start([*arguments], folder).end()) not in (0, 2):
-        raise FaultShows(Outcome.LOST, f"the same command afterwards: exit code {code}")
-    return Outcome.IDENTICAL
+        check_files(path.parent)
+    if code != 0 and (again := bench.start(arguments, folder).end()) != 0:
+        raise FaultShows(Outcome.LOST, f"the same command afterwards: exit code {again}")
+    if _outputs(folder) != bench.undisturbed(arguments, _outputs):
+        raise FaultShows(Outcome.WRONG, f"{arguments[0]}: another output than without the signal")
+    return Outcome.IDENTICAL if code else Outcome.TOO_LATE
 
 
-def _check_whole(path: Path) -> None:
-    from faults.harness import check_files
+def _had_nothing_to_save(folder: Path) -> bool:
+    """Whether a training had not begun, or had saved all."""
+    logs, models = folder / "logs", folder / "models"
+    return not (logs / "metrics.jsonl").exists() or (models / "qplex_hrl_final.pth").exists()
 
-    check_files(path.parent)
+
+def _outputs(folder: Path) -> dict[str, str]:
+    """Return the results of a command: file and digest, without times."""
+    results: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix == ".json":
+            results[path.name] = digest(json.loads(path.read_text(encoding="utf-8")))
+        elif path.suffix == ".pth":
+            results[path.name] = digest(load_checkpoint(path))
+    return results
 
 
 def _train(bench: Bench, folder: Path) -> Command:
@@ -96,8 +122,10 @@ def _train(bench: Bench, folder: Path) -> Command:
     return bench.start(bench.train(*resume), folder)
 
 
-def _check_stopped(command: Command, number: int) -> None:
-    """Check that a training either was at its end, or stopped as asked."""
-    code = command.end()
-    if code not in (0, 130, -number):
-        raise FaultShows(Outcome.LOST, f"exit code {code}: {last_line(command.errors)}")
+def _finish(bench: Bench, folder: Path, *, in_time: bool) -> Outcome:
+    """Go on with a run that the fault has stopped; judge it as it is if it had ended before."""
+    if not in_time:
+        bench.check_run(folder)
+        return Outcome.TOO_LATE
+    bench.finish(folder)
+    return Outcome.IDENTICAL
