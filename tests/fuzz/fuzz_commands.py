@@ -59,7 +59,7 @@ _FLAGS: dict[tuple[str, ...], tuple[str, ...]] = {
         "--force",
     ),
     ("",): ("--version", "--help", "-x"),
-    ("trian",): ("--config",),
+    ("traain",): ("--config",),
 }
 _WORK = (
     "qplex_hrl.training.trainer.execute",

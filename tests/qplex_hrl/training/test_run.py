@@ -40,7 +40,7 @@ def run(config: RunConfig, resume: Path | None = None, make_env: MakeEnv = make_
 
 
 class Worlds:
-    """Makes a run's environments: for training first, then for evaluation.
+    """Makes a run's environments: for training, and fewer of them for evaluation.
 
     The second evaluation waits at its first decision until training has made ``until`` decisions,
     or has given it up. An action is done at decision ``acts_at``, surely during it.
@@ -50,10 +50,9 @@ class Worlds:
         self.gate = threading.Event()
         self._begun = threading.Event()
         self._until, self._action = until, action
-        self._n_made = self._n_resets = 0
+        self._n_resets = 0
 
     def __call__(self, config: RunConfig, num_envs: int) -> FakeEnv:
-        self._n_made += 1
         worlds = self
 
         class Training(FakeEnv):
@@ -79,7 +78,7 @@ class Worlds:
                     assert worlds.gate.wait(WAIT)
                 return super().step(actions)
 
-        kind = Training if self._n_made == 1 else Evaluating
+        kind = Training if num_envs == config.env.num_envs else Evaluating
         return kind(num_envs, decision_frames=config.network.hrl.frame_skip)
 
 
@@ -202,10 +201,9 @@ def test_a_resume_from_the_middle_of_an_evaluation_equals_a_run_never_stopped(
 
 
 def test_an_error_in_an_evaluation_ends_the_run_with_that_error(tmp_path: Path) -> None:
-    def make(config: RunConfig, num_envs: int, made: list[int] = []) -> FakeEnv:  # noqa: B006
-        made.append(num_envs)
+    def make(config: RunConfig, num_envs: int) -> FakeEnv:
         env = make_fake_env(config, num_envs)
-        if len(made) == 2:
+        if num_envs != config.env.num_envs:  # of an evaluation
             env.step = None  # type: ignore[assignment, method-assign]
         return env
 
