@@ -7,10 +7,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import gymnasium
 import numpy as np
 from fuzz_scenario import check_finite
 from values import any_scalar, any_value
-from worker import Wrong
+from worker import Refused, Wrong
 
 from camcontrol.onboard_camera import OnboardCamera
 from camcontrol.options import ControlOptions
@@ -105,6 +106,8 @@ class DoorsKind:
     def attempt(self, made: Made) -> bool:
         try:
             self.doors[made.door](made.sent)
+        except gymnasium.error.Error as error:  # Gymnasium's own, in a door of its own
+            raise Refused(str(error)) from error
         finally:
             self.recover()
         return False

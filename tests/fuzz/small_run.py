@@ -52,7 +52,9 @@ def built(config: RunConfig, job: Job, checkpoint: Path | None = None) -> None:
         checkpoint: what `--resume` names.
     """
 
-    def execute(run: Any, found: Path | None, _: str, iterate: Callable[[], Any]) -> int:
+    def execute(
+        run: Any, found: Path | None, _: str, iterate: Callable[[], Any], budget: str
+    ) -> int:
         try:
             job(run, found, iterate)
         finally:

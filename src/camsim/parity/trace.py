@@ -242,7 +242,14 @@ def _check_arrays(arrays: dict[str, Array], meta: dict[str, Any]) -> None:
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise TraceError(f"not a step trace: it lacks the array '{missing[0]}'{more}")
-    for name in ("camera_xy", "target_step_size", "obstacle_xy", "target_action", "obs_index"):
+    for name in (
+        "camera_xy",
+        "target_step_size",
+        "obstacle_xy",
+        "target_action",
+        "obs_index",
+        "global_state",
+    ):
         if arrays[name].ndim == 0:
             raise TraceError(f"{name} has shape (); expected an array")
     sizes = {

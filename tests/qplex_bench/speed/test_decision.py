@@ -123,9 +123,9 @@ def test_the_command_measures_a_process_and_prints_both_tables(
 
 def test_bad_flags_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for command, words in (
-        ("decision --repeats 0", "--repeats 0: expected at least 1"),
+        ("decision --repeats 0", "--repeats 0: expected a number from 1"),
         ("decision --scenarios MATE-1v1-9 --views own", "ships no configs/qplex_hrl_1v1_9.yaml"),
-        ("training --timesteps -1", "--timesteps -1: expected at least 0"),
+        ("training --timesteps -1", "--timesteps -1: expected a number from 0"),
         ("training --baseline no-such-revision", "--baseline no-such-revision"),
     ):
         assert main(["benchmark", *command.split()]) == 2

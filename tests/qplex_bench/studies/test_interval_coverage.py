@@ -40,4 +40,4 @@ def test_the_command_fails_below_its_bar(capsys: pytest.CaptureFixture[str]) -> 
     assert "MISSED" in printed
     assert "difference of runs" in printed
     assert main(["benchmark", "intervals", "--cases", "0"]) == 2
-    assert "--cases 0: expected at least 1" in capsys.readouterr().err
+    assert "--cases 0: expected a number from 1" in capsys.readouterr().err

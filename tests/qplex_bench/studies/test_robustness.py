@@ -238,7 +238,7 @@ def test_teams_are_judged_beside_a_policy_that_was_trained_there() -> None:
     ("flags", "words"),
     [
         ("--episodes 1", "--episodes 1: expected at least 2"),
-        ("--max-episode-steps 0", "--max-episode-steps 0: expected at least 1"),
+        ("--max-episode-steps 0", "--max-episode-steps 0: expected a number from 1"),
         ("--checkpoints nothing.pth", "nothing.pth"),
         (f"--checkpoints {OWN} {PRETRAINED / '..' / 'pretrained' / OWN.name}", "different names"),
     ],

@@ -93,9 +93,9 @@ def test_the_code_tells_whether_something_was_gained_against_all(
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ("--generations 0", "--generations 0: expected at least 1"),
+        ("--generations 0", "--generations 0: expected a number from 1"),
         ("--population 3", "--population 3: expected at least 4"),
-        ("--seed -1", "--seed -1: expected at least 0"),
+        ("--seed -1", "--seed -1: expected a number from 0"),
         ("--checkpoints nothing.pth", "nothing.pth"),
     ],
 )

@@ -247,7 +247,7 @@ def test_ctrl_c_lets_runs_save_themselves(tmp_path: Path) -> None:
         ("--scenarios MATE-4v4-8", "MATE-4v4-8"),
         ("--scenarios MATE-4v4-9 ./MATE-4v4-9.yaml", "two have the same name"),
         ("--seeds 0", "--seeds 0: expected at least 1"),
-        ("--jobs 0", "--jobs 0: expected at least 1"),
+        ("--jobs 0", "--jobs 0: expected a number from 1"),
         ("--milestones 0", "--milestones 0: expected 1 to 500000 frames"),
         ("--milestones 600000", "--milestones 600000: expected 1 to 500000 frames"),
         ("--set training.nothing=1", "training.nothing"),

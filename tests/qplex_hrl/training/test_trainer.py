@@ -58,23 +58,24 @@ def read(path: Path) -> dict[str, object]:
 
 
 def acting_at(
-    decision: int, action: Callable[[], object], *, first_env_only: bool = True
+    decision: int, action: Callable[[], object], *, in_training: bool = True
 ) -> Callable[[RunConfig, int], FakeEnv]:
-    """Return a factory of environments, the first of which does something at a decision."""
-    made: list[FakeEnv] = []
+    """Return a factory of environments; those of training do something at a decision."""
 
     class Acting(FakeEnv):
         n_steps = 0
+        trains = False
 
         def step(self, actions: NDArray[np.int64], react: object = None) -> FakeOutput:
             self.n_steps += 1
-            if self.n_steps == decision and (self is made[0]) == first_env_only:
+            if self.n_steps == decision and self.trains == in_training:
                 action()
             return super().step(actions)
 
     def make(config: RunConfig, num_envs: int) -> FakeEnv:
-        made.append(Acting(num_envs, decision_frames=config.network.hrl.frame_skip))
-        return made[-1]
+        env = Acting(num_envs, decision_frames=config.network.hrl.frame_skip)
+        env.trains = num_envs == config.env.num_envs
+        return env
 
     return make
 
@@ -333,7 +334,7 @@ def test_ctrl_c_saves_and_the_resumed_run_ends_as_the_whole_one(
 
 def test_ctrl_c_stops_an_evaluation_at_once_and_resume_repeats_it(tmp_path: Path) -> None:
     config = tiny_config(tmp_path, training={"overlap": False})
-    stopping = acting_at(3, lambda: signal.raise_signal(signal.SIGINT), first_env_only=False)
+    stopping = acting_at(3, lambda: signal.raise_signal(signal.SIGINT), in_training=False)
     assert run(config, make_env=stopping) == INTERRUPTED
     assert not list((tmp_path / "logs").glob("eval_results_*.json"))
     assert run(config, resume=tmp_path / "models") == DONE
@@ -560,6 +561,7 @@ import os, signal, sys
 from pathlib import Path
 from test_trainer import acting_at, run
 from tiny import tiny_config
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which may have been ignored by who runs the tests
 master, terminal = os.openpty()
 os.dup2(terminal, 2)
 sys.stderr = os.fdopen(2, "w", 1, closefd=False)
