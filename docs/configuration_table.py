@@ -73,7 +73,9 @@ def _allowed(node: Node) -> str:
 
 
 def _number(value: float) -> str:
-    return "2^63 - 1" if value == 2**63 - 1 else f"{value:g}"
+    if value == 2**63 - 1:
+        return "2^63 - 1"
+    return f"{int(value):,}" if abs(value) >= 10_000 else f"{value:g}"
 
 
 if __name__ == "__main__":

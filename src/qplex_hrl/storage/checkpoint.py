@@ -4,7 +4,8 @@ import hashlib
 import logging
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ __all__ = [
     "FORMAT_VERSION",
     "OLDEST_TRAINING",
     "CheckpointError",
+    "check_fingerprint",
     "check_replay",
     "checkpoints_in",
     "fingerprint",
@@ -89,18 +91,12 @@ def load_checkpoint(path: str | Path, *, oldest: int = 1) -> dict[str, Any]:
             NaN.
     """
     path = Path(path)
-    try:
+    with _told(path):
         with open_archive(path) as archive:
             document = read_tree(archive)
         _check_header(path, document, oldest)
         _check_parts(document)
         content: dict[str, Any] = _decode(document["content"], "content")
-    except OSError as error:
-        raise CheckpointError(_reason(path, error)) from error
-    except ArchiveError as error:
-        raise CheckpointError(f"{path}: {error}") from error
-    except (RecursionError, MemoryError) as error:
-        raise CheckpointError(f"{path}: damaged, or not a checkpoint of this project") from error
     return content
 
 
@@ -161,12 +157,8 @@ def load_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
         CheckpointError: the file is missing, damaged or foreign.
     """
     path = Path(path)
-    try:
+    with _told(path):
         return read_arrays(path)
-    except OSError as error:
-        raise CheckpointError(_reason(path, error)) from error
-    except ArchiveError as error:
-        raise CheckpointError(f"{path}: {error}") from error
 
 
 def fingerprint(path: str | Path) -> str:
@@ -176,38 +168,58 @@ def fingerprint(path: str | Path) -> str:
         CheckpointError: the file is missing or no archive.
     """
     path = Path(path)
-    try:
-        with open_archive(path) as archive:
-            sums = sorted((each.filename, each.file_size, each.CRC) for each in archive.infolist())
-    except OSError as error:
-        raise CheckpointError(_reason(path, error)) from error
-    except ArchiveError as error:
-        raise CheckpointError(f"{path}: {error}") from error
+    with _told(path), open_archive(path) as archive:
+        sums = sorted((each.filename, each.file_size, each.CRC) for each in archive.infolist())
     return hashlib.sha256(repr(sums).encode()).hexdigest()[:16]
 
 
-def check_replay(path: str | Path, expected: str | None) -> None:
-    """Check that a replay is intact and the one that a checkpoint was saved with.
+def check_fingerprint(path: str | Path, expected: str | None) -> None:
+    """Check that a replay is the one that a checkpoint was saved with.
 
     Args:
         path: the replay.
         expected: its `fingerprint` by the checkpoint; None: the checkpoint is older and has none.
 
     Raises:
-        CheckpointError: the file is missing, damaged, or another checkpoint's.
+        CheckpointError: the file is missing, no archive, or another checkpoint's.
     """
-    found, path = fingerprint(path), Path(path)
-    try:
-        with open_archive(path) as archive:
-            odd = archive.testzip()  # a part at a time: a replay may be as large as memory
-    except (OSError, ArchiveError) as error:
-        raise CheckpointError(f"{path}: {error}") from error
-    if odd is not None:
-        raise CheckpointError(f"{path}: damaged, a check sum does not match ({odd})")
+    found = fingerprint(path)
     if expected not in (None, found):
         raise CheckpointError(
-            f"{path}: saved with another checkpoint (fingerprint {found}; expected {expected})"
+            f"{path}: not the replay that was saved with this checkpoint "
+            f"(fingerprint {found}; expected {expected})"
         )
+
+
+def check_replay(path: str | Path, expected: str | None) -> None:
+    """Check that a replay is intact, a part at a time: it may be as large as memory.
+
+    Args:
+        path: the replay.
+        expected: as for `check_fingerprint`.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or another checkpoint's.
+    """
+    check_fingerprint(path, expected)
+    path = Path(path)
+    with _told(path), open_archive(path) as archive:
+        odd = archive.testzip()
+    if odd is not None:
+        raise CheckpointError(f"{path}: damaged, a check sum does not match ({odd})")
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Tell what is wrong with a file in one line that begins with its name."""
+    try:
+        yield
+    except OSError as error:
+        raise CheckpointError(_reason(path, error)) from error
+    except ArchiveError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    except (RecursionError, MemoryError) as error:
+        raise CheckpointError(f"{path}: damaged, or not a checkpoint of this project") from error
 
 
 def _check_header(path: Path, document: object, oldest: int) -> None:

@@ -16,8 +16,9 @@ from qplex_hrl.evaluation.policy_file import cameras_of, stored_scenario
 from qplex_hrl.storage.checkpoint import (
     OLDEST_TRAINING,
     CheckpointError,
+    check_fingerprint,
+    check_replay,
     checkpoints_in,
-    fingerprint,
     load_arrays,
     load_checkpoint,
     newest_intact,
@@ -117,8 +118,11 @@ def _newest_complete(folder: str | Path) -> Path:
             _LOG.warning("skipped: %s", error)
             damaged = damaged or error
             continue
+        saved, replay = bool(content.get("replay_saved")), replay_beside(path)
+        gone = saved and not replay.exists()
         try:
-            gone = bool(content.get("replay_saved")) and _replay_of(path, content) is None
+            if saved and not gone:
+                check_replay(replay, content.get("replay"))
         except CheckpointError as error:
             _LOG.warning("skipped: %s", error)
             damaged, without_replay = damaged or error, True
@@ -180,7 +184,7 @@ def read_saved_run(
 
 # Any: a checkpoint is a tree of many types.
 def _replay_of(
-    path: Path, content: Mapping[str, Any], way_out: str = ""
+    path: Path, content: Mapping[str, Any], way_out: str
 ) -> dict[str, NDArray[Any]] | None:
     """Return the replay that was saved with a checkpoint; None if it is gone.
 
@@ -196,14 +200,10 @@ def _replay_of(
     if not replay.exists():
         return None
     try:
-        arrays = load_arrays(replay)
+        check_fingerprint(replay, content.get("replay"))
+        return load_arrays(replay)  # compares the check sums
     except CheckpointError as error:
         raise CheckpointError(f"{error}{way_out}") from error
-    expected = content.get("replay")  # not in files before version 3
-    if expected is not None and fingerprint(replay) != expected:
-        msg = f"{replay}: not the replay that was saved with {path}{way_out}"
-        raise CheckpointError(msg)
-    return arrays
 
 
 def _check_world(path: Path, content: Mapping[str, Any], scenario: Scenario, name: str) -> None:

@@ -285,7 +285,7 @@ def test_a_replay_belongs_to_one_checkpoint(tmp_path: Path) -> None:
     check_replay(path, None)
     check_replay(path, kept := fingerprint(path))
     save_arrays(path, {"reward": np.arange(3.0) + 1})
-    with pytest.raises(CheckpointError, match="saved with another checkpoint"):
+    with pytest.raises(CheckpointError, match="not the replay that was saved with this checkpoint"):
         check_replay(path, kept)
     data = bytearray(path.read_bytes())
     data[150] ^= 1
