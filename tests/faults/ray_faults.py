@@ -141,7 +141,7 @@ def _a_worker(command: Command, rng: random.Random) -> int:
         workers = workers_of(command.process.pid or 0)
         if workers and (from_the_start or "qplex_hrl.training" in command.errors):
             break
-        time.sleep(0.02)
+        time.sleep(0.1)
     time.sleep(rng.uniform(0, TRAINING_SECONDS))
     return rng.choice(workers_of(command.process.pid or 0) or [0]) if command.alive else 0
 
@@ -179,7 +179,7 @@ def _check_nothing_is_left(folder: Path) -> None:
     while left := _working_in(folder):
         if time.monotonic() > deadline:
             raise FaultShows(Outcome.LEFT, f"{len(left)} processes: {_words_of(left)}")
-        time.sleep(0.1)
+        time.sleep(0.2)
 
 
 def _working_in(folder: Path) -> set[int]:
