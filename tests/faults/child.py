@@ -103,26 +103,33 @@ def give_workers_up(seconds: float) -> None:
 
 
 def fill_store(k: float) -> None:
-    """Fill Ray's object store during the k-th chunk with objects that stay there."""
+    """Fill Ray's object store before the k-th chunk with objects that stay there.
+
+    With a fraction there is room for the weights that begin the chunk, and none for its results.
+    """
     remote_rollout = _remote_rollout()
     import ray
 
     whole, calls, held = remote_rollout.RemoteEpisodes.start, itertools.count(), []
 
-    def start(self: object, *inputs: Any) -> None:
-        whole(self, *inputs)
-        if next(calls) == k:
-            with suppress(ray.exceptions.RayError):  # full
-                for _ in range(FULL_STORE_BLOCKS):
-                    held.append(reference := ray.put(np.ones(2**20)))
-                    held.append(ray.get(reference))  # a view, which keeps it there
+    def start(self: object, network: CameraNetwork, *inputs: Any) -> None:
+        if next(calls) == int(k):
+            n_bytes = sum(value.nbytes for value in network.state_dict().values())
+            room = ray.put(np.zeros(n_bytes, np.uint8)) if k % 1 else None
+            for n_numbers in (2**20, 2**17, 2**14, 2**11):
+                with suppress(ray.exceptions.RayError):  # full
+                    for _ in range(FULL_STORE_BLOCKS):
+                        held.append(reference := ray.put(np.ones(n_numbers)))
+                        held.append(ray.get(reference))  # a view, which keeps it there
+            del room
+        whole(self, network, *inputs)
 
     remote_rollout.RemoteEpisodes.start = start
 
 
 def fill_store_and_disk(k: float) -> None:
     """Fill Ray's object store, and let Ray take the disk for full."""
-    os.environ["RAY_local_fs_capacity_threshold"] = "0.001"
+    os.environ |= {"RAY_local_fs_capacity_threshold": "0.001"}  # Ray's spelling
     fill_store(k)
 
 

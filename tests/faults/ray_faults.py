@@ -18,6 +18,8 @@ N_CHUNKS = 24
 TRAINING_SECONDS = 3.0
 """From the first chunk to the end; starting Ray takes longer, and is hit less often."""
 _PATIENCE = 60.0
+_LAST_SECONDS = 20.0
+"""In which the processes of a run that has ended must end."""
 _SHORT_LIMIT = 20.0
 
 
@@ -95,7 +97,7 @@ def store_full(bench: Bench, rng: random.Random, folder: Path) -> Outcome:
     """Fill the object store while the run trains; then Ray puts objects on the disk, or cannot."""
     bench = _with_workers(bench, rng.choice([1, 2]))
     patch = rng.choice(["fill_store", "fill_store_and_disk"])
-    with _training(bench, folder, patch, rng.randrange(N_CHUNKS)) as command:
+    with _training(bench, folder, patch, rng.randrange(2 * N_CHUNKS) / 2) as command:
         code = command.end()
     permitted = 1 if patch == "fill_store_and_disk" else 0
     return _judge(bench, command, code, in_time=True, permitted=permitted)
@@ -175,7 +177,7 @@ def _judge(
 
 def _check_nothing_is_left(folder: Path) -> None:
     """Check that all processes of a run end, which are those that work in its folder."""
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _LAST_SECONDS
     while left := _working_in(folder):
         if time.monotonic() > deadline:
             raise FaultShows(Outcome.LEFT, f"{len(left)} processes: {_words_of(left)}")

@@ -37,7 +37,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class WorkersLost(RuntimeError):
-    """A rollout worker failed and cannot be replaced, or none can be asked; the text is one line."""
+    """A worker failed and cannot be replaced, or none can be asked; the text is one line."""
 
 
 def start_workers(group: EnvRunnerGroup, n_workers: int) -> None:
