@@ -100,7 +100,7 @@ def atomic_write_json(path: str | Path, value: object) -> None:
 def failure_of(error: OSError) -> str:
     """Return what could not be read or written and why, in one line."""
     if error.filename is None:
-        return " ".join(str(error).split())
+        return " ".join(str(error).split()) or type(error).__name__
     return f"{error.filename}: {(error.strerror or 'failed').lower()}"
 
 
