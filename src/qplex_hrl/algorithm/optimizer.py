@@ -44,9 +44,10 @@ def build_optimizer(
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, stored: Mapping[str, Any]) -> None:
-    """Take over moments; step sizes and all other numbers stay those of the optimiser's recipe.
+    """Take over moments and the last step's size; all other numbers stay those of the recipe.
 
-    PyTorch's own way would take the numbers over, too, whatever the configuration says.
+    PyTorch's own way would take these over, too, whatever the configuration says. Every step has a
+    size of its own.
 
     Args:
         optimizer: of ``build_optimizer``.
@@ -54,7 +55,8 @@ def load_optimizer(optimizer: torch.optim.Optimizer, stored: Mapping[str, Any]) 
     """
     own = optimizer.state_dict()["param_groups"]
     for ours, group in zip(own, stored["param_groups"], strict=True):
-        for name in ours.keys() & group.keys() - {"params", "lr"}:  # steps say their own size
+        ours["lr"] = group["lr"]
+        for name in ours.keys() & group.keys() - {"params"}:
             was, now = _plain(group[name]), _plain(ours[name])
             if was != now:
                 _LOG.warning(
