@@ -15,7 +15,6 @@ ELSEWHERE = {
     "camcontrol/control/pointing_offset": FILTER,  # which makes its particles
     "camcontrol/decision_arrays": "camcontrol/test_selection_env.py",
     "camcontrol/decision_kernel": "camcontrol/test_selection_env.py",  # its only caller
-    "camcontrol/stored_numbers": "camcontrol/test_selection_env.py",  # its only caller
     "camcontrol/planning/common_view": "camcontrol/test_onboard_camera.py",  # with lossy messages
     "camcontrol/planning/planner": "camcontrol/test_planning_cameras.py",
     "camcontrol/tracking/motion_models": FILTER,

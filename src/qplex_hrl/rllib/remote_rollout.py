@@ -23,6 +23,7 @@ from qplex_hrl.model import CameraNetwork
 from qplex_hrl.rllib.cluster import ClusterError
 from qplex_hrl.rllib.env_runner import Begin, Reply, Task, as_arrays, run_task, start_up
 from qplex_hrl.sharding import Shard, join_states, split_state
+from qplex_hrl.storage.stored_values import NotFiniteError
 
 __all__ = ["RemoteEpisodes", "WorkersLost", "start_workers"]
 
@@ -148,7 +149,8 @@ class RemoteEpisodes:
         """Return the chunk begun by ``start``, environments in the order of their rows.
 
         Raises:
-            WorkersLost: a worker raised an error, or was lost and does not come back.
+            NotFiniteError: a worker's network gave numbers that are not.
+            WorkersLost: a worker raised another error, or was lost and does not come back.
         """
         assert self._request is not None, "start a chunk first"
         losses = dict.fromkeys(self._shards, 0)
@@ -182,7 +184,7 @@ class RemoteEpisodes:
             self._sent.discard(index)
             if reply.error:
                 msg = f"rollout worker {index} stopped: {reply.error}"
-                raise WorkersLost(msg)
+                raise NotFiniteError(msg) if reply.diverged else WorkersLost(msg)
             if reply.experience is None or reply.number != self._number:
                 self._ready.discard(index)  # a new process in the place of one lost in between
             else:
