@@ -45,6 +45,13 @@ ALL_OPTIONS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.parametrize("option", ["targets", "camera_view", "camera_reduction"])
+def test_a_wrong_value_is_told_shortly(option: str) -> None:
+    with pytest.raises(ValueError, match=r"a value of type list; expected") as caught:
+        make(1, TeamOptions(**{option: [2**31] * 900, "camera_rewards": {}}))
+    assert len(str(caught.value)) < 200
+
+
 @pytest.mark.jit
 @settings(max_examples=30, deadline=None)
 @given(ALL_OPTIONS, st.integers(0, 1000))

@@ -12,6 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
 from camsim.arrays import Bools, Floats
+from camsim.bounds import shortened
 from camsim.envs.adapters.agent_group import AgentGroup
 from camsim.envs.adapters.construction import ScenarioLike, resolve_settings, start_episodes
 from camsim.envs.adapters.infos import group_information
@@ -160,7 +161,7 @@ class MateVectorEnv(VectorEnv[Obs, NDArray[Any], NDArray[Any]]):
             ValueError: a setting is unknown or not allowed.
         """
         if render_mode not in (None, "rgb_array"):
-            raise ValueError(f"render_mode = {render_mode!r}; expected None or rgb_array")
+            raise ValueError(f"render_mode = {shortened(render_mode)}; expected None or rgb_array")
         self.num_envs = num_envs
         self.team_env, self._group = _one_team(
             num_envs, scenario, team, options, keywords, restart=True
