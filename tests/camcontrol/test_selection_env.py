@@ -264,6 +264,7 @@ def play_elsewhere(**environment: str) -> str:
     return process.stdout
 
 
+@pytest.mark.jit
 def test_threads_do_not_matter() -> None:
     one = play_elsewhere(NUMBA_NUM_THREADS="1")
     assert one.count("\n") > 10

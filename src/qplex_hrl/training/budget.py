@@ -97,9 +97,9 @@ def budget_of(config: RunConfig, make_env: MakeEnv = build_env, n_workers: int =
         },
         disk={
             "replays": n_replays * replay,
-            # Numbered ones, one of them new, hold the state of a pending evaluation, too; then
-            # best and final.
-            "checkpoints": (2 * (kept.keep_checkpoints + 1) + 2) * state,
+            # Numbered ones, one of them new, hold the state of a pending evaluation, too. The best
+            # one does not; the final one is written when there is no new one.
+            "checkpoints": (2 * (kept.keep_checkpoints + 1) + 1) * state,
             "metrics": _metrics_bytes(config),
         },
     )
@@ -151,6 +151,8 @@ def _free_disk(folder: Path) -> int | None:
 
 def _refusal(of_what: str, parts: Mapping[str, int], free: int, keys: Mapping[str, str]) -> str:
     largest = sorted(keys, key=lambda name: -parts[name])[:2]
+    if 10 * parts[largest[-1]] < parts[largest[0]]:  # it would not help
+        largest = largest[:1]
     return (
         f"this run needs {_told(parts)} of {of_what}; {_size(free)} are free: "
         f"lower {' or '.join(keys[name] for name in largest)}"
