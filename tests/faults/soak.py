@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 EVERY = 10.0
 MOST_GROWTH, MOST_DROP = 0.01, 0.05
 WARM_UP = 500_000
-"""Frames until memory is as large as it will be: the replay is full after 50,000, and ten evaluations
-and ten checkpoints, with a video among them, are over. What is measured begins there."""
+"""Frames until memory is as large as it will be: the replay is full after 50,000, and ten
+evaluations and ten checkpoints, with a video among them, are over. Measuring begins there."""
 
 
 @dataclass(frozen=True)

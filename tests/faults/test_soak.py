@@ -5,9 +5,7 @@ from dataclasses import replace
 import pytest
 from faults.soak import WARM_UP, Sample, judge
 
-FLAT = [
-    Sample(10.0 * i, WARM_UP - 10_000 + 40_000 * i, 600.0, 500.0, 8, 5, 0) for i in range(30)
-]
+FLAT = [Sample(10.0 * i, WARM_UP - 10_000 + 40_000 * i, 600.0, 500.0, 8, 5, 0) for i in range(30)]
 
 
 def bad(samples: list[Sample]) -> list[str]:

@@ -41,6 +41,7 @@ from camsim.state import ObsBuffers, allocate_obs
 Policy = str | Mapping[str, float]
 _NO_LIMITS = Link()
 DTYPES = ("float64", "float32")
+_REWARDS = ("camera_rewards", "target_rewards")
 _FLAGS = (
     "relative",
     "rescaled",
@@ -121,6 +122,7 @@ class TeamOptions:
             (("cameras",), (str, Mapping, CameraRules), "a rule's name, a mixture or CameraRules"),
             (("targets",), (str, Mapping, TargetRules), "a rule's name, a mixture or TargetRules"),
             (("camera_link", "target_link"), (Link,), "a Link"),
+            (_REWARDS, (Mapping, type(None)), "weights of reward terms by name, or None"),
         )
         for names, allowed, words in kinds:
             for name in names:

@@ -30,7 +30,7 @@ def test_memory_that_is_missing_is_refused_with_what_to_lower(
         check_budget(config)
     config = tiny_config(tmp_path)
     monkeypatch.setattr(budget, "available_memory", lambda: 10**6)
-    with pytest.raises(ValueError, match="[GM]B are free: lower "):
+    with pytest.raises(ValueError, match=r"[GM]B are free: lower "):
         check_budget(config)
 
 

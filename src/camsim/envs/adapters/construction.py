@@ -108,6 +108,8 @@ def resolve_settings(
         reason = world.impossible_placement()
         if reason is not None:
             raise ValueError(f"{source}: {reason}")
+    if not isinstance(options, TeamOptions | None):
+        raise ValueError(f"options = {shortened(options)}; expected TeamOptions or None")
     chosen = replace(
         options or TeamOptions(),
         **{key: value for key, value in keywords.items() if key in _OPTIONS - {_TIME_LIMIT}},

@@ -1,6 +1,6 @@
 """Gymnasium's view of the world: one team is one agent; alone, or N worlds in one compiled call."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -244,6 +244,8 @@ class MateVectorEnv(VectorEnv[Obs, NDArray[Any], NDArray[Any]]):
             return [int(seed) + i for i in range(self.num_envs)]
         seeds: list[int | None] = [None] * self.num_envs
         if seed is not None:
+            if not isinstance(seed, Iterable) or isinstance(seed, str | bytes):
+                raise ValueError(f"seed = {shortened(seed)}; expected a seed or one for each world")
             seeds = list(seed)
         if len(seeds) != self.num_envs:
             raise ValueError(f"{len(seeds)} seeds; expected one for each of {self.num_envs} worlds")
