@@ -20,10 +20,11 @@ test: .venv/.installed-dev
 fuzz: .venv/.installed-dev
 	$(BIN)/python tests/fuzz/run.py --inputs $(INPUTS)
 
-# An hour and a half: faults in real commands, then an hour of training that must not grow or slow down.
+# Two hours: faults in real commands, then an hour of training that must not grow or slow down.
 soak: .venv/.installed-dev
 	$(BIN)/python tests/faults/run.py --faults 50 --kinds killed-and-resumed
 	$(BIN)/python tests/faults/run.py --faults 500
+	$(BIN)/python tests/faults/run.py --faults 20 --ray
 	$(BIN)/python tests/faults/soak.py --minutes 60
 
 # All tests and what they reach. Coverage sees no compiled code, so the fast tests of the two packages

@@ -7,9 +7,12 @@ import os
 import random
 import sys
 import time
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 import qplex_hrl.comparison.play
@@ -19,7 +22,11 @@ from camcontrol.selection_env import EnvOutput, SelectionEnv
 from qplex_hrl.cli.main import main
 from qplex_hrl.learner import Learner
 from qplex_hrl.model import CameraNetwork
+from qplex_hrl.rllib.cluster import check_ray
 from qplex_hrl.types import AgentOutput, SequenceBatch
+
+FULL_STORE_BLOCKS = 48
+"""Of 8 MB: more than the store of so small a run."""
 
 
 def run(arguments: list[str], folder: str, patch: str | None, value: float) -> None:
@@ -87,3 +94,39 @@ def obey_modes(_: float) -> None:
     sets[0] &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
     if libc.capset(header, sets):
         raise OSError(ctypes.get_errno(), "capset")
+
+
+def give_workers_up(seconds: float) -> None:
+    """Let Ray's workers be silent for less than ten minutes."""
+    remote_rollout = _remote_rollout()
+    remote_rollout.START_SECONDS = remote_rollout.ANSWER_SECONDS = seconds
+
+
+def fill_store(k: float) -> None:
+    """Fill Ray's object store during the k-th chunk with objects that stay there."""
+    remote_rollout = _remote_rollout()
+    import ray
+
+    whole, calls, held = remote_rollout.RemoteEpisodes.start, itertools.count(), []
+
+    def start(self: object, *inputs: Any) -> None:
+        whole(self, *inputs)
+        if next(calls) == k:
+            with suppress(ray.exceptions.RayError):  # full
+                for _ in range(FULL_STORE_BLOCKS):
+                    held.append(reference := ray.put(np.ones(2**20)))
+                    held.append(ray.get(reference))  # a view, which keeps it there
+
+    remote_rollout.RemoteEpisodes.start = start
+
+
+def fill_store_and_disk(k: float) -> None:
+    """Fill Ray's object store, and let Ray take the disk for full."""
+    os.environ["RAY_local_fs_capacity_threshold"] = "0.001"  # noqa: SIM112  # Ray reads it so
+    fill_store(k)
+
+
+def _remote_rollout() -> Any:
+    """Return the module, imported as the command does it."""
+    check_ray()
+    return import_module("qplex_hrl.rllib.remote_rollout")

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from multiprocessing import forkserver
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -32,6 +33,7 @@ CONFIG = Path(__file__).with_name("fault.yaml")
 TIME_LIMIT = 120.0
 """Seconds after which a command hangs; far more than it needs on a busy machine."""
 
+T = TypeVar("T")
 _GOOD_CODES = (0, 1, 2, 130)
 _TIMES = {"wall_time_seconds", "seconds_to_coverage", "frames_per_second", "provenance"}
 _COUNTS = ("timestep", "n_updates", "n_episodes", "epsilon", "learning_rate")
@@ -51,6 +53,7 @@ class Outcome(Enum):
     TRACEBACK = "traceback"
     CRASH = "crash"
     HANG = "hang"
+    LEFT = "left over"
     HARNESS = "harness"
 
 
@@ -139,9 +142,19 @@ class Reference:
 class Bench:
     """Starts commands and judges what they leave."""
 
-    def __init__(self, folder: Path) -> None:
-        """Do the run without a fault in ``folder``."""
-        self.folder = folder
+    def __init__(
+        self, folder: Path, train: Sequence[str] = ("train",), right: Sequence[str] | None = None
+    ) -> None:
+        """Do the run without a fault.
+
+        Args:
+            folder: new; of this and all other runs.
+            train: the command that trains, with flags.
+            right: another command, whose results are the right ones.
+        """
+        self.folder, self._train = folder, train
+        self._made: dict[str, Any] = {}
+        self._making = threading.RLock()
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["faults.child"])
         with _environment() as environment:
@@ -150,7 +163,7 @@ class Bench:
         whole = folder / "reference"
         whole.mkdir(parents=True)
         subprocess.run(
-            [sys.executable, "-m", "qplex_hrl", *self.train()],
+            [sys.executable, "-m", "qplex_hrl", *(right or train), "--config", str(CONFIG)],
             cwd=whole,
             env=environment,
             check=True,
@@ -164,12 +177,25 @@ class Bench:
         assert code == 0, code
         self.reference = Reference(whole, _final(whole), *_results(whole), seconds)
         self._states = {path.name: _state(path) for path in checkpoints(whole)}
-        self._undisturbed: dict[str, Any] = {}
         self.check_run(forked)  # a forked process is as good as a new one
-        self.stopped = self._stopped("stopped")
-        """A run with the same result that was stopped half-way."""
-        self.other = self._stopped("other", "--seed", "1")
-        """One of another seed."""
+
+    @property
+    def stopped(self) -> Path:
+        """The folder of a run with the same result that was stopped half-way."""
+        return self.once("stopped", lambda: self._stopped("stopped"))
+
+    @property
+    def other(self) -> Path:
+        """The folder of one of another seed."""
+        return self.once("other", lambda: self._stopped("other", "--seed", "1"))
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """Return what ``make`` gives; made at the first call with this name."""
+        with self._making:
+            if name not in self._made:
+                self._made[name] = make()
+            made: T = self._made[name]
+            return made
 
     def _stopped(self, name: str, *more: str) -> Path:
         """Return the folder of a run that was stopped when it had two checkpoints."""
@@ -183,10 +209,9 @@ class Bench:
         assert command.end() == 130, command.errors
         return folder
 
-    @staticmethod
-    def train(*more: str) -> list[str]:
+    def train(self, *more: str) -> list[str]:
         """Return the command that trains."""
-        return ["train", "--config", str(CONFIG), *more]
+        return [*self._train, "--config", str(CONFIG), *more]
 
     def start(
         self,
@@ -244,12 +269,14 @@ class Bench:
     def undisturbed(self, arguments: Sequence[str], judge: Callable[[Path], Any]) -> Any:
         """Return what ``judge`` finds in the folder of a command without a fault; done once."""
         key = " ".join(arguments)
-        if key not in self._undisturbed:
+
+        def make() -> Any:
             folder = Path(tempfile.mkdtemp(dir=self.folder))
             if (code := self.start(arguments, folder).end()) != 0:
                 raise FaultShows(Outcome.LOST, f"{key}: exit code {code} without a fault")
-            self._undisturbed[key] = judge(folder)
-        return self._undisturbed[key]
+            return judge(folder)
+
+        return self.once(key, make)
 
     def _check_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
         points = [(row["timestep"], "n_updates" in row) for row in rows]

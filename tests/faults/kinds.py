@@ -1,6 +1,6 @@
 """The kinds of faults, by name."""
 
-from faults import damage, disks, insides, signals, two_runs
+from faults import damage, disks, insides, ray_faults, signals, two_runs
 from faults.harness import Inject
 
 KINDS: dict[str, Inject] = {
@@ -21,7 +21,10 @@ KINDS: dict[str, Inject] = {
     "two-runs": two_runs.two_runs,
 }
 
+ALL_KINDS = KINDS | ray_faults.RAY_KINDS
+"""With those that start a cluster each time."""
+
 
 def possible() -> list[str]:
-    """Return the kinds that this machine permits."""
+    """Return the kinds without a cluster that this machine permits."""
     return [kind for kind in KINDS if kind != "full-disk" or disks.mounts_are_permitted()]

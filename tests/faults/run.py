@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 from faults.harness import GOOD, Bench, Fault, FaultShows, Outcome, Verdict  # noqa: E402
-from faults.kinds import KINDS, possible  # noqa: E402
+from faults.kinds import ALL_KINDS, KINDS, possible  # noqa: E402
+from faults.ray_faults import RAY_KINDS, ray_is_installed  # noqa: E402
 
 
 def inject(bench: Bench, fault: Fault) -> Verdict:
@@ -38,7 +39,7 @@ def inject(bench: Bench, fault: Fault) -> Verdict:
 
 def _judged(bench: Bench, fault: Fault, folder: Path) -> tuple[Outcome, str]:
     try:
-        outcome = KINDS[fault.kind](bench, random.Random(f"{fault.kind} {fault.seed}"), folder)
+        outcome = ALL_KINDS[fault.kind](bench, random.Random(f"{fault.kind} {fault.seed}"), folder)
     except FaultShows as shown:
         return shown.outcome, shown.detail
     except Exception as error:  # the suite's own: a verdict too, so that the other faults go on
@@ -88,11 +89,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--faults", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0, help="of the first fault of each kind")
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=possible())
+    parser.add_argument("--kinds", nargs="+", choices=ALL_KINDS, default=possible())
+    parser.add_argument(
+        "--ray", dest="kinds", action="store_const", const=list(RAY_KINDS), help="the kinds of Ray"
+    )
     parser.add_argument("--minutes", type=float, help="begin no fault after so many minutes")
     parser.add_argument("--jobs", type=int, default=1, help="faults at once")
     parser.add_argument("--output", type=Path, help="write the table there, too")
     args = parser.parse_args()
+    if RAY_KINDS.keys() & set(args.kinds) and not ray_is_installed():
+        parser.error('faults of Ray need ray[rllib,tune]: pip install "qplex-hrl[ray]"')
     for kind in KINDS.keys() - possible():
         print(f"left out: {kind}: mounting is not permitted; `unshare -rm` gives a shell that may")
     bench = Bench(Path(tempfile.mkdtemp(prefix="faults-")))

@@ -14,6 +14,7 @@ import numpy as np
 import ray
 import torch
 from numpy.typing import NDArray
+from ray.exceptions import RayError
 from ray.rllib.env.env_runner_group import EnvRunnerGroup
 
 from qplex_hrl.config import RunConfig
@@ -28,7 +29,7 @@ from qplex_hrl.storage.stored_values import NotFiniteError
 __all__ = ["RemoteEpisodes", "WorkersLost", "start_workers"]
 
 START_SECONDS = 600.0  # that may pass without another worker ready; the first compiles kernels
-RETURN_SECONDS = 600.0  # that may pass without a sign of life of a lost worker
+ANSWER_SECONDS = 600.0  # that may pass without an answer of any worker, lost or frozen
 MOST_LOSSES = 5  # of one worker during one chunk
 _PROBE_SECONDS = 2.0
 _TAG = "chunk"
@@ -37,7 +38,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class WorkersLost(RuntimeError):
-    """A rollout worker failed and cannot be replaced; the text is one line."""
+    """A rollout worker failed for good, or none can be asked; the text is one line."""
 
 
 def start_workers(group: EnvRunnerGroup, n_workers: int) -> None:
@@ -137,10 +138,19 @@ class RemoteEpisodes:
         self._ready.clear()
 
     def start(self, network: CameraNetwork, n_decisions: int, epsilon: float) -> None:
-        """Begin a chunk in all workers, acting with a copy of ``network`` as it is now."""
+        """Begin a chunk in all workers, acting with a copy of ``network`` as it is now.
+
+        Raises:
+            WorkersLost: Ray cannot take the copy: its object store and the disk behind are full.
+        """
         assert self._request is None, "finish the chunk before the next one"
         weights = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
-        self._request = (n_decisions, epsilon, self._put(weights))
+        try:
+            reference = self._put(weights)
+        except RayError as error:
+            msg = f"the workers cannot be given weights: {' '.join(str(error).split())}"
+            raise WorkersLost(msg) from error
+        self._request = (n_decisions, epsilon, reference)
         self._replies = {}
         self._sent = set()
         self._send_what_is_missing()
@@ -150,7 +160,8 @@ class RemoteEpisodes:
 
         Raises:
             NotFiniteError: a worker's network gave numbers that are not.
-            WorkersLost: a worker raised another error, or was lost and does not come back.
+            WorkersLost: a worker raised another error, was lost and does not come back, or does not
+                answer.
         """
         assert self._request is not None, "start a chunk first"
         losses = dict.fromkeys(self._shards, 0)
@@ -169,13 +180,21 @@ class RemoteEpisodes:
                     raise WorkersLost(msg)
             if len(healthy) < len(self._shards):
                 self._group.probe_unhealthy_env_runners(timeout_seconds=_PROBE_SECONDS)
-                if time.monotonic() - last > RETURN_SECONDS:
-                    lost = min(set(self._shards) - healthy)
-                    msg = f"rollout worker {lost} was lost and did not come back in time"
-                    raise WorkersLost(msg)
+            if time.monotonic() - last > ANSWER_SECONDS:
+                raise WorkersLost(self._who_is_silent(healthy))
             self._send_what_is_missing()
         self._request = None
         return self._accept()
+
+    def _who_is_silent(self, healthy: set[int]) -> str:
+        """Return in one line who has not answered, and why, as far as Ray knows."""
+        if lost := set(self._shards) - healthy:
+            return f"rollout worker {min(lost)} was lost and did not come back in time"
+        silent = min(set(self._shards) - set(self._replies))
+        return (
+            f"rollout worker {silent} has not answered for {ANSWER_SECONDS:.0f} s; its process or "
+            "its machine may be frozen"
+        )
 
     def _take_replies(self) -> bool:
         """Take the chunks that have arrived; return whether there were any."""

@@ -11,6 +11,7 @@ from qplex_hrl.rllib.cluster import check_ray, cluster, joins_a_cluster
 from qplex_hrl.runtime.devices import resolve_device
 from qplex_hrl.runtime.exit_codes import FAILED
 from qplex_hrl.training.budget import check_budget
+from qplex_hrl.training.loop import Iteration
 from qplex_hrl.training.restore import find_saved_run
 from qplex_hrl.training.trainer import check_trackers, execute
 
@@ -56,10 +57,18 @@ def train_ray(
     resolve_device(config.training.device)
     checkpoint = None if resume is None else find_saved_run(resume, config)
     with cluster(config, address), build_algorithm(config, make_env) as algorithm:
+
+        def iterate() -> Iteration:
+            try:
+                iteration: Iteration = algorithm.iterate()
+            except WorkersLost as error:  # told here, where the run's log is open
+                _LOG.error("training stopped: %s; the last checkpoint is kept", error)
+                raise
+            return iteration
+
         try:
-            return execute(algorithm.run, checkpoint, log_level, algorithm.iterate, budget)
-        except WorkersLost as error:
-            _LOG.error("%s; the last checkpoint is kept", error)
+            return execute(algorithm.run, checkpoint, log_level, iterate, budget)
+        except WorkersLost:
             return FAILED
 
 

@@ -17,6 +17,14 @@ cleanup = subprocess.Popen(
 child = subprocess.Popen(
     ["sh", "-c", "trap '' TERM HUP; sleep 300 & wait; sleep 300"], start_new_session=True)
 time.sleep(2)
+if sys.argv[2:] == ["late"]:  # after the cleanup's last look, as it is when Ray starts
+    with open(sys.argv[1] + "/raylet.out", "w") as out:
+        child = subprocess.Popen(["sh", "-c", "sleep 300 >/dev/null & echo $!; wait"], stdout=out,
+                                 stderr=out, start_new_session=True)
+    while not (grandchild := open(sys.argv[1] + "/raylet.out").read().strip()):
+        pass
+    print(child.pid, cleanup.pid, grandchild, flush=True)
+    os.kill(os.getpid(), 9)
 print(child.pid, cleanup.pid, flush=True)
 time.sleep(300)
 """
@@ -53,3 +61,20 @@ def test_descendants_of_a_killed_process_end_with_it(tmp_path: Path) -> None:
     assert is_alive(other.pid)
     os.kill(other.pid, signal.SIGKILL)
     other.wait()
+
+
+def test_what_was_started_just_before_ends_too(tmp_path: Path) -> None:
+    """Nobody has seen it as a descendant: its output is in the folder, its child's is not."""
+    folder = tmp_path / "session"
+    folder.mkdir()
+    arguments = [sys.executable, "-c", PARENT, str(folder), "late"]
+    parent = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    started = [int(word) for word in parent.stdout.readline().split()]
+    assert len(started) == 3
+    parent.wait()
+    end = time.monotonic() + 20
+    while time.monotonic() < end and any(map(is_alive, started)):
+        time.sleep(0.1)
+    assert not any(map(is_alive, started))
+    assert not folder.exists()

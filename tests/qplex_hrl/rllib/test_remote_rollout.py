@@ -9,11 +9,13 @@ import pytest
 
 pytest.importorskip("ray")
 
+from ray.exceptions import OutOfDiskError
 from ray_parts import Group, ray_config
 from tiny import CPU, make_fake_env
 
 from qplex_hrl.config import RunConfig
 from qplex_hrl.data.collector import Collector
+from qplex_hrl.rllib import remote_rollout
 from qplex_hrl.rllib.cluster import ClusterError
 from qplex_hrl.rllib.env_runner import QPLEXHRLEnvRunner, Reply
 from qplex_hrl.rllib.remote_rollout import MOST_LOSSES, RemoteEpisodes, WorkersLost, start_workers
@@ -96,6 +98,34 @@ def test_a_worker_that_is_lost_again_and_again_ends_the_run() -> None:
     remote = Remote(ray_config(2, 2), [2] * (MOST_LOSSES + 1))
     with pytest.raises(WorkersLost, match="worker 2 was lost 6 times in one chunk"):
         remote.advance(1)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_worker_without_an_answer_ends_the_run_in_the_end(
+    lost: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray takes a frozen process for a healthy one."""
+    remote = Remote(ray_config(2, 2)).advance(1)
+    monkeypatch.setattr(remote_rollout, "ANSWER_SECONDS", 0.0)
+    monkeypatch.setattr(remote.group, "fetch_ready_async_reqs", lambda **_: [])
+    monkeypatch.setattr(remote.group, "probe_unhealthy_env_runners", lambda **_: [])
+    if lost:
+        remote.group.healthy.discard(2)
+    pattern = "worker 2 was lost and did not" if lost else "worker 1 has not answered for 0 s"
+    with pytest.raises(WorkersLost, match=pattern):
+        remote.advance(1)
+
+
+def test_a_full_object_store_ends_the_run_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    remote = Remote(ray_config(2, 2)).advance(1)
+
+    def full(_: object) -> None:
+        raise OutOfDiskError("no space\nleft")
+
+    monkeypatch.setattr(remote.episodes, "_put", full)
+    with pytest.raises(WorkersLost, match=r"cannot be given weights: .*no space left") as caught:
+        remote.advance(1)
+    assert "\n" not in str(caught.value)
 
 
 def test_an_error_of_a_worker_ends_the_run_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -259,6 +259,39 @@ def test_a_killed_driver_leaves_nothing_and_training_goes_on_until_ctrl_c(
     assert rows(tmp_path) == rows(two_workers)
 
 
+SHORT_LIMIT = """
+import sys
+from qplex_hrl.cli.main import main
+from qplex_hrl.rllib.cluster import check_ray
+check_ray()
+from qplex_hrl.rllib import remote_rollout
+remote_rollout.ANSWER_SECONDS = 1.0
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_worker_that_is_frozen_for_ever_ends_the_run_in_one_line(
+    tmp_path: Path, shared_memory: Path
+) -> None:
+    frozen: set[int] = set()
+
+    def freeze(pid: int) -> None:
+        frozen.update(workers_of(pid))
+        for worker in frozen:
+            os.kill(worker, signal.SIGSTOP)
+
+    arguments = [sys.executable, "-c", SHORT_LIMIT, *command(tmp_path, 1)[3:]]
+    code, text = run_until(arguments, 250, freeze)
+    assert code == 1, text
+    last = text.splitlines()[-1]
+    assert "ERROR" in last
+    assert "rollout worker 1 has not answered for 1 s" in last
+    assert "the last checkpoint is kept" in last
+    assert last in (tmp_path / "logs" / "training.log").read_text()
+    assert frozen
+    assert not frozen & {pid for pid, _ in living()}
+
+
 def living() -> set[tuple[int, int]]:
     """All processes of this machine."""
     return descendants(0) | descendants(1)
