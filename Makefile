@@ -14,7 +14,7 @@ train: .venv/.installed
 		$(if $(TIMESTEPS),--total-timesteps $(TIMESTEPS))
 
 test: .venv/.installed-dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_FLAGS)
 
 # Inputs that nobody should send, INPUTS of each kind: hours. tests/fuzz/README.md says more.
 fuzz: .venv/.installed-dev
@@ -27,10 +27,12 @@ soak: .venv/.installed-dev
 	$(BIN)/python tests/faults/run.py --faults 20 --ray
 	$(BIN)/python tests/faults/soak.py --minutes 60
 
-# Coverage sees no compiled code: the fast tests once more, without compiling.
+# All tests and what they reach. Coverage sees no compiled code, so the fast tests of the two packages
+# that have any run once more without compiling.
 coverage: .venv/.installed-dev
+	$(MAKE) test PYTEST_FLAGS="--cov --cov-report= --cov-fail-under=0"
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "not slow and not browser" \
-		--cov --cov-report=term
+		--cov --cov-append --cov-report=term tests/camsim tests/camcontrol
 
 check: .venv/.installed-dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pre-commit run --all-files

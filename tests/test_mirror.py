@@ -9,18 +9,13 @@ PACKAGES = ("camsim", "camcontrol", "qplex_hrl", "qplex_bench")
 
 ADAPTERS = "camsim/envs/adapters/test_pettingzoo_env.py"
 CAMERAS, TARGETS = (f"camsim/scripted/{team}/test_dispatch.py" for team in ("cameras", "targets"))
-FILTER = "camcontrol/tracking/test_particle_filter.py"
 
 ELSEWHERE = {
-    "camcontrol/control/pointing_offset": FILTER,  # which makes its particles
     "camcontrol/decision_arrays": "camcontrol/test_selection_env.py",
     "camcontrol/decision_kernel": "camcontrol/test_selection_env.py",  # its only caller
-    "camcontrol/stored_numbers": "camcontrol/test_selection_env.py",  # its only caller
     "camcontrol/planning/common_view": "camcontrol/test_onboard_camera.py",  # with lossy messages
     "camcontrol/planning/planner": "camcontrol/test_planning_cameras.py",
-    "camcontrol/tracking/motion_models": FILTER,
-    "camcontrol/tracking/relative_particles": FILTER,
-    "camcontrol/tracking/visibility": FILTER,
+    "camcontrol/tracking/visibility": "camcontrol/tracking/test_particle_filter.py",
     "camsim/envs/adapters/agent_group": ADAPTERS,  # what both adapters are made of: this and next
     "camsim/envs/adapters/construction": ADAPTERS,
     "camsim/envs/adapters/infos": ADAPTERS,
@@ -65,7 +60,7 @@ ELSEWHERE = {
     "qplex_hrl/cli/replay": "cli/test_replay.py",
     "qplex_hrl/cli/scenarios": "cli/test_scenarios.py",
     "qplex_hrl/cli/train": "cli/test_cli.py",
-    "qplex_hrl/algorithm/compiled_loss": "qplex_hrl/test_learner.py",  # beside the eager loss
+    "qplex_hrl/algorithm/compiled_loss": "qplex_hrl/test_learner_execution.py",
     "qplex_hrl/config/optimizer": "qplex_hrl/algorithm/test_optimizer.py",
     "qplex_hrl/config/world": "qplex_hrl/config/test_schema.py",
     "qplex_hrl/networks/gru_kernels": "qplex_hrl/networks/test_gru.py",  # against PyTorch's GRU

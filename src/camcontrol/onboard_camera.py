@@ -38,7 +38,7 @@ from camcontrol.tracking.track import (
     update_sector_ages,
 )
 from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
-from camsim.bounds import is_whole
+from camsim.bounds import is_whole, shortened
 from camsim.compiled.jit import batch_kernel, device_fn, row
 from camsim.layout import CAMERA_PUBLIC, CameraObsLayout
 
@@ -323,7 +323,7 @@ class OnboardCamera:
         """
         n_actions = len(self._catalogue.search)
         if not is_whole(selection) or not 0 <= selection < n_actions:
-            raise ValueError(f"selection {selection}; expected 0 to {n_actions - 1}")
+            raise ValueError(f"selection {shortened(selection)}; expected 0 to {n_actions - 1}")
         self._state.selection[0] = selection
         self._run(MOVE)
         motion: Floats = self._state.motion[0, self._state.camera[0]]

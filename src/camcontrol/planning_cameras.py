@@ -11,6 +11,7 @@ from camcontrol.options import PlanGoal, baseline_of, check_lookahead
 from camcontrol.planning.planner import BeliefState, Lookahead, PlannerOptions
 from camcontrol.selection_env import React, SelectionEnv, SelectionOptions
 from camsim.arrays import Bools, Float32s
+from camsim.bounds import shortened
 from camsim.scenario.schema import Scenario
 
 VIEWS = {"own": "own", "shared": "shared", "full": "enhanced"}
@@ -92,7 +93,7 @@ def planning_env(
         ValueError: an argument is not valid, or the scenario has no cameras.
     """
     if view not in VIEWS:
-        raise ValueError(f"view = {view!r}; expected one of {', '.join(VIEWS)}")
+        raise ValueError(f"view = {shortened(view)}; expected one of {', '.join(VIEWS)}")
     options = SelectionOptions(
         decision_frames=DECISION_FRAMES,
         belief="particles",

@@ -307,6 +307,8 @@ class SelectionEnv:
         With `n_frames`, run so many of them. An episode that has ended is not stopped. A decision's
         frames one by one, then `observe`, lead to the same world and observations as `step`.
         """
+        if n_frames is not None:
+            bounds.FRAMES.check("n_frames", n_frames)
         self._call_kernel(kernels.CLEAR | kernels.RUN, self._checked(actions), n_frames)
 
     def glance(self) -> tuple[Float32s, Bools]:

@@ -6,6 +6,7 @@ file's size, so the reader refuses both at once.
 
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ __all__ = ["ArchiveError", "open_archive", "read_array", "read_arrays"]
 _LOCAL_HEADER = 30  # bytes before a member's name
 _ENCRYPTED = 0x1
 _MOST_MEMBERS = 100_000  # a checkpoint has some hundreds
-_MOST_UNPACKED = 2**28  # bytes of an archive that may be compressed: a long trace has a tenth
+_MOST_UNPACKED = 2**28  # bytes of an archive's compressed members: a long trace has a tenth
 _LONGEST_NPY_HEADER = 10_000
 _AT_ONCE = 2**20  # bytes of a member that are read at a time
 _ENDING = ".npy"
@@ -51,7 +52,7 @@ def open_archive(path: str | Path, *, compressed: bool = False) -> Iterator[zipf
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             _check_members(archive, path.stat().st_size, compressed=compressed)
             yield archive
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, UnicodeError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, UnicodeError) as error:
         raise ArchiveError("truncated, damaged or no archive") from error
 
 
@@ -60,7 +61,7 @@ def _check_members(archive: zipfile.ZipFile, n_bytes: int, *, compressed: bool) 
     members = archive.infolist()
     if len(members) > _MOST_MEMBERS or len(set(archive.namelist())) < len(members):
         raise ArchiveError("too many members, or two of one name")
-    end = 0
+    end = unpacked = 0
     for member in sorted(members, key=lambda each: each.header_offset):
         if member.header_offset < end:
             raise ArchiveError("damaged: members overlap")
@@ -71,10 +72,11 @@ def _check_members(archive: zipfile.ZipFile, n_bytes: int, *, compressed: bool) 
             raise ArchiveError("a member is compressed; expected stored ones")
         if is_stored and member.file_size != member.compress_size:
             raise ArchiveError("damaged: a member's sizes differ")
+        unpacked += 0 if is_stored else member.file_size
         end = member.header_offset + _LOCAL_HEADER + len(member.filename) + member.compress_size
     if end > n_bytes:
         raise ArchiveError("truncated")
-    if compressed and sum(member.file_size for member in members) > _MOST_UNPACKED:
+    if unpacked > _MOST_UNPACKED:
         raise ArchiveError(f"would unpack to more than {_MOST_UNPACKED >> 20} MiB")
 
 

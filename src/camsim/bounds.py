@@ -32,7 +32,7 @@ class NumberRange(NamedTuple):
 
 NUM_ENVS = NumberRange(1, 2**16)  # a thousand times the shipped number: memory ends before
 MAX_EPISODE_STEPS = NumberRange(1, 10**7)  # a thousand times MATE's; frame numbers stay exact
-FRAMES = NumberRange(0, 2**53)  # of one call
+FRAMES = NumberRange(0, 10**7)  # of one call, which no signal ends: minutes
 MESSAGE_LOSS = NumberRange(0, 1, whole=False)  # a chance
 MIN_BASELINE_DEG = NumberRange(0, 180, whole=False)  # an angle between two directions
 ACTION_LEVELS = NumberRange(3, 255)  # a grid of 65,025 actions; odd, so that one is no motion

@@ -10,7 +10,12 @@ from torch import Tensor, nn
 
 from qplex_hrl.algorithm.compiled_loss import compiled_loss
 from qplex_hrl.algorithm.ema import WeightEMA, follow
-from qplex_hrl.algorithm.optimizer import build_optimizer, check_stored_optimizer, step_optimizer
+from qplex_hrl.algorithm.optimizer import (
+    build_optimizer,
+    check_stored_optimizer,
+    load_optimizer,
+    step_optimizer,
+)
 from qplex_hrl.algorithm.returns import lambda_returns
 from qplex_hrl.config import ADAM, AlgorithmConfig, HRLConfig, OptimizerConfig
 from qplex_hrl.model import CameraNetwork, QPLEXHRLModel
@@ -362,7 +367,7 @@ class Learner:
         whole_number_of(state.get("n_updates"), "n_updates")
         self.model.load_state_dict(state["model"])
         self.target_model.load_state_dict(state["target_model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self.optimizer, state["optimizer"])
         self.n_updates = state["n_updates"]
         if self._ema is not None:  # a file without an average: it begins now
             average = state.get("ema", self.model.agent.state_dict())

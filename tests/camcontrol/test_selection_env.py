@@ -264,6 +264,7 @@ def play_elsewhere(**environment: str) -> str:
     return process.stdout
 
 
+@pytest.mark.jit
 def test_threads_do_not_matter() -> None:
     one = play_elsewhere(NUMBA_NUM_THREADS="1")
     assert one.count("\n") > 10
@@ -399,3 +400,6 @@ def test_bad_actions() -> None:
     for bad in (-1, env.n_actions):
         with pytest.raises(ValueError, match="actions range from"):
             env.step(np.full((2, 4), bad))
+    for bad_number in (-1, 1.0, True, "1", 10**8):
+        with pytest.raises(ValueError, match=r"n_frames = .*; expected an integer from 0 to"):
+            env.run_frames(np.zeros((2, 4), np.int64), bad_number)  # type: ignore[arg-type]

@@ -4,10 +4,12 @@ import io
 import os
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from npy_files import npy_header
 
 from camsim.archives import ArchiveError, read_arrays
 
@@ -22,12 +24,6 @@ def write(path: Path, compression: int = zipfile.ZIP_STORED, **members: bytes) -
     with zipfile.ZipFile(path, "w", compression) as archive:
         for name, data in members.items():
             archive.writestr(f"{name}.npy", data)
-
-
-def header(shape: str, descr: str = "<f8") -> bytes:
-    """Return a .npy file of which the header says a shape and no data follow."""
-    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
 
 
 @pytest.mark.parametrize(
@@ -64,6 +60,18 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
         read_arrays(tmp_path / "a.npz", compressed=True)
 
 
+def test_stored_members_may_be_large_beside_compressed_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They cannot be larger than the file."""
+    monkeypatch.setattr("camsim.archives._MOST_UNPACKED", 500)
+    np.savez(tmp_path / "a.npz", x=np.arange(100))
+    assert read_arrays(tmp_path / "a.npz", compressed=True)["x"][99] == 99
+    np.savez_compressed(tmp_path / "a.npz", x=np.arange(100))
+    with pytest.raises(ArchiveError, match="would unpack to more"):
+        read_arrays(tmp_path / "a.npz", compressed=True)
+
+
 def test_overlapping_members_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     write(path, x=npy(np.arange(100)), y=npy(np.arange(100)))
@@ -78,14 +86,14 @@ def test_overlapping_members_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        header("(1000000000000,)"),
-        header("(0,)", "|O"),
-        header("(1,)", "|V8") + bytes(8),
-        header("(-1, -1)") + bytes(8),
-        header("(2**70,)"),
-        header("(" * 50),
-        header("(1,)"),
-        header("(1,)") + bytes(9),
+        npy_header("(1000000000000,)"),
+        npy_header("(0,)", "|O"),
+        npy_header("(1,)", "|V8") + bytes(8),
+        npy_header("(-1, -1)") + bytes(8),
+        npy_header("(2**70,)"),
+        npy_header("(" * 50),
+        npy_header("(1,)"),
+        npy_header("(1,)") + bytes(9),
         b"\x93NUMPY\x09\x00",
         b"",
     ],
@@ -118,14 +126,17 @@ def test_two_members_of_one_name_are_refused(tmp_path: Path) -> None:
         read_arrays(tmp_path / "a.npz")
 
 
-def test_every_flipped_byte_is_noticed_or_changes_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_every_flipped_byte_is_noticed_or_changes_nothing(
+    tmp_path: Path, save: Callable[..., None]
+) -> None:
     path, array = tmp_path / "a.npz", np.arange(20.0)
-    np.savez(path, x=array)
+    save(path, x=array)
     data = path.read_bytes()
     for place in range(len(data)):
         path.write_bytes(data[:place] + bytes([data[place] ^ 0x41]) + data[place + 1 :])
         try:
-            found = read_arrays(path)
+            found = read_arrays(path, compressed=save is np.savez_compressed)
         except ArchiveError:
             continue
         assert all(np.array_equal(each, array) for each in found.values())

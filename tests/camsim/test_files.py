@@ -1,5 +1,9 @@
 import errno
+import fcntl
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,7 @@ from camsim.files import (
     atomic_write_json,
     atomic_write_text,
     atomic_writer,
+    remove_leftovers,
     try_writing,
 )
 
@@ -71,3 +76,84 @@ def test_trying_leaves_nothing_and_names_a_folder_that_cannot_be_written(tmp_pat
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OSError, match="none"):
         try_writing(tmp_path / "none")
+
+
+KILLED = """
+import os, signal, sys
+from camsim.files import atomic_writer
+with atomic_writer(sys.argv[1]) as file:
+    file.write(b"half")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_next_writer_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    others = (
+        ".b.bin.0123abcd.tmp",
+        ".a.bin.tmp",
+        ".a.bin.0123abcd.tmp.bak",
+        ".a.bin.x.0123abcd.tmp",
+    )
+    for name in others:
+        (tmp_path / name).touch()
+    atomic_write_bytes(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert not left.exists()
+    assert all((tmp_path / name).exists() for name in others)
+
+
+def test_a_writer_that_lives_keeps_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    with atomic_writer(path) as first:
+        first.write(b"first")
+        atomic_write_bytes(path, b"second")
+        assert remove_leftovers(tmp_path) == []
+        assert path.read_bytes() == b"second"
+    assert path.read_bytes() == b"first"
+
+
+def test_a_file_that_is_removed_before_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, removed = fcntl.flock, []
+
+    def removed_before(file: object, operation: int) -> None:
+        if not removed:
+            (temporary,) = tmp_path.iterdir()
+            temporary.unlink()
+            removed.append(temporary)
+        lock(file, operation)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fcntl, "flock", removed_before)
+    atomic_write_bytes(tmp_path / "a.bin", b"new")
+    assert removed
+    assert [entry.read_bytes() for entry in tmp_path.iterdir()] == [b"new"]
+
+
+def test_without_locks_files_are_written_and_nothing_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    left = tmp_path / ".a.bin.0123abcd.tmp"
+    left.touch()
+    atomic_write_bytes(tmp_path / "a.bin", b"new")
+    assert {entry.name for entry in tmp_path.iterdir()} == {"a.bin", left.name}
+
+
+def test_only_files_are_leftovers(tmp_path: Path) -> None:
+    (tmp_path / "own").touch()
+    (tmp_path / ".link.0123abcd.tmp").symlink_to(tmp_path / "own")
+    (tmp_path / ".folder.0123abcd.tmp").mkdir()
+    left = tmp_path / ".file.0123abcd.tmp"
+    left.touch()
+    assert remove_leftovers(tmp_path, "folder") == []
+    assert remove_leftovers(tmp_path) == [left]
+    assert len(list(tmp_path.iterdir())) == 3

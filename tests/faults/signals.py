@@ -95,6 +95,7 @@ def signal_in_command(bench: Bench, rng: random.Random, folder: Path) -> Outcome
         check_files(path.parent)
     if code != 0 and (again := bench.start(arguments, folder).end()) != 0:
         raise FaultShows(Outcome.LOST, f"the same command afterwards: exit code {again}")
+    check_files(folder)
     if _outputs(folder) != bench.undisturbed(arguments, _outputs):
         raise FaultShows(Outcome.WRONG, f"{arguments[0]}: another output than without the signal")
     return Outcome.IDENTICAL if code else Outcome.TOO_LATE

@@ -100,7 +100,7 @@ def test_a_replay_beyond_the_memory_is_refused_before_anything_is_written(
     monkeypatch.setattr(budget, "available_memory", lambda: 10**6)
     with pytest.raises(
         ValueError,
-        match=r"^this run needs [\d.]+ GB \(.*\) of memory; 0\.0 GB are free: lower "
+        match=r"^this run needs [\d.,]+ [GM]B \(.*\) of memory; [\d,]+ MB are free: lower "
         r"(\S+ \(\d+\) or )?training\.buffer_size \(1000\)",
     ):
         train(run)

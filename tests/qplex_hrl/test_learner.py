@@ -1,60 +1,16 @@
-"""The learner: which parts learn, padding and burn-in, target networks, NaN guard, continuation."""
+"""The learner: which parts learn, target networks, NaN guard, continuation."""
 
 import copy
 import io
 
 import pytest
 import torch
-from small_model import FRAMES, MIXERS, NETWORKS, batch, model, observations, world
+from learners import BURN_IN, RATE, end, learner, weights, windows
+from small_model import FRAMES, MIXERS, NETWORKS, batch, model, world
 
-from qplex_hrl import learner as learner_module
-from qplex_hrl.algorithm.compiled_loss import CompilationFailed
-from qplex_hrl.config import AlgorithmConfig, HRLConfig, OptimizerConfig
-from qplex_hrl.learner import EAGER, Execution, Learner, TrainingDiverged
+from qplex_hrl.config import AlgorithmConfig, HRLConfig
+from qplex_hrl.learner import Learner, TrainingDiverged
 from qplex_hrl.types import SequenceBatch
-
-BURN_IN = 2
-RATE = 1e-2
-
-
-def learner(
-    q_type: str = "hierarchical_rnn",
-    mixer: str = "adaptive",
-    entropy_weight: float = 0.01,
-    seed: int = 0,
-    burn_in: int = BURN_IN,
-    execution: Execution = EAGER,
-    **algorithm: object,
-) -> Learner:
-    hrl = HRLConfig(frame_skip=FRAMES, fast_interval=1, selection_entropy_weight=entropy_weight)
-    plain = {"learning_rate": RATE, "ema_decay": 0.0, "difference_reward_weight": 0.0}
-    chosen = {key: algorithm.pop(key) for key in OptimizerConfig.model_fields if key in algorithm}
-    recipe = OptimizerConfig.model_validate(chosen)
-    config = AlgorithmConfig.model_validate(plain | algorithm)
-    return Learner(model(q_type, mixer, seed=seed), config, hrl, burn_in, execution, recipe)
-
-
-def windows(one: Learner, n_windows: int = 3, length: int = 7, seed: int = 0) -> SequenceBatch:
-    dims, _ = world()
-    return batch(dims, one.model.agent.recurrent_size, n_windows, length, seed)
-
-
-def weights(one: Learner) -> list[torch.Tensor]:
-    return [parameter.detach().clone() for parameter in one.model.parameters()]
-
-
-def end(full: SequenceBatch, row: int, decision: int) -> SequenceBatch:
-    """Return the batch with a termination in window ``row``, and padding after it."""
-    padded = SequenceBatch(*(field.clone() for field in full))
-    padded.terminated[row, decision] = True
-    padded.filled[row, decision + 1 :] = False
-    padded.actions[row, decision + 1 :] = 0
-    padded.reward[row, decision + 1 :] = 0.0
-    for field in (padded.obs, padded.state):
-        field[row, decision + 1 :] = 0.0
-    padded.avail_actions[row, decision + 1 :] = False
-    padded.avail_actions[row, decision + 1 :, :, 0] = True
-    return padded
 
 
 def test_a_fast_level_leaves_what_the_slow_one_learns_as_it_was() -> None:
@@ -145,126 +101,6 @@ def test_metrics_are_numbers_of_this_batch() -> None:
     torch.testing.assert_close(metrics["selection_entropy"], entropy)
     slow = metrics["td_loss"] - 0.01 * entropy
     torch.testing.assert_close(metrics["loss"], slow + metrics["reaction_loss"])
-
-
-def test_padding_change_nothing() -> None:
-    """A window cut by a termination, once with padding and once without, gives the same update."""
-    one, other = learner(), learner()
-    padded = end(windows(one, n_windows=1), row=0, decision=4)
-    short = SequenceBatch(
-        *(
-            field[:, : 6 if name in {"obs", "state", "avail_actions"} else 5]
-            for name, field in list(padded._asdict().items())[:-1]
-        ),
-        padded.hidden_state,
-    )
-    with_padding, without = one.update(padded, RATE), other.update(short, RATE)
-    for name, value in with_padding.items():
-        torch.testing.assert_close(value, without[name], atol=1e-6, rtol=1e-4)
-    for a, b in zip(weights(one), weights(other), strict=True):
-        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-3)
-
-
-def test_a_batch_of_padding_teaches_nothing() -> None:
-    one = learner()
-    before = weights(one)
-    padding = end(windows(one), 0, 0)._replace(filled=torch.zeros(3, 7, dtype=torch.bool))
-    assert one.update(padding, RATE)["loss"] == 0
-    for a, b in zip(before, weights(one), strict=True):
-        assert torch.equal(a, b)
-
-
-@pytest.mark.parametrize("burn_in", [2, 3, 4])
-@pytest.mark.parametrize("q_type", NETWORKS)
-def test_what_is_seen_in_the_burn_in_gets_no_gradient(q_type: str, burn_in: int) -> None:
-    one = learner(q_type, burn_in=burn_in)
-    data = windows(one)
-    data.obs.requires_grad_()
-    data.hidden_state.requires_grad_()
-    loss, _ = one.loss(data)
-    loss.backward()
-    assert data.obs.grad is not None
-    assert (data.obs.grad[:, :burn_in] == 0).all()
-    assert (data.obs.grad[:, burn_in:-1] != 0).any()
-    assert data.hidden_state.grad is None
-
-
-def begun_late(full: SequenceBatch, padding: int) -> SequenceBatch:
-    """Return the batch with ``padding`` frames before its first decision, cut off at the end."""
-    moved = SequenceBatch(*(field.clone() for field in full))
-    for name, field in list(moved._asdict().items())[:-1]:
-        source = getattr(full, name)
-        field[:, padding:] = source[:, : field.shape[1] - padding]
-        field[:, :padding] = 0
-    moved.avail_actions[:, :padding, :, 0] = True
-    moved.hidden_state.zero_()
-    return moved
-
-
-@pytest.mark.parametrize("burn_in", [2, 3, 4])
-@pytest.mark.parametrize("q_type", NETWORKS)
-def test_padding_before_an_episode_change_nothing(q_type: str, burn_in: int) -> None:
-    one, other = (learner(q_type, burn_in=b) for b in (burn_in, 0))
-    padding = burn_in
-    data = windows(one, length=9)
-    data.hidden_state.zero_()
-    padded = begun_late(data, padding)
-    # Without a burn-in there are no decisions of which the network has only memory.
-    short = {name: field[:, : field.shape[1] - padding] for name, field in data._asdict().items()}
-    alone = SequenceBatch(**short | {"hidden_state": data.hidden_state})
-    expected, found = other.update(alone, RATE), one.update(padded, RATE)
-    for name, value in expected.items():
-        torch.testing.assert_close(found[name], value, atol=1e-6, rtol=1e-4)
-    for a, b in zip(weights(one), weights(other), strict=True):
-        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-3)
-
-
-@pytest.mark.jit
-@pytest.mark.parametrize("q_type", NETWORKS)
-@torch.no_grad()
-def test_an_episode_that_begins_in_the_burn_in_begins_with_the_zero_state(q_type: str) -> None:
-    one = learner(q_type, burn_in=4)
-    data = windows(one, length=9)
-    padded = begun_late(data, 3)
-    mixed = SequenceBatch(*(torch.cat(pair) for pair in zip(data, padded, strict=True)))
-    online = one._evaluate(mixed, one._inputs(mixed))
-    own = one.model.agent(data.obs, torch.zeros_like(data.hidden_state), burn_in=1).q_values
-    expected = own[:, :-3][:, :5].gather(-1, padded.actions[:, 4:].unsqueeze(-1)).squeeze(-1)
-    torch.testing.assert_close(online.agent_qs[3:], expected)
-    carried = one.model.agent(data.obs, data.hidden_state, burn_in=4).q_values[:, :-1]
-    expected = carried.gather(-1, data.actions[:, 4:].unsqueeze(-1)).squeeze(-1)
-    torch.testing.assert_close(online.agent_qs[:3], expected)
-
-
-def test_rewards_and_actions_of_the_burn_in_do_not_count() -> None:
-    one, other = learner(), learner()
-    data = windows(one)
-    changed = SequenceBatch(*(field.clone() for field in data))
-    changed.reward[:, :BURN_IN] = 99.0
-    changed.actions[:, :BURN_IN] = 0
-    torch.testing.assert_close(one.update(data, RATE), other.update(changed, RATE))
-
-
-def test_what_the_cameras_saw_in_the_burn_in_counts() -> None:
-    one, other = learner(), learner()
-    data = windows(one)
-    dims, _ = world()
-    changed = data._replace(obs=data.obs.clone())
-    changed.obs[:, :BURN_IN] = observations(dims, 3, BURN_IN, seed=5)
-    assert one.update(data, RATE)["loss"] != other.update(changed, RATE)["loss"]
-
-
-@pytest.mark.parametrize("mixer", ["none", "vdn"])
-def test_windows_do_not_influence_each_others_targets(mixer: str) -> None:
-    """The loss of two windows is the mean of their own losses."""
-    together, first, second = (learner(mixer=mixer, entropy_weight=0.0) for _ in range(3))
-    both = windows(together, n_windows=2)
-    loss = together.update(both, RATE)["loss"]
-    parts = [
-        one.update(SequenceBatch(*(field[i : i + 1] for field in both)), RATE)["loss"]
-        for i, one in enumerate((first, second))
-    ]
-    torch.testing.assert_close(loss, (parts[0] + parts[1]) / 2)
 
 
 @pytest.mark.jit
@@ -443,74 +279,3 @@ def test_the_state_of_another_gradient_method_is_refused() -> None:
         other.load_state_dict(one.state_dict())
     with pytest.raises(ValueError, match=r"of another gradient method .*; expected"):
         one.load_state_dict(other.state_dict())
-
-
-def test_mixed_precision_change_nothing_on_a_cpu_but_warns(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    one, other = learner(), learner(execution=Execution(mixed_precision=True))
-    assert "training.mixed_precision needs CUDA; on cpu all is float32" in caplog.text
-    data = windows(one)
-    ours, theirs = one.update(data, RATE), other.update(data, RATE)
-    for name, value in ours.items():
-        assert torch.equal(value, theirs[name]), name
-    for a, b in zip(weights(one), weights(other), strict=True):
-        assert torch.equal(a, b)
-
-
-@pytest.mark.parametrize("q_type", NETWORKS)
-def test_mixed_precision_is_for_the_cameras_networks_alone(
-    monkeypatch: pytest.MonkeyPatch, q_type: str
-) -> None:
-    """On a CPU that is treated as if it were a GPU: there bfloat16 is slow, but works."""
-    monkeypatch.setattr(learner_module, "MIXED_PRECISION_DEVICES", ("cpu",))
-    one, other = learner(q_type), learner(q_type, execution=Execution(mixed_precision=True))
-    seen: dict[str, torch.dtype] = {}
-    head, mixer = other.model.agent.head, other.model.mixer
-    list(head.children())[-1].register_forward_hook(lambda *call: seen.update(head=call[2].dtype))
-    mixer.register_forward_hook(lambda *call: seen.update(mixer=call[2].q_tot.dtype))
-    data = windows(one)
-    exact, mixed = one.update(data, RATE), other.update(data, RATE)
-    assert seen == {"head": torch.bfloat16, "mixer": torch.float32}
-    for (name, theirs), ours in zip(
-        other.model.named_parameters(), one.model.parameters(), strict=True
-    ):
-        assert theirs.grad is not None, name  # passes without gradient leave no weights behind
-        torch.testing.assert_close(theirs.grad, ours.grad, rtol=0.3, atol=0.05, msg=name)
-    for name, value in mixed.items():
-        assert value.dtype == torch.float32, name
-    torch.testing.assert_close(mixed["loss"], exact["loss"], rtol=0.05, atol=0.05)
-    assert all(parameter.dtype == torch.float32 for parameter in other.model.parameters())
-
-
-@pytest.mark.slow
-def test_compiled_equals_eager() -> None:
-    one = learner("rnn", "qplex")
-    other = learner("rnn", "qplex", execution=Execution(compile=True))
-    for seed in range(2):
-        data = windows(one, seed=seed)
-        expected = one.update(data, RATE)
-        try:
-            metrics = other.update(data, RATE)
-        except CompilationFailed as error:
-            pytest.skip(f"no working compiler: {error}")
-        for name, value in expected.items():
-            torch.testing.assert_close(metrics[name], value, atol=1e-5, rtol=1e-5)
-    for a, b in zip(weights(one), weights(other), strict=True):
-        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
-
-
-def test_a_compiler_that_fails_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    from torch._dynamo.exc import TorchDynamoException
-
-    def fails(*_arguments: object) -> None:
-        raise TorchDynamoException("InvalidCxxCompiler: No working C++ compiler\n\nmore lines")
-
-    monkeypatch.setattr(torch, "compile", lambda *_arguments, **_options: fails)
-    one = learner(execution=Execution(compile=True))
-    before = weights(one)
-    with pytest.raises(CompilationFailed, match=r"set training\.compile: false") as raised:
-        one.update(windows(one), RATE)
-    assert "\n" not in str(raised.value)
-    for a, b in zip(before, weights(one), strict=True):
-        assert torch.equal(a, b)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camsim.arrays import Floats, Ints, SmallInts
+from camsim.bounds import shortened
 from camsim.compiled.jit import batch_kernel, device_fn, row
 from camsim.envs.information import Information
 from camsim.envs.step_kernel import KEEP, STEP
@@ -49,7 +50,7 @@ def check_rewards(names: Mapping[str, object], reduction: str, columns: Sequence
         if found not in known:
             close = difflib.get_close_matches(str(found), known, n=1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
-            raise ValueError(f"{what} {found!r}; expected one of {', '.join(known)}{hint}")
+            raise ValueError(f"{what} {shortened(found)}; expected one of {', '.join(known)}{hint}")
 
 
 def uses_soft_coverage(coefficients: Mapping[str, object]) -> bool:
@@ -92,7 +93,9 @@ def weights(
         else:
             weight = np.asarray(coefficient, np.float64)
         if weight.shape not in ((), shape):
-            raise ValueError(f"coefficient of {name!r} has shape {weight.shape}; expected {shape}")
+            raise ValueError(
+                f"coefficient of {shortened(name)} has shape {weight.shape}; expected {shape}"
+            )
         found[name] = np.broadcast_to(weight, shape)
     return found
 
@@ -232,9 +235,9 @@ def _check(
         number = isinstance(value, Real) and np.isfinite(float(value))
         if not callable(value) and not number:
             expected = "expected a finite number or a function"
-            raise ValueError(f"{team}_rewards: {name} = {value!r}; {expected}")
+            raise ValueError(f"{team}_rewards: {name} = {shortened(value)}; {expected}")
     if reduction != "none" and not used:
-        raise ValueError(f"{team}_reduction = {reduction!r} needs {team}_rewards")
+        raise ValueError(f"{team}_reduction = {shortened(reduction)} needs {team}_rewards")
 
 
 class TeamRewards:

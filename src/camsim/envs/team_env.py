@@ -9,6 +9,7 @@ import numpy as np
 
 from camsim import bounds
 from camsim.arrays import Bools, Floats, Ints, SmallInts, UInt64s
+from camsim.bounds import shortened
 from camsim.compiled.rng import streams_from_seeds
 from camsim.envs import discrete_actions as grids
 from camsim.envs import transforms as observations
@@ -40,6 +41,7 @@ from camsim.state import ObsBuffers, allocate_obs
 Policy = str | Mapping[str, float]
 _NO_LIMITS = Link()
 DTYPES = ("float64", "float32")
+_REWARDS = ("camera_rewards", "target_rewards")
 _FLAGS = (
     "relative",
     "rescaled",
@@ -93,7 +95,9 @@ class TeamOptions:
         for field in fields(self):
             value, known = getattr(self, field.name), choices.get(field.name)
             if known is not None and value not in known:
-                raise ValueError(f"{field.name} = {value!r}; expected one of {', '.join(known)}")
+                raise ValueError(
+                    f"{field.name} = {shortened(value)}; expected one of {', '.join(known)}"
+                )
         for team, policy, levels in (
             ("camera", self.cameras, self.camera_action_levels),
             ("target", self.targets, self.target_action_levels),
@@ -118,12 +122,13 @@ class TeamOptions:
             (("cameras",), (str, Mapping, CameraRules), "a rule's name, a mixture or CameraRules"),
             (("targets",), (str, Mapping, TargetRules), "a rule's name, a mixture or TargetRules"),
             (("camera_link", "target_link"), (Link,), "a Link"),
+            (_REWARDS, (Mapping, type(None)), "weights of reward terms by name, or None"),
         )
         for names, allowed, words in kinds:
             for name in names:
                 value = getattr(self, name)
                 if not isinstance(value, allowed):
-                    raise ValueError(f"{name} = {value!r}; expected {words}")
+                    raise ValueError(f"{name} = {shortened(value)}; expected {words}")
 
 
 class TeamOutput(NamedTuple):

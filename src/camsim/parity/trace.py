@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from typing_extensions import Self
 
 from camsim.archives import ArchiveError, read_arrays
+from camsim.bounds import shortened
+from camsim.errors import OneLineError
 from camsim.layout import CameraObsLayout, StateLayout, TargetObsLayout
 
 __all__ = ["Array", "Trace", "TraceError", "load_trace"]
@@ -101,7 +103,7 @@ EDGE_MARGIN = 1e-6
 _COUNTS = {"C": "num_cameras", "T": "num_targets", "O": "num_obstacles", "K": "num_steps"}
 
 
-class TraceError(ValueError):
+class TraceError(OneLineError):
     """A file that is no trace, is damaged, or contradicts itself; the text is one line."""
 
 
@@ -260,7 +262,9 @@ def _check_arrays(arrays: dict[str, Array], meta: dict[str, Any]) -> None:
     }
     for letter, key in _COUNTS.items():
         if key in meta and meta[key] != sizes[letter]:
-            raise TraceError(f"meta.{key} = {meta[key]!r}; the arrays hold {sizes[letter]}")
+            raise TraceError(
+                f"meta.{key} = {shortened(meta[key])}; the arrays hold {sizes[letter]}"
+            )
     if sizes["T"] < 1 or sizes["K"] < 1:
         raise TraceError(
             f"{sizes['T']} targets and {sizes['K']} steps; expected at least 1 of each"
@@ -334,17 +338,17 @@ def _check_values(arrays: dict[str, Array], meta: dict[str, Any]) -> None:
 
 def _check_meta(arrays: dict[str, Array], meta: dict[str, Any]) -> None:
     steps, reward = meta.get("max_episode_steps"), meta.get("reward_type")
-    if not _is_number(steps) or not float(steps or 0) >= 1:
-        raise TraceError(f"meta.max_episode_steps = {steps!r}; expected a positive number")
+    if not _is_number(steps) or not 1 <= steps < 2**53:
+        raise TraceError(f"meta.max_episode_steps = {shortened(steps)}; expected a positive number")
     if reward not in ("dense", "sparse"):
-        raise TraceError(f"meta.reward_type = {reward!r}; expected 'dense' or 'sparse'")
+        raise TraceError(f"meta.reward_type = {shortened(reward)}; expected 'dense' or 'sparse'")
     if not any(_is_number(meta.get(key)) for key in ("bounty_scale", "bounty_factor")):
         raise TraceError("meta holds neither bounty_scale nor bounty_factor")
     scales = ("bounty_scale", "bounty_factor", "freight_scale", "num_cargoes_per_target")
     for key in (*scales, "transmittance"):
         value = meta.get(key, 0.0)
         if not _is_number(value) or not 0 <= value < 2**53:
-            raise TraceError(f"meta.{key} = {value!r}; expected a number of at least 0")
+            raise TraceError(f"meta.{key} = {shortened(value)}; expected a number of at least 0")
     transmittance = _transmittance(arrays, meta)
     stored = arrays.get("obstacle_transmittance", np.zeros(0))
     if not 0 <= transmittance <= 1 or not np.allclose(stored, transmittance, atol=1e-6):

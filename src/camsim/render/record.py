@@ -1,12 +1,12 @@
 """Records of frames and episodes: all that pictures, videos and replays are made from."""
 
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from camsim.archives import ArchiveError, read_arrays
 from camsim.arrays import Bools, Floats, Ints
 from camsim.files import atomic_writer
 from camsim.sim import BatchSim
@@ -14,7 +14,10 @@ from camsim.sim import BatchSim
 __all__ = ["RANDOM_WALK", "CameraRecord", "EpisodeRecord", "FrameRecord", "record_frame"]
 
 FORMAT_VERSION = 1
-_FOREIGN = (KeyError, IndexError, TypeError, ValueError, EOFError, zipfile.BadZipFile)
+MOST_FRAMES = 100_000
+"""Of a file: ten times MATE's longest episode. A frame in memory is far larger than in a file."""
+
+_FOREIGN = (KeyError, IndexError, TypeError, ValueError)
 
 RANDOM_WALK = 4
 """In `particle_goal`: the particle walks at random; 0 to 3 are warehouses, -1 is weight 0."""
@@ -149,11 +152,14 @@ class EpisodeRecord(NamedTuple):
     frames: tuple[FrameRecord, ...]
 
     def save(self, path: str | Path) -> None:
-        """Write the episode as a compressed .npz file: every field stacked over frames, no pickle.
+        """Write the episode as a .npz file: every field stacked over frames, no pickle.
 
         Raises:
+            ValueError: it has more frames than `load` takes.
             OSError: the file cannot be written.
         """
+        if len(self.frames) > MOST_FRAMES:
+            raise ValueError(f"{len(self.frames)} frames; expected at most {MOST_FRAMES}")
         arrays: dict[str, np.ndarray] = {
             "format_version": np.array(FORMAT_VERSION),
             "scenario": np.array(self.scenario),
@@ -167,7 +173,7 @@ class EpisodeRecord(NamedTuple):
                 arrays[f"{name}_present"] = np.array(present, np.bool_)
             arrays[name] = np.array(values)
         with atomic_writer(path) as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+            np.savez(file, allow_pickle=False, **arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> "EpisodeRecord":
@@ -178,18 +184,33 @@ class EpisodeRecord(NamedTuple):
             OSError: the file cannot be read.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = dict(file)
+            arrays = read_arrays(path, compressed=True)  # as records before 0.2 are
             version = int(arrays["format_version"])
+        except ArchiveError as error:
+            raise ValueError(f"{path}: not the record of an episode: {error}") from error
         except _FOREIGN as error:
             raise ValueError(f"{path}: not the record of an episode") from error
         if version != FORMAT_VERSION:
             raise ValueError(f"{path}: format version {version}; expected {FORMAT_VERSION}")
         try:
-            frames = tuple(_frame(arrays, k) for k in range(len(arrays["step"])))
+            frames = tuple(_frame(arrays, k) for k in range(_number_of_frames(arrays)))
             return cls(str(arrays["scenario"]), frames)
         except _FOREIGN as error:
             raise ValueError(f"{path}: the record of an episode is incomplete") from error
+
+
+def _number_of_frames(arrays: dict[str, np.ndarray]) -> int:
+    """Return how many frames are stacked.
+
+    Raises:
+        KeyError: a field is missing.
+        TypeError: a field is a single number.
+        ValueError: fields differ in their number, or there are more than `save` writes.
+    """
+    numbers = {len(arrays[name]) for name in FrameRecord._fields}
+    if len(numbers) > 1 or max(numbers) > MOST_FRAMES:
+        raise ValueError(f"{numbers} frames; expected one number up to {MOST_FRAMES}")
+    return numbers.pop()
 
 
 # Any: a field is an array or a number, as FrameRecord says.

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from qplex_bench.cli.budget import add_budget
 from qplex_bench.cli.evader import add_evader
 from qplex_bench.cli.gate import add_gate
 from qplex_bench.cli.intervals import add_intervals
@@ -22,6 +23,7 @@ def add_benchmarks(benchmark: argparse.ArgumentParser) -> None:
     _add_learner_benchmark(actions.add_parser("learner", help="milliseconds per gradient update"))
     add_decision(actions.add_parser("decision", help="time and memory of a decision by part"))
     add_training(actions.add_parser("training", help="time of an update by part, of trainings"))
+    add_budget(actions.add_parser("budget", help="memory and disk of trainings beside predictions"))
     _add_didactic(actions.add_parser("didactic", help="games with known values, mixer by mixer"))
     _add_reference(actions.add_parser("reference", help="scripted teams against upstream's"))
     _add_ray(actions.add_parser("ray", help="what Ray costs and gives, beside standalone training"))

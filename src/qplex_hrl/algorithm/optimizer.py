@@ -1,5 +1,6 @@
 """The gradient method: which parameters form a group, their step sizes, decoupled weight decay."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from qplex_hrl.storage.stored_values import check_tensor, mapping_of, number_of
 
 _ADAM = frozenset({"exp_avg", "exp_avg_sq"})
 _RMSPROP = frozenset({"square_avg"})
+_LOG = logging.getLogger(__name__)
 _SQUARES = {_ADAM: "exp_avg_sq", _RMSPROP: "square_avg"}
 
 
@@ -39,6 +41,32 @@ def build_optimizer(
     if recipe.optimizer == "adam":
         return torch.optim.Adam(groups, lr=lr, eps=eps, fused=True)
     return torch.optim.RMSprop(groups, lr=lr, alpha=recipe.rmsprop_alpha, eps=eps, foreach=True)
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, stored: Mapping[str, Any]) -> None:
+    """Take over moments and the last step's size; all other numbers stay those of the recipe.
+
+    PyTorch's own way would take these over, too, whatever the configuration says. Every step has a
+    size of its own.
+
+    Args:
+        optimizer: of ``build_optimizer``.
+        stored: a state that ``check_stored_optimizer`` accepts.
+    """
+    own = optimizer.state_dict()["param_groups"]
+    for ours, group in zip(own, stored["param_groups"], strict=True):
+        ours["lr"] = group["lr"]
+        for name in ours.keys() & group.keys() - {"params"}:
+            was, now = _plain(group[name]), _plain(ours[name])
+            if was != now:
+                _LOG.warning(
+                    "resumed with the optimiser's %s changed from %s to %s", name, was, now
+                )
+    optimizer.load_state_dict({"state": stored["state"], "param_groups": own})
+
+
+def _plain(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def check_stored_optimizer(optimizer: torch.optim.Optimizer, value: object) -> None:

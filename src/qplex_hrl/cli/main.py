@@ -24,6 +24,7 @@ from qplex_hrl.cli.replay import add_replay
 from qplex_hrl.cli.scenarios import add_scenarios
 from qplex_hrl.cli.train import add_train
 from qplex_hrl.runtime.exit_codes import BAD_INPUT, DONE, FAILED, INTERRUPTED
+from qplex_hrl.runtime.signals import ended_as_by_ctrl_c
 
 __all__ = ["main"]
 
@@ -53,8 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _code_of(args: argparse.Namespace) -> int:
     """Run the command, tell an error in one line, return the exit code."""
     try:
-        code = _run(args)
-        sys.stdout.flush()
+        with ended_as_by_ctrl_c():
+            code = _run(args)
+            sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE

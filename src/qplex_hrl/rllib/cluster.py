@@ -12,7 +12,7 @@ from pathlib import Path
 
 from qplex_hrl.config import RunConfig
 
-__all__ = ["RLLIB_LOG_LEVEL", "ClusterError", "check_ray", "cluster"]
+__all__ = ["RLLIB_LOG_LEVEL", "ClusterError", "check_ray", "cluster", "joins_a_cluster"]
 
 OBJECT_STORE_BYTES = 256 * 2**20  # at least; a chunk of every worker and a few copies of weights
 CHUNK_BYTES_PER_ENV = 2**19  # generous: chunk and state of one environment
@@ -52,6 +52,11 @@ def check_ray() -> None:
         ) from None
 
 
+def joins_a_cluster(address: str | None) -> bool:
+    """Whether `cluster` joins one that exists, instead of starting one of this machine."""
+    return address is not None or bool(os.environ.get("RAY_ADDRESS"))
+
+
 @contextmanager
 def cluster(config: RunConfig, address: str | None, n_trials: int = 1) -> Iterator[None]:
     """Join the cluster at ``address``, or start one on this machine for the time of the block.
@@ -73,7 +78,7 @@ def cluster(config: RunConfig, address: str | None, n_trials: int = 1) -> Iterat
     n_wanted = n_trials * (config.ray.num_workers + 1)
     with tempfile.TemporaryDirectory(prefix="qplex-", ignore_cleanup_errors=True) as folder:
         try:
-            if address is not None or os.environ.get("RAY_ADDRESS"):
+            if joins_a_cluster(address):
                 cleanup = None
                 ray.init(address=address, log_to_driver=False, logging_level="ERROR")
             else:

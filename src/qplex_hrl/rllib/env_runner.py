@@ -18,6 +18,7 @@ from qplex_hrl.config import RunConfig
 from qplex_hrl.data.rollout import Experience, Rollout
 from qplex_hrl.runtime.devices import limit_threads
 from qplex_hrl.sharding import Shard
+from qplex_hrl.storage.stored_values import NotFiniteError
 from qplex_hrl.training.loop import build_rollout
 
 __all__ = ["Begin", "QPLEXHRLEnvRunner", "Reply", "Task", "made_env", "run_task", "start_up"]
@@ -49,6 +50,7 @@ class Reply(NamedTuple):
     state: dict[str, Any]  # of the episodes, arrays [n, ..]
     explore: dict[str, Any]  # of the generator that explores
     error: str = ""  # one line
+    diverged: bool = False  # the error is of numbers that are not finite
 
 
 class QPLEXHRLEnvRunner(EnvRunner, Checkpointable):
@@ -161,7 +163,8 @@ def run_task(runner: QPLEXHRLEnvRunner, *, task: Task, weights: dict[str, NDArra
     try:
         return runner.sample(task=task, weights=weights)
     except Exception as error:  # told to the driver, which stops
-        return Reply(task.number, None, {}, {}, _one_line(error))
+        diverged = isinstance(error, NotFiniteError)
+        return Reply(task.number, None, {}, {}, _one_line(error), diverged)
 
 
 def start_up(runner: QPLEXHRLEnvRunner) -> str:

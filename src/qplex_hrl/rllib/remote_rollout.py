@@ -24,6 +24,7 @@ from qplex_hrl.model import CameraNetwork
 from qplex_hrl.rllib.cluster import ClusterError
 from qplex_hrl.rllib.env_runner import Begin, Reply, Task, as_arrays, run_task, start_up
 from qplex_hrl.sharding import Shard, join_states, split_state
+from qplex_hrl.storage.stored_values import NotFiniteError
 
 __all__ = ["RemoteEpisodes", "WorkersLost", "start_workers"]
 
@@ -37,7 +38,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class WorkersLost(RuntimeError):
-    """A worker failed and cannot be replaced, or none can be asked; the text is one line."""
+    """A rollout worker failed for good, or none can be asked; the text is one line."""
 
 
 def start_workers(group: EnvRunnerGroup, n_workers: int) -> None:
@@ -158,7 +159,8 @@ class RemoteEpisodes:
         """Return the chunk begun by ``start``, environments in the order of their rows.
 
         Raises:
-            WorkersLost: a worker raised an error, was lost and does not come back, or does not
+            NotFiniteError: a worker's network gave numbers that are not.
+            WorkersLost: a worker raised another error, was lost and does not come back, or does not
                 answer.
         """
         assert self._request is not None, "start a chunk first"
@@ -201,7 +203,7 @@ class RemoteEpisodes:
             self._sent.discard(index)
             if reply.error:
                 msg = f"rollout worker {index} stopped: {reply.error}"
-                raise WorkersLost(msg)
+                raise NotFiniteError(msg) if reply.diverged else WorkersLost(msg)
             if reply.experience is None or reply.number != self._number:
                 self._ready.discard(index)  # a new process in the place of one lost in between
             else:

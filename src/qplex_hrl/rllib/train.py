@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qplex_hrl.config import RunConfig
-from qplex_hrl.rllib.cluster import check_ray, cluster
+from qplex_hrl.rllib.cluster import check_ray, cluster, joins_a_cluster
 from qplex_hrl.runtime.devices import resolve_device
 from qplex_hrl.runtime.exit_codes import FAILED
 from qplex_hrl.training.budget import check_budget
@@ -51,7 +51,9 @@ def train_ray(
     from qplex_hrl.rllib_policy import sharded
 
     config = sharded(config)
-    budget = check_budget(config)  # as if all workers ran here, without what each imports
+    # Environments of workers elsewhere are counted, too: that is little.
+    n_workers = 0 if joins_a_cluster(address) else config.ray.num_workers
+    budget = check_budget(config, n_workers=n_workers)
     resolve_device(config.training.device)
     checkpoint = None if resume is None else find_saved_run(resume, config)
     with cluster(config, address), build_algorithm(config, make_env) as algorithm:

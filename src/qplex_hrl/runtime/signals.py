@@ -1,4 +1,8 @@
-"""Ctrl-C, SIGTERM and a closed terminal: finish what must not be cut, then stop."""
+"""Ctrl-C, SIGTERM and a closed terminal: finish what must not be cut, then stop.
+
+A training asks `Interrupt` between its iterations. Whatever else a command does ends at once, as at
+Ctrl-C (`ended_as_by_ctrl_c`).
+"""
 
 import logging
 import signal
@@ -12,9 +16,36 @@ from typing_extensions import Self
 _LOG = logging.getLogger(__name__)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+__all__ = ["Interrupt", "Interrupted", "ended_as_by_ctrl_c"]
+
 
 class Interrupted(Exception):
     """The user wants to stop, and what was under way can be repeated."""
+
+
+@contextmanager
+def ended_as_by_ctrl_c() -> Iterator[None]:
+    """Raise KeyboardInterrupt in this block at SIGTERM or a hang-up, too.
+
+    What cleans up after Ctrl-C does so then. A second signal of the kind ends the process. A
+    hang-up that is ignored, as under ``nohup``, stays ignored. Outside the main thread this does
+    nothing.
+    """
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    previous: dict[signal.Signals, object] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                previous[number] = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
 
 
 class Interrupt:

@@ -5,13 +5,15 @@ Names of metrics are those of metrics.jsonl behind the name of a group: ``train/
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import yaml
 
+from camsim.files import failure_of
 from qplex_hrl.runtime.logger import NO_EXTRAS, Extras, Histogram
 
 __all__ = ["TensorBoardSink", "TrackerError", "WandbSettings", "WandbSink", "tag_of"]
@@ -24,6 +26,22 @@ _OF_MIXER = ("gate", "complexity")
 
 class TrackerError(ValueError):
     """A tracker that was asked for is not installed or refuses to start; the text is one line."""
+
+
+@contextmanager
+def _writing_to(tracker: str) -> Iterator[None]:
+    """Turn whatever a tracker raises into the error of a file, for which training saves its state.
+
+    Raises:
+        OSError: what the block raised; one line with the tracker's name.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"{tracker}: {failure_of(error)}") from error
+    except Exception as error:  # W&B documents none of those that it raises
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise OSError(f"{tracker}: {reason}") from error
 
 
 def tag_of(name: str) -> str:
@@ -68,13 +86,18 @@ class TensorBoardSink:
     def write(
         self, timestep: int, metrics: Mapping[str, float], extras: Extras = NO_EXTRAS
     ) -> None:
-        """Add one point to the curve of every metric, the histograms and the video."""
-        for name, value in metrics.items():
-            self._writer.add_scalar(tag_of(name), value, timestep)
-        for name, histogram in extras.histograms.items():
-            self._writer.add_histogram_raw(name, **_raw(histogram), global_step=timestep)
-        if extras.video is not None:
-            self._add_gif(timestep, extras.video.read_bytes())
+        """Add one point to the curve of every metric, the histograms and the video.
+
+        Raises:
+            OSError: TensorBoard cannot write, or could not write what came before; one line.
+        """
+        with _writing_to("TensorBoard"):
+            for name, value in metrics.items():
+                self._writer.add_scalar(tag_of(name), value, timestep)
+            for name, histogram in extras.histograms.items():
+                self._writer.add_histogram_raw(name, **_raw(histogram), global_step=timestep)
+            if extras.video is not None:
+                self._add_gif(timestep, extras.video.read_bytes())
 
     def _add_gif(self, timestep: int, gif: bytes) -> None:
         """Add a moving picture; TensorBoard hands the bytes of an image to the browser."""
@@ -87,9 +110,14 @@ class TensorBoardSink:
         self._writer.file_writer.add_summary(summary, timestep)
 
     def close(self) -> None:
-        """Flush and close the file."""
+        """Flush and close the file.
+
+        Raises:
+            OSError: TensorBoard cannot write what is pending; one line.
+        """
         try:
-            self._writer.close()
+            with _writing_to("TensorBoard"):
+                self._writer.close()
         finally:
             if threading.excepthook == self._told:
                 threading.excepthook = self._before
@@ -141,26 +169,37 @@ class WandbSink:
             )
             # The rows of evaluations come late, and W&B drops rows of a step before its last one.
             self._run.define_metric("*", step_metric="timestep")
-        except wandb.Error as error:
-            raise TrackerError(f"wandb did not start: {' '.join(str(error).split())}") from error
+        except Exception as error:  # of a kind of its own, of its service, or of the network
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise TrackerError(f"wandb did not start: {reason}") from error
 
     def write(
         self, timestep: int, metrics: Mapping[str, float], extras: Extras = NO_EXTRAS
     ) -> None:
-        """Log metrics, histograms and video, with the timestep as the axis of all charts."""
+        """Log metrics, histograms and video, with the timestep as the axis of all charts.
+
+        Raises:
+            OSError: W&B does not take them: a full disk, or its service is lost; one line.
+        """
         import wandb
 
-        # Any: W&B takes numbers and its own objects.
-        row: dict[str, Any] = {tag_of(name): value for name, value in metrics.items()}
-        for name, (counts, edges) in extras.histograms.items():
-            row[name] = wandb.Histogram(np_histogram=(counts, edges))
-        if extras.video is not None:
-            row[VIDEO] = wandb.Video(str(extras.video), format="gif")
-        self._run.log({"timestep": timestep, **row})
+        with _writing_to("wandb"):
+            # Any: W&B takes numbers and its own objects.
+            row: dict[str, Any] = {tag_of(name): value for name, value in metrics.items()}
+            for name, (counts, edges) in extras.histograms.items():
+                row[name] = wandb.Histogram(np_histogram=(counts, edges))
+            if extras.video is not None:
+                row[VIDEO] = wandb.Video(str(extras.video), format="gif")
+            self._run.log({"timestep": timestep, **row})
 
     def close(self) -> None:
-        """Finish the run."""
-        self._run.finish()
+        """Finish the run; nothing happens the second time.
+
+        Raises:
+            OSError: W&B could not finish it; one line.
+        """
+        with _writing_to("wandb"):
+            self._run.finish()
 
 
 # Any: numbers and arrays.

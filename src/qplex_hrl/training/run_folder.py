@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from camsim.files import atomic_write_bytes, atomic_write_text, leftovers, try_writing
+from camsim.files import atomic_write_bytes, atomic_write_text, remove_leftovers, try_writing
 from qplex_hrl.config import RunConfig, config_hash, load_stored_config
 from qplex_hrl.storage.checkpoint import CheckpointError, load_checkpoint, newest_intact
 
@@ -130,9 +130,8 @@ class RunFolder:
             for folder, flag in zip(folders, ("--log-dir", "--model-dir"), strict=False):
                 held.enter_context(_locked(folder, flag))
             for folder in folders:
-                for path in leftovers(folder):
+                for path in remove_leftovers(folder):
                     _LOG.warning("removed %s, which a killed process left half-written", path)
-                    path.unlink(missing_ok=True)
                 try_writing(folder)
             yield
 

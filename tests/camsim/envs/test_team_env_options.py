@@ -45,6 +45,19 @@ ALL_OPTIONS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.parametrize("option", ["targets", "camera_view", "camera_reduction"])
+def test_a_wrong_value_is_told_shortly(option: str) -> None:
+    with pytest.raises(ValueError, match=r"a value of type list; expected") as caught:
+        make(1, TeamOptions(**{option: [2**31] * 900, "camera_rewards": {}}))
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("value", [0.5, True, ["coverage_rate"], "coverage_rate"])
+def test_weights_of_rewards_are_a_mapping(value: object) -> None:
+    with pytest.raises(ValueError, match=r"target_rewards = .*; expected weights of reward terms"):
+        make(1, TeamOptions(target_rewards=value))  # type: ignore[arg-type]
+
+
 @pytest.mark.jit
 @settings(max_examples=30, deadline=None)
 @given(ALL_OPTIONS, st.integers(0, 1000))

@@ -249,6 +249,8 @@ def test_contradictions_are_told(tmp_path: Path, changes: dict[str, Any], words:
         ({"bounty_factor": "1"}, "meta.bounty_factor = '1'"),
         ({"bounty_factor": None, "bounty_scale": None}, "neither bounty_scale nor bounty_factor"),
         ({"transmittance": 1.5}, "transmittance is 1.5"),
+        ({"num_obstacles": [[1] * 900]}, "meta.num_obstacles = a value of type list"),
+        ({"max_episode_steps": 10**400}, "meta.max_episode_steps = an integer of"),
     ],
 )
 def test_contradictions_of_meta_are_told(

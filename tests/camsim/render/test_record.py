@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from drawn_worlds import BLANK
+from npy_files import npy_header
 from random_worlds import random_simulator, scenario_with
 
 from camsim.render import EpisodeRecord, FrameRecord, record_frame
+from camsim.render.record import MOST_FRAMES
 from camsim.sim import BatchSim
 
 
@@ -110,3 +113,60 @@ def test_foreign_files_are_told_in_one_line(tmp_path: Path) -> None:
         EpisodeRecord.load(path)
     with pytest.raises(FileNotFoundError):
         EpisodeRecord.load(tmp_path / "none.npz")
+
+
+def test_compressed_records_of_earlier_versions_are_read(tmp_path: Path) -> None:
+    EpisodeRecord("empty", (BLANK,)).save(tmp_path / "new.npz")
+    with zipfile.ZipFile(tmp_path / "new.npz") as archive:
+        assert {each.compress_type for each in archive.infolist()} == {zipfile.ZIP_STORED}
+    with np.load(tmp_path / "new.npz") as arrays:
+        np.savez_compressed(tmp_path / "old.npz", **arrays)
+    assert_equal(EpisodeRecord.load(tmp_path / "old.npz").frames[0], BLANK)
+
+
+def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("camsim.archives._MOST_UNPACKED", 2**20)
+    path = tmp_path / "x.npz"
+    np.savez_compressed(path, step=np.zeros(2**20, np.uint8))
+    with pytest.raises(ValueError, match=r"x\.npz: not the record of an episode: .* 1 MiB"):
+        EpisodeRecord.load(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("format_version.npy", npy_header("(1000000000000,)"))
+    with pytest.raises(ValueError, match=r"x\.npz: not the record of an episode: damaged"):
+        EpisodeRecord.load(path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("step", np.array(1)),
+        ("step", np.zeros(2)),
+        ("camera_xy", np.zeros((10**9, 0))),
+    ],
+)
+def test_fields_of_other_numbers_of_frames_are_refused(
+    tmp_path: Path, field: str, value: np.ndarray
+) -> None:
+    path = tmp_path / "x.npz"
+    EpisodeRecord("empty", (BLANK,)).save(path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **arrays | {field: value})
+    with pytest.raises(ValueError, match=r"x\.npz: the record of an episode is incomplete"):
+        EpisodeRecord.load(path)
+
+
+def test_more_frames_than_can_be_read_are_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    with pytest.raises(ValueError, match="100001 frames; expected at most 100000"):
+        EpisodeRecord("empty", (BLANK,) * (MOST_FRAMES + 1)).save(path)
+    assert not path.exists()
+    EpisodeRecord("empty", (BLANK,)).save(path)
+    with np.load(path) as file:
+        arrays = {
+            name: array if array.ndim == 0 else np.repeat(array, 10**5 + 1, axis=0)
+            for name, array in file.items()
+        }
+    np.savez_compressed(path, **arrays)
+    with pytest.raises(ValueError, match=r"x\.npz: the record of an episode is incomplete"):
+        EpisodeRecord.load(path)

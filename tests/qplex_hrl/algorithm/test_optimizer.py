@@ -8,8 +8,13 @@ import pytest
 import torch
 from small_model import model
 
-from qplex_hrl.algorithm.optimizer import build_optimizer, check_stored_optimizer, step_optimizer
-from qplex_hrl.config import OptimizerConfig
+from qplex_hrl.algorithm.optimizer import (
+    build_optimizer,
+    check_stored_optimizer,
+    load_optimizer,
+    step_optimizer,
+)
+from qplex_hrl.config import ADAM, OptimizerConfig
 from qplex_hrl.model import QPLEXHRLModel
 
 RATE = 0.01
@@ -117,3 +122,58 @@ def test_switches_that_an_older_file_lacks_are_no_reason_to_refuse_it() -> None:
     stored = copy.deepcopy(optimizer.state_dict())
     del stored["param_groups"][0]["decoupled_weight_decay"]
     check_stored_optimizer(optimizer, stored)
+
+
+def stepped_by(recipe: OptimizerConfig, rate: float = RATE) -> torch.optim.Optimizer:
+    """Return an optimiser of equal parameters, after one step."""
+    built = model()
+    for parameter in built.parameters():
+        parameter.data.fill_(1.0)
+        parameter.grad = torch.ones_like(parameter)
+    optimizer = build(built, recipe)
+    step_optimizer(optimizer, rate)
+    return optimizer
+
+
+NUMBERS: dict[str, tuple[str, dict[str, object], str, object]] = {
+    "adam's epsilon": ("adam", {}, "eps", 1e-8),
+    "adam's decays": ("adam", {}, "betas", (0.5, 0.5)),
+    "adam's own weight decay": ("adam", {}, "weight_decay", 0.5),
+    "rmsprop's epsilon": ("rmsprop", {}, "eps", 1e-8),
+    "rmsprop's alpha": ("rmsprop", {}, "alpha", 0.5),
+    "rmsprop's momentum": ("rmsprop", {}, "momentum", 0.5),
+    "the mixer's step size": ("adam", {"mixer_learning_rate_scale": 3.0}, "scale", 5.0),
+    "the mixer's decay": ("adam", {"mixer_weight_decay": 0.5}, "decay", 0.25),
+}
+"""A method, what else its recipe says, a number of it, and what a file says instead."""
+
+
+@pytest.mark.parametrize("what", NUMBERS)
+def test_numbers_are_those_of_the_recipe_and_not_of_a_file(
+    what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    method, more, name, other = NUMBERS[what]
+    recipe = OptimizerConfig.model_validate({"optimizer": method} | more)
+    left, right = stepped_by(recipe), stepped_by(recipe)
+    stored = copy.deepcopy(left.state_dict())
+    stored["param_groups"][-1][name] = other
+    check_stored_optimizer(right, stored)
+    load_optimizer(right, stored)
+    own = right.param_groups[-1][name]
+    assert own == left.param_groups[-1][name] != other
+    assert f"resumed with the optimiser's {name} changed from {other} to {own}" in caplog.text
+    for optimizer in (left, right):
+        step_optimizer(optimizer, RATE)
+    for a, b in zip(left.param_groups, right.param_groups, strict=True):
+        assert all(map(torch.equal, a["params"], b["params"]))
+
+
+def test_a_step_has_its_own_size_whatever_a_file_says(caplog: pytest.LogCaptureFixture) -> None:
+    left, right = stepped_by(ADAM), stepped_by(ADAM)
+    stored = copy.deepcopy(stepped_by(ADAM, rate=0.5).state_dict())
+    load_optimizer(right, stored)
+    assert not caplog.text  # the loop says so of its configuration
+    for optimizer in (left, right):
+        step_optimizer(optimizer, RATE)
+    for a, b in zip(left.param_groups[0]["params"], right.param_groups[0]["params"], strict=True):
+        assert torch.equal(a, b)

@@ -19,6 +19,7 @@ from qplex_hrl.rllib import remote_rollout
 from qplex_hrl.rllib.cluster import ClusterError
 from qplex_hrl.rllib.env_runner import QPLEXHRLEnvRunner, Reply
 from qplex_hrl.rllib.remote_rollout import MOST_LOSSES, RemoteEpisodes, WorkersLost, start_workers
+from qplex_hrl.storage.stored_values import NotFiniteError
 from qplex_hrl.training.loop import Parts, TrainingLoop, build_learner
 
 pytestmark = pytest.mark.ray
@@ -136,6 +137,24 @@ def test_an_error_of_a_worker_ends_the_run_in_one_line(monkeypatch: pytest.Monke
     monkeypatch.setattr(remote.group.runners[2], "sample", broken)
     with pytest.raises(WorkersLost, match=r"rollout worker 2 stopped: .*OSError: no such device"):
         remote.advance(1)
+
+
+def test_values_that_are_not_finite_are_a_divergence_as_without_workers() -> None:
+    remote = Remote(ray_config(2, 2)).advance(1)
+    for parameter in remote.loop.learner.model.agent.parameters():
+        parameter.data.fill_(float("nan"))
+    told = r"worker 1 stopped: .*: the cameras' values of their actions are not finite"
+    with pytest.raises(NotFiniteError, match=told):
+        remote.advance(1)
+
+
+def test_a_state_that_a_worker_cannot_go_on_with_is_told_with_its_reason() -> None:
+    old = Remote(ray_config(2, 2)).advance(1).loop.state_dict()
+    old["rollout"]["agent"]["decision_index"] = np.zeros((4, 7), np.int64)
+    new = Remote(ray_config(2, 2))
+    new.loop.load_state_dict(old, None)
+    with pytest.raises(WorkersLost, match=r"worker 1 stopped: .*ValueError: .*decision_index"):
+        new.advance(1)
 
 
 def test_a_worker_that_cannot_start_is_named_with_its_reason() -> None:

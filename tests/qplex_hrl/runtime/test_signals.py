@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from qplex_hrl.runtime.signals import Interrupt, Interrupted
+from qplex_hrl.runtime.signals import Interrupt, Interrupted, ended_as_by_ctrl_c
 
 
 @pytest.fixture(autouse=True)
@@ -76,3 +76,26 @@ def test_other_threads_leave_signals_alone() -> None:
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+@SIGNALS
+def test_whatever_is_not_asked_ends_as_at_ctrl_c(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with ended_as_by_ctrl_c():
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+        if number != signal.SIGINT:
+            assert signal.getsignal(number) == signal.SIG_DFL  # the second one ends the process
+    assert signal.getsignal(number) == before
+
+
+def test_ctrl_c_by_other_signals_leaves_ignored_ones_and_a_trainings_own_alone() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_as_by_ctrl_c(), Interrupt() as interrupt:
+            signal.raise_signal(signal.SIGHUP)
+            assert not interrupt.requested
+            signal.raise_signal(signal.SIGTERM)
+            assert interrupt.requested
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -1,6 +1,7 @@
 """TensorBoard and W&B: grouped names, histograms, videos, the configuration."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -96,7 +97,6 @@ def test_wandb_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     module = SimpleNamespace(
         init=init,
-        Error=RuntimeError,
         Histogram=histogram,
         Video=lambda path, format: ("video", path, format),
     )
@@ -126,9 +126,56 @@ def test_wandb_faults_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(TrackerError, match=r"not installed: pip install"):
         WandbSink(settings, tmp_path, {})
 
-    def init(**_: object) -> object:
-        raise RuntimeError("no\nkey")
+    for error in (RuntimeError("no\nkey"), BrokenPipeError("no key")):
 
-    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=init, Error=RuntimeError))
-    with pytest.raises(TrackerError, match="did not start: no key"):
-        WandbSink(settings, tmp_path, {})
+        def init(error: Exception = error, **_: object) -> object:
+            raise error
+
+        monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=init))
+        with pytest.raises(TrackerError, match="did not start: no key"):
+            WandbSink(settings, tmp_path, {})
+
+
+LOST = [
+    (RuntimeError("service\nis gone"), "service is gone"),
+    (TimeoutError(), "TimeoutError"),
+    (BrokenPipeError(32, "Broken pipe"), "Broken pipe"),
+    (OSError(28, "No space left on device", "run.wandb"), r"run\.wandb: no space left on device"),
+]
+
+
+@pytest.mark.parametrize(("error", "told"), LOST)
+def test_what_wandb_raises_is_an_error_of_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    """Of no kind that `main` takes for a reader of our output that is gone."""
+
+    def lost(*_: object) -> None:
+        raise error
+
+    run = SimpleNamespace(log=lost, finish=lost, define_metric=lambda name, step_metric: None)
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=lambda **_: run))
+    sink = WandbSink(WandbSettings("p", "g", "online"), tmp_path, {})
+    for call in (partial(sink.write, 3, {"mean_loss": 0.5}), sink.close):
+        with pytest.raises(OSError, match=f"^wandb: .*(?:{told})$") as caught:
+            call()
+        assert type(caught.value) is OSError
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("error", "told"), LOST)
+def test_what_tensorboard_raises_is_an_error_of_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    def lost(*_: object, **__: object) -> None:
+        raise error
+
+    sink = TensorBoardSink(tmp_path)
+    with monkeypatch.context() as patch:
+        for name in ("add_scalar", "close"):
+            patch.setattr(sink._writer, name, lost)
+        for call in (partial(sink.write, 3, {"mean_loss": 0.5}), sink.close):
+            with pytest.raises(OSError, match=f"^TensorBoard: .*(?:{told})$") as caught:
+                call()
+            assert type(caught.value) is OSError
+    sink._writer.close()

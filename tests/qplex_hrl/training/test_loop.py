@@ -91,6 +91,19 @@ def test_fifty_updates_after_a_resume_equal_the_uninterrupted_ones(
     assert same(old.replay.state_dict(), new.replay.state_dict())
 
 
+def test_a_resumed_run_steps_at_the_rate_of_its_own_configuration() -> None:
+    old = advance(new_loop(), 2)
+    rate = CONFIG.algorithm.learning_rate / 4
+    algorithm = CONFIG.algorithm.model_copy(update={"learning_rate": rate, "learning_rate_end": 0})
+    new = new_loop(CONFIG.model_copy(update={"algorithm": algorithm}))
+    new.load_state_dict(old.state_dict(), old.replay.state_dict())
+    expected = new.learning_rate
+    assert expected < rate
+    with Collector(new.rollout, in_thread=False, prepare_thread=lambda: None) as collector:
+        new.iterate(collector)
+    assert [group["lr"] for group in new.learner.optimizer.param_groups] == [expected]
+
+
 def test_without_the_saved_replay_learning_waits_until_it_is_filled_again() -> None:
     old = advance(new_loop(), 12)
     new = new_loop()

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,11 @@ def without_times(content: Any) -> Any:
         case np.ndarray():
             return content.tobytes()
     return content
+
+
+def final_state(folder: Path) -> Any:
+    """What training would go on from at a run's end."""
+    return without_times(load_checkpoint(folder / "models" / "qplex_hrl_final.pth")["training"])
 
 
 def outcome(config: RunConfig) -> dict[str, Any]:
@@ -319,12 +325,37 @@ def test_a_folder_of_logs_that_vanishes_costs_no_training(
     assert "Traceback" not in capfd.readouterr().err
     logs.with_name("gone").rename(logs)
     assert run(config, resume=models) == DONE
-    finals = [
-        load_checkpoint(p / "models" / "qplex_hrl_final.pth")
-        for p in (tmp_path / "whole", tmp_path / "cut")
-    ]
-    left, right = (without_times(each["training"]) for each in finals)
-    assert left == right
+    assert final_state(tmp_path / "whole") == final_state(tmp_path / "cut")
+
+
+def test_a_tracker_that_is_lost_costs_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where its error is of a kind of its own, and comes again when it is closed."""
+    sections: dict[str, dict[str, object]] = {"training": {"total_timesteps": 2000}}
+    whole = tiny_config(tmp_path / "whole", **sections)
+    assert run(whole) == DONE
+    n_rows = []
+
+    def log(row: dict[str, object]) -> None:
+        n_rows.append(row)
+        if len(n_rows) > 2:
+            raise RuntimeError("the service\nis gone")
+
+    def finish() -> None:
+        log({})
+
+    tracker = SimpleNamespace(log=log, finish=finish, define_metric=lambda *_, **__: None)
+    module = SimpleNamespace(init=lambda **_: tracker, Histogram=lambda **_: None, __spec__="here")
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "wandb", module)
+        config = tiny_config(tmp_path / "cut", logging={"wandb": {"enabled": True}}, **sections)
+        told = r"^wandb: the service is gone; training stopped: --resume .*\.pth goes on"
+        with pytest.raises(OSError, match=told):
+            run(config)
+    config = tiny_config(tmp_path / "cut", **sections)
+    assert run(config, resume=tmp_path / "cut" / "models") == DONE
+    assert final_state(tmp_path / "whole") == final_state(tmp_path / "cut")
 
 
 @pytest.mark.parametrize("failing", ["eval_results", "training_stats", "qplex_hrl_best"])

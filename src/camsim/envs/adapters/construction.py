@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from camsim.arrays import Bools
+from camsim.bounds import shortened
 from camsim.compiled.rng import streams_from_seeds
 from camsim.envs.team_env import TeamEnv, TeamOptions, TeamOutput
 from camsim.scenario.parsing import suggestion
@@ -50,7 +51,7 @@ def start_episodes(
 def _checked(seed: object) -> int:
     integer = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
     if not integer or not 0 <= seed < _LIMIT:  # type: ignore[operator]
-        raise ValueError(f"seed = {seed!r}; expected an integer from 0 to 2**64 - 1")
+        raise ValueError(f"seed = {shortened(seed)}; expected an integer from 0 to 2**64 - 1")
     return int(seed)  # type: ignore[call-overload, no-any-return]
 
 
@@ -107,6 +108,8 @@ def resolve_settings(
         reason = world.impossible_placement()
         if reason is not None:
             raise ValueError(f"{source}: {reason}")
+    if not isinstance(options, TeamOptions | None):
+        raise ValueError(f"options = {shortened(options)}; expected TeamOptions or None")
     chosen = replace(
         options or TeamOptions(),
         **{key: value for key, value in keywords.items() if key in _OPTIONS - {_TIME_LIMIT}},
@@ -130,7 +133,7 @@ def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
 def _frames(limit: object) -> int:
     # The world's own limit strikes with the frame after it (world 6.5), hence at least 2.
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 2:
-        raise ValueError(f"{_TIME_LIMIT} = {limit!r}; expected an integer of at least 2")
+        raise ValueError(f"{_TIME_LIMIT} = {shortened(limit)}; expected an integer of at least 2")
     return limit
 
 
@@ -138,7 +141,7 @@ def _groups(world: Scenario, team: str | None) -> tuple[str, ...]:
     if team is None:
         return ("camera",) if world.n_cameras else ("target",)
     if team not in TEAMS:
-        raise ValueError(f"team = {team!r}; expected one of {', '.join(TEAMS)}")
+        raise ValueError(f"team = {shortened(team)}; expected one of {', '.join(TEAMS)}")
     if team == "camera" and not world.n_cameras:
         raise ValueError("team = 'camera', but the scenario has no cameras; expected 'target'")
     if team == "both":

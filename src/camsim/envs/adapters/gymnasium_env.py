@@ -1,6 +1,6 @@
 """Gymnasium's view of the world: one team is one agent; alone, or N worlds in one compiled call."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
 from camsim.arrays import Bools, Floats
+from camsim.bounds import shortened
 from camsim.envs.adapters.agent_group import AgentGroup
 from camsim.envs.adapters.construction import ScenarioLike, resolve_settings, start_episodes
 from camsim.envs.adapters.infos import group_information
@@ -160,7 +161,7 @@ class MateVectorEnv(VectorEnv[Obs, NDArray[Any], NDArray[Any]]):
             ValueError: a setting is unknown or not allowed.
         """
         if render_mode not in (None, "rgb_array"):
-            raise ValueError(f"render_mode = {render_mode!r}; expected None or rgb_array")
+            raise ValueError(f"render_mode = {shortened(render_mode)}; expected None or rgb_array")
         self.num_envs = num_envs
         self.team_env, self._group = _one_team(
             num_envs, scenario, team, options, keywords, restart=True
@@ -243,6 +244,8 @@ class MateVectorEnv(VectorEnv[Obs, NDArray[Any], NDArray[Any]]):
             return [int(seed) + i for i in range(self.num_envs)]
         seeds: list[int | None] = [None] * self.num_envs
         if seed is not None:
+            if not isinstance(seed, Iterable) or isinstance(seed, str | bytes):
+                raise ValueError(f"seed = {shortened(seed)}; expected a seed or one for each world")
             seeds = list(seed)
         if len(seeds) != self.num_envs:
             raise ValueError(f"{len(seeds)} seeds; expected one for each of {self.num_envs} worlds")

@@ -11,6 +11,7 @@ from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils.conversions import parallel_to_aec
 
 from camsim.arrays import Floats, Ints
+from camsim.bounds import shortened
 from camsim.envs.adapters.agent_group import ActionSpace, AgentGroup, state_space
 from camsim.envs.adapters.construction import ScenarioLike, resolve_settings, start_episodes
 from camsim.envs.adapters.infos import group_information
@@ -253,7 +254,7 @@ class MateParallelEnv(ParallelEnv[str, Obs, ArrayLike]):  # type: ignore[misc, u
 
     def _team_of(self, agent: str) -> tuple[int, int]:
         if agent not in self.possible_agents:
-            raise ValueError(f"agent = {agent!r}; expected one of possible_agents")
+            raise ValueError(f"agent = {shortened(agent)}; expected one of possible_agents")
         name, _, index = agent.rpartition("_")
         return _TEAMS[name], int(index)
 

@@ -7,6 +7,7 @@ import numpy as np
 from gymnasium import logger
 from numpy.typing import NDArray
 
+from camsim.bounds import shortened
 from camsim.envs.message_board import Edges
 from camsim.envs.team_env import TeamEnv
 
@@ -35,7 +36,9 @@ class Screen:
             ValueError: the mode is unknown.
         """
         if mode is not None and mode not in RENDER_MODES:
-            raise ValueError(f"render_mode = {mode!r}; expected None or {', '.join(RENDER_MODES)}")
+            raise ValueError(
+                f"render_mode = {shortened(mode)}; expected None or {', '.join(RENDER_MODES)}"
+            )
         self._mode = mode
         self._title = title
         self._frames: deque[FrameRecord] = deque(maxlen=_FRAMES)

@@ -154,6 +154,14 @@ def test_seeds_fix_the_episodes_that_follow() -> None:
     assert np.array_equal(MateEnv().reset(seed=5)[0], first[0][1])
     fresh = [MateVectorEnv(num_envs=2).reset()[0] for _ in range(2)]
     assert not np.array_equal(*fresh)
+    for wrong in (1.5, "01", b"01"):
+        with pytest.raises(ValueError, match=r"^seed = .*; expected a seed or one for each world"):
+            batch.reset(seed=wrong)  # type: ignore[arg-type]
+
+
+def test_options_are_team_options() -> None:
+    with pytest.raises(ValueError, match="options = 'shared'; expected TeamOptions or None"):
+        MateEnv(options="shared")  # type: ignore[arg-type]
 
 
 def test_results_are_not_overwritten() -> None:
