@@ -7,7 +7,7 @@ k, row k + 1 after it. Everything a replay needs is in the file: arrays, and `me
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -357,7 +357,7 @@ def _check_meta(arrays: dict[str, Array], meta: dict[str, Any]) -> None:
 
 
 # Any: a JSON value.
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

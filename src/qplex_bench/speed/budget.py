@@ -92,7 +92,7 @@ def train_and_watch(config: RunConfig) -> Use:
         path = folder / "config.yaml"
         path.write_text(dump_config(config), encoding="utf-8")
         runs = folder / "run"
-        command = [python(), "-m", "qplex_hrl", "train", "--config", str(path)]
+        command = [str(python()), "-m", "qplex_hrl", "train", "--config", str(path)]
         command += ["--log-dir", str(runs / "logs"), "--model-dir", str(runs / "models")]
         with (folder / "errors.txt").open("w+", encoding="utf-8") as errors:
             process = subprocess.Popen(
