@@ -35,6 +35,7 @@ ELSEWHERE = {
     "camsim/scripted/targets/walking": TARGETS,
     "camsim/state": "camsim/test_sim.py",  # storing and loading it
     "qplex_bench/agreement/reference": "parity/test_statistics.py",
+    "qplex_bench/cli/budget": "qplex_bench/speed/test_budget.py",  # its command
     "qplex_bench/cli/evader": "qplex_bench/studies/test_train_evader.py",  # through the command
     "qplex_bench/cli/gate": "qplex_bench/studies/test_gate.py",  # its command
     "qplex_bench/cli/intervals": "qplex_bench/studies/test_interval_coverage.py",  # its command
