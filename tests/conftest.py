@@ -1,6 +1,7 @@
 """Settings of all tests: threads, their order, examples that are the same in every run."""
 
 import os
+import signal
 
 # Before anything imports them: the workers of `make test` share the machine's cores. Two threads of
 # Numba are there for the tests that compare numbers of threads; one of them is in use otherwise.
@@ -23,6 +24,13 @@ CLUSTERS_AT = 0.6
 def one_thread() -> None:
     """Let compiled code use one thread unless a test asks for more."""
     numba.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_as_at_a_terminal() -> None:
+    """Let signals do what they do there; who runs the tests may ignore some, with `nohup` or `&`."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

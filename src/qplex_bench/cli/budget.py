@@ -38,8 +38,6 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
 
 
 def _budget(args: argparse.Namespace) -> int:
-    if args.most_decisions < 1:
-        raise ValueError(f"--most-decisions {args.most_decisions}: expected at least 1")
     from qplex_bench.speed.budget import measure_budgets
 
     return measure_budgets(args.configs, args.most_decisions, args.settings)

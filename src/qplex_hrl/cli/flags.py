@@ -35,6 +35,7 @@ FLAG_RANGES: dict[str, tuple[float, float]] = {
     "max_episode_steps": _FRAMES,
     "max_frames": _FRAMES,
     "message_loss": (0, 1),  # a chance
+    "most_decisions": (1, 10**9),  # as `training.buffer_size`
     "obstacles": (0, 1000),
     "population": _COUNT,
     "repeats": _COUNT,

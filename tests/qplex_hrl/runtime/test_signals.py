@@ -2,19 +2,10 @@
 
 import signal
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from qplex_hrl.runtime.signals import Interrupt, Interrupted, ended_as_by_ctrl_c
-
-
-@pytest.fixture(autouse=True)
-def _hang_ups_end_processes() -> Iterator[None]:
-    """As where nobody ignores them; who runs the tests may, with `nohup`."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
 
 
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -194,7 +194,6 @@ import os, signal, sys
 from pathlib import Path
 from tiny_runs import acting_at, run
 from tiny import tiny_config
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which may have been ignored by who runs the tests
 master, terminal = os.openpty()
 os.dup2(terminal, 2)
 sys.stderr = os.fdopen(2, "w", 1, closefd=False)
