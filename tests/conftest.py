@@ -28,7 +28,7 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def signals_as_at_a_terminal() -> None:
-    """Let signals do what they do there; who runs the tests may ignore some, with `nohup` or `&`."""
+    """Let signals do what they do there, even if the tests run under `nohup` or `&`."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 

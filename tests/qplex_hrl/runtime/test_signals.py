@@ -7,7 +7,6 @@ import pytest
 
 from qplex_hrl.runtime.signals import Interrupt, Interrupted, ended_as_by_ctrl_c
 
-
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 
 
