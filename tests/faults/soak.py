@@ -6,6 +6,7 @@ python tests/faults/soak.py --minutes 60
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -48,8 +49,14 @@ def take(pid: int, metrics: Path, begin: float) -> Sample:
         anonymous_mb=rollup["Anonymous"] / 1024,  # its own, without files that others map, too
         descriptors=len(list((process / "fd").iterdir())),
         threads=len(list((process / "task").iterdir())),
-        shared_segments=len(list(Path("/dev/shm").iterdir())),
+        shared_segments=len(segments(pid)),
     )
+
+
+def segments(pid: int) -> set[Path]:
+    """Return the files of shared memory that a process maps; deleted ones have a name as well."""
+    maps = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
+    return {Path("/dev/shm", name) for name in re.findall(r" /dev/shm/(.+)", maps)}
 
 
 def _kilobytes(path: Path) -> dict[str, int]:
@@ -122,9 +129,13 @@ def main() -> int:
             env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
         )
         samples = _watch(process, folder / "logs" / "metrics.jsonl", args.minutes)
+        mapped = segments(process.pid)
         process.send_signal(signal.SIGTERM)
         code = process.wait(120)
+    time.sleep(1)  # for the process that removes what this one left
+    left = ", ".join(str(path) for path in mapped if path.exists())
     results = [*judge(samples), ("exit code", str(code), code == 130)]
+    results.append(("segments left", left or "none", not left))
     for name, text, good in results:
         print(f"{'ok ' if good else 'BAD'} {name}: {text}")
     print(f"files: {folder}")

@@ -1,9 +1,13 @@
 """What the hour of training is judged by."""
 
+import mmap
+import os
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from faults.soak import WARM_UP, Sample, judge
+from faults.soak import WARM_UP, Sample, judge, segments
 
 FLAT = [Sample(10.0 * i, WARM_UP - 10_000 + 40_000 * i, 600.0, 500.0, 8, 5, 0) for i in range(30)]
 
@@ -27,3 +31,14 @@ def test_what_grows_is_told(name: str, late: float) -> None:
 def test_a_training_that_slows_down_is_told() -> None:
     slower = [replace(each, seconds=2 * each.seconds - 200) for each in FLAT[20:]]
     assert bad([*FLAT[:20], *slower]) == ["frames/s"]
+
+
+def test_segments_are_those_that_the_process_maps() -> None:
+    before = segments(os.getpid())
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
+        file.write(bytes(8))
+        file.flush()
+        assert segments(os.getpid()) == before
+        with mmap.mmap(file.fileno(), 8):
+            assert segments(os.getpid()) - before == {Path(file.name)}
+    assert segments(os.getpid()) == before
