@@ -1,7 +1,6 @@
 """SelectionEnv: N worlds whose cameras choose targets or moves and observe their own beliefs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -13,21 +12,19 @@ from camcontrol.control.action_set import selection_bits
 from camcontrol.features.layout import feature_layout
 from camcontrol.features.plan_features import FeatureLookahead
 from camcontrol.options import (
-    ControlOptions,
     baseline_of,
     catalogue_of,
-    check_control,
     executor_of,
     n_particles_of,
 )
 from camcontrol.planning.planner import BeliefState
+from camcontrol.selection_options import SelectionOptions, check_selection
 from camcontrol.stored_numbers import check_numbers
 from camcontrol.tracking.particle_filter import allocate_particles
 from camcontrol.tracking.relative_particles import allocate_relative_particles
 from camcontrol.tracking.track import allocate_belief
 from camsim import bounds
 from camsim.arrays import Bools, Float32s, Floats, Ints, UInt64s
-from camsim.compiled.rng import streams_from_seeds
 from camsim.envs.episode import with_all_columns
 from camsim.kernels.boundary import BoundaryTables, allocate_boundaries, trace_batch
 from camsim.kernels.soft_coverage import allocate_scores
@@ -35,10 +32,11 @@ from camsim.layout import OBSERVATION_MODES, StateLayout
 from camsim.scenario.schema import Scenario
 from camsim.scripted.spec import target_rules
 from camsim.scripted.targets.dispatch import allocate_target_memory
-from camsim.sim import BatchSim, checked_seeds, load_arrays
-from camsim.state import SimParams
+from camsim.sim import BatchSim, load_arrays
 from camsim.stored_state import check_stored
 from camsim.tables import EPISODE_COLUMNS
+
+__all__ = ["EnvOutput", "FinalFrames", "React", "SelectionEnv", "SelectionOptions"]
 
 React = Callable[[Float32s, Bools, int], NDArray[np.int64]]
 """Returns the actions [N, C] int64 that are played from a frame within a decision on.
@@ -46,20 +44,6 @@ React = Callable[[Float32s, Bools, int], NDArray[np.int64]]
 It gets a glance [N, C, G], those features of an observation that cost little
 (`FeatureLayout.glance_columns`), available actions [N, C, U] and the frame, counted from the
 decision's first, 0. Both arrays are reused buffers; rows whose episode has ended are undefined."""
-
-
-@dataclass(frozen=True)
-class SelectionOptions(ControlOptions):
-    """A camera's side, and against whom, for how long and for what the team plays."""
-
-    opponent: str = "greedy"  # rule of the targets, or a mixture: camsim.scripted.spec
-    opponent_view: str = "own"  # what targets observe: own, shared or enhanced
-    message_loss: float = 0.0  # chance per frame that a shared view lacks a teammate's
-    max_episode_steps: int | None = None  # None: the scenario's
-    gamma: float = 0.9835  # discount per frame inside a decision
-    reward_coefficients: dict[str, float] = field(
-        default_factory=lambda: dict.fromkeys(arrays.REWARD_TERMS, 0.0) | {"coverage_rate": 1.0}
-    )
 
 
 class EnvOutput(NamedTuple):
@@ -96,46 +80,14 @@ class FinalFrames(NamedTuple):
     avail_actions: Bools  # [N, C, U]
 
 
-def _check(options: SelectionOptions) -> None:
-    check_control(options)
-    bounds.check_choices((("opponent_view", options.opponent_view, OBSERVATION_MODES),))
-    bounds.DISCOUNT.check("gamma", options.gamma)
-    bounds.check_coefficients(options.reward_coefficients, arrays.REWARD_TERMS)
-
-
-def state_scaling(params: SimParams, sizes: tuple[int, int, int]) -> tuple[Floats, Floats]:
-    """Return factors [S] and shifts [S] that bring the global state to about [-1, 1].
-
-    The rule of world 9.4 with the bounds of 7.6. Entries without bounds are divided by values that
-    they reach: freights and bounties by those at the start, waiting cargo by the units per target.
-    """
-    layout = StateLayout(*sizes)
-    scale, shift = np.ones(layout.size), np.zeros(layout.size)
-    scale[:13], scale[4:12] = 0.1, 1.0 / 2000.0
-    for c in range(sizes[0]):
-        row = slice(layout.cameras + 9 * c, layout.cameras + 9 * c + 9)
-        shift[row] = [0, 0, 500, 0, 0, 90, 1000, 90, 90]
-        scale[row] = [5e-4, 5e-4, 2e-3, 5e-4, 5e-4, 1 / 90, 1e-3, 1 / 90, 1 / 90]
-    for t in range(sizes[1]):
-        row = slice(layout.targets + 14 * t, layout.targets + 14 * t + 14)
-        shift[row] = [0, 0, 1000, 0, 1000, 1.5, 0, 0, 0, 0, 0, 0, 0, 0]
-        scale[row] = [5e-4, 5e-4, 1e-3, 1, 1e-3, 2, 0.5, 0.5, 0.5, 0.5, 1, 1, 1, 1]
-    for o in range(sizes[2]):
-        row = slice(layout.obstacles + 3 * o, layout.obstacles + 3 * o + 3)
-        shift[row] = [0, 0, 500]
-        scale[row] = [5e-4, 5e-4, 2e-3]
-    scale[layout.freights : layout.bounties] = 1.0 / (2 * params.freight_scale)
-    scale[layout.bounties : layout.remaining] = 1.0 / (2 * max(params.bounty_scale, 1))
-    scale[layout.remaining :] = 1.0 / params.cargoes_per_target
-    return scale, shift
-
-
 class SelectionEnv:
     """N worlds of one scenario with cameras that choose actions against scripted targets.
 
     Environment i depends on seed i and on the actions in row i alone. When an episode ends, the
     next one begins at once, drawn from the same random stream. `EnvOutput.final_obs`,
-    `final_state` and `final_avail_actions` keep the last frame of the one that ended.
+    `final_state` and `final_avail_actions` keep the last frame of the one that ended. Without
+    `auto_reset`, `obs`, `state` and `avail_actions` are of that last frame, and the next episode
+    begins with `restart`.
     """
 
     def __init__(self, scenario: Scenario, options: SelectionOptions, num_envs: int) -> None:
@@ -144,7 +96,7 @@ class SelectionEnv:
         Raises:
             ValueError: an option is out of range, or the scenario has no cameras.
         """
-        _check(options)
+        check_selection(options)
         if scenario.n_cameras == 0:
             raise ValueError(f"scenario {scenario.name!r} has no cameras; expected at least one")
         self.sim = BatchSim(
@@ -191,7 +143,7 @@ class SelectionEnv:
 
     def _allocate(self, sizes: tuple[int, int, int]) -> None:
         n, (c, t, o) = self.n_envs, sizes
-        scale, shift = state_scaling(self.sim.params, sizes)
+        scale, shift = arrays.state_scaling(self.sim.params, sizes)
         weights = self.options.reward_coefficients
         self._scores_pairs = weights.get("soft_coverage_score", 0.0) != 0.0
         if self._scores_pairs:
@@ -255,6 +207,7 @@ class SelectionEnv:
         self._columns = self._out.scalars.T  # [OUTPUT_COLUMNS, N]
         self._ends = self._columns[arrays.X_TERMINATED : arrays.X_TRUNCATED + 1]  # [2, N]
         self._no_actions = np.zeros((n, c), np.int64)
+        self._rows = (np.arange(n * c) * self.n_actions).reshape(n, c)
         self._final = FinalFrames(
             obs=np.zeros((n, c, self.obs_size), np.float32),
             state=np.zeros_like(self._out.state),
@@ -271,26 +224,57 @@ class SelectionEnv:
         Raises:
             ValueError: `seeds` is not one unsigned integer per environment.
         """
-        self.sim.tables.rng[:] = streams_from_seeds(checked_seeds(seeds, self.n_envs))
+        self.sim.seed(seeds)
         self._started = True
         self._run(kernels.CLEAR | kernels.BEGIN, self._no_actions)
+        return self._result()
+
+    def restart(self, which: Bools, seeds: UInt64s | None = None) -> EnvOutput:
+        """Start an episode in the marked environments [N], and only there.
+
+        Marked rows of the output are those of a reset; the others keep all that they show.
+
+        Args:
+            which: [N] flags.
+            seeds: [N] of the rows' random streams, of which only marked rows are used; None: each
+                row goes on with its own.
+
+        Raises:
+            ValueError: a shape or type is wrong, or there was no reset.
+        """
+        self._check_started()
+        which = bounds.checked_rows("which", which, self.n_envs)
+        if seeds is not None:
+            self.sim.seed(seeds, which)
+        others = np.where(which, 0.0, self._ends)
+        self._out.scalars[which] = 0.0
+        self._out.difference_reward[which] = 0.0
+        self._out.stereo_difference_reward[which] = 0.0
+        self._ends[:] = which, np.zeros_like(which)  # the kernel follows what has ended
+        self._call_kernel(kernels.FOLLOW, self._no_actions)
+        self._ends[:] = others
+        self._write_plan_features(which)
         return self._result()
 
     def step(self, actions: NDArray[np.int64], react: React | None = None) -> EnvOutput:
         """Run one decision: `actions` [N, C] int64, each in 0..U-1.
 
-        Actions that `avail_actions` masks are taken too, as MATE takes selections of targets out of
-        view: the episode's statistics count them as invalid.
+        Without `check_actions`, those that `avail_actions` masks are taken too, as MATE takes
+        selections of targets out of view: the episode's statistics count them as invalid.
 
         With `react`, cameras may change their actions within it, every `options.fast_interval`
         frames, by a glance: no plans are made for that.
 
         Raises:
-            ValueError: no episode was started, the shape is wrong, or an action is no integer or
-                out of range.
+            ValueError: no episode was started, or one has ended without `auto_reset`; the shape is
+                wrong, or an action is no integer, out of range or not available.
         """
+        self._check_ready()
+        actions = self._checked(actions)
+        if self.options.check_actions:
+            arrays.check_available(self._out.avail_actions, self._rows, actions)
         if react is None:
-            self._run(kernels.DECIDE, self._checked(actions))
+            self._run(kernels.DECIDE, actions)
             return self._result()
         length, interval = self.options.decision_frames, self.options.fast_interval
         job = kernels.CLEAR | kernels.RUN
@@ -357,7 +341,7 @@ class SelectionEnv:
         return self._result()
 
     def _run(self, job: int, actions: Ints, n_frames: int | None = None) -> None:
-        """Do a job in all environments and follow ended episodes by the next ones."""
+        """Do a job in all environments, and follow ended episodes by the next ones if wanted."""
         self._call_kernel(job, actions, n_frames)
         self._write_plan_features()
         if np.count_nonzero(self._ends):
@@ -365,8 +349,9 @@ class SelectionEnv:
             self._final.obs[ended] = self._obs()[ended]
             self._final.state[ended] = self._out.state[ended]
             self._final.avail_actions[ended] = self._out.avail_actions[ended]
-            self._call_kernel(kernels.FOLLOW, actions)
-            self._write_plan_features(ended)
+            if self.options.auto_reset:
+                self._call_kernel(kernels.FOLLOW, actions)
+                self._write_plan_features(ended)
 
     def _call_kernel(self, job: int, actions: Ints, n_frames: int | None = None) -> None:
         rules = self._rules
@@ -409,6 +394,12 @@ class SelectionEnv:
     def _check_started(self) -> None:
         if not self._started:
             raise ValueError("step before the first episode; expected reset")
+
+    def _check_ready(self) -> None:
+        self._check_started()
+        if not self.options.auto_reset and np.count_nonzero(self.sim.view.world.done):
+            ended = np.flatnonzero(self.sim.view.world.done)[0]
+            raise ValueError(f"the episode of environment {ended} has ended; expected restart")
 
     def _checked(self, actions: NDArray[np.int64]) -> Ints:
         self._check_started()

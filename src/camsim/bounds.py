@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 class NumberRange(NamedTuple):
@@ -55,6 +56,18 @@ def check_flags(flags: Iterable[tuple[str, object]]) -> None:
     for key, value in flags:
         if not isinstance(value, bool | np.bool_):
             raise ValueError(f"{key} = {shortened(value)}; expected True or False")
+
+
+def checked_rows(key: str, flags: object, n: int) -> NDArray[np.bool_]:
+    """Return flags that mark environments, as an array.
+
+    Raises:
+        ValueError: they are not one flag [n] per environment.
+    """
+    array = np.asarray(flags)
+    if array.shape != (n,) or array.dtype != np.bool_:
+        raise ValueError(f"{key} is {array.dtype} of shape {array.shape}; expected {n} flags")
+    return array
 
 
 def check_choices(choices: Iterable[tuple[str, object, Iterable[str]]]) -> None:

@@ -92,9 +92,18 @@ class BatchSim:
         Raises:
             ValueError: `seeds` is not one unsigned integer per environment.
         """
-        self.tables.rng[:] = streams_from_seeds(checked_seeds(seeds, self.num_envs))
+        self.seed(seeds)
         self.restart(np.ones(self.num_envs, np.bool_))
         return self.obs
+
+    def seed(self, seeds: UInt64s, which: Bools | None = None) -> None:
+        """Give marked environments [N], or all, the random streams of their seeds [N].
+
+        Raises:
+            ValueError: `seeds` is not one unsigned integer per environment.
+        """
+        rows = np.ones(self.num_envs, np.bool_) if which is None else which
+        self.tables.rng[rows] = streams_from_seeds(checked_seeds(seeds, self.num_envs))[rows]
 
     def step(self, camera_action: Floats, target_action: Floats) -> FrameResult:
         """Advance every world by one frame; observations are in `obs` afterwards.

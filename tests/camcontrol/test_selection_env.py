@@ -34,7 +34,8 @@ import hashlib, numpy as np
 from camcontrol.selection_env import SelectionEnv, SelectionOptions
 from camsim.scenario.schema import load_scenario
 
-env = SelectionEnv(load_scenario("MATE-4v4-9"), SelectionOptions(max_episode_steps=33), 4)
+options = SelectionOptions(max_episode_steps=33, check_actions=False)
+env = SelectionEnv(load_scenario("MATE-4v4-9"), options, 4)
 env.reset(np.arange(4, dtype=np.uint64))
 rng = np.random.default_rng(5)
 for _ in range(12):

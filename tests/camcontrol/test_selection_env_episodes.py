@@ -223,3 +223,81 @@ def test_cameras_and_obstacles_at_the_border_are_no_reason_to_refuse_a_state() -
     state = env.state_dict()
     assert abs(state["sim.cameras"][..., :2]).min() > 990
     env.load_state_dict(state)
+
+
+def test_without_auto_reset_the_last_frame_stays_until_a_restart() -> None:
+    options = replace(OURS, max_episode_steps=19)
+    env, following = make(replace(options, auto_reset=False), 3), make(options, 3)
+    for world in (env, following):
+        world.sim.view.world.step[1] += 10.0  # ends two decisions earlier
+    rng = np.random.default_rng(104)
+    for _ in range(2):
+        actions = rng.integers(0, env.n_actions, (3, 4))
+        output, wanted = copied(env.step(actions)), copied(following.step(actions))
+    assert output.truncated.tolist() == [False, True, False]
+    for name in SHOWN:
+        np.testing.assert_array_equal(getattr(output, name)[1], getattr(wanted, f"final_{name}")[1])
+        np.testing.assert_array_equal(getattr(output, f"final_{name}")[1], getattr(output, name)[1])
+        np.testing.assert_array_equal(getattr(output, name)[::2], getattr(wanted, name)[::2])
+    with pytest.raises(
+        ValueError, match="the episode of environment 1 has ended; expected restart"
+    ):
+        env.step(actions)
+    with pytest.raises(
+        ValueError, match="the episode of environment 1 has ended; expected restart"
+    ):
+        env.step(actions, react=lambda *_: actions)
+    again = copied(env.restart(output.truncated))
+    for name in SHOWN:
+        np.testing.assert_array_equal(getattr(again, name), getattr(wanted, name), name)
+    assert not again.truncated.any()
+    assert again.frames.tolist() == [5, 0, 5]
+    assert again.reward[1] == 0.0
+    np.testing.assert_array_equal(again.reward[::2], output.reward[::2])
+    for computed, shown in zip(env.step(actions), following.step(actions), strict=True):
+        np.testing.assert_array_equal(computed, shown)
+
+
+def test_rows_restart_from_seeds_of_their_own() -> None:
+    env = make(replace(OURS, auto_reset=False), 3)
+    env.step(np.zeros((3, 4), np.int64))
+    before = copied(env.observe())
+    output = copied(env.restart(np.array([True, False, True]), np.array([7, 8, 9], np.uint64)))
+    fresh = SelectionEnv(load_scenario("MATE-4v4-9"), OURS, 3)
+    wanted = fresh.reset(np.array([7, 8, 9], np.uint64))
+    for name in SHOWN:
+        shown = getattr(output, name)
+        np.testing.assert_array_equal(shown[::2], getattr(wanted, name)[::2], name)
+        np.testing.assert_array_equal(shown[1], getattr(before, name)[1], name)
+
+
+@pytest.mark.parametrize(
+    ("which", "message"),
+    [(np.ones(2, np.bool_), "expected 3 flags"), (np.ones(3), "float64 .* expected 3 flags")],
+)
+def test_restart_refuses_what_marks_no_rows(which: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(OURS, 3).restart(which)
+
+
+def test_restart_needs_a_reset_first() -> None:
+    env = SelectionEnv(load_scenario("MATE-4v4-9"), OURS, 3)
+    with pytest.raises(ValueError, match="expected reset"):
+        env.restart(np.ones(3, np.bool_))
+
+
+def test_masked_actions_are_refused_unless_they_are_wanted() -> None:
+    strict, lax = make(replace(OURS, check_actions=True), 2), make(OURS, 2)
+    available = strict.observe().avail_actions
+    row, camera, masked = (int(k) for k in np.argwhere(~available)[0])
+    actions = available.argmax(-1)
+    actions[row, camera] = masked
+    expected = np.flatnonzero(available[row, camera]).tolist()
+    message = (
+        f"action {masked} of camera {camera} in environment {row} is not available;"
+        f" expected one of {expected}"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        strict.step(actions)
+    lax.step(actions)
+    strict.step(available.argmax(-1))

@@ -17,9 +17,15 @@ UPSTREAM = SelectionOptions(
     executor="upstream",
     lookahead=False,
     gamma=1.0,
+    check_actions=False,  # tests of what happens to targets out of view
 )
 OURS = SelectionOptions(
-    belief="last_seen", memory_frames=20, lookahead=False, coverage_per_target=False, gamma=0.98
+    belief="last_seen",
+    memory_frames=20,
+    lookahead=False,
+    coverage_per_target=False,
+    gamma=0.98,
+    check_actions=False,
 )
 REGIMES = {
     "upstream": replace(UPSTREAM, decision_frames=5),

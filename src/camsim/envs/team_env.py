@@ -9,8 +9,7 @@ import numpy as np
 
 from camsim import bounds
 from camsim.arrays import Bools, Floats, Ints, SmallInts, UInt64s
-from camsim.bounds import shortened
-from camsim.compiled.rng import streams_from_seeds
+from camsim.bounds import checked_rows, shortened
 from camsim.envs import discrete_actions as grids
 from camsim.envs import transforms as observations
 from camsim.envs.information import (
@@ -35,7 +34,7 @@ from camsim.scripted.spec import (
     target_rules,
 )
 from camsim.scripted.targets.dispatch import TargetMemory, allocate_target_memory
-from camsim.sim import BatchSim, checked_seeds, load_arrays
+from camsim.sim import BatchSim, load_arrays
 from camsim.state import ObsBuffers, allocate_obs
 
 Policy = str | Mapping[str, float]
@@ -277,21 +276,24 @@ class TeamEnv:
         Raises:
             ValueError: `seeds` is not one unsigned integer per environment.
         """
-        self.sim.tables.rng[:] = streams_from_seeds(checked_seeds(seeds, self.num_envs))
-        return self.restart(np.ones(self.num_envs, np.bool_))
+        return self.restart(np.ones(self.num_envs, np.bool_), seeds)
 
-    def restart(self, which: Bools) -> TeamOutput:
+    def restart(self, which: Bools, seeds: UInt64s | None = None) -> TeamOutput:
         """Start a new episode in the marked environments [N], and only there.
 
-        The others keep everything; a new episode continues the row's own random stream.
+        The others keep everything.
+
+        Args:
+            which: [N] flags.
+            seeds: [N] of the rows' random streams, of which only marked rows are used; None: each
+                row goes on with its own.
 
         Raises:
-            ValueError: `which` is not one flag per environment.
+            ValueError: a shape or type is wrong.
         """
-        which = np.asarray(which)
-        if which.shape != (self.num_envs,) or which.dtype != np.bool_:
-            wanted = f"{self.num_envs} flags"
-            raise ValueError(f"which is {which.dtype} of shape {which.shape}; expected {wanted}")
+        which = checked_rows("which", which, self.num_envs)
+        if seeds is not None:
+            self.sim.seed(seeds, which)
         self._jobs[:] = np.where(which, START, KEEP)
         return self._run()
 

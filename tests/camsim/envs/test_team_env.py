@@ -147,6 +147,16 @@ def test_restart_leaves_other_rows_alone() -> None:
     assert_equal_rows(env.restart(np.zeros(4, np.bool_)), unchanged)
 
 
+def test_rows_restart_from_seeds_of_their_own() -> None:
+    env, fresh = make(3, targets="greedy"), make(3, targets="greedy")
+    env.reset(seeds(3))
+    env.step(nothing(env)[0])
+    which, given = np.array([True, False, True]), np.array([7, 8, 9], np.uint64)
+    assert_equal_rows(env.restart(which, given), copied(fresh.reset(given)), which)
+    with pytest.raises(ValueError, match="expected 3 integers"):
+        env.restart(which, given[:2])
+
+
 def test_a_single_world_leaves_the_threads_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     monkeypatch.setattr(numba, "get_num_threads", lambda: 4)
