@@ -21,6 +21,7 @@ OWN = SelectionOptions(
     lookahead=False,
     coverage_per_target=False,
     max_episode_steps=LIMIT,
+    check_actions=False,  # one is held while targets leave the view
 )
 REGIMES = {
     "own": OWN,

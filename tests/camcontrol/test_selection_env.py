@@ -354,33 +354,6 @@ def test_own_observation_tells_nothing_about_what_is_out_of_sight() -> None:
     assert compared > 100
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"belief": "psychic"}, "belief = 'psychic'; expected one of"),
-        ({"executor": "magic"}, "executor = 'magic'; expected one of upstream, lead"),
-        ({"opponent": "lazy"}, "opponent = 'lazy'; expected one of"),
-        ({"decision_frames": 0}, "decision_frames = 0; expected an integer from 1 "),
-        ({"reward_coefficients": {"fame": 1.0}}, "reward coefficient 'fame'; expected one of"),
-        ({"observation_mode": "all"}, "observation_mode = 'all'"),
-        ({"search_actions": 99}, "search_actions = 99"),
-        ({"random_walk_share": 0.6}, "random_walk_share = 0.6; expected a number from 0 to 0.5"),
-        ({"gamma": float("nan")}, "gamma = nan; expected a number from 0 to 1"),
-        ({"max_episode_steps": -5}, "max_episode_steps = -5; expected an integer from 1"),
-        ({"message_loss": True}, "message_loss = True; expected a number from 0 to 1"),
-        (
-            {"reward_coefficients": {"coverage_rate": float("inf")}},
-            r"reward_coefficients\['coverage_rate'\] = inf; expected a number",
-        ),
-        ({"reward_coefficients": 3}, "reward_coefficients = 3; expected numbers by term"),
-        ({"min_baseline_deg": -5.0}, "min_baseline_deg = -5.0; expected a number from 0 to 180"),
-    ],
-)
-def test_bad_options(changes: dict[str, object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        SelectionEnv(load_scenario("MATE-4v4-9"), replace(OURS, **changes), 1)
-
-
 def test_scenario_without_cameras() -> None:
     with pytest.raises(ValueError, match="has no cameras"):
         SelectionEnv(scenario_with("MATE-Navigation"), OURS, 1)

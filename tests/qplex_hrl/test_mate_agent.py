@@ -11,6 +11,7 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,7 +29,7 @@ from camsim.scenario.schema import load_scenario
 from camsim.sim import BatchSim
 from qplex_hrl import mate_agent
 from qplex_hrl.config import RunConfig
-from qplex_hrl.data.make_env import build_env, model_dims
+from qplex_hrl.data.make_env import build_env, model_dims, selection_options
 from qplex_hrl.evaluation.trained import greedy_agent
 from qplex_hrl.mate_agent import TrainedCamera
 from qplex_hrl.model import QPLEXHRLModel, build_model
@@ -109,7 +110,10 @@ def test_frame_by_frame_the_choices_of_the_evaluation(tmp_path: Path, case: str)
     decisions = build_env(config, 1)
     reference = greedy_agent(make_model(decisions, config).agent, decisions, CPU)
     single = make_config(tmp_path, shared, mode, frame_skip=1, fast_interval=1)
-    frames = build_env(single, 1)
+    options = replace(
+        selection_options(single), check_actions=False
+    )  # they are held for a decision
+    frames = SelectionEnv(load_scenario("MATE-4v4-9"), options, 1)
     prototype = TrainedCamera(make_checkpoint(tmp_path, config))
     cameras = [copy.deepcopy(prototype) for _ in range(4)]
     expected, seed = decisions.reset(np.array([9], np.uint64)), np.array([9], np.uint64)

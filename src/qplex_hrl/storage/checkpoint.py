@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import torch
@@ -74,7 +74,27 @@ def save_checkpoint(path: str | Path, content: Mapping[str, Any]) -> None:
         "content": encoded,
     }
     with atomic_writer(path) as file:
-        torch.save(document, file)
+        torch.save(document, cast(BinaryIO, _UntilClosed(file)))
+
+
+class _UntilClosed:
+    """A file as `torch.save` writes to it; what comes after it is closed is dropped.
+
+    A writer of PyTorch that a signal keeps from its end writes that when it is destroyed. Python's
+    error about the closed file would abort the process there.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, data: Any) -> int:  # Any: whatever has a buffer
+        """Write, and return the number of bytes."""
+        return len(data) if self._file.closed else self._file.write(data)
+
+    def flush(self) -> None:
+        """Flush, unless the file is closed."""
+        if not self._file.closed:
+            self._file.flush()
 
 
 # Any: a checkpoint is a tree of many types; each part validates what it restores.

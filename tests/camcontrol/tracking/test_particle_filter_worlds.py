@@ -18,7 +18,9 @@ from camcontrol.features.layout import (
 from camcontrol.selection_env import SelectionEnv, SelectionOptions
 from camsim.scenario.schema import load_scenario
 
-OURS = SelectionOptions(lookahead=False, coverage_per_target=False, max_episode_steps=60)
+OURS = SelectionOptions(
+    lookahead=False, coverage_per_target=False, max_episode_steps=60, check_actions=False
+)
 
 
 def make(options: SelectionOptions, n_envs: int) -> SelectionEnv:

@@ -2,6 +2,8 @@ import errno
 import logging
 import os
 import pickle
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -292,3 +294,27 @@ def test_a_replay_belongs_to_one_checkpoint(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(CheckpointError, match=str(path)):
         check_replay(path, None)
+
+
+INTERRUPTED = """
+import sys, torch
+from qplex_hrl.storage.checkpoint import save_checkpoint
+
+def interrupted(self):
+    raise KeyboardInterrupt
+
+torch.serialization._open_zipfile_writer_buffer.__enter__ = interrupted
+try:
+    save_checkpoint(sys.argv[1], {"weights": torch.ones(3)})
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_a_signal_while_torch_opens_its_archive_does_not_abort_the_process(tmp_path: Path) -> None:
+    """Its writer, when it is destroyed, writes an end to the file, which is closed by then."""
+    path = tmp_path / "a.pth"
+    command = [sys.executable, "-c", INTERRUPTED, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
+    assert list(tmp_path.iterdir()) == []
