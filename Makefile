@@ -7,7 +7,7 @@ WORKERS ?= 2
 INPUTS ?= 100000
 BIN := .venv/bin
 
-.PHONY: train test fuzz soak coverage check docs docs-serve docs-commands constraints bench clean
+.PHONY: train test fuzz soak coverage test-covered test-uncompiled check docs docs-serve docs-commands constraints bench clean
 
 train: .venv/.installed
 	$(BIN)/python runners/train_qplex_hrl.py --config $(CONFIG) \
@@ -28,11 +28,21 @@ soak: .venv/.installed-dev
 	$(BIN)/python tests/faults/soak.py --minutes 60
 
 # All tests and what they reach. Coverage sees no compiled code, so the fast tests of the two packages
-# that have any run once more without compiling.
+# that have any run once more without compiling, in the time that the others wait.
 coverage: .venv/.installed-dev
+	$(MAKE) --jobs 2 test-covered test-uncompiled
+	$(BIN)/coverage combine --quiet .coverage.covered .coverage.uncompiled
+	$(BIN)/coverage report
+
+test-covered: export COVERAGE_FILE = .coverage.covered
+test-covered:
 	$(MAKE) test PYTEST_FLAGS="--cov --cov-report= --cov-fail-under=0"
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "not slow and not browser" \
-		--cov --cov-append --cov-report=term tests/camsim tests/camcontrol
+
+test-uncompiled: export COVERAGE_FILE = .coverage.uncompiled
+test-uncompiled: .venv/.installed-dev
+	NUMBA_DISABLE_JIT=1 nice $(BIN)/python -m pytest -q -m "not slow and not browser" \
+		--cov --cov-report= --cov-fail-under=0 tests/camsim tests/camcontrol > .coverage.txt 2>&1; \
+		code=$$?; cat .coverage.txt; exit $$code
 
 check: .venv/.installed-dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pre-commit run --all-files
@@ -62,7 +72,7 @@ bench: .venv/.installed
 	$(BIN)/qplex-hrl benchmark training --scenarios MATE-4v4-9 --timesteps 0
 
 clean:
-	rm -rf .venv build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	rm -rf .venv build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
