@@ -298,6 +298,7 @@ def _environment() -> Iterator[dict[str, str]]:
         for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
             os.environ[name] = "1"
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"  # of locks that the killed leave
         yield dict(os.environ)
     finally:
         os.environ.clear()
