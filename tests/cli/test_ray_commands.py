@@ -65,23 +65,27 @@ def check_outputs(folder: Path, at_least: int = 4000) -> None:
 
 
 @pytest.fixture(scope="module")
-def basic(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("basic")
-    shown = run(folder, WRITTEN)
+def tracked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The basic command and the one with W&B at once: it is the basic one with two more flags."""
+    pytest.importorskip("wandb")
+    folder = tmp_path_factory.mktemp("tracked")
+    shown = run(folder, f"{WRITTEN} --project qplex-hrl --group experiment-1")
     import torch
 
     assert shown.count("there is no GPU here") == (0 if torch.cuda.is_available() else 1)
+    assert "W&B: offline" in shown
     return folder
 
 
-def test_basic(basic: Path) -> None:
-    check_outputs(basic)
-    final = load_checkpoint(basic / "models" / "qplex_hrl_final.pth")
+def test_with_wandb(tracked: Path) -> None:
+    check_outputs(tracked)
+    final = load_checkpoint(tracked / "models" / "qplex_hrl_final.pth")
     assert final["config"]["env"]["num_envs"] == 32
+    assert list((tracked / "logs" / "wandb").glob("offline-run-*/*.wandb"))
 
 
-def test_resume(basic: Path, tmp_path: Path) -> None:
-    checkpoint = basic / "models"
+def test_resume(tracked: Path, tmp_path: Path) -> None:
+    checkpoint = tracked / "models"
     run(tmp_path, f"{WRITTEN} --resume {checkpoint}", "--total-timesteps", "7000")
     check_outputs(tmp_path, 7000)
     assert "resumed" in (tmp_path / "logs" / "training.log").read_text()
@@ -90,11 +94,3 @@ def test_resume(basic: Path, tmp_path: Path) -> None:
 def test_with_resources(tmp_path: Path) -> None:
     run(tmp_path, f"{WRITTEN} --num-workers 8 --num-gpus 0.5")
     check_outputs(tmp_path)
-
-
-def test_with_wandb(tmp_path: Path) -> None:
-    pytest.importorskip("wandb")
-    shown = run(tmp_path, f"{WRITTEN} --project qplex-hrl --group experiment-1")
-    check_outputs(tmp_path)
-    assert "W&B: offline" in shown
-    assert list((tmp_path / "logs" / "wandb").glob("offline-run-*/*.wandb"))
