@@ -72,12 +72,12 @@ def spoil_q_values(k: float) -> None:
 
 
 def spoil_world(k: float) -> None:
-    """Make what a camera sees NaN at the k-th decision."""
+    """Make what a camera sees NaN from the k-th decision on; one alone may be an episode's last."""
     whole, calls = SelectionEnv.step, itertools.count()
 
     def step(self: SelectionEnv, *inputs: Any, **more: Any) -> EnvOutput:
         output = whole(self, *inputs, **more)
-        if next(calls) == k:
+        if next(calls) >= k:
             output.obs[0, 0] = math.nan
             output.state[0] = math.nan
         return output
