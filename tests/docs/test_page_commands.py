@@ -6,7 +6,18 @@ import re
 from pathlib import Path
 
 import pytest
-from page_commands import LONG, PAGES, RUN, SHOWN, blocks_of, prepare, run_here, shortened
+from page_commands import (
+    LONG,
+    NEEDS,
+    PAGES,
+    RUN,
+    SHOWN,
+    Block,
+    blocks_of,
+    prepare,
+    run_here,
+    shortened,
+)
 from paths import ROOT
 
 CODE = ("bash", "python")
@@ -16,6 +27,17 @@ RUN_HERE = {
     for page in PAGES
     if (found := [b for b in BLOCKS if b.page == page and b.mark == RUN and b.language in CODE])
 }
+
+
+@pytest.mark.jit
+@pytest.mark.slow
+@pytest.mark.parametrize("block", [b for b in BLOCKS if b.mark == NEEDS], ids=lambda b: b.place)
+def test_an_example_that_needs_a_package_runs(
+    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(block.reason, reason=f"{block.reason} is not installed")
+    monkeypatch.chdir(tmp_path)
+    run_here(block)
 
 
 @pytest.mark.jit
@@ -35,7 +57,7 @@ def test_commands_and_examples_of_a_page_run(
 def test_every_block_is_of_a_kind_that_is_known() -> None:
     for block in BLOCKS:
         assert block.mark == RUN or block.language in CODE, block.place
-        assert (block.mark == SHOWN) == bool(block.reason), block.place
+        assert (block.mark in (SHOWN, NEEDS)) == bool(block.reason), block.place
         assert block.mark != LONG or block.language == "bash", block.place
 
 

@@ -118,8 +118,7 @@ class DoorsKind:
         Raises:
             Wrong: a state is not finite afterwards.
         """
-        self.selection.reset(_SEEDS)
-        self.selection.step(np.zeros((2, 2), np.int64))
+        self.selection.step(self.selection.reset(_SEEDS).avail_actions.argmax(-1))
         self.team.reset(_SEEDS)
         self.team.step(camera_action=np.zeros((2, 2, 2)))
         self.sim.reset(_SEEDS)
@@ -228,8 +227,7 @@ def _array(shape: tuple[int, ...], rng: random.Random, *, whole: bool = False) -
 
 def _selection_of(sent: dict[str, Any]) -> None:
     env = SelectionEnv(WORLD, SelectionOptions(**(_LEAN | sent)), 2)
-    env.reset(_SEEDS)
-    out = env.step(np.zeros((2, 2), np.int64))
+    out = env.step(env.reset(_SEEDS).avail_actions.argmax(-1))
     for name, array in out._asdict().items():
         if array.dtype.kind == "f" and name != "episode" and not np.isfinite(array).all():
             raise Wrong(f"{name} is not finite")

@@ -4,6 +4,7 @@ Blocks of `bash` and of `python` are run by a test. A comment on the line before
 
     <!-- long -->            run by `make docs-commands`
     <!-- shown: reason -->   not run, for this reason
+    <!-- needs: package -->  run where this package is installed
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from paths import CONFIGS, DATA, DOCS, PRETRAINED, ROOT
 from qplex_hrl.cli import main as cli
 
 PAGES = [ROOT / "README.md", PRETRAINED / "README.md", *sorted(DOCS.rglob("*.md"))]
-RUN, LONG, SHOWN = "run", "long", "shown"
+RUN, LONG, SHOWN, NEEDS = "run", "long", "shown", "needs"
 
 _BLOCK = re.compile(
-    r"^(?:<!-- (?P<mark>long|shown)(?:: (?P<reason>[^\n]*?))? -->\n)?"
+    r"^(?:<!-- (?P<mark>long|shown|needs)(?:: (?P<reason>[^\n]*?))? -->\n)?"
     r"```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
@@ -48,6 +49,7 @@ SHORT = {
     "benchmark gate": "--episodes 1",
     "benchmark reaction": "--episodes 1",
     "benchmark decision": "--repeats 1",
+    "benchmark torchrl": "--repeats 1",
     "benchmark training": "--repeats 1 --timesteps 0",
     "benchmark didactic": "--seeds 1 --mixers vdn qplex",
 }
@@ -76,8 +78,8 @@ class Block(NamedTuple):
     line: int
     language: str
     text: str
-    mark: str  # run, long or shown
-    reason: str
+    mark: str  # run, long, shown or needs
+    reason: str  # or the package
 
     @property
     def place(self) -> str:

@@ -10,7 +10,7 @@ from qplex_bench.cli.gate import add_gate
 from qplex_bench.cli.intervals import add_intervals
 from qplex_bench.cli.reaction import add_reaction
 from qplex_bench.cli.robustness import add_robustness
-from qplex_bench.cli.speed import add_decision, add_training
+from qplex_bench.cli.speed import add_decision, add_torchrl, add_training
 from qplex_bench.cli.table import add_ablation, add_table
 
 __all__ = ["add_benchmarks"]
@@ -23,6 +23,7 @@ def add_benchmarks(benchmark: argparse.ArgumentParser) -> None:
     _add_learner_benchmark(actions.add_parser("learner", help="milliseconds per gradient update"))
     add_decision(actions.add_parser("decision", help="time and memory of a decision by part"))
     add_training(actions.add_parser("training", help="time of an update by part, of trainings"))
+    add_torchrl(actions.add_parser("torchrl", help="frames per second through TorchRL"))
     add_budget(actions.add_parser("budget", help="memory and disk of trainings beside predictions"))
     _add_didactic(actions.add_parser("didactic", help="games with known values, mixer by mixer"))
     _add_reference(actions.add_parser("reference", help="scripted teams against upstream's"))

@@ -1,4 +1,4 @@
-"""The commands `qplex-hrl benchmark decision` and `training`: their flags."""
+"""The commands `qplex-hrl benchmark decision`, `training` and `torchrl`: their flags."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from qplex_bench.speed.versions import ShippedCase
 
-__all__ = ["add_decision", "add_training"]
+__all__ = ["add_decision", "add_torchrl", "add_training"]
 
 SCENARIOS = ("MATE-4v2-9", "MATE-4v4-9", "MATE-4v8-9", "MATE-8v8-9")
 VIEWS = ("own", "shared")
@@ -29,6 +29,14 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         help="frames of a training; 0: updates only; default: 300000",
     )
     parser.set_defaults(command=_training)
+
+
+def add_torchrl(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of frames through TorchRL to their parser."""
+    parser.add_argument(
+        "--repeats", type=int, default=5, metavar="N", help="whose medians count; default: 5"
+    )
+    parser.set_defaults(command=_torchrl)
 
 
 def _add_cases(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +71,12 @@ def _training(args: argparse.Namespace) -> int:
 
     amounts = Amounts(args.repeats, args.timesteps, tuple(args.settings))
     return benchmark_training(cases, args.baseline, amounts)
+
+
+def _torchrl(args: argparse.Namespace) -> int:
+    from qplex_bench.speed.torchrl import benchmark_torchrl
+
+    return benchmark_torchrl(args.repeats)
 
 
 def _cases_of(args: argparse.Namespace) -> "list[ShippedCase]":

@@ -28,6 +28,7 @@ from qplex_hrl.learner import TrainingDiverged
 from qplex_hrl.runtime.devices import limit_threads
 from qplex_hrl.runtime.exit_codes import DONE, FAILED, INTERRUPTED
 from qplex_hrl.runtime.logger import Extras, MetricSink
+from qplex_hrl.runtime.memory import give_back_memory
 from qplex_hrl.runtime.seeding import episode_seeds
 from qplex_hrl.runtime.signals import Interrupt, Interrupted
 from qplex_hrl.runtime.threads import threads_may_share_kernels
@@ -387,6 +388,7 @@ class TrainingRun:
         self.save(self.folder.checkpoint(self.timestep))
         kept = self.config.logging
         self.folder.prune(kept.keep_checkpoints, kept.keep_replays)
+        give_back_memory()
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, with the replay beside it if so configured."""

@@ -158,6 +158,7 @@ def make_selecting(n_envs: int) -> SelectionEnv:
         belief="last_seen",
         lookahead=False,
         max_episode_steps=6,
+        check_actions=False,
         reward_coefficients={"soft_coverage_score": 2.0, "baseline": 1.0},
     )
     return SelectionEnv(load_scenario("MATE-4v4-9"), options, n_envs)

@@ -1,12 +1,13 @@
 """Free memory: of the machine, and of control groups of both versions."""
 
+import ctypes
 import os
 from pathlib import Path
 
 import pytest
 
 from qplex_hrl.runtime import memory
-from qplex_hrl.runtime.memory import available_memory
+from qplex_hrl.runtime.memory import available_memory, give_back_memory
 
 GB = 10**9
 
@@ -66,3 +67,31 @@ def test_another_system_than_linux_tells_all_its_memory(system: Path) -> None:
         (system / name).unlink()
     everything = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert available_memory() == everything
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="not glibc")
+def test_freed_memory_goes_back_to_the_system() -> None:
+    """Blocks are freed below one that stays: the C library alone gives nothing back."""
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    size, count = 50_000, 1000
+    blocks = [libc.malloc(size) for _ in range(count)]
+    for block in blocks:
+        ctypes.memset(block, 1, size)
+    for block in blocks[:-1]:
+        libc.free(block)
+    before = resident()
+    give_back_memory()
+    assert before - resident() > 0.9 * size * count
+    libc.free(blocks[-1])
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: object())
+    give_back_memory()
