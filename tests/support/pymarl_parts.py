@@ -23,9 +23,7 @@ SCHEME: dict[str, dict[str, Any]] = {
 class EpisodeTable:
     """Stores what `EpisodeBatch.update` is given: `data[name][row, t]`, and which are filled."""
 
-    def __init__(
-        self, scheme: Any, groups: Any, batch_size: int, length: int, **_: object
-    ) -> None:
+    def __init__(self, scheme: Any, groups: Any, batch_size: int, length: int, **_: object) -> None:
         self.scheme, self.size = scheme, (batch_size, length)
         self.data: dict[str, torch.Tensor] = {}
         self.filled = torch.zeros(self.size, dtype=torch.bool)

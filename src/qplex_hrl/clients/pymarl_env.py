@@ -44,7 +44,7 @@ class _OneWorld:
 
     def get_obs_agent(self, agent_id: int) -> Float32s:
         """Return one camera's observation [D], a copy."""
-        return self._now().obs[0, agent_id].copy()
+        return self.get_obs()[agent_id]
 
     def get_obs_size(self) -> int:
         """Return the length D of an observation."""
@@ -52,7 +52,8 @@ class _OneWorld:
 
     def get_state(self) -> Float32s:
         """Return the global state [S] in about [-1, 1], for training only; a copy."""
-        return self._now().state[0].copy()
+        state: Float32s = self._now().state[0].copy()
+        return state
 
     def get_state_size(self) -> int:
         """Return the length S of the global state."""

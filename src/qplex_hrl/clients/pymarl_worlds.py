@@ -253,5 +253,5 @@ def _one_of(given: dict[str, Any], name: str, other: str, default: Any) -> Any:
 def first_seeds(seed: int | None, num_envs: int) -> UInt64s:
     """Return a seed for each world: seed, seed + 1, ...; without a seed, random ones."""
     if seed is None:
-        return np.random.SeedSequence().generate_state(num_envs, np.uint64)
+        return np.random.SeedSequence().generate_state(num_envs, np.uint64).astype(np.uint64)
     return np.uint64(seed) + np.arange(num_envs, dtype=np.uint64)

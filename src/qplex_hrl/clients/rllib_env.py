@@ -52,7 +52,9 @@ class SelectionMultiAgentEnv(MultiAgentEnv):
             )
             for agent in self.agents
         }
-        self.action_spaces = {agent: spaces.Discrete(n_actions) for agent in self.agents}
+        self.action_spaces: dict[str, Any] = {
+            agent: spaces.Discrete(n_actions) for agent in self.agents
+        }
         self._started = False
 
     def reset(

@@ -15,11 +15,10 @@ import sys
 from envs import REGISTRY
 from runners import REGISTRY as RUNNERS
 print(sorted(REGISTRY), sorted(RUNNERS), sys.argv[1:])
-env = REGISTRY["mate"](key="MATE-4v4-9", time_limit=5, seed=0)
-print(env.get_env_info()["episode_limit"])
 """
 
 
+@pytest.mark.slow
 def test_the_program_runs_as_it_stands_and_knows_more_names(tmp_path: Path) -> None:
     source = tmp_path / "src"
     for name in ("envs", "runners"):
@@ -33,7 +32,7 @@ def test_the_program_runs_as_it_stands_and_knows_more_names(tmp_path: Path) -> N
     config = Path(epymarl.__file__).parent / "epymarl_configs" / "mate"
     arguments = ["--config=qmix", f"--env-config={config}", "--env-config=gymma", "with", "seed=1"]
     names = "['mate', 'mate_selection', 'theirs'] ['mate_batch', 'theirs']"
-    assert shown == [f"{names} {arguments}", "5"]
+    assert shown == [f"{names} {arguments}"]
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
@@ -50,7 +49,7 @@ def test_our_configurations_make_an_environment(name: str) -> None:
 
 
 def test_a_program_that_is_not_there_is_named() -> None:
-    with pytest.raises(SystemExit, match="nowhere/main.py: no such file"):
+    with pytest.raises(SystemExit, match=r"nowhere/main\.py: no such file"):
         epymarl.main(["nowhere/main.py"])
-    with pytest.raises(SystemExit, match="expected EPyMARL's src/main.py"):
+    with pytest.raises(SystemExit, match=r"expected EPyMARL's src/main\.py"):
         epymarl.main([])

@@ -74,7 +74,7 @@ def test_a_section_of_settings_has_the_names_of_gymma() -> None:
     section = {"key": "MATE-4v2-9", "time_limit": 7, "pretrained_wrapper": None, "seed": 5}
     worlds, seed = worlds_of_arguments(section | {"decision_frames": 3}, "selection", 2)
     assert (worlds.sim.num_envs, worlds.episode_limit, seed) == (2, 7, 5)
-    assert worlds.n_actions == 3 + 16  # of two targets
+    assert worlds.n_actions == 2**2 + 16  # of two targets
 
 
 @pytest.mark.parametrize(
