@@ -1,114 +1,139 @@
 """Trained cameras without an environment: a whole team, or one camera, from raw observations.
 
 `TeamController` drives a team that somebody else simulates, or real cameras; `TrainedCamera` is one
-camera alone. Both play greedily, and every camera decides from its own observations alone.
+camera alone. Both play greedily, and every camera decides from its own observations alone. Files
+are checkpoints, which PyTorch plays, or what `qplex-hrl export --onnx` wrote, which needs neither
+PyTorch nor pydantic.
 """
 
 import logging
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
 from camcontrol.onboard_camera import OnboardCamera
+from camcontrol.onboard_team import Decider, OnboardTeam
+from camcontrol.onnx_policy import OnnxPolicy
+from camcontrol.options import ControlOptions
 from camsim.bounds import shortened
 from camsim.layout import PRESERVED, CameraObsLayout
-from camsim.scenario.schema import Scenario, load_scenario
-from qplex_hrl.agent import Agent
-from qplex_hrl.config import RunConfig
-from qplex_hrl.data.make_env import dims_of, observation_mode, selection_options
-from qplex_hrl.evaluation.policy_file import TrainedPolicy, load_policy
-from qplex_hrl.model import camera_network
+
+if TYPE_CHECKING:
+    from camsim.scenario.schema import Scenario
 
 __all__ = ["TeamController", "TrainedCamera"]
 
 _LOG = logging.getLogger(__name__)
-_CPU = torch.device("cpu")
 
 
-class _Cameras:
-    """Some cameras of one team: what they know, and the network that decides for them."""
+class _Policy(Protocol):
+    """A file of trained cameras, whatever is in it."""
 
-    def __init__(
-        self, path: Path, policy: TrainedPolicy, sizes: CameraObsLayout, indices: Sequence[int]
-    ) -> None:
-        """Build cameras of `indices` with the weights of `policy`, which come from `path`.
+    options: ControlOptions
+
+    def sizes(self) -> CameraObsLayout:
+        """Return the numbers of cameras, targets and obstacles that it is for."""
+
+    def team(self, sizes: CameraObsLayout, indices: Sequence[int]) -> OnboardTeam:
+        """Return cameras of `indices` in a team of these sizes.
 
         Raises:
-            ValueError: the weights cannot play with these sizes.
+            ValueError: the weights cannot play there.
         """
-        policy.check_team(path, sizes.n_cameras)
-        self.sizes, self.indices = sizes, tuple(indices)
-        self._path, self._config = path, policy.config
-        self._options = selection_options(policy.config)
-        try:
-            self._cameras = [OnboardCamera(self._options, sizes) for _ in self.indices]
-        except ValueError as error:
-            msg = f"{path}: cannot play against {sizes.n_targets} targets: {error}"
-            raise ValueError(msg) from error
-        self._agent = self._make_agent(policy)
-        self.selections = np.zeros(len(self.indices), np.int64)
-        """The selected actions [K] under which the cameras move."""
 
-    def begin(self) -> None:
-        """Forget everything: an episode starts."""
-        for camera, index in zip(self._cameras, self.indices, strict=True):
-            camera.begin(index)
-        self._agent.reset_rows(np.ones(1, np.bool_))
 
-    def perceive(self, observations: NDArray[np.generic]) -> None:
-        """Take in one frame's observations [K, D]."""
-        for camera, observation in zip(self._cameras, observations, strict=True):
-            camera.perceive(observation)
-        first = self._cameras[0]
-        if first.clock == 0 and self._expects_whole_team() and not first.knows_whole_team:
-            _warn_hidden_team(self._path, observation_mode(self._config.env))
+class _Checkpoint:
+    """Weights that PyTorch plays."""
 
-    def move(self) -> NDArray[np.float64]:
-        """Return turns and zooms [K, 2] in degrees for the frame that was taken in last."""
-        frame = self._cameras[0].clock % self._options.decision_frames
-        if frame == 0:
-            features, available = self._stacked([camera.features() for camera in self._cameras])
-            self.selections = self._agent.act(features, available)[0]
-        elif self._agent.reaction is not None and frame % self._options.fast_interval == 0:
-            glance, available = self._stacked([camera.glance() for camera in self._cameras])
-            self.selections = self._agent.reaction(glance, available, frame)[0]
-        moves = zip(self._cameras, self.selections.tolist(), strict=True)
-        return np.stack([camera.move(selection) for camera, selection in moves])
+    def __init__(self, path: Path) -> None:
+        from qplex_hrl.data.make_env import selection_options
+        from qplex_hrl.evaluation.policy_file import load_policy
 
-    @staticmethod
-    def _stacked(
-        seen: Sequence[tuple[NDArray[np.float32], NDArray[np.bool_]]],
-    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Return what cameras see and may choose as [1, K, .]."""
-        observed, available = zip(*seen, strict=True)
-        return np.stack(observed)[None], np.stack(available)[None]
+        self._path, self._policy = path, load_policy(path)
+        self.options: ControlOptions = selection_options(self._policy.config)
 
-    def _expects_whole_team(self) -> bool:
-        return observation_mode(self._config.env) != "own"
+    def sizes(self) -> CameraObsLayout:
+        """Return the sizes of the world of the training."""
+        world = self._policy.world(self._path)
+        return CameraObsLayout(world.n_cameras, world.n_targets, world.n_obstacles)
 
-    def _make_agent(self, policy: TrainedPolicy) -> Agent:
-        """Return the network with fresh memory, for these cameras in one environment."""
-        camera, count = self._cameras[0], len(self.indices)
+    def team(self, sizes: CameraObsLayout, indices: Sequence[int]) -> OnboardTeam:
+        """Return cameras of `indices` in a team of these sizes."""
+        self._policy.check_team(self._path, sizes.n_cameras)
+        whole = len(indices) == sizes.n_cameras
+
+        def decider(camera: OnboardCamera) -> Decider:
+            return self._decider(camera, len(indices), None if whole else indices[0])
+
+        return OnboardTeam(self.options, sizes, indices, decider)
+
+    def _decider(self, camera: OnboardCamera, count: int, index: int | None) -> Decider:
+        """Return the network with fresh memory, for `count` cameras in one environment."""
+        import torch
+
+        from qplex_hrl.agent import Agent
+        from qplex_hrl.data.make_env import dims_of
+        from qplex_hrl.model import camera_network
+
         # The state is the mixer's, which is not used in play.
         dims = dims_of(camera.feature_layout, n_agents=count, state_size=0)
-        policy.check_sizes(self._path, dims)
+        self._policy.check_sizes(self._path, dims)
         bits = torch.from_numpy(camera.selection_bits.copy())
-        network = camera_network(dims, bits, self._config.network)
-        whole = count == self.sizes.n_cameras
-        policy.load_into(network, self._path, None if whole else self.indices[0])
-        unused = np.random.default_rng(0)  # draws nothing that matters at epsilon 0
+        network = camera_network(dims, bits, self._policy.config.network)
+        self._policy.load_into(network, self._path, index)
         return Agent(
             network,
             n_envs=1,
             n_agents=count,
-            rng=unused,
-            device=_CPU,
-            decision_frames=self._options.decision_frames,
+            rng=np.random.default_rng(0),  # draws nothing that matters at epsilon 0
+            device=torch.device("cpu"),
+            decision_frames=self.options.decision_frames,
         )
+
+
+class _OnnxFile:
+    """Networks that onnxruntime plays."""
+
+    def __init__(self, path: Path) -> None:
+        self._policy = OnnxPolicy(path)
+        self.options = self._policy.options
+
+    def sizes(self) -> CameraObsLayout:
+        """Return the sizes that the file was exported for."""
+        return self._policy.sizes
+
+    def team(self, sizes: CameraObsLayout, indices: Sequence[int]) -> OnboardTeam:
+        """Return cameras of `indices` in a team of these sizes."""
+        self._policy.check_sizes(sizes)
+        return OnboardTeam(
+            self.options, sizes, indices, lambda _: self._policy.decider(len(indices))
+        )
+
+
+def _read(path: Path) -> _Policy:
+    return _OnnxFile(path) if path.suffix == ".onnx" else _Checkpoint(path)
+
+
+def _sizes_of(scenario: "Scenario | str | Path") -> CameraObsLayout:
+    from camsim.scenario.schema import Scenario, load_scenario
+
+    world = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    return CameraObsLayout(world.n_cameras, world.n_targets, world.n_obstacles)
+
+
+def _team_of(path: Path, policy: _Policy, sizes: CameraObsLayout, index: int | None) -> OnboardTeam:
+    indices = range(sizes.n_cameras) if index is None else [index]
+    try:
+        return policy.team(sizes, indices)
+    except ValueError as error:
+        if str(error).startswith(str(path)):
+            raise
+        msg = f"{path}: cannot play against {sizes.n_targets} targets: {error}"
+        raise ValueError(msg) from error
 
 
 class TeamController:
@@ -119,27 +144,24 @@ class TeamController:
     """
 
     def __init__(
-        self, checkpoint: str | Path, scenario: Scenario | str | Path | None = None
+        self, checkpoint: str | Path, scenario: "Scenario | str | Path | None" = None
     ) -> None:
         """Read a checkpoint, a run's file or an exported one.
 
         Args:
-            checkpoint: the file.
+            checkpoint: the file; one of ONNX ends in `.onnx`.
             scenario: says how many cameras, targets and obstacles there are: a scenario, a preset's
-                name or a file's path; None: the world of the training.
+                name or a file's path; None: those of the training.
 
         Raises:
-            CheckpointError: the file is missing, damaged or foreign.
+            CheckpointError, OnnxFileError: the file is missing, damaged or foreign.
             ValueError: the scenario does not exist, or the weights cannot play there.
+            ImportError: the file is one of ONNX, and onnxruntime is not installed.
         """
-        path = Path(checkpoint)
-        policy = load_policy(path)
-        if scenario is None:
-            scenario = policy.world(path)
-        world = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-        self.sizes = CameraObsLayout(world.n_cameras, world.n_targets, world.n_obstacles)
-        self.config: RunConfig = policy.config
-        self._cameras = _Cameras(path, policy, self.sizes, range(world.n_cameras))
+        self._path = Path(checkpoint)
+        policy = _read(self._path)
+        self.sizes = policy.sizes() if scenario is None else _sizes_of(scenario)
+        self._cameras = _team_of(self._path, policy, self.sizes, None)
         self._begins = True
 
     @property
@@ -176,6 +198,8 @@ class TeamController:
             self._cameras.begin()
             self._begins = False
         self._cameras.perceive(shown)
+        if self._cameras.lacks_its_team():
+            _warn_hidden_team(self._path)
         moves = self._cameras.move()
         return moves[:, 0], moves[:, 1]
 
@@ -217,8 +241,8 @@ class TrainedCamera:
             CheckpointError: the file is missing, damaged or foreign.
         """
         self._path = Path(checkpoint_path)
-        self._policy = load_policy(self._path)
-        self._camera: _Cameras | None = None
+        self._policy = _read(self._path)
+        self._camera: OnboardTeam | None = None
         self._perceived = False
 
     @property
@@ -251,7 +275,7 @@ class TrainedCamera:
             )
         camera = self._camera
         if camera is None or camera.sizes != sizes or camera.indices != (index,):
-            camera = _Cameras(self._path, self._policy, sizes, [index])
+            camera = _team_of(self._path, self._policy, sizes, index)
         camera.begin()
         self._camera, self._perceived = camera, False
 
@@ -262,7 +286,10 @@ class TrainedCamera:
             ValueError: the observation has another length than at the reset.
             RuntimeError: there was no reset.
         """
-        self._started().perceive(np.asarray(observation)[None])
+        camera = self._started()
+        camera.perceive(np.asarray(observation)[None])
+        if camera.lacks_its_team():
+            _warn_hidden_team(self._path)
         self._perceived = True
 
     def act(self, observation: ArrayLike) -> NDArray[np.float64]:
@@ -282,17 +309,16 @@ class TrainedCamera:
         motion: NDArray[np.float64] = camera.move()[0]
         return motion
 
-    def _started(self) -> _Cameras:
+    def _started(self) -> OnboardTeam:
         if self._camera is None:
             raise RuntimeError("the camera was not reset; call reset with the first observation")
         return self._camera
 
 
 @cache  # once, not for every camera and episode
-def _warn_hidden_team(path: Path, regime: str) -> None:
+def _warn_hidden_team(path: Path) -> None:
     _LOG.warning(
-        "%s was trained with the observation mode '%s', but here teammates are hidden: "
+        "%s was trained with a shared view, but here teammates are hidden: "
         "was --shared-field-of-view camera forgotten?",
         path,
-        regime,
     )
