@@ -13,6 +13,7 @@ CAMERAS, TARGETS = (f"camsim/scripted/{team}/test_dispatch.py" for team in ("cam
 ELSEWHERE = {
     "camcontrol/decision_arrays": "camcontrol/test_selection_env.py",
     "camcontrol/decision_kernel": "camcontrol/test_selection_env.py",  # its only caller
+    "camcontrol/onboard_team": "qplex_hrl/test_team_controller.py",  # its only caller
     "camcontrol/planning/common_view": "camcontrol/test_onboard_camera.py",  # with lossy messages
     "camcontrol/planning/planner": "camcontrol/test_planning_cameras.py",
     "camcontrol/tracking/visibility": "camcontrol/tracking/test_particle_filter.py",

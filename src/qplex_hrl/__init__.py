@@ -11,11 +11,14 @@ if TYPE_CHECKING:
     from qplex_hrl.evaluation.evaluate import evaluate_scripted
     from qplex_hrl.evaluation.players import EvaluationSetting
     from qplex_hrl.evaluation.trained import evaluate_checkpoint, load_cameras
+    from qplex_hrl.team_controller import TeamController, TrainedCamera
     from qplex_hrl.training.trainer import train
 
 __all__ = [
     "EvaluationSetting",
     "RunConfig",
+    "TeamController",
+    "TrainedCamera",
     "evaluate_checkpoint",
     "evaluate_scripted",
     "load_cameras",
@@ -25,6 +28,8 @@ __all__ = [
 
 _MODULES = {
     "RunConfig": "qplex_hrl.config",
+    "TeamController": "qplex_hrl.team_controller",
+    "TrainedCamera": "qplex_hrl.team_controller",
     "EvaluationSetting": "qplex_hrl.evaluation.players",
     "evaluate_checkpoint": "qplex_hrl.evaluation.trained",
     "evaluate_scripted": "qplex_hrl.evaluation.evaluate",

@@ -327,7 +327,7 @@ class CameraNetwork(nn.Module):
 
     def _by_camera(self, values: Tensor) -> Tensor:
         """Return [.., L, n, X] as [.., B, L, C, X]."""
-        return torch.unflatten(values, -2, (-1, self.dims.n_agents)).movedim(-4, -3)
+        return torch.unflatten(values, -2, (-1, self.dims.n_agents)).transpose(-4, -3)
 
 
 class QPLEXHRLModel(nn.Module):

@@ -18,15 +18,23 @@ def add_export(commands: "argparse._SubParsersAction[Parser]") -> None:
 def _add_export(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--checkpoint", type=Path, required=True, metavar="CKPT", help="trained cameras")
-    add("--output", type=Path, required=True, metavar="FILE.pth", help="what to write")
+    written = parser.add_mutually_exclusive_group(required=True)
+    written.add_argument("--output", type=Path, metavar="FILE.pth", help="what to write")
+    written.add_argument(
+        "--onnx", type=Path, metavar="FILE.onnx", help="write an ONNX file instead"
+    )
     parser.set_defaults(command=_export)
 
 
 def _export(args: argparse.Namespace) -> int:
+    from qplex_hrl.evaluation.onnx_export import export_onnx
     from qplex_hrl.evaluation.policy_file import export_policy
     from qplex_hrl.training.run_folder import find_checkpoint
 
-    policy = export_policy(find_checkpoint(args.checkpoint), args.output)
-    size = args.output.stat().st_size
-    print(f"{args.output}: cameras after {policy.timestep:,} timesteps, {size / 1e3:.0f} kB")
+    export, output = (export_policy, args.output) if args.output else (export_onnx, args.onnx)
+    if args.onnx and output.suffix != ".onnx":
+        raise ValueError(f"--onnx {output}: expected a name that ends in .onnx")
+    policy = export(find_checkpoint(args.checkpoint), output)
+    size = output.stat().st_size
+    print(f"{output}: cameras after {policy.timestep:,} timesteps, {size / 1e3:.0f} kB")
     return DONE

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from qplex_hrl.algorithm.returns import mask_unavailable
 from qplex_hrl.networks.action_values import CameraTerms, Weights, available_values
+from qplex_hrl.networks.row_kernels import kernels_serve
 
 Terms = tuple[Tensor, ...]
 """What a head has made of its inputs; only that head knows what is in it."""
@@ -147,7 +148,7 @@ class ActionHead(nn.Module):
             avail_actions: [L, n, U] bool.
         """
         terms = ActionTerms(*shared)
-        if terms.state.device.type != "cpu" or terms.state.dtype != torch.float32:
+        if not kernels_serve(terms.state):
             return mask_unavailable(self.values(shared), avail_actions)
         plan = terms.state.new_empty(0) if self.plan_layer is None else self.plan_layer.weight
         cameras = CameraTerms(

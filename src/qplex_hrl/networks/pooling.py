@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from qplex_hrl.networks.row_kernels import row_kernel, row_operator
+from qplex_hrl.networks.row_kernels import kernels_serve, row_kernel, row_operator
 
 Floats = NDArray[np.float32]
 
@@ -33,7 +33,7 @@ def pool(context: Tensor, targets: Tensor, embeddings: Tensor, row_flag: int) ->
         embeddings: [T, r, H], at least 0, and 0 where all features are.
         row_flag: index of the flag in a target's features.
     """
-    if embeddings.device.type == "cpu" and embeddings.dtype == targets.dtype == torch.float32:
+    if kernels_serve(embeddings, targets):
         return _pool(context, targets, embeddings, row_flag)
     n_told = (targets[..., row_flag] > 0.5).sum(dim=0).clamp_min(1).unsqueeze(-1)
     return torch.cat([context, embeddings.sum(dim=0) / n_told, embeddings.amax(dim=0)], dim=-1)

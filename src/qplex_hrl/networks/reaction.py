@@ -116,7 +116,8 @@ class ReactionNetwork(nn.Module):
         context, targets, by_action = self._rows(glance)
         context_before, targets_before, _ = self._rows(held.glance)
         embeddings = self.target_mlp(torch.cat([targets, targets_before], dim=-1))
-        in_force = held.plan[torch.arange(len(actions), device=actions.device), actions]
+        index = actions.view(-1, 1, 1).expand(-1, 1, held.plan.shape[-1])
+        in_force = held.plan.gather(1, index).squeeze(1)
         pooled = [context, context_before, embeddings.mean(dim=1), embeddings.amax(dim=1), in_force]
         state = self.context_mlp(torch.cat(pooled, dim=-1))
         now = self.action_layer(by_action) + self.selection @ self.target_layer(embeddings)

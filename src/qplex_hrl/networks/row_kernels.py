@@ -11,6 +11,15 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+def kernels_serve(*tensors: torch.Tensor) -> bool:
+    """Tell whether the kernels take these tensors: float32 on the CPU, and no trace is recorded.
+
+    A trace, such as an export to ONNX, holds PyTorch's own operations only.
+    """
+    served = all(each.device.type == "cpu" and each.dtype == torch.float32 for each in tensors)
+    return served and torch._C._get_tracing_state() is None
+
+
 # Any: options of Numba, which has no types for them.
 def row_kernel(*freedoms: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return a decorator that compiles for one thread, apart from the simulator's kernels.

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from qplex_hrl.networks.attention import attend
 from qplex_hrl.networks.cores import RecurrentCore, Restarts, over_time
 from qplex_hrl.networks.encoders import Encoding
+from qplex_hrl.networks.row_kernels import kernels_serve
 
 
 class Selection(NamedTuple):
@@ -63,7 +64,7 @@ class TargetAttention(nn.Module):
             prior: [T+1, L, n] added to the logits.
         """
         query = self.query(query_input) * self._heads[1] ** -0.5
-        if query.device.type == "cpu" and query.dtype == targets.dtype == torch.float32:
+        if kernels_serve(query, targets):
             if prior is None:
                 prior = query.new_zeros(len(targets) + 1, *query.shape[:2])
             probs, summary = attend(
