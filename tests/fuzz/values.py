@@ -181,7 +181,9 @@ def _near(value: Any, rng: random.Random) -> Any:
     if isinstance(value, bool):
         return not value
     if isinstance(value, int | float):
-        return rng.choice((-value, value * 10, value * 0.1, value + 1, value * 10**6, str(value)))
+        huge = isinstance(value, int) and value.bit_length() > 1000  # no float
+        tenth = value // 10 if huge else value * 0.1
+        return rng.choice((-value, value * 10, tenth, value + 1, value * 10**6, str(value)))
     if isinstance(value, str):
         return rng.choice((value.upper(), value + " ", value * 2, [value], value[:-1]))
     return rng.choice(([value], {"value": value}, str(value)[:1000]))
